@@ -1,0 +1,1 @@
+"""The nouns of Beffroi: frozen, typed, no I/O, no framework."""

@@ -1,0 +1,73 @@
+"""What a service declares besides its collections: datastreams, rules, indicators, cards, pages."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+from beffroi.model.text import Text
+
+__all__ = ["Card", "DatastreamKind", "Indicator", "KindOfImport", "RuleTemplate"]
+
+
+class DatastreamKind(msgspec.Struct, frozen=True):
+    """A kind of datastream that a service knows: observed property, unit (UCUM code and symbol), plausible range.
+
+    Intake uses it to name, unit and flag series that arrive with `code` (a decoded payload key, a CSV header).
+    """
+
+    code: str
+    title: Text
+    unit_symbol: str
+    unit_ucum: str
+    unit_name: str
+    definition: str = ""  # URI of the observed property
+    minimum: float | None = None  # outside: Quality.SUSPECT
+    maximum: float | None = None
+    max_step: float | None = None  # a jump larger than this between two neighbours is SUSPECT
+    aliases: tuple[str, ...] = ()
+    decimals: int = 1  # on screen
+
+
+class RuleTemplate(msgspec.Struct, frozen=True):
+    """A default rule of a service, as the readable YAML that the rules page would write."""
+
+    name: str
+    title: Text
+    yaml: str
+
+
+class Indicator(msgspec.Struct, frozen=True):
+    """One figure that a service answers for, computed from the store.
+
+    `compute(town, territory, start_us, end_us)` returns the value or None when unknown; `formula` says how in words.
+    """
+
+    name: str
+    title: Text
+    unit: str
+    compute: Callable[[Any, str | None, int, int], float | None]
+    formula: Text
+    better: Literal["higher", "lower", "neither"] = "neither"
+    decimals: int = 0
+    read: str = "citizen"
+
+
+class Card(msgspec.Struct, frozen=True):
+    """One card of the situation page: a datastream kind or an indicator, with its period."""
+
+    name: str
+    title: Text
+    source: str  # "indicator:NAME" or "datastream:KIND" (the freshest series of that kind)
+    period: str = "P1D"
+    read: str = "citizen"
+    order: int = 100
+
+
+class KindOfImport(msgspec.Struct, frozen=True):
+    """A kind of file that `beffroi import` reads. `read(path, options)` yields what `intake.rows` defines."""
+
+    name: str
+    title: Text
+    read: Callable[[Any, Mapping[str, str]], Any]
+    extensions: tuple[str, ...] = ()

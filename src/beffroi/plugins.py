@@ -1,0 +1,143 @@
+"""Hooks: how a service, ours or a third party's, joins the platform.
+
+A service is a package whose rooms are modules. Its `__init__.py` is:
+
+    from beffroi.plugins import Service, hookimpl, service_of
+
+    @hookimpl
+    def beffroi_service() -> Service:
+        return service_of(__name__, name="equipment", title=Text("Patrimoine", "Assets"))
+
+and its distribution (ours too) names it in the entry-point group `beffroi.services`.
+"""
+
+import importlib
+import importlib.util
+import tomllib
+from collections.abc import Iterable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pluggy
+
+from beffroi.model.collection import Collection
+from beffroi.model.declaration import Card, DatastreamKind, Indicator, KindOfImport, RuleTemplate
+from beffroi.model.text import Text
+
+__all__ = ["API_VERSION", "Registry", "Service", "hookimpl", "hookspec", "load_registry", "service_of"]
+
+API_VERSION = "1.0"
+GROUP = "beffroi.services"
+hookspec = pluggy.HookspecMarker("beffroi")
+hookimpl = pluggy.HookimplMarker("beffroi")
+
+
+class Service(msgspec.Struct, frozen=True, eq=False):
+    """All that one service brings. `routes` are Starlette routes, mounted at the site's root;
+    `package` is the directory of its templates/ and locale/."""
+
+    name: str
+    title: Text
+    description: Text = Text("", "")
+    collections: tuple[Collection, ...] = ()
+    datastreams: tuple[DatastreamKind, ...] = ()
+    rules: tuple[RuleTemplate, ...] = ()
+    indicators: tuple[Indicator, ...] = ()
+    cards: tuple[Card, ...] = ()
+    routes: tuple[Any, ...] = ()
+    connectors: tuple[Any, ...] = ()
+    imports: tuple[KindOfImport, ...] = ()
+    evaluation: Any = None
+    demo: Any = None  # callable(town, scene): writes the service's part of the demonstration town
+    manifest: dict[str, Any] = {}
+    package: Path | None = None
+
+
+class HookSpecs:
+    """The hooks (see docs/reference/hooks.md)."""
+
+    @hookspec
+    def beffroi_service(self) -> Service:
+        """Return the service that this plugin is."""
+        raise AssertionError
+
+
+_ROOMS = {
+    "collections": ("collections", "COLLECTIONS"),
+    "datastreams": ("datastreams", "DATASTREAMS"),
+    "rules": ("rules", "RULES"),
+    "indicators": ("indicators", "INDICATORS"),
+    "cards": ("cards", "CARDS"),
+    "routes": ("pages", "ROUTES"),
+    "connectors": ("connectors", "CONNECTORS"),
+    "imports": ("connectors", "IMPORTS"),
+    "evaluation": ("evaluation", "EVALUATION"),
+    "demo": ("demo", "build"),
+}
+
+
+def service_of(package: str, *, name: str, title: Text, description: Text = Text("", "")) -> Service:
+    """Return the service found in `package`: each room that exists as a module gives its table.
+
+    Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
+    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, manifest.toml.
+    """
+    found: dict[str, Any] = {}
+    for part, (module_name, attribute) in _ROOMS.items():
+        full = f"{package}.{module_name}"
+        if importlib.util.find_spec(full) is None:
+            continue
+        value = getattr(importlib.import_module(full), attribute, None)
+        if value is not None:
+            found[part] = tuple(value) if isinstance(value, Iterable) else value
+    found["collections"] = tuple(msgspec.structs.replace(c, service=name) for c in found.get("collections", ()))
+    spec = importlib.util.find_spec(package)
+    folder = Path(spec.origin).parent if spec is not None and spec.origin else None
+    manifest_file = folder / "manifest.toml" if folder else None
+    manifest = tomllib.loads(manifest_file.read_text("utf-8")) if manifest_file and manifest_file.exists() else {}
+    return Service(name=name, title=title, description=description, manifest=manifest, package=folder, **found)
+
+
+class Registry:
+    """All services of this installation, and their declarations by name."""
+
+    def __init__(self, services: Iterable[Service], platform: Iterable[Collection] = ()) -> None:
+        self.services = {service.name: service for service in services}
+        self.collections: dict[str, Collection] = {c.name: c for c in platform}
+        for service in self.services.values():
+            for collection in service.collections:
+                if collection.name in self.collections:
+                    raise TypeError(f"two services declare the collection {collection.name}")
+                self.collections[collection.name] = collection
+
+    def datastream_kind(self, code: str) -> DatastreamKind | None:
+        """Return the declared kind of datastream whose code or alias is `code`."""
+        wanted = code.lower()
+        for service in self.services.values():
+            for kind in service.datastreams:
+                if wanted == kind.code.lower() or wanted in (a.lower() for a in kind.aliases):
+                    return kind
+        return None
+
+    def indicator(self, name: str) -> Indicator | None:
+        """Return the indicator called `name`."""
+        return next((i for s in self.services.values() for i in s.indicators if i.name == name), None)
+
+
+def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()) -> Registry:
+    """Return the registry of every installed service; `extra` plugins (modules) are registered too, for tests."""
+    manager = pluggy.PluginManager("beffroi")
+    manager.add_hookspecs(HookSpecs)
+    for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
+        manager.register(point.load(), name=point.name)
+    for name in ("equipment", "environment"):
+        # a source checkout without an installed distribution has no entry points
+        if not manager.has_plugin(name):
+            manager.register(importlib.import_module(f"beffroi.services.{name}"), name=name)
+    for plugin in extra:
+        if not manager.is_registered(plugin):
+            manager.register(plugin)
+    services = sorted(manager.hook.beffroi_service(), key=lambda s: s.name)
+    return Registry(services, platform)

@@ -1,0 +1,93 @@
+"""Settings of one installation: `beffroi.toml` in its data directory; every key has a default that works.
+
+Read once at start. What a town's people change on screen (name, colours, logo) lives in the store instead.
+"""
+
+import os
+import secrets
+import tomllib
+from pathlib import Path
+
+import msgspec
+
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+
+__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings"]
+
+
+class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where things are kept, by URL.
+
+    `records`: "" is SQLite files in the data directory, or `postgresql://user:password@host/database`.
+    `segments`: directory of the sealed history, "" is `segments/` in the data directory.
+    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal".
+    """
+
+    records: str = ""
+    segments: str = ""
+    seal_after_days: int = 35
+
+
+class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`url`: "" is the embedded broker, or `mqtt[s]://user:password@host:port` of an external one;
+    `topics`: what is subscribed on an external broker besides the SensorThings topics."""
+
+    url: str = ""
+    topics: tuple[str, ...] = ()
+
+
+class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Outgoing mail. `url`: `smtp://user:password@host:25` or `smtps://…`; "" sends nothing."""
+
+    url: str = ""
+    sender: str = "beffroi@localhost"
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Everything in `beffroi.toml`, plus the data directory itself."""
+
+    data: Path = Path()
+    name: str = "Ma commune"
+    language: str = "fr"
+    time_zone: str = "Europe/Paris"
+    base_url: str = ""  # the public address, when behind a proxy
+    store: StoreSettings = StoreSettings()
+    mqtt: MqttSettings = MqttSettings()
+    mail: MailSettings = MailSettings()
+    connectors: tuple[dict[str, str], ...] = ()
+
+    def secret(self) -> bytes:
+        """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""
+        path = self.data / "secret.key"
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            fresh = secrets.token_bytes(32)
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "wb") as file:
+                file.write(fresh)
+                file.flush()
+                os.fsync(file.fileno())
+            return fresh
+
+
+def load_settings(data: Path) -> Settings:
+    """Return the settings of the installation in `data`. Raises `Problem` when it is none or its file is wrong."""
+    path = data / "beffroi.toml"
+    if not path.exists():
+        raise Problem(
+            Text("Il n'y a pas de ville dans « {data} ».", "There is no town in '{data}'.").filled(data=data),
+            Text("Créez-la : beffroi init --data {data} --name NOM, ou beffroi demo --data {data}.",
+                 "Create it: beffroi init --data {data} --name NAME, or beffroi demo --data {data}.").filled(data=data),
+        )  # fmt: skip
+    try:
+        values = tomllib.loads(path.read_text("utf-8"))
+        return msgspec.convert({**values, "data": str(data)}, Settings, dec_hook=lambda kind, value: kind(value))
+    except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        detail = str(error).replace("{", "(").replace("}", ")")
+        raise Problem(
+            Text("beffroi.toml n'est pas lisible : {detail}", "beffroi.toml cannot be read: {detail}").filled(detail=detail),
+            Text("Corrigez ou retirez cette clé.", "Mend or remove that key."),
+            place=str(path),
+        ) from error

@@ -1,0 +1,147 @@
+"""The house's own tables (SQLAlchemy Core), the same on SQLite and PostgreSQL.
+
+Catalogue and house tables live in the default schema; observations live in schema `obs` (an attached
+file on SQLite, so that their group commit never waits for an edit of a record). Times are integer
+microseconds UTC; JSON is text. Collections' tables are derived from their declarations (`records.py`).
+"""
+
+from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+
+__all__ = ["SQLITE_INTEGER_KEY", "metadata", "obs_metadata"]
+
+metadata = MetaData()
+obs_metadata = MetaData(schema="obs")
+SQLITE_INTEGER_KEY = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _id() -> Column[int]:
+    return Column("id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False)
+
+
+def _big(name: str, *args: object, **options: object) -> Column[int]:
+    return Column(name, BigInteger, *args, **options)  # type: ignore[arg-type]
+
+
+def _link(target: str, *, nullable: bool = False, cascade: bool = True) -> Column[int]:
+    name = target.split(".", maxsplit=1)[0] + "_id"
+    rule = "CASCADE" if cascade else None
+    return Column(name, BigInteger, ForeignKey(target, ondelete=rule), nullable=nullable, index=True)
+
+
+# One row per sequence ("record" for the catalogue, records and house; "observation" in obs): the next number.
+counter = Table("counter", metadata, Column("name", Text, primary_key=True), _big("next", nullable=False))
+setting = Table("setting", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+territory = Table(
+    "territory", metadata,
+    Column("code", Text, primary_key=True), Column("name", Text, nullable=False),
+    Column("kind", Text, nullable=False, server_default="commune"), Column("parent", Text),
+    Column("geometry", Text), Column("settings", Text, nullable=False, server_default="{}"),
+)  # fmt: skip
+
+# --- SensorThings entities (18-088 §8.2). `key` is the outside identity (devEUI, CSV procedure): unique when given.
+thing = Table(
+    "thing", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("properties", Text), Column("territory", Text), Column("service", Text, nullable=False, server_default=""),
+    Column("key", Text, unique=True), Column("approved", Integer, nullable=False, server_default="1"),
+    Column("public", Integer, nullable=False, server_default="1"),
+    Column("collection", Text), _big("record_id"),  # the record that this thing is (a lamp, a gauge), if any
+    _big("seq", nullable=False, server_default="0"),
+    Index("thing_record", "collection", "record_id"),
+)  # fmt: skip
+_encoded = ("minx", "miny", "maxx", "maxy")
+location = Table(
+    "location", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("encoding_type", Text, nullable=False), Column("location", Text, nullable=False),
+    Column("properties", Text), *(Column(c, Float) for c in _encoded),
+)  # fmt: skip
+thing_location = Table(
+    "thing_location", metadata,
+    Column("thing_id", BigInteger, ForeignKey("thing.id", ondelete="CASCADE"), primary_key=True),
+    Column("location_id", BigInteger, ForeignKey("location.id", ondelete="CASCADE"), primary_key=True, index=True),
+)  # fmt: skip
+historical_location = Table("historical_location", metadata, _id(), _big("time_us", nullable=False), _link("thing.id"))
+historical_location_location = Table(
+    "historical_location_location", metadata,
+    Column("historical_location_id", BigInteger, ForeignKey("historical_location.id", ondelete="CASCADE"), primary_key=True),
+    Column("location_id", BigInteger, ForeignKey("location.id", ondelete="CASCADE"), primary_key=True, index=True),
+)  # fmt: skip
+sensor = Table(
+    "sensor", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("encoding_type", Text, nullable=False), Column("metadata", Text, nullable=False), Column("properties", Text),
+)  # fmt: skip
+observed_property = Table(
+    "observed_property", metadata, _id(), Column("name", Text, nullable=False), Column("definition", Text, nullable=False),
+    Column("description", Text, nullable=False), Column("properties", Text),
+)  # fmt: skip
+feature_of_interest = Table(
+    "feature_of_interest", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("encoding_type", Text, nullable=False), Column("feature", Text, nullable=False), Column("properties", Text),
+    _big("location_id", index=True),  # made from this Location when an Observation named no feature
+    *(Column(c, Float) for c in _encoded),
+)  # fmt: skip
+datastream = Table(
+    "datastream", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("observation_type", Text, nullable=False),
+    Column("unit_name", Text), Column("unit_symbol", Text), Column("unit_definition", Text),
+    Column("observed_area", Text), Column("properties", Text),
+    _link("thing.id"), _link("sensor.id"), _link("observed_property.id"),
+    Column("key", Text, unique=True), Column("kind", Text, nullable=False, server_default=""),
+    _big("expected_interval_us"), Column("public", Integer, nullable=False, server_default="1"),
+    _big("seq", nullable=False, server_default="0"),
+)  # fmt: skip
+
+# --- History of records: the bus that rules, search and live pages read (one row per committed change).
+history = Table(
+    "history", metadata, Column("seq", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    Column("collection", Text, nullable=False), _big("record_id", nullable=False), Column("version", Integer, nullable=False),
+    Column("action", Text, nullable=False),  # create, update, delete, restore, erase
+    _big("at_us", nullable=False), Column("author", Text, nullable=False), Column("reason", Text, nullable=False, server_default=""),
+    _big("change_set", nullable=False),  # changes made together, undone together
+    Column("before", Text), Column("after", Text),  # JSON of stored values (personal ones stay encrypted)
+    Index("history_record", "collection", "record_id", "version"), Index("history_change_set", "change_set"),
+)  # fmt: skip
+person_key = Table("person_key", metadata, _id(), Column("wrapped", LargeBinary))  # NULL: erased
+saved_view = Table(
+    "saved_view", metadata, _id(), Column("collection", Text, nullable=False), Column("name", Text, nullable=False),
+    Column("owner", Text, nullable=False), Column("query", Text, nullable=False), Column("shared", Integer, nullable=False, server_default="0"),
+)  # fmt: skip
+declared = Table(  # what each collection's table was last built from
+    "declared", metadata, Column("collection", Text, primary_key=True), Column("fingerprint", Text, nullable=False),
+    Column("declaration", Text, nullable=False),
+)  # fmt: skip
+job = Table(
+    "job", metadata, _id(), Column("kind", Text, nullable=False), Column("key", Text, unique=True),
+    Column("payload", Text, nullable=False), Column("state", Text, nullable=False, server_default="waiting"),
+    _big("due_us", nullable=False), _big("leased_until_us"), Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("progress", Text), Column("error", Text), Column("owner", Text),
+    Index("job_due", "state", "due_us"),
+)  # fmt: skip
+cursor = Table("cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False))
+
+# --- Observations (schema obs).
+obs_counter = Table("counter", obs_metadata, Column("name", Text, primary_key=True), _big("next", nullable=False))
+observation = Table(
+    "observation", obs_metadata, _id(), _big("datastream_id", nullable=False), _big("start_us", nullable=False), _big("end_us"),
+    _big("result_time_us"), Column("value", Float), Column("decimals", Integer), Column("literal", Text),
+    _big("feature_id"), Column("quality", Integer, nullable=False), Column("extra", Text), _big("seq"),  # seq NULL: equal to id
+    Column("deleted", Integer),  # 1: a mark that hides a sealed observation
+    Index("observation_time", "datastream_id", "start_us", "id"),
+    Index("observation_corrected", "seq", sqlite_where=text("seq IS NOT NULL"), postgresql_where=text("seq IS NOT NULL")),
+)  # fmt: skip
+# One row per datastream: newest value and counts, kept in the same transaction as the rows.
+latest = Table(
+    "latest", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("observation_id"), _big("start_us"), _big("end_us"), _big("result_time_us"), Column("value", Float),
+    Column("decimals", Integer), Column("literal", Text), _big("feature_id"), Column("quality", Integer), Column("extra", Text),
+    _big("count", nullable=False), _big("first_us"), _big("received_us"),
+)  # fmt: skip
+source_key = Table(
+    "source_key", obs_metadata, Column("key", LargeBinary, primary_key=True), _big("observation_id", nullable=False),
+    _big("at_us", nullable=False), sqlite_with_rowid=False,
+)  # fmt: skip
+segment = Table(  # the sealed history: Parquet files, listed here
+    "segment", obs_metadata, _id(), Column("path", Text, nullable=False), _big("count", nullable=False),
+    _big("bytes", nullable=False), Column("sha256", Text, nullable=False), _big("min_id", nullable=False), _big("max_id", nullable=False),
+    _big("min_us", nullable=False), _big("max_us", nullable=False), _big("first_us", nullable=False), _big("end_us", nullable=False),
+    Column("live", Integer, nullable=False, server_default="1"), Column("schema_version", Integer, nullable=False, server_default="1"),
+)  # fmt: skip
