@@ -92,12 +92,18 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
         value = getattr(importlib.import_module(full), attribute, None)
         if value is not None:
             found[part] = tuple(value) if isinstance(value, Iterable) else value
-    found["collections"] = tuple(msgspec.structs.replace(c, service=name) for c in found.get("collections", ()))
+    found["collections"] = tuple(
+        msgspec.structs.replace(c, service=name) for c in found.get("collections", ())
+    )
     spec = importlib.util.find_spec(package)
     folder = Path(spec.origin).parent if spec is not None and spec.origin else None
     manifest_file = folder / "manifest.toml" if folder else None
-    manifest = tomllib.loads(manifest_file.read_text("utf-8")) if manifest_file and manifest_file.exists() else {}
-    return Service(name=name, title=title, description=description, manifest=manifest, package=folder, **found)
+    manifest = (
+        tomllib.loads(manifest_file.read_text("utf-8")) if manifest_file and manifest_file.exists() else {}
+    )
+    return Service(
+        name=name, title=title, description=description, manifest=manifest, package=folder, **found
+    )
 
 
 class Registry:

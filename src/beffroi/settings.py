@@ -83,11 +83,15 @@ def load_settings(data: Path) -> Settings:
         )  # fmt: skip
     try:
         values = tomllib.loads(path.read_text("utf-8"))
-        return msgspec.convert({**values, "data": str(data)}, Settings, dec_hook=lambda kind, value: kind(value))
+        return msgspec.convert(
+            {**values, "data": str(data)}, Settings, dec_hook=lambda kind, value: kind(value)
+        )
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         detail = str(error).replace("{", "(").replace("}", ")")
         raise Problem(
-            Text("beffroi.toml n'est pas lisible : {detail}", "beffroi.toml cannot be read: {detail}").filled(detail=detail),
+            Text("beffroi.toml n'est pas lisible : {detail}", "beffroi.toml cannot be read: {detail}").filled(
+                detail=detail
+            ),
             Text("Corrigez ou retirez cette clé.", "Mend or remove that key."),
             place=str(path),
         ) from error

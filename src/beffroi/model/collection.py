@@ -93,7 +93,11 @@ class Record:
 
 def _kind_of(hint: Any, declared: Field) -> tuple[Kind, bool]:
     """Return the storage kind and whether a value is required, from a type hint."""
-    args = typing.get_args(hint) if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union else ()
+    args = (
+        typing.get_args(hint)
+        if isinstance(hint, types.UnionType) or typing.get_origin(hint) is typing.Union
+        else ()
+    )
     optional = type(None) in args
     bare = next((a for a in args if a is not type(None)), hint) if args else hint
     origin = typing.get_origin(bare) or bare
@@ -110,7 +114,9 @@ def _fields_of(record: type[Record]) -> tuple[Field, ...]:
         if not isinstance(declared, Field):
             raise TypeError(f"{record.__name__}.{name} must be declared with field(...)")
         kind, required = _kind_of(hint, declared)
-        fields.append(msgspec.structs.replace(declared, name=name, kind=kind, required=required or declared.required))
+        fields.append(
+            msgspec.structs.replace(declared, name=name, kind=kind, required=required or declared.required)
+        )
     return tuple(fields)
 
 

@@ -120,7 +120,9 @@ def format_instant(instant_us: int) -> str:
 
 def format_interval(start_us: int, end_us: int | None) -> str:
     """Return `start/end`, or the instant alone when there is no end."""
-    return format_instant(start_us) if end_us is None else f"{format_instant(start_us)}/{format_instant(end_us)}"
+    return (
+        format_instant(start_us) if end_us is None else f"{format_instant(start_us)}/{format_instant(end_us)}"
+    )
 
 
 def parse_duration(text: str) -> int:

@@ -5,7 +5,7 @@ from beffroi.model.text import Text
 __all__ = ["Conflict", "Forbidden", "NotFound", "Problem", "Unauthorised", "Unavailable"]
 
 
-class Problem(Exception):
+class Problem(Exception):  # noqa: N818 -- a problem is what people are told of
     """Input or a situation that Beffroi refuses.
 
     `reason` and `mend` are in both languages; `place` names where: a JSON pointer, `line 12`,
@@ -14,7 +14,9 @@ class Problem(Exception):
 
     status = 400
 
-    def __init__(self, reason: Text, mend: Text | None = None, place: str = "", status: int | None = None) -> None:
+    def __init__(
+        self, reason: Text, mend: Text | None = None, place: str = "", status: int | None = None
+    ) -> None:
         super().__init__(reason.en)
         self.reason = reason
         self.mend = mend or Text("", "")

@@ -5,7 +5,7 @@ A number is stored as a float for computing, plus what is needed to write it aga
 the received text. Anything that is not a finite number is a `literal` alone.
 """
 
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
@@ -18,7 +18,7 @@ class Numeral(float):
     __slots__ = ("text",)
     text: str
 
-    def __new__(cls, text: str) -> "Numeral":
+    def __new__(cls, text: str) -> Self:
         """Return the float of `text`, keeping `text`."""
         self = super().__new__(cls, text)
         self.text = text

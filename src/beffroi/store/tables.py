@@ -5,7 +5,19 @@ file on SQLite, so that their group commit never waits for an edit of a record).
 microseconds UTC; JSON is text. Collections' tables are derived from their declarations (`records.py`).
 """
 
-from sqlalchemy import BigInteger, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
 
 __all__ = ["SQLITE_INTEGER_KEY", "metadata", "obs_metadata"]
 
@@ -30,7 +42,9 @@ def _link(target: str, *, nullable: bool = False, cascade: bool = True) -> Colum
 
 # One row per sequence ("record" for the catalogue, records and house; "observation" in obs): the next number.
 counter = Table("counter", metadata, Column("name", Text, primary_key=True), _big("next", nullable=False))
-setting = Table("setting", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+setting = Table(
+    "setting", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False)
+)
 territory = Table(
     "territory", metadata,
     Column("code", Text, primary_key=True), Column("name", Text, nullable=False),
@@ -59,7 +73,9 @@ thing_location = Table(
     Column("thing_id", BigInteger, ForeignKey("thing.id", ondelete="CASCADE"), primary_key=True),
     Column("location_id", BigInteger, ForeignKey("location.id", ondelete="CASCADE"), primary_key=True, index=True),
 )  # fmt: skip
-historical_location = Table("historical_location", metadata, _id(), _big("time_us", nullable=False), _link("thing.id"))
+historical_location = Table(
+    "historical_location", metadata, _id(), _big("time_us", nullable=False), _link("thing.id")
+)
 historical_location_location = Table(
     "historical_location_location", metadata,
     Column("historical_location_id", BigInteger, ForeignKey("historical_location.id", ondelete="CASCADE"), primary_key=True),
@@ -116,10 +132,14 @@ job = Table(
     Column("progress", Text), Column("error", Text), Column("owner", Text),
     Index("job_due", "state", "due_us"),
 )  # fmt: skip
-cursor = Table("cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False))
+cursor = Table(
+    "cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False)
+)
 
 # --- Observations (schema obs).
-obs_counter = Table("counter", obs_metadata, Column("name", Text, primary_key=True), _big("next", nullable=False))
+obs_counter = Table(
+    "counter", obs_metadata, Column("name", Text, primary_key=True), _big("next", nullable=False)
+)
 observation = Table(
     "observation", obs_metadata, _id(), _big("datastream_id", nullable=False), _big("start_us", nullable=False), _big("end_us"),
     _big("result_time_us"), Column("value", Float), Column("decimals", Integer), Column("literal", Text),
