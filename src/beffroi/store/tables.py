@@ -136,6 +136,44 @@ cursor = Table(
     "cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False)
 )
 
+# --- People, keys, sessions (identity) and the audit.
+account = Table(
+    "account", metadata, _id(), Column("email", Text, nullable=False, unique=True), Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False), Column("territories", Text, nullable=False, server_default="[]"),
+    Column("service", Text), Column("password", Text),  # argon2id; NULL: signs in by link only
+    Column("language", Text, nullable=False, server_default="fr"), Column("disabled", Integer, nullable=False, server_default="0"),
+    _big("created_us", nullable=False), _big("signed_in_us"),
+)  # fmt: skip
+token = Table(  # a key that a program holds; only its SHA-256 is kept
+    "token", metadata, _id(), Column("hash", LargeBinary, nullable=False, unique=True), Column("prefix", Text, nullable=False),
+    Column("name", Text, nullable=False), Column("role", Text, nullable=False), Column("service", Text),
+    Column("territories", Text, nullable=False, server_default="[]"), Column("author", Text, nullable=False),
+    _big("created_us", nullable=False), _big("expires_us"), _big("used_us"), _big("revoked_us"),
+)  # fmt: skip
+session = Table(
+    "session", metadata, _id(), Column("hash", LargeBinary, nullable=False, unique=True), _link("account.id"),
+    Column("agent", Text, nullable=False, server_default=""),
+    _big("created_us", nullable=False), _big("seen_us", nullable=False), _big("expires_us", nullable=False),
+)  # fmt: skip
+sign_in_link = Table(
+    "sign_in_link", metadata, Column("hash", LargeBinary, primary_key=True), _link("account.id"),
+    _big("expires_us", nullable=False), _big("used_us"),
+)  # fmt: skip
+attempt = Table(  # failed sign-ins, per account and per address (both only as keyed hashes)
+    "attempt", metadata, Column("key", LargeBinary, primary_key=True), Column("failures", Integer, nullable=False),
+    _big("last_us", nullable=False),
+)  # fmt: skip
+audit = Table(  # append-only; one hash chain per writer
+    "audit", metadata, Column("writer", Text, primary_key=True), _big("number", primary_key=True, autoincrement=False),
+    _big("at_us", nullable=False), Column("who", Text, nullable=False), Column("action", Text, nullable=False),
+    Column("target", Text, nullable=False), Column("detail", Text, nullable=False), Column("hash", LargeBinary, nullable=False),
+    Index("audit_time", "at_us"), Index("audit_target", "target"),
+)  # fmt: skip
+audit_head = Table(  # the last link of each chain, signed
+    "audit_head", metadata, Column("writer", Text, primary_key=True), _big("number", nullable=False),
+    Column("hash", LargeBinary, nullable=False), Column("signature", LargeBinary, nullable=False),
+)  # fmt: skip
+
 # --- Observations (schema obs).
 obs_counter = Table(
     "counter", obs_metadata, Column("name", Text, primary_key=True), _big("next", nullable=False)
