@@ -10,6 +10,7 @@ from sqlalchemy import Connection, text
 from beffroi.model.instant import Clock, system_clock
 from beffroi.settings import Settings
 from beffroi.store.archive import Archive
+from beffroi.store.audit import Audit
 from beffroi.store.database import Database, open_database
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
@@ -26,6 +27,7 @@ class Store:
         self.clock = clock
         self.dialect = database.dialect
         self.archive = Archive(settings, database)
+        self.audit = Audit(settings, clock)
         self.observations = Observations(database, self.archive, clock)
 
     @classmethod
