@@ -1,1 +1,0 @@
-"""Write `docs/reference/` from the code; `--check` says which page differs instead."""

@@ -1,0 +1,20 @@
+import { defineConfig } from "vite";
+
+// Style and islands of the pages. Names carry a hash of the content, so that they may be kept for a year.
+export default defineConfig({
+  base: "/static/",
+  build: {
+    outDir: "../src/beffroi/web/static/dist",
+    emptyOutDir: true,
+    manifest: "manifest.json",
+    assetsDir: "",
+    assetsInlineLimit: 0,
+    modulePreload: false,
+    target: "es2020",
+    reportCompressedSize: false,
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      input: ["src/site.css", "src/map.js", "src/chart.js", "src/live.js"],
+    },
+  },
+});

@@ -1,0 +1,78 @@
+"""What `kit.map(...)` shows: features of a town on its base map; a drawing by the server until the island is ready."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+__all__ = ["Box", "MapView", "outline_svg"]
+
+Box = tuple[float, float, float, float]
+SIZE = 600
+
+
+class MapView(msgspec.Struct, frozen=True):
+    """A map of GeoJSON `features` (address); each feature's properties `name`, `href`, `severity` and `kind` are read.
+
+    `fallback` is shown until the island has drawn, and stays without script.
+    """
+
+    title: str
+    features: str
+    fallback: Markup = Markup("")
+    box: Box | None = None
+    base: str = ""  # address of the PMTiles or GeoJSON base map, "" for none
+    credit: str = ""
+    small: bool = False
+
+
+def _lines(geometry: Mapping[str, Any]) -> Iterable[tuple[Sequence[Sequence[float]], bool]]:
+    kind, parts = geometry["type"], geometry.get("coordinates", ())
+    if kind == "LineString":
+        yield parts, False
+    elif kind in ("Polygon", "MultiLineString"):
+        yield from ((ring, kind == "Polygon") for ring in parts)
+    elif kind == "MultiPolygon":
+        yield from ((ring, True) for polygon in parts for ring in polygon)
+
+
+def outline_svg(
+    box: Box, ground: Iterable[Mapping[str, Any]], points: Iterable[tuple[float, float, str, str]]
+) -> Markup:
+    """Return a small map: `ground` features (GeoJSON, property `kind` becomes the class) and named `points`.
+
+    `points` are (longitude, latitude, severity or "", name). Plate carrée stretched by the cosine of the
+    latitude: right enough for a commune.
+    """
+    west, south, east, north = box
+    stretch = math.cos(math.radians((south + north) / 2))
+    width = max(1e-9, (east - west) * stretch)
+    height = max(1e-9, north - south)
+    scale = SIZE / max(width, height)
+
+    def place(lon: float, lat: float) -> tuple[int, int]:
+        return round((lon - west) * stretch * scale), round((north - lat) * scale)
+
+    parts = [
+        Markup('<svg class="ground" viewBox="0 0 {} {}" aria-hidden="true">').format(
+            round(width * scale), round(height * scale)
+        )
+    ]
+    for feature in ground:
+        for line, closed in _lines(feature["geometry"]):
+            path = "M" + "L".join("{} {}".format(*place(p[0], p[1])) for p in line) + ("z" if closed else "")
+            parts.append(
+                Markup('<path class="{}" d="{}"/>').format(
+                    feature.get("properties", {}).get("kind", ""), path
+                )
+            )
+    for lon, lat, severity, name in points:
+        x, y = place(lon, lat)
+        parts.append(
+            Markup('<circle class="{}" cx="{}" cy="{}" r="7"><title>{}</title></circle>').format(
+                severity, x, y, name
+            )
+        )
+    return Markup("").join([*parts, Markup("</svg>")])

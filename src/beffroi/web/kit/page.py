@@ -1,0 +1,216 @@
+"""Pages: from a template and its values to an answer in the reader's language.
+
+    return render(request, "site/thing.html", thing=thing)
+
+Templates extend `kit/base.html` (blocks `title`, `lead`, `content`), and have without importing anything:
+`_("Texte français")`, `plural(n, "un", "plusieurs")`, `figures` (see `figures.py`), `now` (microseconds),
+`request`, `who`, `language`, `look`, `csrf()`, `with_query(page=2)`, `text(Text)`, `asset("site.css")`
+and `kit`, the macros described in `README.md` beside this file.
+"""
+
+import gzip
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import Response
+
+import beffroi
+from beffroi.model.instant import system_clock
+from beffroi.model.principal import ANONYMOUS, Principal
+from beffroi.model.text import LANGUAGES, Text
+from beffroi.web.kit.assets import bundle
+from beffroi.web.kit.chart import plot_svg
+from beffroi.web.kit.figures import Figures
+from beffroi.web.kit.look import look_of
+from beffroi.web.kit.static import accepts
+from beffroi.web.kit.words import Words, load_words
+
+__all__ = [
+    "Pages",
+    "figures_of",
+    "language_of",
+    "pages_of",
+    "principal_of",
+    "render",
+    "translate",
+    "with_query",
+    "words_of",
+]
+
+PLACES = (
+    ("/", "Situation", "situation"), ("/carte", "Carte", "carte"), ("/services", "Services", "services"),
+    ("/donnees", "Données", "donnees"), ("/preuve", "Preuve", "preuve"),
+)  # fmt: skip
+BELOW = {"/capteurs": "donnees", "/series": "donnees", "/alarmes": "situation", "/regles": "services"}
+MACROS = {
+    "table": "table", "pager": "table", "exports": "table",
+    "form": "form", "field": "form", "errors": "form", "button": "form",
+    "card": "card", "alarm": "card", "chart": "chart", "map": "map",
+    "severity": "words", "when": "words", "facts": "words", "empty": "words", "notice": "words", "tabs": "words",
+    "heading": "words",
+}  # fmt: skip
+WEIGHT_MARK = "%weight%"
+
+
+class Pages:
+    """The templates and words of the platform and its services, ready in each language."""
+
+    def __init__(self, packages: tuple[Path, ...] = (), zone: str = "Europe/Paris") -> None:
+        house = Path(beffroi.__file__).parent
+        self.packages = (house, *(p for p in packages if house not in p.parents))
+        self.words = {language: load_words(self.packages, language) for language in LANGUAGES}
+        self.figures = {language: Figures(self.words[language], ZoneInfo(zone)) for language in LANGUAGES}
+        folders = sorted(
+            {path for package in self.packages for path in package.rglob("templates") if path.is_dir()}
+        )
+        loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
+        self.environments = {language: self._environment(language, loader) for language in LANGUAGES}
+
+    def _environment(self, language: str, loader: ChoiceLoader) -> Environment:
+        environment = Environment(
+            loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            extensions=["jinja2.ext.do"],
+        )  # fmt: skip
+        words = self.words[language]
+        environment.globals.update(
+            _=words.of, plural=words.plural, figures=self.figures[language], language=language,
+            text=lambda said: said.of(language) if isinstance(said, Text) else said,
+            plot_svg=lambda plot: plot_svg(plot, self.figures[language]), asset=bundle().url, version=beffroi.__version__,
+        )  # fmt: skip
+        return environment
+
+
+class Kit:
+    """The macros of `templates/kit/`, each loaded when a page first uses it, with the page's own values."""
+
+    def __init__(self, environment: Environment, base: Mapping[str, Any]) -> None:
+        self._environment = environment
+        self._base = base
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the macro called `name`."""
+        try:
+            module = self._environment.get_template(f"kit/{MACROS[name]}.html").make_module(self._base)
+        except KeyError:
+            raise AttributeError(f"the kit has no part called {name}") from None
+        for macro, place in MACROS.items():
+            if place == MACROS[name]:
+                self.__dict__[macro] = getattr(module, macro)
+        return self.__dict__[name]
+
+
+def pages_of(request: Request) -> Pages:
+    """Return the application's pages, made on first use from its town's services."""
+    state = request.app.state
+    pages: Pages | None = getattr(state, "pages", None)
+    if pages is None:
+        town = getattr(state, "town", None)
+        services = town.registry.services.values() if town is not None else ()
+        zone = town.settings.time_zone if town is not None else "Europe/Paris"
+        pages = state.pages = Pages(tuple(s.package for s in services if s.package is not None), zone)
+    return pages
+
+
+def language_of(request: Request) -> str:
+    """Return the reader's language, "fr" or "en"."""
+    return str(getattr(request.state, "language", "fr"))
+
+
+def principal_of(request: Request) -> Principal:
+    """Return who asks."""
+    who: Principal = getattr(request.state, "who", ANONYMOUS)
+    return who
+
+
+def words_of(request: Request) -> Words:
+    """Return the words of the reader's language."""
+    return pages_of(request).words[language_of(request)]
+
+
+def translate(request: Request) -> Callable[..., str]:
+    """Return `_` for page code: `_ = translate(request); _("Texte français")`."""
+    return words_of(request).of
+
+
+def figures_of(request: Request) -> Figures:
+    """Return the formatting of figures in the reader's language."""
+    return pages_of(request).figures[language_of(request)]
+
+
+def with_query(request: Request, **changes: object) -> str:
+    """Return this page's address with query parameters set, or removed when None (relative to the host)."""
+    url = request.url.remove_query_params([k for k, v in changes.items() if v is None] + ["lang"])
+    url = url.include_query_params(**{k: v for k, v in changes.items() if v is not None})
+    return url.path + (f"?{url.query}" if url.query else "")
+
+
+def _csrf(request: Request) -> Markup:
+    token = getattr(request.state, "csrf", "")
+    return Markup('<input type="hidden" name="csrf" value="{}">').format(
+        token() if callable(token) else token
+    )
+
+
+def _active(path: str) -> str:
+    for prefix, place in BELOW.items():
+        if path == prefix or path.startswith(prefix + "/"):
+            return place
+    for prefix, _, place in PLACES[1:]:
+        if path == prefix or path.startswith(prefix + "/"):
+            return place
+    return "situation" if path == "/" else ""
+
+
+def render(
+    request: Request,
+    template: str,
+    /,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **context: Any,
+) -> Response:
+    """Return the page made from `template` and `context`.
+
+    The footer says what the page weighs as served (its HTML, style and islands); the body is compressed
+    here when the reader's browser takes gzip.
+    """
+    pages = pages_of(request)
+    town = getattr(request.app.state, "town", None)
+    islands: list[str] = []
+
+    def island(name: str) -> str:
+        if name not in islands:
+            islands.append(name)
+        return ""
+
+    base = {
+        "request": request, "who": principal_of(request), "town": town, "look": look_of(town),
+        "now": town.clock() if town is not None else system_clock(), "places": PLACES,
+        "active": _active(request.url.path), "csrf": lambda: _csrf(request), "island": island, "islands": islands,
+        "with_query": lambda **changes: with_query(request, **changes), "weight_mark": WEIGHT_MARK,
+    }  # fmt: skip
+    environment = pages.environments[language_of(request)]
+    html = environment.get_template(template).render({**base, "kit": Kit(environment, base), **context})
+    return _answer(request, html, islands, status, headers or {})
+
+
+def _answer(
+    request: Request, html: str, islands: list[str], status: int, headers: Mapping[str, str]
+) -> Response:
+    body = html.encode()
+    assets = sum(bundle().weight(name) for name in ("site.css", *islands))
+    weight = len(gzip.compress(body, 5, mtime=0)) + assets
+    body = body.replace(WEIGHT_MARK.encode(), figures_of(request).size(weight).encode())
+    sent = {
+        "Content-Language": language_of(request), "Vary": "Accept-Encoding, Accept-Language, Cookie",
+        "Cache-Control": "no-cache", **headers,
+    }  # fmt: skip
+    if accepts(request, "gzip"):
+        body = gzip.compress(body, 5, mtime=0)
+        sent["Content-Encoding"] = "gzip"
+    return Response(body, status, sent, media_type="text/html; charset=utf-8")
