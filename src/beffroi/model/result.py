@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import msgspec
 
-__all__ = ["Numeral", "Result", "decode_json", "number_of", "result_of"]
+__all__ = ["Numeral", "Result", "decode_json", "exact_float", "number_of", "result_of"]
 
 
 class Numeral(float):
@@ -25,12 +25,13 @@ class Numeral(float):
         return self
 
 
-def _number(text: str) -> float:
+def exact_float(text: str) -> float:
+    """Return the float of a JSON number, a `Numeral` when its digits would change: a `float_hook`."""
     value = float(text)
     return value if repr(value) == text else Numeral(text)
 
 
-_any = msgspec.json.Decoder(Any, float_hook=_number)
+_any = msgspec.json.Decoder(Any, float_hook=exact_float)
 
 
 def decode_json(body: bytes | str) -> Any:
