@@ -70,7 +70,7 @@ def test_town_has_the_houses_of_its_inhabitants_apart_from_one_another(scene: Sc
 
 
 def test_plan_keeps_distances_when_it_becomes_longitude_and_latitude() -> None:
-    (lon_a, lat_a), (lon_b, lat_b) = wgs84(Point(0, 0)), wgs84(Point(0, 1000))
+    (lon_a, lat_a), (_, lat_b) = wgs84(Point(0, 0)), wgs84(Point(0, 1000))
     metres = (lat_b - lat_a) * 111_174  # length of a degree of latitude at 47° N
     assert abs(metres - 1000) < 3
     assert (round(lon_a, 1), round(lat_a, 1)) == (2.4, 47.1)
