@@ -3,6 +3,7 @@
 Read once at start. What a town's people change on screen (name, colours, logo) lives in the store instead.
 """
 
+import contextlib
 import os
 import secrets
 import tomllib
@@ -13,7 +14,7 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings"]
+__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings", "write_secret"]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -60,16 +61,22 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def secret(self) -> bytes:
         """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""
         path = self.data / "secret.key"
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            fresh = secrets.token_bytes(32)
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(fresh)
-                file.flush()
-                os.fsync(file.fileno())
-            return fresh
+        if not path.exists():
+            write_secret(path, secrets.token_bytes(32))
+        return path.read_bytes()
+
+
+def write_secret(path: Path, value: bytes) -> None:
+    """Write a secret file (mode 600) that appears whole or not at all; one that is already there stays."""
+    temporary = path.with_name(f".{path.name}-{os.getpid()}-{secrets.token_hex(4)}")
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(value)
+        file.flush()
+        os.fsync(file.fileno())
+    with contextlib.suppress(FileExistsError):  # another process was first: its secret is the one
+        os.link(temporary, path)
+    temporary.unlink()
 
 
 def load_settings(data: Path) -> Settings:

@@ -1,0 +1,257 @@
+"""Database: the two kinds of SQL server behind one door (SQLite files, or PostgreSQL by URL).
+
+`read()` gives a snapshot, `write()` a transaction that is on disk when it ends. Numbers of the commit
+sequence come from a counter row inside the write transaction: writers queue on it, so the sequence is
+the order of commits, and a consumer that has read up to N has seen everything up to N.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from beffroi.model.problem import Problem, Unavailable
+from beffroi.model.text import Text
+from beffroi.settings import Settings
+
+__all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
+
+Dialect = str
+BUSY_TIMEOUT_MS = 30_000
+_POOL = 32
+
+
+def unavailable(error: BaseException) -> Unavailable:
+    """Return the problem to tell when the database refuses to write (disk full, restarting, locked)."""
+    detail = str(getattr(error, "orig", None) or error).strip().splitlines()[0][:200] if str(error) else ""
+    return Unavailable(
+        Text(
+            "L'enregistrement est impossible pour le moment : {detail}", "Beffroi cannot write now: {detail}"
+        ).filled(detail=detail),
+        Text(
+            "Rien n'a été enregistré ; recommencez dans un instant.",
+            "Nothing was stored; try again in a moment.",
+        ),
+    )
+
+
+def connect_sqlite(path: Path, *, synchronous: str = "FULL") -> sqlite3.Connection:
+    """Return a connection to the SQLite file `path`, set up as every connection of the house is."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, check_same_thread=False, timeout=BUSY_TIMEOUT_MS / 1000
+    )
+    _prepare(connection, synchronous)
+    return connection
+
+
+def _prepare(connection: Any, synchronous: str) -> None:
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+        "journal_mode=WAL",
+        f"synchronous={synchronous}",
+        "foreign_keys=ON",
+        "temp_store=MEMORY",
+        "cache_size=-16000",
+        "mmap_size=268435456",
+    ):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class Database:
+    """The engines of one installation. `records_path` and `observations_path` are None on PostgreSQL."""
+
+    def __init__(self, dialect: Dialect, reader: Engine, writer: Engine, observer: Engine,
+                 paths: tuple[Path, Path] | None) -> None:  # fmt: skip
+        self.dialect = dialect
+        self.reader = reader
+        self.writer = writer
+        self.observer = observer
+        self.records_path: Path | None = paths[0] if paths else None
+        self.observations_path: Path | None = paths[1] if paths else None
+        self._lock = threading.RLock()
+        self._listeners: dict[object, Callable[[], None]] = {}
+        self._watcher: _Watcher | None = None
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that reads one snapshot; nothing it does is kept."""
+        with self._told(), self.reader.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in one transaction, durable at exit, undone on any exception.
+
+        Raises `Unavailable` when the database cannot write.
+        """
+        # Threads of this process queue here rather than in SQLite's sleeping busy handler.
+        with self._lock, self._told(), self.writer.begin() as connection:
+            yield connection
+        self.notify()
+
+    @contextlib.contextmanager
+    def write_observations(self) -> Iterator[Connection]:
+        """Give a connection in one durable transaction on the observations, for the archive's use."""
+        with self._told(), self.observer.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise unavailable(error) from error
+        except DBAPIError as error:
+            if error.connection_invalidated or "disk" in str(error.orig).lower():
+                raise unavailable(error) from error
+            raise
+
+    @staticmethod
+    def next(connection: Connection, n: int = 1) -> int:
+        """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
+        last: int = connection.execute(
+            text("UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next"), {"n": n}
+        ).scalar_one()
+        return last - n
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after each commit of this process or another; return what stops it.
+
+        Calls may be spurious and come from any thread.
+        """
+        token = object()
+        with self._lock:
+            self._listeners[token] = callback
+            if self._watcher is None:
+                self._watcher = _Watcher(self)
+                self._watcher.start()
+
+        def cancel() -> None:
+            self._listeners.pop(token, None)
+
+        return cancel
+
+    def notify(self) -> None:
+        """Tell this process's listeners that something was committed."""
+        for callback in list(self._listeners.values()):
+            callback()
+
+    def close(self) -> None:
+        """Stop watching and close every connection."""
+        if self._watcher is not None:
+            self._watcher.stop()
+        for engine in (self.reader, self.writer, self.observer):
+            engine.dispose()
+
+
+class _Watcher(threading.Thread):
+    """Looks for the commits of other processes: SQLite's data_version, PostgreSQL's counters."""
+
+    interval_s = 0.2
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(name="beffroi-watch", daemon=True)
+        self._database = database
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self.join(timeout=5)
+
+    def run(self) -> None:
+        database, known = self._database, None
+        files = [connect_sqlite(p) for p in (database.records_path, database.observations_path) if p]
+        while not self._stopped.wait(self.interval_s):
+            try:
+                seen = self._look(files)
+            except (sqlite3.Error, DBAPIError, Problem):
+                continue
+            if known is not None and seen != known:
+                database.notify()
+            known = seen
+        for file in files:
+            file.close()
+
+    def _look(self, files: list[sqlite3.Connection]) -> tuple[Any, ...]:
+        if files:
+            return tuple(file.execute("PRAGMA data_version").fetchone()[0] for file in files)
+        with self._database.read() as connection:
+            return tuple(
+                connection.execute(
+                    text("SELECT next FROM counter UNION ALL SELECT next FROM obs.counter")
+                ).scalars()
+            )
+
+
+def open_database(settings: Settings) -> Database:
+    """Return the database that the settings choose. Raises `Problem` when its URL is of no known kind."""
+    url = settings.store.records
+    if not url:
+        return _open_sqlite(settings.data / "records.db", settings.data / "observations.db")
+    if url.startswith("sqlite:///"):
+        path = Path(url.removeprefix("sqlite:///"))
+        return _open_sqlite(path, path.with_name("observations.db"))
+    if url.startswith("postgresql://"):
+        return _open_postgresql(url)
+    raise Problem(
+        Text("Adresse de base inconnue : {url}", "Unknown database address: {url}").filled(url=url.split("@")[-1]),
+        Text("Écrivez postgresql://utilisateur:motdepasse@hôte/base, ou laissez vide pour SQLite.",
+             "Write postgresql://user:password@host/database, or leave it empty for SQLite."),
+        place="store.records",
+    )  # fmt: skip
+
+
+def _open_sqlite(records: Path, observations: Path) -> Database:
+    def engine(begin: str, main: Path, attached: Path | None) -> Engine:
+        made = create_engine(
+            f"sqlite:///{main}",
+            poolclass=QueuePool,
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
+        )
+
+        @event.listens_for(made, "connect")
+        def on_connect(connection: Any, _record: object) -> None:
+            connection.isolation_level = None  # we say BEGIN ourselves
+            _prepare(connection, "FULL")
+            if attached is not None:
+                connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
+
+        @event.listens_for(made, "begin")
+        def on_begin(connection: Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return made
+
+    # Writers attach nothing: BEGIN IMMEDIATE would lock the other file too.
+    observer = engine("BEGIN IMMEDIATE", observations, None)
+    return Database(
+        "sqlite",
+        engine("BEGIN", records, observations),
+        engine("BEGIN IMMEDIATE", records, None),
+        observer.execution_options(schema_translate_map={"obs": None}),
+        (records, observations),
+    )
+
+
+def _open_postgresql(url: str) -> Database:
+    def engine(**options: Any) -> Engine:
+        return create_engine(
+            url.replace("postgresql://", "postgresql+psycopg://", 1),
+            pool_size=_POOL,
+            max_overflow=_POOL,
+            pool_pre_ping=True,
+            connect_args={"options": "-c timezone=UTC"},
+            **options,
+        )
+
+    # A reading of fresh rows and of the list of segments must see one moment.
+    reader, writer = engine(isolation_level="REPEATABLE READ"), engine()
+    return Database("postgresql", reader, writer, writer, None)

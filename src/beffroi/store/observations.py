@@ -1,0 +1,313 @@
+"""Observations: append, read, correct. The port that every face and service uses.
+
+Fresh rows are in SQL (`obs.observation`), sealed history in Parquet segments (`archive.py`); every read
+here merges both, a fresh row winning over a sealed one with its id.
+"""
+
+import heapq
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, select, text
+
+from beffroi.model.instant import Clock
+from beffroi.model.observation import Draft, Observation
+from beffroi.model.problem import NotFound
+from beffroi.model.result import Result
+from beffroi.model.text import Text
+from beffroi.store.appender import Ack, Appender
+from beffroi.store.archive import Archive
+from beffroi.store.database import Database
+from beffroi.store.tables import latest, observation
+from beffroi.store.writer import writer_for
+
+__all__ = ["Ack", "ObservationQuery", "Observations", "Stat", "observation_of"]
+
+_COLUMNS = (
+    observation.c.id, observation.c.datastream_id, observation.c.start_us, observation.c.end_us,
+    observation.c.result_time_us, observation.c.value, observation.c.decimals, observation.c.literal,
+    observation.c.feature_id, observation.c.quality, observation.c.extra, observation.c.seq,
+)  # fmt: skip
+_IN_LIMIT = 5_000
+
+
+class Stat(msgspec.Struct, frozen=True):
+    """How many observations a datastream has, and the times of its first and last."""
+
+    count: int
+    first_us: int | None
+    last_us: int | None
+
+
+class ObservationQuery(msgspec.Struct, frozen=True):
+    """A reading of observations across datastreams.
+
+    `datastreams`: only these (None: all). `where(dialect)`: a predicate on the columns of
+    `tables.observation` alone, written for "sqlite", "postgresql" or "duckdb" (sealed segments).
+    `order(dialect)`: expressions with their direction, each also on that table's columns; the id is
+    always the last one, in the direction of `id_descending`. `between`: a half-open range of phenomenon
+    start that the predicate implies, if known: it spares segments.
+    """
+
+    datastreams: tuple[int, ...] | None = None
+    where: Callable[[str], ColumnElement[bool]] | None = None
+    order: Callable[[str], Sequence[tuple[ColumnElement[Any], bool]]] | None = None
+    id_descending: bool = False
+    between: tuple[int | None, int | None] = (None, None)
+    limit: int | None = None
+    offset: int = 0
+
+
+def observation_of(row: Sequence[Any]) -> Observation:
+    """Return the observation of a row of the columns id … seq."""
+    return Observation(row[0], row[1], row[2], row[3], row[4], Result(row[5], row[6], row[7]), row[8], row[9],
+                       row[10], row[11] or row[0])  # fmt: skip
+
+
+class Observations:
+    """All observations of an installation (see the module)."""
+
+    def __init__(self, database: Database, archive: Archive, clock: Clock) -> None:
+        self._database = database
+        self._archive = archive
+        self._appender = Appender(writer_for(database), clock, database.notify)
+
+    def close(self) -> None:
+        """Write what waits, then stop the writer."""
+        self._appender.close()
+
+    # --- writing
+    def append(self, drafts: Sequence[Draft]) -> Ack:
+        """Store `drafts`, all or none; they are on disk when this returns. Raises `Unavailable`."""
+        return self._appender.submit(drafts).result()
+
+    async def append_soon(self, drafts: Sequence[Draft]) -> Ack:
+        """Store `drafts` from the event loop, together with what other requests bring. Raises `Unavailable`."""
+        return await self._appender.submit_async(drafts)
+
+    def correct(self, observation_id: int, **changes: Any) -> Observation:
+        """Change columns of one observation and return it as it is now; its id stays. Raises `NotFound`."""
+        known = self.get(observation_id)
+        if known is None:
+            raise NotFound(Text("Cette observation n'existe pas.", "There is no such observation."))
+        now = msgspec.structs.replace(known, **changes)
+        self._appender.rewrite([now])
+        self._relatest([known, now], gone=0)
+        return self.get(observation_id) or now
+
+    def delete(self, ids: Iterable[int]) -> int:
+        """Hide observations for good (they leave the disk at the next sealing); return how many there were."""
+        known = [o for i in ids if (o := self.get(i)) is not None]
+        if known:
+            self._appender.rewrite(known, deleted=True)
+            self._relatest(known, gone=1)
+        return len(known)
+
+    def _relatest(self, changed: Sequence[Observation], gone: int) -> None:
+        touched: dict[int, int] = {}
+        for one in changed:
+            touched[one.datastream_id] = touched.get(one.datastream_id, 0) + gone
+        for series_id, n in touched.items():
+            self._appender.relatest(series_id, lambda s=series_id: self._newest(s), n)  # type: ignore[misc]
+
+    def _newest(self, datastream_id: int) -> Observation | None:
+        found = self.series(datastream_id, limit=1, newest_first=True)
+        return found[0] if found else None
+
+    def delete_series(self, datastream_id: int) -> None:
+        """Delete every observation of a datastream that is going away."""
+        self._appender.forget_series(datastream_id)
+        self._archive.forget_series(datastream_id)
+
+    # --- reading
+    def get(self, observation_id: int) -> Observation | None:
+        """Return one observation, or None."""
+        wanted = select(*_COLUMNS, observation.c.deleted).where(observation.c.id == observation_id)
+        with self._database.read() as connection:
+            row = connection.execute(wanted).first()
+            if row is not None:
+                return None if row[12] else observation_of(row)
+            segments = self._archive.matching(connection, (None, None), observation_id)
+        found = self._archive.rows(wanted, segments)
+        return observation_of(found[0]) if found else None
+
+    def series(self, datastream_id: int, start_us: int | None = None, end_us: int | None = None, *,
+               limit: int | None = None, newest_first: bool = False) -> list[Observation]:  # fmt: skip
+        """Return a datastream's observations with start in [start_us, end_us), in time then id order."""
+        conditions: list[ColumnElement[bool]] = []
+        if start_us is not None:
+            conditions.append(observation.c.start_us >= start_us)
+        if end_us is not None:
+            conditions.append(observation.c.start_us < end_us)
+        return self.select(
+            ObservationQuery(
+                datastreams=(datastream_id,),
+                where=(lambda _dialect: and_(*conditions)) if conditions else None,
+                order=lambda _dialect: [(observation.c.start_us, newest_first)],
+                id_descending=newest_first,
+                between=(start_us, end_us),
+                limit=limit,
+            )
+        )
+
+    def select(self, query: ObservationQuery) -> list[Observation]:
+        """Return the observations of `query`, fresh and sealed merged in its order."""
+        fresh_query = self._statement(query, self._database.dialect).where(observation.c.deleted.is_(None))
+        reach = None if query.limit is None else query.limit + query.offset
+        with self._database.read() as connection:
+            segments = self._archive.matching(connection, query.between)
+            if not segments:
+                rows = connection.execute(
+                    fresh_query.offset(query.offset or None).limit(query.limit)
+                ).fetchall()
+                return [observation_of(row) for row in rows]
+            fresh = connection.execute(fresh_query.limit(reach)).fetchall()
+            hidden = self._rewritten(connection)
+        sealed_query = self._statement(query, "duckdb").limit(None if reach is None else reach + len(hidden))
+        sealed = [r for r in self._archive.rows(sealed_query, segments) if r[0] not in hidden]
+        merged = heapq.merge(fresh, sealed, key=_rank(self._directions(query)))
+        return [observation_of(row) for row in itertools.islice(merged, query.offset, reach)]
+
+    def count(self, query: ObservationQuery) -> int:
+        """Return how many observations `query` selects (its limit and offset aside)."""
+        plain = query.where is None
+        if plain and query.between == (None, None):
+            return self._counted(query.datastreams)
+        with self._database.read() as connection:
+            statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
+            found: int = connection.execute(statement.where(observation.c.deleted.is_(None))).scalar_one()
+            segments = self._archive.matching(connection, query.between)
+            if not segments:
+                return found
+            hidden = self._rewritten(connection)
+        sealed = self._statement(query, "duckdb", func.count()).order_by(None)
+        if hidden:
+            sealed = sealed.where(observation.c.id.not_in(hidden))
+        return found + int(self._archive.rows(sealed, segments)[0][0])
+
+    def _counted(self, datastreams: tuple[int, ...] | None) -> int:
+        statement = select(func.coalesce(func.sum(latest.c.count), 0))
+        if datastreams is not None:
+            statement = statement.where(latest.c.datastream_id.in_(datastreams))
+        with self._database.read() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def last(self, ids: Iterable[int] | None = None) -> dict[int, Observation]:
+        """Return the newest observation of each datastream of `ids` (None: of all), in O(datastreams)."""
+        c = latest.c
+        found = {}
+        for row in self._latest(ids, c.observation_id, c.datastream_id, c.start_us, c.end_us, c.result_time_us,
+                                c.value, c.decimals, c.literal, c.feature_id, c.quality, c.extra, c.observation_id):  # fmt: skip
+            if row[0] is not None:
+                found[row[1]] = observation_of(row)
+        return found
+
+    def stats(self, ids: Iterable[int] | None = None) -> dict[int, Stat]:
+        """Return count, first and last time of each datastream of `ids` (None: of all)."""
+        c = latest.c
+        return {
+            r[0]: Stat(*r[1:]) for r in self._latest(ids, c.datastream_id, c.count, c.first_us, c.start_us)
+        }
+
+    def received(self, ids: Iterable[int] | None = None) -> dict[int, int]:
+        """Return when each datastream of `ids` last received anything, in microseconds."""
+        return {r[0]: r[1] for r in self._latest(ids, latest.c.datastream_id, latest.c.received_us) if r[1]}
+
+    def _latest(self, ids: Iterable[int] | None, *columns: Any) -> list[Any]:
+        rows: list[Any] = []
+        with self._database.read() as connection:
+            if ids is None:
+                return list(connection.execute(select(*columns)))
+            wanted = list(ids)
+            for i in range(0, len(wanted), _IN_LIMIT):
+                part = wanted[i : i + _IN_LIMIT]
+                rows.extend(connection.execute(select(*columns).where(latest.c.datastream_id.in_(part))))
+        return rows
+
+    def after(self, seq: int, limit: int = 10_000) -> list[Observation]:
+        """Return what was committed after `seq`, new and corrected observations, in commit order.
+
+        Sealing waits for the consumers' cursors, so fresh rows are enough.
+        """
+        c = observation.c
+        new = (
+            select(*_COLUMNS)
+            .where(c.id > seq, c.seq.is_(None), c.deleted.is_(None))
+            .order_by(c.id)
+            .limit(limit)
+        )
+        corrected = select(*_COLUMNS).where(c.seq > seq, c.deleted.is_(None)).order_by(c.seq).limit(limit)
+        with self._database.read() as connection:
+            rows = [*connection.execute(new), *connection.execute(corrected)]
+        found = sorted((observation_of(row) for row in rows), key=lambda o: o.seq)
+        return found[:limit]
+
+    def head(self) -> int:
+        """Return the last number of the commit sequence of observations (0 when there is none)."""
+        with self._database.read() as connection:
+            return int(connection.execute(text("SELECT next FROM obs.counter")).scalar_one()) - 1
+
+    def _statement(self, query: ObservationQuery, dialect: str, *columns: Any) -> Select[Any]:
+        statement = select(*(columns or _COLUMNS)).select_from(observation)
+        if query.datastreams is not None:
+            wanted = query.datastreams
+            one = observation.c.datastream_id == wanted[0] if len(wanted) == 1 else None
+            statement = statement.where(observation.c.datastream_id.in_(wanted) if one is None else one)
+        if query.where is not None:
+            statement = statement.where(query.where(dialect))
+        by = [] if query.order is None else list(query.order(dialect))
+        by.append((observation.c.id, query.id_descending))
+        statement = statement.order_by(*(_directed(e, down) for e, down in by))
+        if query.order is not None and columns == ():
+            statement = statement.add_columns(*(e.label(f"rank_{i}") for i, (e, _) in enumerate(by[:-1])))
+        return statement
+
+    def _directions(self, query: ObservationQuery) -> list[bool]:
+        by = [] if query.order is None else [down for _, down in query.order(self._database.dialect)]
+        return [*by, query.id_descending]
+
+    @staticmethod
+    def _rewritten(connection: Connection) -> set[int]:
+        statement = select(observation.c.id).where(observation.c.seq.is_not(None))
+        return set(connection.execute(statement).scalars())
+
+
+def _directed(expression: ColumnElement[Any], down: bool) -> ColumnElement[Any]:
+    """Return an order with nothing first (last when descending) on every database."""
+    ordered = expression.desc() if down else expression.asc()
+    if isinstance(expression, Column) and not expression.nullable:
+        return ordered  # the bare form is what an index gives
+    return ordered.nulls_last() if down else ordered.nulls_first()
+
+
+def _rank(directions: list[bool]) -> Callable[[Any], tuple[Any, ...]]:
+    """Return the sorting key of merged rows: the labelled order columns after the twelve, then the id."""
+
+    def key(row: Any) -> tuple[Any, ...]:
+        values = [*row[12 : 12 + len(directions) - 1], row[0]]
+        return tuple(_Place(v, down) for v, down in zip(values, directions, strict=True))
+
+    return key
+
+
+class _Place:
+    """A value in an order: nothing comes first (last when descending), as SQLite sorts NULL."""
+
+    __slots__ = ("down", "value")
+
+    def __init__(self, value: Any, down: bool) -> None:
+        self.value, self.down = value, down
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Place) and self.value == other.value
+
+    def __lt__(self, other: "_Place") -> bool:
+        a, b = (other, self) if self.down else (self, other)
+        if a.value is None or b.value is None:
+            return a.value is None and b.value is not None
+        return bool(a.value < b.value)
+
+    def __hash__(self) -> int:
+        return hash(self.value)

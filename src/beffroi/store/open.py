@@ -1,0 +1,87 @@
+"""Store: everything a town keeps, behind one object."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from beffroi.model.instant import Clock, system_clock
+from beffroi.settings import Settings
+from beffroi.store.archive import Archive
+from beffroi.store.audit import Audit
+from beffroi.store.database import Database, open_database
+from beffroi.store.migrate import migrate
+from beffroi.store.observations import Observations
+
+__all__ = ["Store"]
+
+
+class Store:
+    """The one store of an installation: catalogue, records, observations, settings of the town."""
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self.settings = settings
+        self.database = database
+        self.clock = clock
+        self.dialect = database.dialect
+        self.archive = Archive(settings, database)
+        self.audit = Audit(settings, clock)
+        self.observations = Observations(database, self.archive, clock)
+
+    @classmethod
+    def open(cls, settings: Settings, clock: Clock = system_clock) -> "Store":
+        """Open the store of `settings`, creating or migrating its tables first.
+
+        Raises `Problem` for a wrong address, `Unavailable` when the database does not answer.
+        """
+        database = open_database(settings)
+        migrate(database)
+        return cls(settings, database, clock)
+
+    def close(self) -> None:
+        """Finish what is being written and close every connection."""
+        self.observations.close()
+        self.archive.close()
+        self.database.close()
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Give a connection that reads one snapshot (see `Database.read`)."""
+        with self.database.read() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Give a connection in one durable transaction (see `Database.write`)."""
+        with self.database.write() as connection:
+            yield connection
+
+    def next(self, connection: Connection, n: int = 1) -> int:
+        """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
+        return self.database.next(connection, n)
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` after any commit, of this process or another; return what stops it."""
+        return self.database.listen(callback)
+
+    def setting(self, key: str, default: Any = None) -> Any:
+        """Return the value kept under `key` (JSON), or `default`."""
+        with self.read() as connection:
+            row = connection.execute(text("SELECT value FROM setting WHERE key = :key"), {"key": key}).first()
+        return default if row is None else json.loads(row[0])
+
+    def set_setting(self, key: str, value: Any) -> None:
+        """Keep `value` (JSON) under `key`; None forgets it."""
+        with self.write() as connection:
+            if value is None:
+                connection.execute(text("DELETE FROM setting WHERE key = :key"), {"key": key})
+                return
+            connection.execute(
+                text(
+                    "INSERT INTO setting (key, value) VALUES (:key, :value)"
+                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+                ),
+                {"key": key, "value": json.dumps(value, ensure_ascii=False)},
+            )

@@ -1,0 +1,289 @@
+"""Writer: the SQL of storing observations, on a driver's own connection (no ORM in the hot path)."""
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from beffroi.model.observation import Draft, Observation
+from beffroi.store.database import Database, connect_sqlite, unavailable
+
+__all__ = ["Writer", "writer_for"]
+
+_ROW = "id, datastream_id, start_us, end_us, result_time_us, value, decimals, literal, feature_id, quality, extra"
+_PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+_INSERT = f"INSERT INTO observation ({_ROW}) VALUES ({_PLACES})"
+_FRESHER = (
+    "latest.observation_id IS NULL OR excluded.start_us > latest.start_us"
+    " OR (excluded.start_us = latest.start_us AND excluded.observation_id > latest.observation_id)"
+)
+_LATEST_COLUMNS = (
+    "observation_id", "start_us", "end_us", "result_time_us", "value", "decimals", "literal", "feature_id",
+    "quality", "extra",
+)  # fmt: skip
+_LATEST = (
+    "INSERT INTO latest (datastream_id, count, first_us, received_us, " + ", ".join(_LATEST_COLUMNS) + ") VALUES ("
+    + ", ".join("?" * 14) + ") ON CONFLICT (datastream_id) DO UPDATE SET count = latest.count + excluded.count,"
+    " received_us = excluded.received_us,"
+    " first_us = CASE WHEN latest.first_us IS NULL OR excluded.first_us < latest.first_us"
+    " THEN excluded.first_us ELSE latest.first_us END, "
+    + ", ".join(f"{c} = CASE WHEN {_FRESHER} THEN excluded.{c} ELSE latest.{c} END" for c in _LATEST_COLUMNS)
+)  # fmt: skip
+_REWRITE = (
+    f"INSERT INTO observation ({_ROW}, seq, deleted) VALUES ({_PLACES}, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{c} = excluded.{c}" for c in [*_ROW.split(", ")[1:], "seq", "deleted"])
+)
+_RELATEST = (
+    "UPDATE latest SET count = count - ?, "
+    + ", ".join(f"{c} = ?" for c in _LATEST_COLUMNS)
+    + " WHERE datastream_id = ?"
+)
+
+
+class Writer(Protocol):
+    """What the appender needs of a database."""
+
+    def append(self, drafts: Sequence[Draft], now_us: int) -> list[int | None]:
+        """Store drafts in one durable transaction; return an id each, None where the source key was known."""
+
+    def rewrite(self, observations: Sequence[Observation], *, deleted: bool) -> None:
+        """Write changed or deleted observations in one durable transaction."""
+
+    def relatest(self, datastream_id: int, newest: Observation | None, gone: int) -> None:
+        """Say what a datastream's newest observation is now, and that `gone` of them went."""
+
+    def forget_series(self, datastream_id: int) -> None:
+        """Remove a datastream's fresh rows and its last value."""
+
+    def close(self) -> None:
+        """Let go of the connection."""
+
+
+def writer_for(database: Database) -> Writer:
+    """Return the writer of the database's kind."""
+    if database.observations_path is not None:
+        path = database.observations_path
+        return _SqlWriter(lambda: connect_sqlite(path), _Sqlite())
+    return _SqlWriter(lambda: _connect_postgresql(database), _Postgresql())
+
+
+def _connect_postgresql(database: Database) -> Any:
+    import psycopg  # noqa: PLC0415 -- an extra, needed only with PostgreSQL
+
+    url = database.writer.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(url, autocommit=True, options="-c search_path=obs,public")
+
+
+class _Sqlite:
+    """What differs on SQLite."""
+
+    begin = "BEGIN IMMEDIATE"
+    mark = "?"
+    errors: tuple[type[Exception], ...] = (sqlite3.OperationalError, sqlite3.DatabaseError)
+
+    @staticmethod
+    def insert(connection: Any, rows: list[tuple[Any, ...]]) -> None:
+        connection.executemany(_INSERT, rows)
+
+    @staticmethod
+    def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        connection.executemany(sql, rows)
+
+    @staticmethod
+    def known(connection: Any, keys: list[bytes]) -> set[bytes]:
+        found: set[bytes] = set()
+        for i in range(0, len(keys), 900):
+            part = keys[i : i + 900]
+            marks = ",".join("?" * len(part))
+            found.update(
+                r[0] for r in connection.execute(f"SELECT key FROM source_key WHERE key IN ({marks})", part)
+            )
+        return found
+
+
+class _Postgresql:
+    """What differs on PostgreSQL."""
+
+    begin = "BEGIN"
+    mark = "%s"
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        import psycopg  # noqa: PLC0415
+
+        return (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.DiskFull)
+
+    @staticmethod
+    def insert(connection: Any, rows: list[tuple[Any, ...]]) -> None:
+        if len(rows) < 20:
+            connection.cursor().executemany(_INSERT.replace("?", "%s"), rows)
+            return
+        with connection.cursor().copy(f"COPY observation ({_ROW}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    @staticmethod
+    def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
+        connection.cursor().executemany(sql.replace("?", "%s"), list(rows))
+
+    @staticmethod
+    def known(connection: Any, keys: list[bytes]) -> set[bytes]:
+        found = connection.execute("SELECT key FROM source_key WHERE key = ANY(%s)", (keys,))
+        return {bytes(row[0]) for row in found}
+
+
+class _SqlWriter:
+    """The writer, over a connection that is opened again when the server went away."""
+
+    def __init__(self, connect: Callable[[], Any], kind: _Sqlite | _Postgresql) -> None:
+        self._connect = connect
+        self._kind = kind
+        self._connection: Any = None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def append(self, drafts: Sequence[Draft], now_us: int) -> list[int | None]:
+        keyed = any(d.source_key is not None for d in drafts)
+
+        def work(connection: Any) -> list[int | None]:
+            fresh = self._unknown(connection, drafts) if keyed else [True] * len(drafts)
+            n = fresh.count(True)
+            ids: list[int | None] = []
+            if n:
+                first = self._numbers(connection, n)
+                ids = _number(fresh, first)
+                rows = [_row(i, d) for i, d in zip(ids, drafts, strict=True) if i is not None]
+                self._kind.insert(connection, rows)
+                self._kind.many(connection, _LATEST, _newest(rows, now_us))
+                if keyed:
+                    keys = [
+                        (d.source_key, i, now_us)
+                        for i, d in zip(ids, drafts, strict=True)
+                        if i is not None and d.source_key
+                    ]
+                    self._kind.many(
+                        connection,
+                        "INSERT INTO source_key (key, observation_id, at_us) VALUES (?, ?, ?)",
+                        keys,
+                    )
+            return ids or [None] * len(drafts)
+
+        return self._transaction(work)  # type: ignore[no-any-return]
+
+    def rewrite(self, observations: Sequence[Observation], *, deleted: bool) -> None:
+        def work(connection: Any) -> None:
+            first = self._numbers(connection, len(observations))
+            mark = 1 if deleted else None
+            self._kind.many(
+                connection, _REWRITE, [(*_stored(o), first + i, mark) for i, o in enumerate(observations)]
+            )
+
+        self._transaction(work)
+
+    def relatest(self, datastream_id: int, newest: Observation | None, gone: int) -> None:
+        row = _stored(newest) if newest is not None else (None,) * 11
+        values = (gone, row[0], *row[2:], datastream_id)
+        self._transaction(lambda connection: self._kind.many(connection, _RELATEST, [values]))
+
+    def forget_series(self, datastream_id: int) -> None:
+        def work(connection: Any) -> None:
+            for table in ("observation", "latest"):
+                connection.execute(
+                    f"DELETE FROM {table} WHERE datastream_id = {self._kind.mark}", (datastream_id,)
+                )
+
+        self._transaction(work)
+
+    def _numbers(self, connection: Any, n: int) -> int:
+        row = connection.execute(
+            f"UPDATE counter SET next = next + {self._kind.mark} RETURNING next", (n,)
+        ).fetchone()
+        return int(row[0]) - n
+
+    def _unknown(self, connection: Any, drafts: Sequence[Draft]) -> list[bool]:
+        seen = self._kind.known(connection, [d.source_key for d in drafts if d.source_key is not None])
+        fresh = []
+        for draft in drafts:
+            key = draft.source_key
+            fresh.append(key is None or key not in seen)
+            if key is not None:
+                seen.add(key)
+        return fresh
+
+    def _transaction(self, work: Callable[[Any], Any]) -> Any:
+        try:
+            if self._connection is None:
+                self._connection = self._connect()
+            connection = self._connection
+            connection.execute(self._kind.begin)
+            try:
+                result = work(connection)
+                connection.execute("COMMIT")
+            except BaseException:
+                self._undo()
+                raise
+            return result
+        except self._kind.errors as error:
+            self._drop()
+            raise unavailable(error) from error
+
+    def _undo(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK")
+        except Exception:  # noqa: BLE001 -- the connection is gone or has rolled back by itself: drop it
+            self._drop()
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(
+                Exception
+            ):  # a broken connection may fail to close: it is dropped all the same
+                connection.close()
+
+
+def _number(fresh: list[bool], first: int) -> list[int | None]:
+    if all(fresh):
+        return list(range(first, first + len(fresh)))
+    ids: list[int | None] = []
+    for stored in fresh:
+        ids.append(first if stored else None)
+        first += stored
+    return ids
+
+
+def _row(number: int, d: Draft) -> tuple[Any, ...]:
+    r = d.result
+    return (number, d.datastream_id, d.start_us, d.end_us, d.result_time_us, r.value, r.decimals, r.literal,
+            d.feature_id, d.quality, d.extra)  # fmt: skip
+
+
+def _stored(o: Observation) -> tuple[Any, ...]:
+    r = o.result
+    return (o.id, o.datastream_id, o.start_us, o.end_us, o.result_time_us, r.value, r.decimals, r.literal,
+            o.feature_id, o.quality, o.extra)  # fmt: skip
+
+
+def _newest(rows: list[tuple[Any, ...]], now_us: int) -> list[tuple[Any, ...]]:
+    """Return the row of `latest` that each datastream of `rows` brings, in datastream order."""
+    best: dict[int, tuple[Any, ...]] = {}
+    counts: dict[int, int] = {}
+    firsts: dict[int, int] = {}
+    for row in rows:
+        series, start = row[1], row[2]
+        known = best.get(series)
+        if known is None:
+            best[series], counts[series], firsts[series] = row, 1, start
+            continue
+        counts[series] += 1
+        if start >= known[2]:
+            best[series] = row
+        elif start < firsts[series]:
+            firsts[series] = start
+    return [
+        (series, counts[series], firsts[series], now_us, row[0], *row[2:])
+        for series, row in sorted(best.items())
+    ]  # fmt: skip

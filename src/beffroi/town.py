@@ -1,0 +1,40 @@
+"""Town: one installation, opened: its settings, store, services and clock. Everything above receives it."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from beffroi.model.instant import Clock, system_clock
+from beffroi.plugins import Registry, load_registry
+from beffroi.settings import Settings, load_settings
+from beffroi.store.open import Store
+
+__all__ = ["Town", "open_town"]
+
+
+class Town:
+    """An open installation."""
+
+    def __init__(self, settings: Settings, store: Store, registry: Registry, clock: Clock) -> None:
+        self.settings = settings
+        self.store = store
+        self.registry = registry
+        self.clock = clock
+
+    @property
+    def name(self) -> str:
+        """The town's name as its people see it."""
+        return str(self.store.setting("town.name", self.settings.name))
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+
+def open_town(data: Path, *, extra: Iterable[Any] = (), clock: Clock = system_clock) -> Town:
+    """Open the installation in `data`, with the installed services and the `extra` plugins.
+
+    Raises `Problem` when there is none, or when its settings or database are wrong.
+    """
+    settings = load_settings(data)
+    return Town(settings, Store.open(settings, clock), load_registry(extra), clock)

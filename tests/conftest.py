@@ -1,0 +1,120 @@
+"""Fixtures of the whole suite: real stores on SQLite and on a PostgreSQL that is started for real."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from beffroi.settings import Settings, StoreSettings
+from beffroi.store.open import Store
+
+BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of real data; tests that need it are skipped, saying so, when it is absent."""
+    folder = Path(os.environ.get("BEFFROI_SHARED", Path(__file__).parents[2] / "shared")).resolve()
+    if not (folder / "data").is_dir():
+        pytest.skip(f"the real data is absent: set BEFFROI_SHARED (looked in {folder})")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["PostgresqlServer"]:
+    """Start a private PostgreSQL cluster for the session."""
+    if not BINARIES:
+        pytest.skip("PostgreSQL is not installed (Debian: postgresql, postgresql-15-postgis-3)")
+    server = PostgresqlServer(Path("/tmp") / f"beffroi-pg-{os.getpid()}")
+    server.start(first=True)
+    yield server
+    server.stop()
+    shutil.rmtree(server.folder, ignore_errors=True)
+
+
+class PostgresqlServer:
+    """A PostgreSQL cluster of the tests' own, on a free port of the loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._databases = 0
+
+    def _run(self, *command: str) -> None:
+        user = "postgres" if os.getuid() == 0 else None
+        subprocess.run(command, check=True, user=user, capture_output=True, cwd="/tmp", timeout=120,
+                       env={**os.environ, "LC_ALL": "C.UTF-8"})  # fmt: skip
+
+    def start(self, *, first: bool = False) -> None:
+        """Start the cluster (made at the first start) and wait until it answers."""
+        if first:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+            if os.getuid() == 0:
+                owner = pwd.getpwnam("postgres")
+                os.chown(self.folder, owner.pw_uid, owner.pw_gid)
+            self._run(
+                f"{BINARIES[0]}/initdb",
+                "-D",
+                f"{self.folder}/data",
+                "-A",
+                "trust",
+                "-U",
+                "postgres",
+                "--no-sync",
+            )
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=300"
+        self._run(
+            f"{BINARIES[0]}/pg_ctl",
+            "-D",
+            f"{self.folder}/data",
+            "-o",
+            options,
+            "-w",
+            "-l",
+            f"{self.folder}/log",
+            "start",
+        )
+
+    def stop(self, mode: str = "immediate") -> None:
+        """Stop the cluster."""
+        self._run(f"{BINARIES[0]}/pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
+
+    def database(self) -> str:
+        """Make a fresh database and return its URL."""
+        import psycopg
+
+        self._databases += 1
+        name = f"town_{self._databases}_{time.monotonic_ns()}"
+        with psycopg.connect(
+            f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True
+        ) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        with psycopg.connect(
+            f"postgresql://postgres@127.0.0.1:{self.port}/{name}", autocommit=True
+        ) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Return the settings of an empty installation, on each kind of database."""
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_server").database()
+    return Settings(data=tmp_path, name="Essai-les-Bains", store=StoreSettings(records=url))
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    """Return an open, empty store, on each kind of database."""
+    opened = Store.open(settings)
+    yield opened
+    opened.close()
