@@ -140,8 +140,9 @@ def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()
         manager.register(point.load(), name=point.name)
     for name in ("equipment", "environment"):
         # a source checkout without an installed distribution has no entry points
-        if not manager.has_plugin(name):
-            manager.register(importlib.import_module(f"beffroi.services.{name}"), name=name)
+        package = f"beffroi.services.{name}"
+        if not manager.has_plugin(name) and importlib.util.find_spec(package) is not None:
+            manager.register(importlib.import_module(package), name=name)
     for plugin in extra:
         if not manager.is_registered(plugin):
             manager.register(plugin)

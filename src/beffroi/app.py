@@ -1,0 +1,79 @@
+"""The composition root, read as a table of contents: what a running Beffroi is made of."""
+
+import contextlib
+import importlib
+import importlib.util
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from beffroi.keeper import Keeper
+from beffroi.town import Town, open_town
+
+__all__ = ["FACES", "create_app", "from_environment"]
+
+# Each face is a module with ROUTES (or routes(town)): the standards first, then the pages of the platform.
+FACES = (
+    "beffroi.api.health",
+    "beffroi.api.sensorthings",
+    "beffroi.api.features",
+    "beffroi.api.alarms",
+    "beffroi.api.hooks",
+    "beffroi.web.kit.static",
+    "beffroi.web.site.live",
+    "beffroi.web.site.situation",
+    "beffroi.web.site.map",
+    "beffroi.web.site.things",
+    "beffroi.web.site.series",
+    "beffroi.web.site.collections",
+    "beffroi.web.site.records",
+    "beffroi.web.site.alarms",
+    "beffroi.web.site.rules",
+    "beffroi.web.site.services",
+    "beffroi.web.site.sign_in",
+    "beffroi.web.site.administration",
+)
+ENVIRONMENT = ("BEFFROI_DATA", "BEFFROI_MQTT", "BEFFROI_OPEN_WRITES")
+
+
+def routes_of(town: Town) -> list[BaseRoute]:
+    """Return every route of the platform and of its services."""
+    routes: list[BaseRoute] = []
+    for name in FACES:
+        if importlib.util.find_spec(name) is None:
+            continue
+        face = importlib.import_module(name)
+        routes.extend(face.routes(town) if hasattr(face, "routes") else face.ROUTES)
+    for service in town.registry.services.values():
+        routes.extend(service.routes)
+    return routes
+
+
+def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None = None) -> Starlette:
+    """Return the ASGI application of `town`; `keeper`, when given, lives as long as the application."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        async with contextlib.AsyncExitStack() as stack:
+            if keeper is not None:
+                await stack.enter_async_context(keeper)
+            yield {}
+
+    app = Starlette(routes=routes_of(town), lifespan=lifespan)
+    app.state.town = town
+    app.state.open_writes = open_writes
+    app.state.keeper = keeper
+    return app
+
+
+def from_environment(town: Town | None = None) -> Starlette:
+    """Return the application that `beffroi serve` described in the environment (one call per worker process)."""
+    town = town or open_town(Path(os.environ["BEFFROI_DATA"]))
+    mqtt_host, _, mqtt_port = os.environ.get("BEFFROI_MQTT", "127.0.0.1:0").rpartition(":")
+    open_writes = os.environ.get("BEFFROI_OPEN_WRITES") == "1"
+    keeper = Keeper(town, mqtt=(mqtt_host, int(mqtt_port)), open_writes=open_writes)
+    return create_app(town, open_writes=open_writes, keeper=keeper)

@@ -1,0 +1,66 @@
+"""Election: of all the processes of an installation, exactly one is its keeper, and another takes over if it dies."""
+
+import fcntl
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DBAPIError
+
+from beffroi.store.open import Store
+
+__all__ = ["Election"]
+
+_ADVISORY_KEY = 0x0BEFF201
+
+
+class Election:
+    """A lock that one process holds: a locked file beside SQLite, an advisory lock on PostgreSQL.
+
+    Both are let go by the system itself when the process or its connection dies.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._file: IO[bytes] | None = None
+        self._connection: Connection | None = None
+
+    def won(self) -> bool:
+        """Try to become the keeper, or check that we still are; True when we are."""
+        return self._won_file() if self._store.dialect == "sqlite" else self._won_advisory()
+
+    def resign(self) -> None:
+        """Let another process be the keeper."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _won_file(self) -> bool:
+        if self._file is not None:
+            return True
+        path: Path = self._store.settings.data / "keeper.lock"
+        file = path.open("ab")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._file = file
+        return True
+
+    def _won_advisory(self) -> bool:
+        try:
+            if self._connection is not None:
+                self._connection.execute(text("SELECT 1"))
+                return True
+            connection = self._store.database.writer.connect().execution_options(isolation_level="AUTOCOMMIT")
+            if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": _ADVISORY_KEY}).scalar():
+                self._connection = connection
+                return True
+            connection.close()
+        except DBAPIError:
+            self._connection = None
+        return False

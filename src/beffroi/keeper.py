@@ -1,0 +1,98 @@
+"""Keeper: what exactly one process of an installation does: MQTT, rules, connectors, jobs, sealing, live demonstration.
+
+Each duty is a row of `DUTIES`; one that fails is said in the log and started again after a pause.
+"""
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Self
+
+from beffroi.election import Election
+from beffroi.model.instant import DAY_US
+from beffroi.store.sealing import seal
+from beffroi.town import Town
+
+__all__ = ["Keeper"]
+
+log = logging.getLogger("beffroi.keeper")
+ELECTION_S = 2.0
+PAUSE_S = 5.0
+SEALING_S = 600.0
+
+
+class Keeper:
+    """Runs the duties while this process is the elected one; an asynchronous context manager."""
+
+    def __init__(
+        self, town: Town, *, mqtt: tuple[str, int] = ("127.0.0.1", 0), open_writes: bool = False
+    ) -> None:
+        self.town = town
+        self.mqtt = mqtt
+        self.open_writes = open_writes
+        self.elected = False
+        self.stop = threading.Event()
+        self._election = Election(town.store)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._standing: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Stand for election, and go on standing."""
+        self._stand()
+        self._standing = asyncio.create_task(self._keep_standing(), name="keeper-election")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop every duty and resign."""
+        self.stop.set()
+        tasks = [t for t in [self._standing, *self._tasks] if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._election.resign()
+
+    def _stand(self) -> None:
+        if self.elected or not self._election.won():
+            return
+        self.elected = True
+        for name, duty in DUTIES.items():
+            self._tasks.append(asyncio.create_task(self._repeat(name, duty), name=f"keeper-{name}"))
+
+    async def _keep_standing(self) -> None:
+        while True:
+            await asyncio.sleep(ELECTION_S)
+            self._stand()
+
+    async def _repeat(self, name: str, duty: Callable[["Keeper"], Awaitable[None]]) -> None:
+        while not self.stop.is_set():
+            try:
+                await duty(self)
+                return
+            except Exception:
+                log.exception("the keeper's duty %r failed; it starts again in %s s", name, PAUSE_S)
+                await asyncio.sleep(PAUSE_S)
+
+
+def _has(module: str) -> bool:
+    with contextlib.suppress(ModuleNotFoundError):
+        return importlib.util.find_spec(module) is not None
+    return False
+
+
+async def _sealing(keeper: Keeper) -> None:
+    """Seal old days, once consumers of the bus have read them, and sweep the files nobody holds any more."""
+    store = keeper.town.store
+    while not keeper.stop.is_set():
+        await asyncio.sleep(SEALING_S)
+        before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
+        reached = int(store.setting("bus.rules", store.observations.head()))
+        await asyncio.to_thread(store.archive.sweep)
+        await asyncio.to_thread(seal, store.database, store.archive, before, reached)
+
+
+DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
+    "sealing": _sealing,
+}
