@@ -1,1 +1,187 @@
-export {};
+// <beffroi-map data-url data-base data-box data-words>: the town's features on its own base map (canvas, no WebGL).
+// The server's drawing stays until the first frame is complete. A list [data-map-list] and a legend
+// [data-map-legend] on the same page are kept in step with what the map shows.
+import Map from "ol/Map.js";
+import View from "ol/View.js";
+import { defaults as controls } from "ol/control/defaults.js";
+import { containsCoordinate } from "ol/extent.js";
+import GeoJSON from "ol/format/GeoJSON.js";
+import MVT from "ol/format/MVT.js";
+import Point from "ol/geom/Point.js";
+import { defaults as interactions } from "ol/interaction/defaults.js";
+import VectorLayer from "ol/layer/Vector.js";
+import VectorTileLayer from "ol/layer/VectorTile.js";
+import { fromLonLat, toLonLat, transformExtent } from "ol/proj.js";
+import Cluster from "ol/source/Cluster.js";
+import VectorSource from "ol/source/Vector.js";
+import VectorTileSource from "ol/source/VectorTile.js";
+import { PMTiles } from "pmtiles";
+import { baseStyle, markStyle } from "./marks.js";
+import { onScheme } from "./words.js";
+
+class TownMap extends HTMLElement {
+  connectedCallback() {
+    this.words = JSON.parse(this.dataset.words || "{}");
+    this.seen = new IntersectionObserver((entries) => {
+      if (!entries.some((entry) => entry.isIntersecting)) return;
+      this.seen.disconnect();
+      this.draw();
+    }, { rootMargin: "200px" });
+    this.seen.observe(this);
+  }
+
+  disconnectedCallback() {
+    this.seen.disconnect();
+    this.scheme?.();
+    this.map?.setTarget(undefined);
+  }
+
+  async draw() {
+    this.features = new VectorSource();
+    this.marks = new VectorLayer({
+      source: new Cluster({ source: this.features, distance: 34, geometryFunction: (f) => (this.shown(f) ? anchor(f) : null) }),
+      style: (feature) => markStyle(feature, this.chosen),
+      zIndex: 3,
+    });
+    this.shapes = new VectorLayer({ source: this.features, style: (f) => (f.getGeometry().getType() === "Point" || !this.shown(f) ? null : markStyle(f)), zIndex: 2 });
+    const box = document.createElement("div");
+    box.className = "canvas";
+    const fallback = [...this.children];
+    this.append(box);
+    this.map = new Map({
+      target: box,
+      layers: [...(await this.base()), this.shapes, this.marks],
+      view: new View({ center: [0, 0], zoom: 2, maxZoom: 19, enableRotation: false }),
+      controls: controls({ attribution: false, rotate: false, zoomOptions: { zoomInTipLabel: this.words.in, zoomOutTipLabel: this.words.out } }),
+      interactions: interactions({ altShiftDragRotate: false, pinchRotate: false }),
+    });
+    await this.load();
+    this.place();
+    this.map.once("rendercomplete", () => {
+      fallback.forEach((element) => element.remove());
+      box.classList.add("ready");
+      this.dataset.ready = "";
+    });
+    this.listen(box);
+    this.scheme = onScheme(() => this.map.getLayers().forEach((layer) => layer.changed()));
+  }
+
+  async base() {
+    const url = this.dataset.base;
+    if (!url) return [];
+    if (url.includes(".geojson")) {
+      return [new VectorLayer({ source: new VectorSource({ url, format: new GeoJSON() }), style: baseStyle, zIndex: 0, declutter: "base" })];
+    }
+    const tiles = new PMTiles(new URL(url, location.href).href);
+    const header = await tiles.getHeader();
+    const source = new VectorTileSource({ format: new MVT(), maxZoom: header.maxZoom, minZoom: header.minZoom, tileUrlFunction: (zxy) => zxy.join("/") });
+    source.setTileLoadFunction((tile, zxy) => {
+      tile.setLoader(async (extent, _, projection) => {
+        const [z, x, y] = zxy.split("/").map(Number);
+        const found = await tiles.getZxy(z, x, y).catch(() => undefined);
+        tile.setFeatures(found ? tile.getFormat().readFeatures(found.data, { extent, featureProjection: projection }) : []);
+      });
+    });
+    return [new VectorTileLayer({ source, style: baseStyle, declutter: "base", zIndex: 0, renderBuffer: 64 })];
+  }
+
+  async load(bbox) {
+    const url = new URL(this.dataset.url, location.href);
+    if (bbox) url.searchParams.set("bbox", bbox.map((n) => n.toFixed(5)).join(","));
+    const answer = await fetch(url);
+    if (!answer.ok) return;
+    const collection = await answer.json();
+    this.truncated = collection.truncated === true;
+    const read = new GeoJSON().readFeatures(collection, { featureProjection: "EPSG:3857" });
+    this.features.clear(true);
+    this.features.addFeatures(read);
+  }
+
+  place() {
+    const view = this.map.getView();
+    const [, zoom, lat, lon] = location.hash.match(/^#carte=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)$/) || [];
+    if (zoom && !this.hasAttribute("data-small")) {
+      view.setCenter(fromLonLat([Number(lon), Number(lat)]));
+      view.setZoom(Number(zoom));
+      return;
+    }
+    const given = this.dataset.box && transformExtent(this.dataset.box.split(",").map(Number), "EPSG:4326", "EPSG:3857");
+    const extent = given || (this.features.isEmpty() ? undefined : this.features.getExtent());
+    if (extent) view.fit(extent, { padding: [24, 24, 24, 24], maxZoom: 17 });
+  }
+
+  listen(box) {
+    box.tabIndex = 0;
+    box.setAttribute("role", "application");
+    box.setAttribute("aria-label", `${this.dataset.title}. ${this.words.help}`);
+    this.map.on("moveend", () => this.moved());
+    this.map.on("pointermove", (event) => {
+      box.style.cursor = !event.dragging && this.map.hasFeatureAtPixel(event.pixel, { layerFilter: (l) => l === this.marks }) ? "pointer" : "";
+    });
+    this.map.on("click", (event) => this.press(event));
+    const list = document.querySelector("[data-map-list]");
+    for (const type of ["mouseover", "focusin"]) list?.addEventListener(type, (event) => this.point(event.target.closest("[data-feature]")?.dataset.feature));
+    document.querySelector("[data-map-legend]")?.addEventListener("change", () => this.filter());
+  }
+
+  async moved() {
+    const view = this.map.getView();
+    const extent = view.calculateExtent(this.map.getSize());
+    if (this.truncated) await this.load(transformExtent(extent, "EPSG:3857", "EPSG:4326"));
+    this.inStep(extent);
+    if (this.closest(".small")) return;
+    const [lon, lat] = toLonLat(view.getCenter());
+    history.replaceState(null, "", `#carte=${view.getZoom().toFixed(1)}/${lat.toFixed(5)}/${lon.toFixed(5)}`);
+  }
+
+  inStep(extent = this.map.getView().calculateExtent(this.map.getSize())) {
+    const visible = new Set(this.features.getFeatures().filter((f) => this.shown(f) && containsCoordinate(extent, anchor(f).getCoordinates())).map((f) => String(f.getId())));
+    let count = 0;
+    for (const item of document.querySelectorAll("[data-map-list] [data-feature]")) {
+      item.hidden = !visible.has(item.dataset.feature);
+      if (!item.hidden) count += 1;
+    }
+    for (const said of document.querySelectorAll("[data-map-count]")) said.textContent = (count === 1 ? said.dataset.one : said.dataset.many).replace("{n}", count);
+  }
+
+  shown(feature) {
+    return !this.hiddenKinds?.has(feature.get("kind")) && !this.hiddenKinds?.has(feature.get("severity"));
+  }
+
+  filter() {
+    this.hiddenKinds = new Set([...document.querySelectorAll("[data-map-legend] input:not(:checked)")].map((input) => input.value));
+    this.features.changed();
+    this.shapes.changed();
+    this.inStep();
+  }
+
+  point(id) {
+    this.chosen = id;
+    this.marks.changed();
+  }
+
+  press(event) {
+    const [found] = this.map.getFeaturesAtPixel(event.pixel, { hitTolerance: 6, layerFilter: (layer) => layer === this.marks });
+    if (!found) return;
+    const members = found.get("features");
+    if (members.length > 1 && this.map.getView().getZoom() < 18.5) {
+      const near = new VectorSource({ features: members });
+      this.map.getView().fit(near.getExtent(), { padding: [60, 60, 60, 60], maxZoom: 19, duration: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 200 });
+      return;
+    }
+    const href = members[0].get("href");
+    if (href) location.assign(href);
+  }
+}
+
+function anchor(feature) {
+  const geometry = feature.getGeometry();
+  switch (geometry.getType()) {
+    case "Point": return geometry;
+    case "Polygon": return geometry.getInteriorPoint();
+    case "MultiPolygon": return geometry.getInteriorPoints().getPoint(0);
+    default: return new Point(geometry.getClosestPoint(geometry.getExtent().slice(0, 2)));
+  }
+}
+
+customElements.define("beffroi-map", TownMap);
