@@ -11,16 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages.pofile import read_po
-from jinja2 import Environment
+from jinja2 import Environment, nodes
 from jinja2.exceptions import TemplateSyntaxError
 
 PLACES = re.compile(r"%\((\w+)\)[sd]|(?<!\{)\{(\w+)\}(?!\})")
-FUNCTIONS = {"_", "gettext", "ngettext", "translate"}
-_JINJA = Environment(
-    extensions=["jinja2.ext.i18n", "jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True
-)
+_JINJA = Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"], autoescape=True)
 
-Used = dict[Path, dict[tuple[str, ...], str]]
+Texts = tuple[str, ...]
+Used = dict[Path, dict[Texts, str]]
 
 
 def package_of(path: Path) -> Path:
@@ -35,44 +33,83 @@ def package_of(path: Path) -> Path:
     return next((p for p in path.parents if (p / "locale").is_dir() and p.name != "src"), path.parent)
 
 
-def in_template(source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the line and the msgid (singular, and plural if any) of every text of a template."""
-    for line, _function, message in _JINJA.extract_translations(source):
-        texts = (message,) if isinstance(message, str) else tuple(t for t in message if isinstance(t, str))
-        if texts:
-            yield line, texts
+def wanted(function: str, arguments: list[object]) -> Texts | None:
+    """Return the texts that a call asks for: `_("un")`, `plural(n, "un", "plusieurs")`; None for other calls."""
+    texts = {"_": arguments[:1], "of": arguments[:1], "plural": arguments[1:3]}.get(function, [])
+    found = tuple(t for t in texts if isinstance(t, str))
+    return found if found and len(found) == len(texts) else None
 
 
-def in_module(source: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Yield the line and the msgid of every `_("…")` of a Python module."""
+def in_template(source: str) -> Iterator[tuple[int, Texts]]:
+    """Yield the line and the texts of every `_(…)` and `plural(…)` of a template."""
+    for call in _JINJA.parse(source).find_all(nodes.Call):
+        if isinstance(call.node, nodes.Name) and call.node.name in ("_", "plural"):
+            arguments = [a.value if isinstance(a, nodes.Const) else None for a in call.args]
+            texts = wanted(call.node.name, arguments)
+            if texts:
+                yield call.lineno, texts
+
+
+def function_of(call: ast.Call) -> str:
+    """Return "_" of `_(…)` and `translate(request)(…)`, "of" and "plural" of `words.of(…)`, "" of other calls."""
+    function = call.func
+    if isinstance(function, ast.Name):
+        return function.id if function.id in ("_", "plural") else ""
+    if isinstance(function, ast.Call):
+        return "_" if isinstance(function.func, ast.Name) and function.func.id == "translate" else ""
+    if isinstance(function, ast.Attribute):
+        holder = ast.unparse(function.value)
+        return function.attr if re.search(r"words(_of\(.*\))?(\[.*\])?$", holder) else ""
+    return ""
+
+
+def in_module(source: str) -> Iterator[tuple[int, Texts]]:
+    """Yield the line and the texts of every `_(…)` and `plural(…)` of a Python module."""
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in FUNCTIONS:
-            count = 2 if node.func.id == "ngettext" else 1
-            texts = tuple(
-                a.value for a in node.args[:count] if isinstance(a, ast.Constant) and isinstance(a.value, str)
-            )
-            if len(texts) == count:
+        if isinstance(node, ast.Call):
+            arguments = [a.value if isinstance(a, ast.Constant) else None for a in node.args]
+            texts = wanted(function_of(node), arguments)
+            if texts:
                 yield node.lineno, texts
 
 
-def used_texts(root: Path) -> tuple[Used, list[str]]:
-    """Return, by package, the texts that its templates and modules use with the place of each, and faults."""
-    used: Used = defaultdict(dict)
-    faults: list[str] = []
+def literals(path: Path) -> set[str]:
+    """Return every literal text of a module or template: a text may be translated by its variable (`_(name)`)."""
+    source = path.read_text("utf-8")
+    if path.suffix == ".py":
+        constants = (n.value for n in ast.walk(ast.parse(source)) if isinstance(n, ast.Constant))
+    else:
+        constants = (n.value for n in _JINJA.parse(source).find_all(nodes.Const))
+    return {value for value in constants if isinstance(value, str)}
+
+
+def sources(root: Path) -> list[Path]:
+    """Return the modules and templates that may hold texts."""
     source = root / "src"
-    for path in sorted([*source.rglob("*.html"), *source.rglob("*.txt"), *source.rglob("*.py")]):
-        if "static" in path.parts or (path.suffix != ".py" and "templates" not in path.parts):
-            continue
+    found = [*source.rglob("*.html"), *source.rglob("*.txt"), *source.rglob("*.py")]
+    return sorted(
+        p for p in found if "static" not in p.parts and (p.suffix == ".py" or "templates" in p.parts)
+    )
+
+
+def used_texts(root: Path) -> tuple[Used, dict[Path, set[str]], list[str]]:
+    """Return, by package, the texts that its files translate with the place of each, its literals, and faults."""
+    used: Used = defaultdict(dict)
+    mentioned: dict[Path, set[str]] = defaultdict(set)
+    faults: list[str] = []
+    for path in sources(root):
+        package = package_of(path)
         try:
             found = (in_module if path.suffix == ".py" else in_template)(path.read_text("utf-8"))
             for line, texts in found:
-                used[package_of(path)].setdefault(texts, f"{path.relative_to(root)}:{line}")
+                used[package].setdefault(texts, f"{path.relative_to(root)}:{line}")
+            mentioned[package] |= literals(path)
         except (TemplateSyntaxError, SyntaxError) as error:
             faults.append(f"{path.relative_to(root)}:{error.lineno}: {error}")
-    return used, faults
+    return used, mentioned, faults
 
 
-def catalogue_faults(root: Path, package: Path, used: dict[tuple[str, ...], str]) -> list[str]:
+def catalogue_faults(root: Path, package: Path, used: dict[Texts, str], mentioned: set[str]) -> list[str]:
     """Return what a package's English catalogue lacks, has too much, or has wrong."""
     path = package / "locale" / "en.po"
     if not path.exists():
@@ -85,7 +122,9 @@ def catalogue_faults(root: Path, package: Path, used: dict[tuple[str, ...], str]
     keys = [m.id if isinstance(m.id, tuple) else (m.id,) for m in entries]
     known = set(keys)
     faults = [f"{place}: not in {name}: {texts[0]!r}" for texts, place in used.items() if texts not in known]
-    faults += [f"{name}: no longer used: {key[0]!r}" for key in keys if key not in used]
+    faults += [
+        f"{name}: no longer used: {key[0]!r}" for key in keys if key not in used and key[0] not in mentioned
+    ]
     if [k[0] for k in keys] != sorted(k[0] for k in keys):
         faults.append(f"{name}: sort it by msgid")
     for key, message in zip(keys, entries, strict=True):
@@ -97,15 +136,15 @@ def catalogue_faults(root: Path, package: Path, used: dict[tuple[str, ...], str]
     return faults
 
 
-def places(texts: tuple[str, ...]) -> set[str]:
+def places(texts: Texts) -> set[str]:
     """Return the names of the values that are filled into `texts`."""
     return {a or b for text in texts for a, b in PLACES.findall(text)}
 
 
 def faults(root: Path) -> list[str]:
     """Return every text without its English, and every English without its text."""
-    used, found = used_texts(root)
+    used, mentioned, found = used_texts(root)
     packages = {*used, *(p.parents[1] for p in (root / "src").rglob("locale/en.po"))}
     for package in sorted(packages):
-        found += catalogue_faults(root, package, used.get(package, {}))
+        found += catalogue_faults(root, package, used.get(package, {}), mentioned[package])
     return found
