@@ -34,6 +34,10 @@ FACES = (
     "beffroi.web.site.alarms",
     "beffroi.web.site.rules",
     "beffroi.web.site.services",
+    "beffroi.web.site.evidence",
+    "beffroi.web.site.town_look",
+    "beffroi.web.site.accessibility",
+    "beffroi.web.site.devices",
     "beffroi.web.site.sign_in",
     "beffroi.web.site.administration",
 )

@@ -183,7 +183,9 @@ observation = Table(
     _big("result_time_us"), Column("value", Float), Column("decimals", Integer), Column("literal", Text),
     _big("feature_id"), Column("quality", Integer, nullable=False), Column("extra", Text), _big("seq"),  # seq NULL: equal to id
     Column("deleted", Integer),  # 1: a mark that hides a sealed observation
-    Index("observation_time", "datastream_id", "start_us", "id"),
+    # SQLite's indexes end with the row's id by themselves: naming it would store it twice
+    Index("observation_time", "datastream_id", "start_us").ddl_if(dialect="sqlite"),
+    Index("observation_series", "datastream_id", "start_us", "id").ddl_if(dialect="postgresql"),
     Index("observation_corrected", "seq", sqlite_where=text("seq IS NOT NULL"), postgresql_where=text("seq IS NOT NULL")),
 )  # fmt: skip
 # One row per datastream: newest value and counts, kept in the same transaction as the rows.
