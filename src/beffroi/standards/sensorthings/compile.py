@@ -1,0 +1,292 @@
+"""Compile bound conditions and orders to SQL with bound parameters, through SQLAlchemy Core expressions."""
+
+from collections.abc import Callable
+from functools import singledispatchmethod
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    FromClause,
+    Select,
+    and_,
+    cast,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+)
+
+from beffroi.standards.sensorthings import bind
+from beffroi.standards.sensorthings.bind import Bound
+from beffroi.standards.sensorthings.dialects import DIALECTS
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation
+from beffroi.standards.sensorthings.functions import geometry_of
+from beffroi.store import tables
+
+__all__ = ["Compiler", "Pair", "table_of"]
+
+Sql = ColumnElement[Any]
+_ALL = {**{t.name: t for t in tables.metadata.tables.values()}, "observation": tables.observation}
+
+
+class Pair(tuple[Sql, Sql]):
+    """Start and end of a moment."""
+
+    __slots__ = ()
+
+
+def table_of(entity: Entity) -> Any:
+    """Return the table that holds an entity type."""
+    return _ALL[entity.table]
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "eq": lambda a, b: a == b,
+    "ne": lambda a, b: a != b,
+    "gt": lambda a, b: a > b,
+    "ge": lambda a, b: a >= b,
+    "lt": lambda a, b: a < b,
+    "le": lambda a, b: a <= b,
+}
+# Each says the same as `evaluate.py`; the bound on the start alone is what an index can use.
+_MOMENTS: dict[str, Callable[[Pair, Pair], Sql]] = {
+    "eq": lambda a, b: and_(a[0] == b[0], a[1] == b[1]),
+    "ne": lambda a, b: or_(a[0] != b[0], a[1] != b[1]),
+    "gt": lambda a, b: and_(a[0] >= b[1], a[0] > b[0]),
+    "ge": lambda a, b: a[0] >= b[0],
+    "lt": lambda a, b: and_(a[0] < b[0], a[1] <= b[0]),
+    "le": lambda a, b: and_(a[0] <= b[1], a[1] <= b[1]),
+}
+_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+}
+_BOXED = (
+    "geo.intersects",
+    "st_equals",
+    "st_touches",
+    "st_within",
+    "st_overlaps",
+    "st_crosses",
+    "st_intersects",
+    "st_contains",
+)
+
+
+class Compiler:
+    """Compiles conditions on one entity type, whose rows are `row` (its table or an alias of it)."""
+
+    def __init__(self, dialect: str, entity: Entity, row: FromClause | None = None) -> None:
+        self.dialect = DIALECTS[dialect]
+        self.entity = entity
+        self.row: Any = table_of(entity) if row is None else row
+
+    def condition(self, bound: Bound) -> ColumnElement[bool]:
+        """Return the SQL of a condition."""
+        sql = self.sql(bound)
+        return sql if isinstance(bound, bind.Join | bind.Not | bind.Compare) else and_(sql)  # type: ignore[no-any-return]
+
+    def order(self, bound: Bound) -> list[Sql]:
+        """Return the expressions that order by `bound`."""
+        if isinstance(bound, bind.Field) and bound.kind == "result":
+            return [self._column(bound, 0), self.dialect.ordered(self._column(bound, 1))]
+        if isinstance(bound, bind.Field) and bound.kind == "moment" and not bound.hops:
+            return [self._pair(bound)[0]]
+        value = self.sql(bound)
+        if isinstance(value, Pair):
+            return [value[0]]
+        return [self.dialect.ordered(value) if bound.kind in ("text", "json") else value]
+
+    @singledispatchmethod
+    def sql(self, node: Bound) -> Any:
+        """Return the SQL of `node`: an expression, or a `Pair` for a moment."""
+        raise AssertionError(node)
+
+    def _column(self, node: bind.Field, index: int = 0) -> Any:
+        """Return a field's column, reached over relations to one by scalar subqueries."""
+        if not node.hops:
+            return self._own(node, self.row, self.entity, index)
+        row, entity = self.row, self.entity
+        joined: Select[Any] | None = None
+        for hop in node.hops:
+            target = BY_NAME[hop.target]
+            far = table_of(target).alias()
+            met = far.c[hop.join.there] == row.c[hop.join.here]
+            joined = select(null()).where(met) if joined is None else joined.where(met)
+            row, entity = far, target
+        assert joined is not None
+        chosen = joined.with_only_columns(self._own(node, row, entity, index))
+        return chosen.correlate(self.row).scalar_subquery()
+
+    @staticmethod
+    def _own(node: bind.Field, row: Any, entity: Entity, index: int) -> Any:
+        if entity.name == "Datastream" and node.property.name == "phenomenonTime":
+            known = tables.latest.alias()
+            column = (known.c.first_us, func.coalesce(known.c.end_us, known.c.start_us))[index]
+            return select(column).where(known.c.datastream_id == row.c.id).correlate(row).scalar_subquery()
+        return row.c[node.property.columns[index]]
+
+    def _pair(self, node: bind.Field) -> Pair:
+        start, end = self._column(node, 0), self._column(node, 1)
+        return Pair((start, func.coalesce(end, start)))
+
+    @sql.register
+    def _field(self, node: bind.Field) -> Any:
+        if node.kind == "moment":
+            return self._pair(node)
+        if node.kind in ("json", "result"):
+            return self._taken(node, "json")
+        return self._column(node)
+
+    def _taken(self, node: bind.Field, kind: Kind) -> Any:
+        """Return a JSON field taken as `kind`."""
+        if node.property.kind == "result" and not node.inside and kind == "number":
+            return self._column(node)
+        index = len(node.property.columns) - 1 if node.property.kind == "result" else 0
+        column = self._column(node, index)
+        if node.property.parts:
+            return func.coalesce(column, "")
+        steps = (*node.property.inside, *node.inside)
+        if kind == "json" and node.property.kind == "result" and not node.inside:
+            number, decimals = self._column(node), "REAL"
+            del decimals
+            return func.coalesce(
+                self.dialect.json(column, steps, "json"), cast(number, tables.thing.c.name.type)
+            )
+        if kind in ("instant", "moment"):
+            text = self.dialect.json(column, steps, "text")
+            start, end = self.dialect.instant(text), self.dialect.instant(text, end=True)
+            return start if kind == "instant" else Pair((start, end))
+        return self.dialect.json(column, steps, kind)
+
+    @sql.register
+    def _value(self, node: bind.Value) -> Any:
+        if node.kind == "moment":
+            return Pair((literal(node.value[0], BigInteger), literal(node.value[1], BigInteger)))
+        if node.kind == "number" and isinstance(node.value, float):
+            return literal(node.value, Float)
+        if isinstance(node.value, int) and not isinstance(node.value, bool):
+            return literal(node.value, BigInteger)
+        return null() if node.value is None else literal(node.value)
+
+    @sql.register
+    def _always(self, node: bind.Always) -> Any:
+        return true() if node.value else false()
+
+    @sql.register
+    def _cast(self, node: bind.Cast) -> Any:
+        part = node.part
+        if isinstance(part, bind.Field) and part.kind in ("json", "result"):
+            return self._taken(part, node.kind)
+        value = self.sql(part)
+        if node.kind == "instant":
+            return value[0] if isinstance(value, Pair) else value
+        if node.kind == "moment":
+            return value if isinstance(value, Pair) else Pair((value, value))
+        return value
+
+    @sql.register
+    def _apply(self, node: bind.Apply) -> Any:
+        flat: list[Any] = []
+        for kind, argument in zip(node.function.parameters, node.arguments, strict=False):
+            value = self.sql(argument)
+            if kind == "moment" and not isinstance(value, Pair):
+                value = Pair((value, value))
+            flat.extend(value if isinstance(value, Pair) else [value])
+        applied = self.dialect.apply(node.function, flat)
+        return and_(*self._boxes(node), applied) if node.function.name in _BOXED else applied
+
+    def _boxes(self, node: bind.Apply) -> list[Any]:
+        """Return what an index on the bounding box can say before the exact test."""
+        field = next(
+            (a for a in node.arguments if isinstance(a, bind.Field) and not a.hops and not a.inside), None
+        )
+        shape = next((a for a in node.arguments if isinstance(a, bind.Value) and a.value), None)
+        if field is None or shape is None or "minx" not in self.row.c:
+            return []
+        minx, miny, maxx, maxy = geometry_of(shape.value).bounds
+        c = self.row.c
+        return [c.minx <= maxx, c.maxx >= minx, c.miny <= maxy, c.maxy >= miny]
+
+    @sql.register
+    def _binary(self, node: bind.Binary) -> Any:
+        left, right = self.sql(node.left), self.sql(node.right)
+        if node.operator == "mod":
+            return self.dialect.remainder(left, right)
+        if node.operator == "div":
+            return cast(left, Float) / func.nullif(cast(right, Float), 0.0)
+        if node.kind == "number":
+            left, right = cast(left, Float), cast(right, Float)
+        return _ARITHMETIC[node.operator](left, right)
+
+    @sql.register
+    def _compare(self, node: bind.Compare) -> Any:
+        left, right = self.sql(node.left), self.sql(node.right)
+        if node.of == "moment":
+            return _MOMENTS[node.operator](left, right)
+        if node.of in ("text", "json") and node.operator not in ("eq", "ne"):
+            left, right = self.dialect.ordered(left), self.dialect.ordered(right)
+        return _OPERATORS[node.operator](left, right)
+
+    @sql.register
+    def _one_of(self, node: bind.OneOf) -> Any:
+        left = self.sql(node.left)
+        values = [v.value for v in node.values if isinstance(v, bind.Value)]
+        if len(values) == len(node.values):
+            return left.in_(values)
+        return or_(false(), *(left == self.sql(v) for v in node.values))
+
+    @sql.register
+    def _nothing(self, node: bind.Nothing) -> Any:
+        part = self.sql(node.part)
+        if isinstance(part, Pair):
+            part = part[0]
+        elif isinstance(node.part, bind.Field) and node.part.kind == "result" and not node.part.inside:
+            # a number is in `value`, anything else in `literal`; JSON null is the text null
+            value, text = self._column(node.part, 0), self._column(node.part, 1)
+            some = or_(value.is_not(None), and_(text.is_not(None), text != "null"))
+            return some if node.present else not_(some)
+        return part.is_not(None) if node.present else part.is_(None)
+
+    @sql.register
+    def _join(self, node: bind.Join) -> Any:
+        parts = [self.condition(p) for p in node.parts]
+        return and_(true(), *parts) if node.operator == "and" else or_(false(), *parts)
+
+    @sql.register
+    def _not(self, node: bind.Not) -> Any:
+        return not_(self.condition(node.part))
+
+    @sql.register
+    def _among(self, node: bind.Among) -> Any:
+        return self.row.c[node.column].in_(node.ids)
+
+    @sql.register
+    def _any(self, node: bind.Any_) -> Any:
+        return self._some(node.hops, node.part)
+
+    def _some(self, hops: tuple[Navigation, ...], part: Bound) -> Any:
+        """Return "the entity is among those that lead over `hops` to one that fulfils `part`"."""
+        hop, rest = hops[0], hops[1:]
+        target = BY_NAME[hop.target]
+        far = table_of(target).alias()
+        there = Compiler(self.dialect.name, target, far)
+        fulfilled = there._some(rest, part) if rest else there.condition(part)
+        join = hop.join
+        if join.table:
+            link = tables.metadata.tables[join.table].alias()
+            found = (
+                select(link.c[join.near])
+                .join_from(link, far, link.c[join.far] == far.c[join.there])
+                .where(fulfilled)
+            )
+        else:
+            found = select(far.c[join.there]).where(fulfilled)
+        return self.row.c[join.here].in_(found)

@@ -1,0 +1,249 @@
+"""What SQLite, PostgreSQL and DuckDB write differently: JSON, texts, parts of times, geometry.
+
+SQLite calls the Python functions of `functions.py`, registered on its connections by `prepare`;
+PostgreSQL uses its own and PostGIS; DuckDB reads sealed observations, which have no geometry.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sqlalchemy import (
+    TIMESTAMP,
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    Text,
+    and_,
+    case,
+    cast,
+    collate,
+    func,
+    literal,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from beffroi.standards.sensorthings.entities import Kind
+from beffroi.standards.sensorthings.functions import FUNCTIONS, Function, geometry_of, moment_of, total
+
+__all__ = ["DIALECTS", "Dialect", "prepare"]
+
+Sql = ColumnElement[Any]
+_TYPES: dict[str, Any] = {
+    "boolean": Boolean,
+    "number": Float,
+    "text": Text,
+    "date": BigInteger,
+    "time": BigInteger,
+}
+
+
+class Dialect:
+    """How one database writes what they do not share."""
+
+    name = ""
+
+    def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
+        """Return the value at `steps` of a JSON text column taken as `kind` (`json`: its scalar as text)."""
+        raise NotImplementedError
+
+    def apply(self, function: Function, arguments: list[Sql]) -> Sql:
+        """Return the application of `function`."""
+        raise NotImplementedError
+
+    def instant(self, text: Sql, *, end: bool = False) -> Sql:
+        """Return the instant (or the end of the interval) that a text names."""
+        raise NotImplementedError
+
+    def remainder(self, left: Sql, right: Sql) -> Sql:
+        """Return what is left of a division, with the sign of `left`."""
+        raise NotImplementedError
+
+    def ordered(self, text: Sql) -> Sql:
+        """Return a text that compares by its characters' codes."""
+        return text
+
+
+def _path(steps: Sequence[str | int]) -> str:
+    return "$" + "".join(f"[{s}]" if isinstance(s, int) else f'."{s}"' for s in steps)
+
+
+class _Sqlite(Dialect):
+    name = "sqlite"
+
+    def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
+        path = _path(steps)
+        value, found = func.json_extract(column, path), func.json_type(column, path)
+        return _json_case(value, found, kind, ("integer", "real"), "text", value)
+
+    def apply(self, function: Function, arguments: list[Sql]) -> Sql:
+        name = "sta_" + function.name.replace(".", "_")
+        return getattr(func, name)(*arguments, type_=_TYPES[function.result])  # type: ignore[no-any-return]
+
+    def instant(self, text: Sql, *, end: bool = False) -> Sql:
+        return func.sta_moment(text, 1 if end else 0, type_=BigInteger)
+
+    def remainder(self, left: Sql, right: Sql) -> Sql:
+        return func.sta_remainder(left, right, type_=Float)
+
+
+def _json_case(value: Sql, found: Sql, kind: Kind, numbers: tuple[str, ...], text: str, scalar: Sql) -> Sql:
+    lower = func.lower(found)
+    if kind == "number":
+        return case((lower.in_(numbers), cast(value, Float)))
+    if kind == "boolean":
+        return case((scalar == "true", literal(value=True)), (scalar == "false", literal(value=False))) if text != "text" else (
+            case((lower == "true", literal(value=True)), (lower == "false", literal(value=False)))
+        )  # fmt: skip
+    if kind == "json":
+        return cast(scalar, Text)
+    return case((lower == text, cast(value, Text)))
+
+
+def _modulo(value: Sql, by: int) -> Sql:
+    return (value % by + by) % by
+
+
+def _int(value: Sql) -> Sql:
+    return cast(func.trunc(value), Integer)
+
+
+_SHARED: dict[str, Callable[..., Sql]] = {
+    "substringof": lambda part, whole: func.strpos(whole, part) > 0,
+    "contains": lambda whole, part: func.strpos(whole, part) > 0,
+    "startswith": lambda whole, part: func.substr(whole, 1, func.length(part)) == part,
+    "endswith": lambda whole, part: and_(
+        func.length(whole) >= func.length(part),
+        func.substr(whole, func.length(whole) - func.length(part) + 1) == part,
+    ),
+    "length": lambda text: func.length(text, type_=Integer),
+    "indexof": lambda whole, part: func.strpos(whole, part, type_=Integer) - 1,
+    "substring": lambda text, start, *length: func.substr(
+        text, func.greatest(_int(start), 0) + 1, *(func.greatest(_int(n), 0) for n in length), type_=Text
+    ),
+    "tolower": lambda text: func.lower(text, type_=Text),
+    "toupper": lambda text: func.upper(text, type_=Text),
+    "trim": lambda text: func.trim(text, " ", type_=Text),
+    "concat": lambda a, b: a.op("||")(b),
+    "hour": lambda t: _modulo(t, DAY_US).op("/")(HOUR_US),
+    "minute": lambda t: _modulo(t, HOUR_US).op("/")(MINUTE_US),
+    "second": lambda t: _modulo(t, MINUTE_US).op("/")(SECOND_US),
+    "fractionalseconds": lambda t: cast(_modulo(t, SECOND_US), Float) / float(SECOND_US),
+    "date": lambda t: t - _modulo(t, DAY_US),
+    "time": lambda t: _modulo(t, DAY_US),
+    "totaloffsetminutes": lambda t: t - t,
+    "round": lambda x: func.sign(cast(x, Float), type_=Float) * func.floor(func.abs(cast(x, Float)) + 0.5, type_=Float),
+    "floor": lambda x: func.floor(cast(x, Float), type_=Float),
+    "ceiling": lambda x: func.ceil(cast(x, Float), type_=Float),
+    "before": lambda s1, e1, s2, _e2: and_(s1 < s2, e1 <= s2),
+    "after": lambda s1, _e1, s2, e2: and_(s1 >= e2, s1 > s2),
+    "meets": lambda s1, e1, s2, e2: (e1 == s2) | (e2 == s1),
+    "during": lambda s1, e1, s2, e2: and_(s2 <= s1, e1 <= e2, (s1 < e2) | (s2 == e2)),
+    "overlaps": lambda s1, e1, s2, e2: (
+        and_(s1 < e2, s2 < e1) | and_(s1 == e1, s2 <= s1, s1 < e2) | and_(s2 == e2, s1 <= s2, s2 < e1)
+        | and_(s1 == s2, e1 == e2)
+    ),
+    "starts": lambda s1, _e1, s2, _e2: s1 == s2,
+    "finishes": lambda _s1, e1, _s2, e2: e1 == e2,
+}  # fmt: skip
+
+
+class _Postgresql(Dialect):
+    name = "postgresql"
+
+    def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
+        whole, keys = cast(column, JSONB), [str(s) for s in steps]
+        scalar = func.jsonb_extract_path_text(whole, *keys, type_=Text)
+        found = func.jsonb_typeof(func.jsonb_extract_path(whole, *keys), type_=Text)
+        return _json_case(scalar, found, kind, ("number",), "string", scalar)
+
+    def apply(self, function: Function, arguments: list[Sql]) -> Sql:
+        if function.name in _SHARED:
+            return _SHARED[function.name](*arguments)
+        if function.name in ("year", "month", "day"):
+            moment = func.timezone("UTC", func.to_timestamp(cast(arguments[0], Float) / 1e6))
+            return cast(func.date_part(function.name, moment), Float)
+        shapes = [self._shape(a) for a in arguments[:2]] + arguments[2:]
+        called = _POSTGIS.get(function.name, function.name)
+        return getattr(func, called)(*shapes, type_=_TYPES[function.result])  # type: ignore[no-any-return]
+
+    @staticmethod
+    def _shape(text: Sql) -> Sql:
+        value = getattr(text, "value", None)
+        if isinstance(value, str):
+            return func.ST_GeomFromText(geometry_of(value).wkt, 4326)
+        read = cast(text, JSONB)
+        inner = case((func.jsonb_extract_path_text(read, "type") == "Feature",
+                      func.jsonb_extract_path_text(read, "geometry")), else_=text)  # fmt: skip
+        return func.ST_SetSRID(func.ST_GeomFromGeoJSON(inner), 4326)
+
+    def instant(self, text: Sql, *, end: bool = False) -> Sql:
+        part = func.split_part(text, "/", 2 if end else 1)
+        chosen = func.coalesce(func.nullif(part, ""), func.split_part(text, "/", 1))
+        moment = case((chosen.regexp_match(r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$"), chosen))
+        return cast(func.round(func.date_part("epoch", cast(moment, _TimestampTz)) * 1e6), BigInteger)
+
+    def remainder(self, left: Sql, right: Sql) -> Sql:
+        a, b = cast(left, Float), func.nullif(cast(right, Float), 0.0)
+        return a - b * func.trunc(a / b)
+
+    def ordered(self, text: Sql) -> Sql:
+        return collate(text, "C")
+
+
+_TimestampTz = TIMESTAMP(timezone=True)
+_POSTGIS = {
+    "geo.distance": "ST_Distance",
+    "geo.length": "ST_Length",
+    "geo.intersects": "ST_Intersects",
+}
+
+
+class _Duckdb(_Postgresql):
+    name = "duckdb"
+
+    def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
+        path = _path(steps)
+        scalar = func.json_extract_string(column, path, type_=Text)
+        found = func.json_type(column, path, type_=Text)
+        return _json_case(scalar, found, kind, ("bigint", "ubigint", "hugeint", "double"), "varchar", scalar)
+
+    def apply(self, function: Function, arguments: list[Sql]) -> Sql:
+        if function.name in ("hour", "minute", "second"):
+            return func.floor(_SHARED[function.name](*arguments), type_=Float)
+        if function.name in ("year", "month", "day"):
+            return getattr(func, function.name)(func.make_timestamp(arguments[0]), type_=Float)  # type: ignore[no-any-return]
+        return _SHARED[function.name](*arguments)
+
+    def instant(self, text: Sql, *, end: bool = False) -> Sql:
+        part = func.split_part(text, "/", 2 if end else 1)
+        chosen = func.coalesce(func.nullif(part, ""), func.split_part(text, "/", 1))
+        return func.epoch_us(cast(chosen, _TimestampTz), type_=BigInteger)
+
+    def ordered(self, text: Sql) -> Sql:
+        return text
+
+
+DIALECTS: dict[str, Dialect] = {d.name: d for d in (_Sqlite(), _Postgresql(), _Duckdb())}
+
+
+def _moment(text: str, end: int) -> int | None:
+    found = moment_of(text)
+    return None if found is None else found[end]
+
+
+def prepare(connection: Connection) -> Connection:
+    """Return `connection` with the functions of the query language known to it (SQLite only; once each)."""
+    if connection.dialect.name == "sqlite" and "sensorthings" not in connection.info:
+        raw: Any = connection.connection.dbapi_connection
+        for function in FUNCTIONS.values():
+            name = "sta_" + function.name.replace(".", "_")
+            raw.create_function(name, -1, function.python, deterministic=True)
+        raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
+        raw.create_function("sta_remainder", 2, total(math.fmod), deterministic=True)
+        connection.info["sensorthings"] = True
+    return connection
