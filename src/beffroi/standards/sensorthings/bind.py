@@ -4,7 +4,7 @@ What comes out needs no more checks: it is compiled to SQL (`compile.py`) or eva
 """
 
 import contextlib
-import os.path
+import itertools
 from collections.abc import Callable
 from functools import singledispatchmethod
 from typing import Any
@@ -28,8 +28,25 @@ from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.syntax import Name, Node, Order
 
 __all__ = [
-    "Always", "Among", "Any_", "Apply", "Binary", "Bound", "Cast", "Compare", "Field", "Join", "Not", "Nothing", "OneOf", "Term",
-    "Value", "bind_filter", "bind_orderby", "bind_path", "fields",
+    "Always",
+    "Among",
+    "Apply",
+    "Binary",
+    "Bound",
+    "Cast",
+    "Compare",
+    "Field",
+    "Join",
+    "Not",
+    "Nothing",
+    "OneOf",
+    "Some",
+    "Term",
+    "Value",
+    "bind_filter",
+    "bind_orderby",
+    "bind_path",
+    "fields",
 ]  # fmt: skip
 
 
@@ -116,7 +133,7 @@ class Not(msgspec.Struct, frozen=True):
     kind: Kind = "boolean"
 
 
-class Any_(msgspec.Struct, frozen=True):
+class Some(msgspec.Struct, frozen=True):
     """Some entity over `hops` fulfils `part`."""
 
     hops: tuple[Navigation, ...]
@@ -126,7 +143,7 @@ class Any_(msgspec.Struct, frozen=True):
 
 
 class Among(msgspec.Struct, frozen=True):
-    """The entity's own `column` holds one of `ids` (what an `Any_` over the observations has come to)."""
+    """The entity's own `column` holds one of `ids` (what an `Some` over the observations has come to)."""
 
     column: str
     ids: tuple[int, ...]
@@ -140,7 +157,7 @@ class Always(msgspec.Struct, frozen=True):
     kind: Kind = "boolean"
 
 
-Bound = Field | Value | Cast | Apply | Binary | Compare | OneOf | Nothing | Join | Not | Any_ | Among | Always
+Bound = Field | Value | Cast | Apply | Binary | Compare | OneOf | Nothing | Join | Not | Some | Among | Always
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -175,6 +192,12 @@ def fields(node: Bound) -> list[Field]:
         case _:
             return []
     return [field for part in parts for field in fields(part)]
+
+
+def _shared(paths: list[tuple[Navigation, ...]]) -> tuple[Navigation, ...]:
+    """Return the longest start that all paths have in common."""
+    alike = itertools.takewhile(lambda hops: len(set(hops)) == 1, zip(*paths, strict=False))
+    return tuple(hops[0] for hops in alike)
 
 
 def _without(node: Bound, hops: int) -> Bound:
@@ -429,7 +452,7 @@ class _Binder:
             raise self.wrong(node, Text("any demande une relation.", "any needs a relation."),
                              Text("Écrivez Datastreams/any(d: d/name eq 'x').", "Write Datastreams/any(d: d/name eq 'x')."))  # fmt: skip
         inner = _Binder(self.option, self.entity, self.now_us, node.variable, here)
-        return Any_(tuple(hops), inner.condition(node.part), node.at)
+        return Some(tuple(hops), inner.condition(node.part), node.at)
 
     def condition(self, node: Node) -> Bound:
         """Return `node` bound as a condition."""
@@ -440,15 +463,15 @@ class _Binder:
         if isinstance(bound, Join):
             return Join(bound.operator, tuple(self._lifted(p, node) for p in bound.parts))
         found = fields(bound)
-        if isinstance(bound, Not | Any_ | Always) or not found:
+        if isinstance(bound, Not | Some | Always) or not found:
             return bound
-        shared = os.path.commonprefix([f.hops for f in found])
+        shared = _shared([f.hops for f in found])
         if any(hop.many for f in found for hop in f.hops[len(shared) :]):
             raise self.wrong(
                 node, Text("Cette comparaison suit deux relations à plusieurs.", "This comparison follows two relations to many."),
                 Text("Séparez-la avec any(…).", "Separate it with any(…)."),
             )  # fmt: skip
-        return Any_(tuple(shared), _without(bound, len(shared)), node.at) if shared else bound
+        return Some(shared, _without(bound, len(shared)), node.at) if shared else bound
 
     def taken_as(self, bound: Bound, kind: Kind, node: Node) -> Bound:
         """Return `bound` made to be of `kind`. Raises `Problem` when it cannot be."""
@@ -541,7 +564,7 @@ def bind_orderby(entity: Entity, orders: tuple[Order, ...], now_us: int) -> tupl
     for order in orders:
         bound = binder.bind(order.by)
         many = next((f for f in fields(bound) for hop in f.hops if hop.many), None)
-        if many is not None or isinstance(bound, Any_):
+        if many is not None or isinstance(bound, Some):
             raise misread(
                 "$orderby", order.by.at, "",
                 Text("Triez par une propriété de l'entité ou de ce dont elle dépend.",

@@ -91,7 +91,7 @@ class Compiler:
     def condition(self, bound: Bound) -> ColumnElement[bool]:
         """Return the SQL of a condition."""
         sql = self.sql(bound)
-        return sql if isinstance(bound, bind.Join | bind.Not | bind.Compare) else and_(sql)  # type: ignore[no-any-return]
+        return sql if isinstance(bound, bind.Join | bind.Not | bind.Compare) else and_(sql)
 
     def order(self, bound: Bound) -> list[Sql]:
         """Return the expressions that order by `bound`."""
@@ -269,7 +269,7 @@ class Compiler:
         return self.row.c[node.column].in_(node.ids)
 
     @sql.register
-    def _any(self, node: bind.Any_) -> Any:
+    def _any(self, node: bind.Some) -> Any:
         return self._some(node.hops, node.part)
 
     def _some(self, hops: tuple[Navigation, ...], part: Bound) -> Any:

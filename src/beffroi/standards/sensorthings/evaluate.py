@@ -27,7 +27,7 @@ def holds(condition: Bound, entity: Row, follow: Follow) -> bool:
 
 
 @singledispatch
-def evaluate(node: Bound, entity: Row, follow: Follow) -> Any:
+def evaluate(node: Bound, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
     """Return the value of `node` for `entity`; a path over several entities is true for any of them."""
     raise AssertionError(node)
 
@@ -156,7 +156,7 @@ def _not(node: bind.Not, entity: Row, follow: Follow) -> Any:
 
 
 @evaluate.register
-def _any(node: bind.Any_, entity: Row, follow: Follow) -> Any:
+def _any(node: bind.Some, entity: Row, follow: Follow) -> Any:
     return any(holds(node.part, found, follow) for found in _reach(entity, node.hops, follow))
 
 

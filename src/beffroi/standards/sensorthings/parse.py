@@ -55,7 +55,7 @@ def misread(option: str, at: int, near: str, mend: Text | None = None, reason: T
     return Problem(Text(place.fr + said.fr, place.en + said.en), mend, place=f"{option}:{at + 1}")
 
 
-class _Wrong(Exception):
+class _WrongValueError(Exception):
     def __init__(self, at: int, reason: Text, mend: Text) -> None:
         super().__init__(reason.en)
         self.at, self.reason, self.mend = at, reason, mend
@@ -63,6 +63,17 @@ class _Wrong(Exception):
 
 def _at(part: Any) -> int:
     return part.start_pos or 0 if isinstance(part, Token) else part.at
+
+
+def _step(token: Token) -> str | int:
+    if token.type != "NUMBER":
+        return str(token)
+    if token.isdigit() and len(token) < 10:
+        return int(token)
+    raise _WrongValueError(
+        _at(token), Text("Un rang entier est attendu.", "A whole index is expected."),
+        Text("Écrivez par exemple properties/tags[0].", "Write for example properties/tags[0]."),
+    )  # fmt: skip
 
 
 def _unquote(text: str) -> str:
@@ -112,13 +123,13 @@ class _Build(Transformer[Token, Any]):
         try:
             return syntax.Literal(kind, reader(text), _at(token))
         except Problem as problem:
-            raise _Wrong(_at(token), problem.reason, problem.mend) from problem
+            raise _WrongValueError(_at(token), problem.reason, problem.mend) from problem
 
     def number(self, parts: list[Token]) -> syntax.Literal:
         token = parts[0]
         value = float(token)
         if math.isinf(value):
-            raise _Wrong(
+            raise _WrongValueError(
                 _at(token), Text("Ce nombre est trop grand.", "This number is too large."),
                 Text("Écrivez un nombre inférieur à 1e308.", "Write a number below 1e308."),
             )  # fmt: skip
@@ -161,11 +172,11 @@ class _Build(Transformer[Token, Any]):
         return parts[0]
 
     def path(self, parts: list[Token]) -> Name:
-        return Name(tuple(int(p) if p.isdigit() else str(p) for p in parts), _at(parts[0]))
+        return Name(tuple(_step(p) for p in parts), _at(parts[0]))
 
     def longer(self, parts: list[Any]) -> Name:
         head, *rest = parts
-        return Name(head.steps + tuple(int(p) if p.isdigit() else str(p) for p in rest), head.at)
+        return Name(head.steps + tuple(_step(p) for p in rest), head.at)
 
     def call(self, parts: list[Any]) -> syntax.Call:
         return syntax.Call(str(parts[0]), tuple(p for p in parts[1:] if p is not None), _at(parts[0]))
@@ -244,7 +255,7 @@ class _Build(Transformer[Token, Any]):
     def _whole(self, token: Token) -> int:
         if token.isdigit() and len(token) < 16:
             return int(token)
-        raise _Wrong(
+        raise _WrongValueError(
             _at(token), Text("Un nombre entier est attendu.", "A whole number is expected."),
             Text("Écrivez par exemple $top=10.", "Write for example $top=10."),
         )  # fmt: skip
@@ -314,14 +325,14 @@ def _parse(option: str, start: str, text: str) -> Any:
         return _lark.parse(text, start=start)
     except UnexpectedInput as error:
         at = _position(error, text)
-        near = text[at : at + 20].split(" ")[0] if at < len(text) else ""
+        near = text[at : at + 20].partition(" ")[0] if at < len(text) else ""
         reason = (
             None if near else Text("il manque quelque chose à la fin.", "something is missing at the end.")
         )
         raise misread(option, at, near, _expected(error), reason) from error
     except VisitError as error:
         raise _of_wrong(option, error.orig_exc) from error
-    except _Wrong as error:
+    except _WrongValueError as error:
         raise _of_wrong(option, error) from error
 
 
@@ -333,7 +344,7 @@ def _position(error: UnexpectedInput, text: str) -> int:
 
 
 def _of_wrong(option: str, error: Exception) -> Problem:
-    if not isinstance(error, _Wrong):
+    if not isinstance(error, _WrongValueError):
         raise error
     return misread(option, error.at, "", error.mend, error.reason)
 

@@ -7,8 +7,20 @@ import msgspec
 from beffroi.standards.sensorthings.entities import Kind
 
 __all__ = [
-    "Arithmetic", "Call", "Comparison", "Expanded", "Exists", "Junction", "Literal", "Membership", "Name", "Negation",
-    "Node", "Options", "Order", "children",
+    "Arithmetic",
+    "Call",
+    "Comparison",
+    "Exists",
+    "Expanded",
+    "Junction",
+    "Literal",
+    "Membership",
+    "Name",
+    "Negation",
+    "Node",
+    "Options",
+    "Order",
+    "children",
 ]  # fmt: skip
 
 
