@@ -1,0 +1,100 @@
+"""Values of records between memory, the columns of a table, and the JSON of history."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import msgspec
+
+from beffroi.model.collection import Collection, Field
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.model.value import check_value, json_value
+from beffroi.store.personal import seal, sealed_text, unseal, unsealed_text
+
+__all__ = ["checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
+
+
+def place_of(collection: Collection, record_id: int) -> str:
+    """Return the place to which a sealed value is bound (its record: fields may be renamed)."""
+    return f"{collection.name}/{record_id}"
+
+
+def checked_values(collection: Collection, given: Mapping[str, Any], *, creating: bool) -> dict[str, Any]:
+    """Return the given values checked; at creation every field, defaults filled in.
+
+    Raises `Problem` for an unknown field, a wrong value, or a required one that is missing.
+    """
+    names = {f.name for f in collection.fields}
+    for name in given:
+        if name not in names:
+            shown = str(name)[:60]
+            raise Problem(
+                Text(f"« {shown} » n'est pas un champ de cette collection.", f"'{shown}' is not a field of this collection."),
+                Text(f"Les champs sont : {', '.join(sorted(names))}.", f"The fields are: {', '.join(sorted(names))}."),
+                place=shown,
+            )  # fmt: skip
+    checked: dict[str, Any] = {}
+    for field in collection.fields:
+        if field.name not in given and not creating:
+            continue
+        value = check_value(field, given.get(field.name, field.default))
+        if value is None and field.name not in given:
+            value = field.default
+        if value is None and field.required:
+            raise Problem(
+                Text(f"{field.title.fr} : il faut une valeur.", f"{field.title.en}: a value is needed."),
+                Text("Remplissez ce champ.", "Fill in this field."), place=field.name,
+            )  # fmt: skip
+        checked[field.name] = value
+    return checked
+
+
+def to_column(field: Field, value: Any, key: bytes | None, place: str) -> Any:
+    """Return what the field's column stores: personal values sealed under `key`."""
+    if value is None:
+        return None
+    if field.personal is not None:
+        assert key is not None
+        return seal(key, place, value)
+    if field.kind == "json":
+        return msgspec.json.encode(value).decode()
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def from_column(field: Field, stored: Any, key: bytes | None, place: str) -> Any:
+    """Return the value of a stored column; an erased personal value is None."""
+    if stored is None:
+        return None
+    if field.personal is not None:
+        return None if key is None else check_value(_lenient(field), unseal(key, place, bytes(stored)))
+    match field.kind:
+        case "json":
+            return msgspec.json.decode(stored)
+        case "date":
+            return date.fromisoformat(stored)
+        case "boolean":
+            return bool(stored)
+        case "number":
+            return float(stored)
+    return stored
+
+
+def _lenient(field: Field) -> Field:
+    """Return the field without limits: a stored value is read back even if the declaration got stricter."""
+    return msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None)
+
+
+def to_history(field: Field, value: Any, stored: Any) -> Any:
+    """Return a value as history keeps it: personal ones as they are stored, sealed."""
+    if field.personal is not None:
+        return None if stored is None else sealed_text(bytes(stored))
+    return json_value(field, value)
+
+
+def from_history(field: Field, kept: Any, key: bytes | None, place: str) -> Any:
+    """Return the value that history kept; without its key a personal value is None."""
+    if field.personal is not None:
+        sealed = unsealed_text(kept)
+        return None if sealed is None or key is None else from_column(field, sealed, key, place)
+    return check_value(_lenient(field), kept)

@@ -1,0 +1,280 @@
+"""A `Query` as bound SQL: conditions, order and keyset cursors over one collection's table."""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any
+
+import msgspec
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Table,
+    and_,
+    column,
+    false,
+    func,
+    or_,
+    select,
+    table,
+    text,
+)
+
+from beffroi.model.collection import Collection, Field
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.model.value import check_value
+from beffroi.store.record import Query, Where
+from beffroi.store.record_tables import searched_fields, words_expression
+
+__all__ = ["Cursor", "conditions", "cursor_of", "phases", "read_cursor"]
+
+_OWN = {
+    "_id": "_id", "_version": "_version", "_territory": "_territory", "_created": "_created_us",
+    "_updated": "_updated_us", "_author": "_author",
+}  # fmt: skip
+
+
+def _no_field(collection: Collection, name: str) -> Problem:
+    listed = ", ".join(f.name for f in collection.fields if f.personal is None)
+    shown = name[:60]
+    return Problem(
+        Text(f"« {shown} » n'est pas un champ que l'on peut chercher ou trier.",
+             f"'{shown}' is not a field that can be searched or sorted."),
+        Text(f"Les champs sont : {listed}.", f"The fields are: {listed}."), place=shown,
+    )  # fmt: skip
+
+
+def _column(collection: Collection, source: Table, name: str) -> tuple[ColumnElement[Any], Field | None]:
+    if name in _OWN:
+        return source.c[_OWN[name]], None
+    field = collection.field(name)
+    if field is None or field.personal is not None:
+        raise _no_field(collection, name)
+    return source.c[name], field
+
+
+def _bound(field: Field | None, value: Any) -> Any:
+    if field is None or value is None:
+        return value
+    checked = check_value(
+        msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None), value
+    )
+    return checked.isoformat() if isinstance(checked, date) else checked
+
+
+def _like(value: Any) -> str:
+    escaped = re.sub(r"([%_\\])", r"\\\1", str(value))
+    return f"%{escaped}%"
+
+
+def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> ColumnElement[bool]:
+    match test.operator:
+        case "known":
+            return where.is_not(None)
+        case "unknown":
+            return where.is_(None)
+        case "contains":
+            return func.lower(where).like(_like(test.value).lower(), escape="\\")
+    value = _bound(field, test.value)
+    if value is None:
+        return where.is_(None) if test.operator == "=" else where.is_not(None)
+    if test.operator == "!=":
+        return or_(where != value, where.is_(None))
+    return where.op(test.operator, is_comparison=True)(value)
+
+
+def _condition(collection: Collection, source: Table, name: str, wanted: Any) -> ColumnElement[bool]:
+    where, field = _column(collection, source, name)
+    if isinstance(wanted, Where):
+        return _test(where, field, wanted)
+    if isinstance(wanted, list | set | frozenset | tuple):
+        if wanted and all(isinstance(w, Where) for w in wanted):
+            return and_(*(_test(where, field, w) for w in wanted))
+        return where.in_([_bound(field, w) for w in wanted])
+    return _test(where, field, Where("=", wanted))
+
+
+# --- Words.
+
+
+def _terms(words: str) -> list[str]:
+    """Return the folded words of a search: lower case, without accents, letters and digits only."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).lower()
+    return re.findall(r"[^\W_]+", plain)[:12]
+
+
+def _looked_in(collection: Collection, query: Query) -> tuple[Field, ...]:
+    fields = searched_fields(collection)
+    return fields if query.text_fields is None else tuple(f for f in fields if f.name in query.text_fields)
+
+
+def _words_sqlite(collection: Collection, source: Table, query: Query) -> ColumnElement[bool]:
+    terms, fields = _terms(query.text), _looked_in(collection, query)
+    if not terms or not fields:
+        return false()
+    name = f"{source.name}_words"
+    match = " AND ".join(f'"{term}"*' for term in terms)
+    if query.text_fields is not None:
+        match = "{" + " ".join(f'"{f.name}"' for f in fields) + "} : (" + match + ")"
+    words = table(name, column("rowid"), column(name))
+    found = select(words.c.rowid).where(words.c[name].op("MATCH", is_comparison=True)(match))
+    return source.c["_id"].in_(found)
+
+
+def _words_postgresql(collection: Collection, query: Query) -> ColumnElement[bool]:
+    terms, fields = _terms(query.text), _looked_in(collection, query)
+    if not terms or not fields:
+        return false()
+    match = " & ".join(f"{term}:*" for term in terms)
+    everything = searched_fields(collection)
+    public = tuple(f for f in everything if f.read == "citizen")
+    indexed = fields if fields in (everything, public) else everything
+    tests = [text(f"{words_expression(part)} @@ to_tsquery('simple', :words)").bindparams(words=match)
+             for part in dict.fromkeys((indexed, fields))]  # fmt: skip
+    return and_(*tests)
+
+
+# --- Place.
+
+
+def _touching(
+    source: Table, kind: str, box: tuple[float, float, float, float], dialect: str
+) -> ColumnElement[bool]:
+    minx, miny, maxx, maxy = box
+    if dialect == "postgresql":
+        return text(
+            "ST_Intersects(ST_GeomFromWKB(_geometry, 4326), ST_MakeEnvelope(:minx, :miny, :maxx, :maxy, 4326))"
+        ).bindparams(minx=minx, miny=miny, maxx=maxx, maxy=maxy)
+    near = table(f"{source.name}_box", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
+    inside = select(near.c.id).where(
+        near.c.minx <= maxx, near.c.maxx >= minx, near.c.miny <= maxy, near.c.maxy >= miny)  # fmt: skip
+    exact = [
+        source.c["_minx"] <= maxx,
+        source.c["_maxx"] >= minx,
+        source.c["_miny"] <= maxy,
+        source.c["_maxy"] >= miny,
+    ]
+    if kind != "point":
+        exact.append(func.beffroi_intersects(source.c["_geometry"], minx, miny, maxx, maxy) == 1)
+    return and_(source.c["_id"].in_(inside), *exact)
+
+
+def _box(collection: Collection, source: Table, query: Query, dialect: str) -> ColumnElement[bool]:
+    assert query.bbox is not None
+    if collection.geometry == "none":
+        return false()
+    minx, miny, maxx, maxy = query.bbox
+    if minx <= maxx:
+        return _touching(source, collection.geometry, query.bbox, dialect)
+    west = _touching(source, collection.geometry, (minx, miny, 180.0, maxy), dialect)
+    east = _touching(source, collection.geometry, (-180.0, miny, maxx, maxy), dialect)
+    return or_(west, east)  # the box crosses the antimeridian
+
+
+def conditions(
+    collection: Collection, source: Table, query: Query, dialect: str
+) -> list[ColumnElement[bool]]:
+    """Return the SQL conditions of a query. Raises `Problem` for an unknown or personal field."""
+    found: list[ColumnElement[bool]] = []
+    if query.deleted is not None:
+        gone = source.c["_deleted_us"]
+        found.append(gone.is_not(None) if query.deleted else gone.is_(None))
+    if query.territories is not None:
+        found.append(source.c["_territory"].in_(query.territories))
+    found += [_condition(collection, source, name, wanted) for name, wanted in query.where.items()]
+    if query.text.strip():
+        words = (
+            _words_postgresql(collection, query)
+            if dialect == "postgresql"
+            else _words_sqlite(collection, source, query)
+        )
+        found.append(words)
+    if query.bbox is not None:
+        found.append(_box(collection, source, query, dialect))
+    return found
+
+
+# --- Order and keyset. NULL counts as the smallest value on both databases.
+
+
+class Cursor(msgspec.Struct, frozen=True, array_like=True):
+    """The place of one row in an order: its sort value, its id, and whether we walk backwards from it."""
+
+    sort: str
+    value: Any
+    id: int
+    back: bool = False
+
+
+def cursor_of(cursor: Cursor) -> str:
+    """Return the cursor as a short text for URLs."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(cursor)).decode().rstrip("=")
+
+
+def read_cursor(written: str | None, sort: str) -> Cursor | None:
+    """Return the cursor that `cursor_of` wrote for this `sort`. Raises `Problem`."""
+    if written is None:
+        return None
+    try:
+        cursor = msgspec.json.decode(
+            base64.urlsafe_b64decode(written + "=" * (-len(written) % 4)), type=Cursor
+        )
+        scalar = cursor.value is None or isinstance(cursor.value, str | int | float | bool)
+    except (ValueError, msgspec.MsgspecError):
+        cursor, scalar = None, False
+    if cursor is None or not scalar or cursor.sort != sort or abs(cursor.id) >= 2**63:
+        raise Problem(Text("Ce repère de page n'est pas valable.", "This page cursor is not valid."),
+                      Text("Repartez de la première page.", "Start again from the first page."), place="after")  # fmt: skip
+    return cursor
+
+
+def phases(
+    collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str
+) -> Sequence[Select[Any]]:
+    """Return the statements whose rows, one after the other, are the query's rows in order (from its cursor on).
+
+    Known and unknown sort values are asked for apart, so that each part walks an index.
+    """
+    cursor = read_cursor(query.after, query.sort)
+    name = query.sort.removeprefix("-")
+    back = cursor is not None and cursor.back
+    falling = query.sort.startswith("-") != back
+    key, field = _column(collection, source, name)
+    base = select(*columns).where(*conditions(collection, source, query, dialect))
+    own = source.c["_id"]
+    if key is own:
+        return (_by_id(base, own, cursor, falling),)
+    if field is None:  # one of the platform's columns: never NULL
+        order = (key.desc(), own.desc()) if falling else (key.asc(), own.asc())
+        return (_beyond(base, key, own, cursor, falling).order_by(*order),)
+    nulls = base.where(key.is_(None)).order_by(own.desc() if falling else own.asc())
+    order = (key.desc().nulls_last(), own.desc()) if falling else (key.asc().nulls_first(), own.asc())
+    known = base.where(key.is_not(None)).order_by(*order)
+    if cursor is None:
+        return (known, nulls) if falling else (nulls, known)
+    if cursor.value is None:
+        rest = nulls.where(own < cursor.id if falling else own > cursor.id)
+        return (rest,) if falling else (rest, known)
+    value = _bound(field, cursor.value)
+    beyond = _beyond(known, key, own, msgspec.structs.replace(cursor, value=value), falling)
+    return (beyond, nulls) if falling else (beyond,)
+
+
+def _beyond(
+    base: Select[Any], key: ColumnElement[Any], own: ColumnElement[Any], cursor: Cursor | None, falling: bool
+) -> Select[Any]:
+    """Keep the rows beyond the cursor; the first comparison, alone, is what an index can walk."""
+    if cursor is None:
+        return base
+    if falling:
+        return base.where(key <= cursor.value, or_(key < cursor.value, own < cursor.id))
+    return base.where(key >= cursor.value, or_(key > cursor.value, own > cursor.id))
+
+
+def _by_id(base: Select[Any], own: ColumnElement[Any], cursor: Cursor | None, falling: bool) -> Select[Any]:
+    if cursor is not None:
+        base = base.where(own < cursor.id if falling else own > cursor.id)
+    return base.order_by(own.desc() if falling else own.asc())

@@ -1,0 +1,374 @@
+"""Records: the second shape of data. Get, find, put, delete, undo, history, and the bus of changes.
+
+Every change is written in one transaction with its line of history. Nothing here checks who may do what:
+`beffroi.store.desk` gives the records as one principal may see and change them.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Protocol
+
+import msgspec
+from sqlalchemy import Connection, Table, and_, func, literal, select
+
+from beffroi.model.collection import Collection, Field
+from beffroi.model.principal import Principal
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.store.geometry import geojson_of, intersects
+from beffroi.store.personal import Keyring
+from beffroi.store.record import Change, Page, Query, Row
+from beffroi.store.record_codec import from_column, from_history, place_of
+from beffroi.store.record_query import Cursor, conditions, cursor_of, phases, read_cursor
+from beffroi.store.record_tables import migrate, prepare, recalled, table_of
+from beffroi.store.record_writer import Writer, missing
+from beffroi.store.tables import declared, history
+
+__all__ = ["House", "Records", "Shelf"]
+
+
+class House(Protocol):
+    """What the records need of the store."""
+
+    dialect: str
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Return a connection for reading."""
+        ...
+
+    def write(self) -> AbstractContextManager[Connection]:
+        """Return a connection inside one transaction."""
+        ...
+
+    def next(self, c: Connection, n: int = 1) -> int:
+        """Return the first of `n` fresh numbers."""
+        ...
+
+
+class Shelf(msgspec.Struct, frozen=True, eq=False):
+    """One declared collection and its table."""
+
+    collection: Collection
+    table: Table
+
+
+def _unknown(name: str) -> NotFound:
+    shown = name[:60]
+    return NotFound(Text(f"Il n'y a pas de collection « {shown} ».", f"There is no collection '{shown}'."),
+                    Text("La page Données liste les collections.", "The Data page lists the collections."))  # fmt: skip
+
+
+class Records:
+    """The records of one installation. `audit(c, who, action, target, details)` is called in each transaction."""
+
+    def __init__(
+        self,
+        house: House,
+        secret: Callable[[], bytes],
+        clock: Callable[[], int],
+        audit: Callable[..., Any] | None = None,
+    ) -> None:
+        self.collections: dict[str, Collection] = {}
+        self.keyring = Keyring(secret)
+        self.house = house
+        self.clock = clock
+        self.audit = audit
+        self._shelves: dict[str, Shelf] = {}
+
+    # --- Declarations.
+
+    def declare(self, collections: Iterable[Collection]) -> list[str]:
+        """Make or migrate the tables of `collections`; return the names of those that changed.
+
+        A collection whose service was removed stays readable. Raises `Problem` when a declaration would lose data.
+        """
+        wanted = list(collections)
+        with self.house.write() as c:
+            prepare(c)
+            changed = migrate(c, wanted)
+            names = {collection.name for collection in wanted}
+            gone = [
+                recalled(row.declaration)
+                for row in c.execute(select(declared))
+                if row.collection not in names
+            ]
+        for collection in (*gone, *wanted):
+            self.collections[collection.name] = collection
+            self._shelves[collection.name] = Shelf(collection, table_of(collection))
+        return changed
+
+    def shelf(self, collection: str | Collection) -> Shelf:
+        """Return the declared collection and its table. Raises `NotFound`."""
+        name = collection if isinstance(collection, str) else collection.name
+        shelf = self._shelves.get(name)
+        if shelf is None:
+            raise _unknown(name)
+        return shelf
+
+    # --- Reading.
+
+    def get(
+        self,
+        collection: str | Collection,
+        record_id: int,
+        *,
+        deleted: bool | None = False,
+        c: Connection | None = None,
+    ) -> Row:
+        """Return one record. Raises `NotFound`; a deleted one is only returned with `deleted` True or None."""
+        shelf = self.shelf(collection)
+        query = Query(where={"_id": record_id}, deleted=deleted, limit=1)
+        found = self.find(collection, query, c=c).rows if abs(record_id) < 2**63 else []
+        if not found:
+            raise missing(shelf.collection.name, record_id)
+        return found[0]
+
+    def by_key(
+        self,
+        collection: str | Collection,
+        key: Any,
+        territory: str | None = None,
+        c: Connection | None = None,
+    ) -> Row | None:
+        """Return the live record whose key field is `key` in `territory`, or None."""
+        field = self.shelf(collection).collection.key
+        if field is None:
+            return None
+        where = {field.name: key, "_territory": territory or ""}
+        return next(iter(self.find(collection, Query(where=where, limit=1), c=c).rows), None)
+
+    def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:  # noqa: B008
+        """Return one page of records. Raises `Problem` for an unknown or personal field, or a bad cursor."""
+        shelf = self.shelf(collection)
+        cursor = read_cursor(query.after, query.sort)
+        columns = self._columns(shelf, query)
+        rows: list[Any] = []
+        with self._reading(c) as connection:
+            for statement in phases(shelf.collection, shelf.table, query, columns, self.house.dialect):
+                rows += connection.execute(statement.limit(query.limit + 1 - len(rows))).all()
+                if len(rows) > query.limit:
+                    break
+            more = len(rows) > query.limit
+            rows = rows[: query.limit]
+            back = cursor is not None and cursor.back
+            if back:
+                rows.reverse()
+            found = self._rows(connection, shelf, rows, query.fields)
+        if not rows:
+            return Page([])
+        after = _mark(rows[-1], query.sort, back=False) if more or back else None
+        before = _mark(rows[0], query.sort, back=True) if (more if back else cursor is not None) else None
+        return Page(found, after, before)
+
+    def all(self, collection: str | Collection, query: Query = Query()) -> Iterator[Row]:  # noqa: B008
+        """Yield every record of a query, page by page, without holding a transaction between pages."""
+        following: str | None = query.after
+        while True:
+            page = self.find(collection, msgspec.structs.replace(query, after=following))
+            yield from page.rows
+            if page.next is None:
+                return
+            following = page.next
+
+    def count(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> int:  # noqa: B008
+        """Return how many records a query has in all (its page and order do not matter)."""
+        shelf = self.shelf(collection)
+        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        with self._reading(c) as connection:
+            return int(
+                connection.execute(select(func.count()).select_from(shelf.table).where(*where)).scalar_one()
+            )
+
+    def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:  # noqa: B008
+        """Return the number of records of a query for each value of one field that is not personal."""
+        shelf = self.shelf(collection)
+        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        declared_field = shelf.collection.field(field)
+        if declared_field is None or declared_field.personal is not None:
+            raise Problem(
+                Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted."), place=field
+            )
+        column = shelf.table.c[field]
+        with self._reading(None) as c:
+            counted = c.execute(select(column, func.count()).where(*where).group_by(column))
+            return {from_column(declared_field, value, None, ""): n for value, n in counted}
+
+    def extent(
+        self, collection: str | Collection, query: Query = Query()
+    ) -> tuple[float, float, float, float] | None:  # noqa: B008
+        """Return the box around the records of a query, or None when none has a place."""
+        shelf = self.shelf(collection)
+        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        t = shelf.table.c
+        box = select(func.min(t["_minx"]), func.min(t["_miny"]), func.max(t["_maxx"]), func.max(t["_maxy"]))
+        with self._reading(None) as c:
+            minx, miny, maxx, maxy = c.execute(box.where(*where)).one()
+        return None if minx is None else (minx, miny, maxx, maxy)
+
+    @contextmanager
+    def _reading(self, c: Connection | None) -> Iterator[Connection]:
+        if c is not None:
+            yield self._ready(c)
+            return
+        with self.house.read() as connection:
+            yield self._ready(connection)
+
+    def _ready(self, c: Connection) -> Connection:
+        if self.house.dialect == "sqlite":
+            raw: Any = c.connection.driver_connection
+            raw.create_function("beffroi_intersects", 5, intersects, deterministic=True)
+        return c
+
+    def _columns(self, shelf: Shelf, query: Query) -> list[Any]:
+        wanted = {f.name for f in shelf.collection.fields if query.fields is None or f.name in query.fields}
+        boxes = {"_minx", "_miny", "_maxx", "_maxy"}
+        kept = [
+            c for c in shelf.table.columns if c.name in wanted or (c.name[0] == "_" and c.name not in boxes)
+        ]
+        name = query.sort.removeprefix("-")
+        name = {"_created": "_created_us", "_updated": "_updated_us"}.get(name, name)
+        sort = shelf.table.c[name] if name in shelf.table.c else literal(None)
+        return [*kept, sort.label("_sort")]
+
+    def _rows(
+        self, c: Connection, shelf: Shelf, rows: list[Any], fields: tuple[str, ...] | None
+    ) -> list[Row]:
+        collection = shelf.collection
+        wanted = [f for f in collection.fields if fields is None or f.name in fields]
+        reveals = any(f.personal for f in wanted)
+        keys = self.keyring.keys(c, (row._mapping["_person"] for row in rows)) if reveals else {}
+        return [_row(collection, row._mapping, wanted, keys) for row in rows]
+
+    # --- History and the bus.
+
+    def history(
+        self, collection: str | Collection, record_id: int, *, reveal: bool = False, limit: int = 1000
+    ) -> list[Change]:
+        """Return the changes of one record, the newest first; `reveal` opens personal values."""
+        shelf = self.shelf(collection)
+        one = and_(history.c.collection == shelf.collection.name, history.c.record_id == record_id)
+        with self._reading(None) as c:
+            rows = c.execute(
+                select(history)
+                .where(one)
+                .order_by(history.c.version.desc(), history.c.seq.desc())
+                .limit(limit)
+            )
+            found = rows.all()
+            person = c.execute(
+                select(shelf.table.c["_person"]).where(shelf.table.c["_id"] == record_id)
+            ).scalar()
+            key = self.keyring.keys(c, [person]).get(person) if reveal and person is not None else None
+        return [self._change(row, key) for row in found]
+
+    def after(self, seq: int, limit: int = 10_000) -> list[Change]:
+        """Return the committed changes with a number above `seq`, in commit order: the bus of records."""
+        with self._reading(None) as c:
+            rows = c.execute(
+                select(history).where(history.c.seq > seq).order_by(history.c.seq).limit(limit)
+            ).all()
+        return [self._change(row, None) for row in rows]
+
+    def head(self) -> int:
+        """Return the number of the last committed change (0: none)."""
+        with self._reading(None) as c:
+            return int(c.execute(select(func.coalesce(func.max(history.c.seq), 0))).scalar_one())
+
+    def changes(self, change_set: int, limit: int = 1000) -> list[Change]:
+        """Return the changes made together under one number, in order."""
+        with self._reading(None) as c:
+            made = (
+                select(history).where(history.c.change_set == change_set).order_by(history.c.seq).limit(limit)
+            )
+            return [self._change(row, None) for row in c.execute(made)]
+
+    def _change(self, row: Any, key: bytes | None) -> Change:
+        shelf = self._shelves.get(row.collection)
+        before, after = (_opened(shelf, row.record_id, kept, key) for kept in (row.before, row.after))
+        return Change(row.seq, row.collection, row.record_id, row.version, row.action, row.at_us, row.author,
+                      row.reason, row.change_set, before, after)  # fmt: skip
+
+    # --- Writing (the work is done by `Writer`).
+
+    @contextmanager
+    def writer(self, who: Principal, reason: str = "", change_set: int | None = None,
+               c: Connection | None = None) -> Iterator[Writer]:  # fmt: skip
+        """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given)."""
+        if c is not None:
+            writer = Writer(self, self._ready(c), who, reason, change_set)
+            yield writer
+            writer.note()
+            return
+        with self.house.write() as connection:
+            writer = Writer(self, self._ready(connection), who, reason, change_set)
+            yield writer
+            writer.note()
+
+    def put(
+        self, collection: str | Collection, values: Mapping[str, Any], *, id: int | None = None,  # noqa: A002
+        version: int | None = None, geometry: Mapping[str, Any] | None = None, territory: str | None = None,
+        person: int | None = None, who: Principal, reason: str = "", change_set: int | None = None,
+        c: Connection | None = None,
+    ) -> Row:  # fmt: skip
+        """Create a record, or change the given fields of record `id`; return it as it is then.
+
+        On a change, `geometry` and `territory` None leave them as they are; `{}` and "" take them away. With
+        `version`, raises `Conflict` when the record is no longer at it. Raises `Problem` for a wrong value,
+        `NotFound`, `Conflict` for a key that is taken. With `c`, joins the caller's transaction.
+        """
+        with self.writer(who, reason, change_set, c) as writer:
+            if id is None:
+                return writer.create(collection, values, geometry, territory, person)
+            return writer.change(collection, id, values, geometry, territory, person, version)
+
+    def delete(
+        self, collection: str | Collection, record_id: int, *, version: int | None = None, who: Principal,
+        reason: str = "", change_set: int | None = None, c: Connection | None = None,
+    ) -> Row:  # fmt: skip
+        """Delete a record (it can be restored until retention purges it); return it. Raises as `put`."""
+        with self.writer(who, reason, change_set, c) as writer:
+            return writer.delete(collection, record_id, version)
+
+    def undo(
+        self, change_set: int, who: Principal, reason: str = "", c: Connection | None = None
+    ) -> list[Row]:
+        """Take back every change of a change set, as a new one (which can be undone too).
+
+        Raises `Conflict` when one of the records was changed since in the same fields, `NotFound`.
+        """
+        with self.writer(who, reason, None, c) as writer:
+            return writer.undo(change_set)
+
+
+def _mark(row: Any, sort: str, *, back: bool) -> str:
+    values = row._mapping
+    return cursor_of(Cursor(sort, values["_sort"], values["_id"], back))
+
+
+def _row(
+    collection: Collection, stored: Mapping[str, Any], fields: Iterable[Field], keys: Mapping[int, bytes]
+) -> Row:
+    record_id, person = stored["_id"], stored["_person"]
+    key = keys.get(person) if person is not None else None
+    place = place_of(collection, record_id)
+    values = {f.name: from_column(f, stored[f.name], key, place) for f in fields}
+    return Row(
+        collection.name, record_id, stored["_version"], values, geojson_of(stored["_geometry"]),
+        stored["_territory"] or None, stored["_created_us"], stored["_updated_us"], stored["_deleted_us"],
+        stored["_author"], person,
+    )  # fmt: skip
+
+
+def _opened(shelf: Shelf | None, record_id: int, kept: str | None, key: bytes | None) -> dict[str, Any]:
+    values: dict[str, Any] = msgspec.json.decode(kept) if kept else {}
+    if shelf is None:
+        return values
+    current = {old: new for new, old in shelf.collection.renamed.items()}
+    opened: dict[str, Any] = {}
+    for name, value in values.items():
+        field = shelf.collection.field(current.get(name, name)) or shelf.collection.field(name)
+        if field is None:
+            opened[name] = None if isinstance(value, dict) and "sealed" in value else value
+        else:
+            opened[field.name] = from_history(field, value, key, place_of(shelf.collection, record_id))
+    return opened
