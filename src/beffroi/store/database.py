@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.settings import Settings
+from beffroi.store.geometry import intersects
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
 
@@ -62,6 +63,7 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "wal_autocheckpoint=4000",  # pages: fewer, larger checkpoints in the way of commits
     ):
         connection.execute(f"PRAGMA {pragma}")
+    connection.create_function("beffroi_intersects", 5, intersects, deterministic=True)
 
 
 class Database:

@@ -14,6 +14,7 @@ from beffroi.store.audit import Audit
 from beffroi.store.database import Database, open_database
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
+from beffroi.store.records import Records
 
 __all__ = ["Store"]
 
@@ -29,6 +30,7 @@ class Store:
         self.archive = Archive(settings, database)
         self.audit = Audit(settings, clock)
         self.observations = Observations(database, self.archive, clock)
+        self.records = Records(self, settings.secret, clock, self.audit.note)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = system_clock) -> "Store":

@@ -13,13 +13,14 @@ from sqlalchemy import (
     Select,
     Table,
     and_,
+    bindparam,
     column,
     false,
     func,
+    literal_column,
     or_,
     select,
     table,
-    text,
 )
 
 from beffroi.model.collection import Collection, Field
@@ -132,9 +133,9 @@ def _words_postgresql(collection: Collection, query: Query) -> ColumnElement[boo
     everything = searched_fields(collection)
     public = tuple(f for f in everything if f.read == "citizen")
     indexed = fields if fields in (everything, public) else everything
-    tests = [text(f"{words_expression(part)} @@ to_tsquery('simple', :words)").bindparams(words=match)
-             for part in dict.fromkeys((indexed, fields))]  # fmt: skip
-    return and_(*tests)
+    sought = func.to_tsquery(literal_column("'simple'"), match)
+    parts = dict.fromkeys((indexed, fields))  # the index first, then the exact fields when they are fewer
+    return and_(*(literal_column(words_expression(p)).op("@@", is_comparison=True)(sought) for p in parts))
 
 
 # --- Place.
@@ -145,9 +146,10 @@ def _touching(
 ) -> ColumnElement[bool]:
     minx, miny, maxx, maxy = box
     if dialect == "postgresql":
-        return text(
-            "ST_Intersects(ST_GeomFromWKB(_geometry, 4326), ST_MakeEnvelope(:minx, :miny, :maxx, :maxy, 4326))"
-        ).bindparams(minx=minx, miny=miny, maxx=maxx, maxy=maxy)
+        stored = func.ST_GeomFromWKB(source.c["_geometry"], literal_column("4326"))
+        return func.ST_Intersects(
+            stored, func.ST_MakeEnvelope(minx, miny, maxx, maxy, literal_column("4326"))
+        )
     near = table(f"{source.name}_box", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
     inside = select(near.c.id).where(
         near.c.minx <= maxx, near.c.maxx >= minx, near.c.miny <= maxy, near.c.maxy >= miny)  # fmt: skip
@@ -269,9 +271,12 @@ def _beyond(
     """Keep the rows beyond the cursor; the first comparison, alone, is what an index can walk."""
     if cursor is None:
         return base
+    value = bindparam(
+        None, cursor.value, type_=key.type, unique=True
+    )  # Core refuses to compare with a bare True
     if falling:
-        return base.where(key <= cursor.value, or_(key < cursor.value, own < cursor.id))
-    return base.where(key >= cursor.value, or_(key > cursor.value, own > cursor.id))
+        return base.where(key <= value, or_(key < value, own < cursor.id))
+    return base.where(key >= value, or_(key > value, own > cursor.id))
 
 
 def _by_id(base: Select[Any], own: ColumnElement[Any], cursor: Cursor | None, falling: bool) -> Select[Any]:

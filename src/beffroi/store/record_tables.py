@@ -65,7 +65,7 @@ def table_of(collection: Collection) -> Table:
     for name in (collection.name, *(f.name for f in collection.fields)):
         if not _NAME.match(name):
             raise TypeError(f"collection {collection.name}: {name!r} is not a name (a-z, 0-9, _; at most 40)")
-    table = Table(
+    return Table(
         f"c_{collection.name}", MetaData(),
         Column("_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
         Column("_version", Integer, nullable=False), Column("_territory", Text, nullable=False),
@@ -74,14 +74,13 @@ def table_of(collection: Collection) -> Table:
         Column("_geometry", LargeBinary), *(Column(c, Double) for c in ("_minx", "_miny", "_maxx", "_maxy")),
         *(Column(f.name, LargeBinary if f.personal else _TYPES[f.kind]) for f in collection.fields),
     )  # fmt: skip
-    return table
 
 
 def _add_indexes(table: Table, collection: Collection, dialect: str) -> None:
     """Index what lists sort and filter by. Only live records are indexed, so that counts and pages of them never
     touch the table's rows for those that were deleted."""
     name, live, gone = table.name, table.c["_deleted_us"].is_(None), table.c["_deleted_us"].is_not(None)
-    kept = {"sqlite_where": live, "postgresql_where": live}
+    kept: dict[str, Any] = {"sqlite_where": live, "postgresql_where": live}
     Index(f"{name}__updated", table.c["_updated_us"], table.c["_id"], **kept)
     Index(f"{name}__territory", table.c["_territory"], table.c["_updated_us"], table.c["_id"], **kept)
     Index(f"{name}__deleted", table.c["_deleted_us"], sqlite_where=gone, postgresql_where=gone)
@@ -273,8 +272,10 @@ def _make_box(c: Connection, name: str) -> None:
         f"CREATE VIRTUAL TABLE {name}_box USING rtree(id, minx, maxx, miny, maxy)",
         f"INSERT INTO {name}_box SELECT _id, _minx, _maxx, _miny, _maxy FROM {name} WHERE _minx IS NOT NULL",
         f"CREATE TRIGGER {name}_box_insert AFTER INSERT ON {name} WHEN new._minx IS NOT NULL BEGIN {add}; END",
-        f"CREATE TRIGGER {name}_box_update AFTER UPDATE OF _minx, _miny, _maxx, _maxy ON {name} BEGIN "
-        f"DELETE FROM {name}_box WHERE id = old._id; {add}; END",
+        (
+            f"CREATE TRIGGER {name}_box_update AFTER UPDATE OF _minx, _miny, _maxx, _maxy ON {name} BEGIN "
+            f"DELETE FROM {name}_box WHERE id = old._id; {add}; END"
+        ),
         f"CREATE TRIGGER {name}_box_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_box WHERE id = old._id; END",
     ):
         c.execute(text(statement))
@@ -286,8 +287,10 @@ def _make_words(c: Connection, name: str, columns: list[str]) -> None:
     remove = f"INSERT INTO {name}_words({name}_words, rowid, {listed}) VALUES ('delete', old._id, {old})"
     add = f"INSERT INTO {name}_words(rowid, {listed}) VALUES (new._id, {new})"
     for statement in (
-        f"CREATE VIRTUAL TABLE {name}_words USING fts5({listed}, content='{name}', content_rowid='_id', "
-        "tokenize='unicode61 remove_diacritics 2', detail=column, columnsize=0)",
+        (
+            f"CREATE VIRTUAL TABLE {name}_words USING fts5({listed}, content='{name}', content_rowid='_id', "
+            "tokenize='unicode61 remove_diacritics 2', detail=column, columnsize=0)"
+        ),
         f"INSERT INTO {name}_words({name}_words) VALUES ('rebuild')",
         f"CREATE TRIGGER {name}_words_insert AFTER INSERT ON {name} BEGIN {add}; END",
         f"CREATE TRIGGER {name}_words_update AFTER UPDATE OF {listed} ON {name} BEGIN {remove}; {add}; END",

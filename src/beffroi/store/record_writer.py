@@ -328,7 +328,7 @@ class Writer:
         """True when the record was changed by a change set other than the one undone and this undoing."""
         others = select(history.c.seq).where(
             history.c.collection == line.collection, history.c.record_id == line.record_id,
-            history.c.change_set.not_in([line.change_set, self.change_set]), history.c.seq > line.seq,
+            history.c.change_set.not_in({line.change_set, self.change_set or 0}), history.c.seq > line.seq,
         )  # fmt: skip
         return self._c.execute(others.limit(1)).first() is not None
 

@@ -15,7 +15,7 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
-from beffroi.store.geometry import geojson_of, intersects
+from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import from_column, from_history, place_of
@@ -137,7 +137,7 @@ class Records:
         where = {field.name: key, "_territory": territory or ""}
         return next(iter(self.find(collection, Query(where=where, limit=1), c=c).rows), None)
 
-    def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:  # noqa: B008
+    def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:
         """Return one page of records. Raises `Problem` for an unknown or personal field, or a bad cursor."""
         shelf = self.shelf(collection)
         cursor = read_cursor(query.after, query.sort)
@@ -160,7 +160,7 @@ class Records:
         before = _mark(rows[0], query.sort, back=True) if (more if back else cursor is not None) else None
         return Page(found, after, before)
 
-    def all(self, collection: str | Collection, query: Query = Query()) -> Iterator[Row]:  # noqa: B008
+    def all(self, collection: str | Collection, query: Query = Query()) -> Iterator[Row]:
         """Yield every record of a query, page by page, without holding a transaction between pages."""
         following: str | None = query.after
         while True:
@@ -170,7 +170,7 @@ class Records:
                 return
             following = page.next
 
-    def count(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> int:  # noqa: B008
+    def count(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> int:
         """Return how many records a query has in all (its page and order do not matter)."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
@@ -179,7 +179,7 @@ class Records:
                 connection.execute(select(func.count()).select_from(shelf.table).where(*where)).scalar_one()
             )
 
-    def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:  # noqa: B008
+    def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:
         """Return the number of records of a query for each value of one field that is not personal."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
@@ -195,7 +195,7 @@ class Records:
 
     def extent(
         self, collection: str | Collection, query: Query = Query()
-    ) -> tuple[float, float, float, float] | None:  # noqa: B008
+    ) -> tuple[float, float, float, float] | None:
         """Return the box around the records of a query, or None when none has a place."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
@@ -208,16 +208,10 @@ class Records:
     @contextmanager
     def _reading(self, c: Connection | None) -> Iterator[Connection]:
         if c is not None:
-            yield self._ready(c)
+            yield c
             return
         with self.house.read() as connection:
-            yield self._ready(connection)
-
-    def _ready(self, c: Connection) -> Connection:
-        if self.house.dialect == "sqlite":
-            raw: Any = c.connection.driver_connection
-            raw.create_function("beffroi_intersects", 5, intersects, deterministic=True)
-        return c
+            yield connection
 
     def _columns(self, shelf: Shelf, query: Query) -> list[Any]:
         wanted = {f.name for f in shelf.collection.fields if query.fields is None or f.name in query.fields}
@@ -295,12 +289,12 @@ class Records:
                c: Connection | None = None) -> Iterator[Writer]:  # fmt: skip
         """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given)."""
         if c is not None:
-            writer = Writer(self, self._ready(c), who, reason, change_set)
+            writer = Writer(self, c, who, reason, change_set)
             yield writer
             writer.note()
             return
         with self.house.write() as connection:
-            writer = Writer(self, self._ready(connection), who, reason, change_set)
+            writer = Writer(self, connection, who, reason, change_set)
             yield writer
             writer.note()
 
