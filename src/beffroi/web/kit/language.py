@@ -1,8 +1,7 @@
 """Which language a page speaks: `?lang=`, then the cookie, then the browser's wish, then the town's own."""
 
-from http.cookies import SimpleCookie
-
 from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["COOKIE", "LanguageMiddleware", "preferred"]
@@ -52,7 +51,8 @@ class LanguageMiddleware:
         await self.app(scope, receive, answer)
 
     def _remembered(self, headers: Headers) -> str:
-        cookie = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        if cookie is not None and cookie.value in KNOWN:
-            return cookie.value
+        # Starlette's parser: the standard library's raises on cookies that other programs may have set.
+        remembered = cookie_parser(headers.get("cookie", "")).get(COOKIE)
+        if remembered in KNOWN:
+            return remembered
         return preferred(headers.get("accept-language", ""), self.default)
