@@ -11,8 +11,11 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
+from beffroi.identity.gate import Gate
 from beffroi.keeper import Keeper
 from beffroi.town import Town, open_town
+from beffroi.web.kit import doors
+from beffroi.web.kit.errors import HANDLERS
 
 __all__ = ["FACES", "create_app", "from_environment"]
 
@@ -63,12 +66,20 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(gate.close)
             if keeper is not None:
                 await stack.enter_async_context(keeper)
             yield {}
 
-    app = Starlette(routes=routes_of(town), lifespan=lifespan)
+    gate = Gate(town.store)
+    app = Starlette(
+        routes=routes_of(town),
+        lifespan=lifespan,
+        middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
+        exception_handlers=HANDLERS,
+    )
     app.state.town = town
+    app.state.gate = gate
     app.state.open_writes = open_writes
     app.state.keeper = keeper
     return app

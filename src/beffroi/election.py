@@ -38,6 +38,19 @@ class Election:
             self._connection.close()
             self._connection = None
 
+    def held(self) -> bool:
+        """True when some process of the installation, this one or another, is the keeper."""
+        if self._store.dialect == "postgresql":
+            with self._store.read() as connection:
+                query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted"
+                return connection.execute(text(query), {"key": _ADVISORY_KEY}).first() is not None
+        with (self._store.settings.data / "keeper.lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def _won_file(self) -> bool:
         if self._file is not None:
             return True

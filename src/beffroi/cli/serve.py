@@ -12,6 +12,7 @@ import uvicorn
 from uvicorn.supervisors import Multiprocess
 
 from beffroi.cli import Data, Json, say, tell
+from beffroi.identity.sign_in import admin_link
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.town import Town, open_town
@@ -56,6 +57,9 @@ def register(app: typer.Typer) -> None:
         bound = listening.getsockname()[1]
         address = f"http://{f'[{host}]' if ':' in host else host}:{bound}/"
         report = {"url": address, "name": town.name, "workers": workers, "sign_in": ""}
+        link = admin_link(town.store)
+        if link is not None:
+            report["sign_in"] = address.rstrip("/") + link
         tell(report, as_json=as_json, words=_welcome(report))
         sys.stdout.flush()
         os.environ["BEFFROI_DATA"] = str(data.resolve())

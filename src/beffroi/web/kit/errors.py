@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse, Response
 
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
-from beffroi.web.kit.page import render
+from beffroi.web.kit.page import language_of, render
+from beffroi.web.kit.programs import for_programs
 
 __all__ = ["HANDLERS", "problem_page", "problem_response"]
 
 logger = logging.getLogger(__name__)
-PROGRAMS = ("/api/", "/sensorthings/", "/ogc", "/hooks/", "/health", "/live")
 _KNOWN: dict[int, Problem] = {
     401: Unauthorised(Text("Cette page demande une connexion.", "This page needs a sign-in.")),
     403: Forbidden(Text("Vous n'avez pas le droit de faire cela.", "You may not do this.")),
@@ -44,13 +44,17 @@ def problem_page(request: Request, problem: Problem, headers: Mapping[str, str] 
     return render(request, "kit/problem.html", problem.status, headers, problem=problem)
 
 
-def problem_json(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
-    """Return the same for a program."""
+def problem_json(
+    problem: Problem, headers: Mapping[str, str] | None = None, language: str = "en"
+) -> Response:
+    """Return the same for a program (RFC 9457), in the reader's language."""
+    reason = problem.reason.of(language)
     body = {
-        "status": problem.status, "reason": problem.reason.en, "mend": problem.mend.en, "place": problem.place,
-        "texts": {"fr": [problem.reason.fr, problem.mend.fr], "en": [problem.reason.en, problem.mend.en]},
+        "type": "about:blank", "title": reason, "status": problem.status,
+        "reason": reason, "mend": problem.mend.of(language), "place": problem.place,
     }  # fmt: skip
-    return JSONResponse(body, problem.status, headers)
+    sent = {"Content-Language": language, **(headers or {})}
+    return JSONResponse(body, problem.status, sent, media_type="application/problem+json")
 
 
 def problem_response(
@@ -58,9 +62,9 @@ def problem_response(
 ) -> Response:
     """Return a page when the reader asks for HTML at an address of pages, JSON otherwise."""
     wants_page = "text/html" in request.headers.get("accept", "")
-    if wants_page and not request.url.path.startswith(PROGRAMS):
+    if wants_page and not for_programs(request.url.path):
         return problem_page(request, problem, headers)
-    return problem_json(problem, headers)
+    return problem_json(problem, headers, language_of(request))
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
