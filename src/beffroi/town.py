@@ -6,6 +6,7 @@ from typing import Any
 
 from beffroi.model.instant import Clock, system_clock
 from beffroi.plugins import Registry, load_registry
+from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings, load_settings
 from beffroi.store.open import Store
 
@@ -37,4 +38,7 @@ def open_town(data: Path, *, extra: Iterable[Any] = (), clock: Clock = system_cl
     Raises `Problem` when there is none, or when its settings or database are wrong.
     """
     settings = load_settings(data)
-    return Town(settings, Store.open(settings, clock), load_registry(extra), clock)
+    registry = load_registry(extra, PLATFORM_COLLECTIONS)
+    store = Store.open(settings, clock)
+    store.records.declare(registry.collections.values())
+    return Town(settings, store, registry, clock)

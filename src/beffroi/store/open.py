@@ -10,11 +10,12 @@ from sqlalchemy import Connection, text
 from beffroi.model.instant import Clock, system_clock
 from beffroi.settings import Settings
 from beffroi.store.archive import Archive
-from beffroi.store.audit import Audit
+from beffroi.store.audit import Audit, Fault
 from beffroi.store.database import Database, open_database
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
 from beffroi.store.records import Records
+from beffroi.store.verify import verify_store
 
 __all__ = ["Store"]
 
@@ -67,6 +68,10 @@ class Store:
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after any commit, of this process or another; return what stops it."""
         return self.database.listen(callback)
+
+    def verify(self) -> list[Fault]:
+        """Return every fault of what is stored: files, segments, counts (the audit verifies itself)."""
+        return verify_store(self.database, self.archive)
 
     def setting(self, key: str, default: Any = None) -> Any:
         """Return the value kept under `key` (JSON), or `default`."""
