@@ -1,0 +1,206 @@
+"""`beffroi import`: files of measurements or features into the town, with a report of what was refused and why."""
+
+import contextlib
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from beffroi.cli import Data, Json, language, say, tell
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+
+if TYPE_CHECKING:
+    from beffroi.intake.files import ImportReport, Progress
+    from beffroi.model.declaration import KindOfImport
+
+__all__ = ["register"]
+
+_SHOWN = 20
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+
+    @app.command(
+        "import",
+        help=say(
+            "Importe des fichiers : mesures ou objets. Un second import du même fichier ne change rien.",
+            "Import files of measurements or features. Importing the same file again changes nothing.",
+        ),
+    )
+    def import_(
+        data: Data = Path(),
+        kind: Annotated[
+            str, typer.Argument(metavar="KIND", help=say("Sorte de fichier (voir --list).", "Kind of file (see --list)."))
+        ] = "",
+        files: Annotated[
+            list[Path] | None, typer.Argument(metavar="FILE…", help=say("Les fichiers.", "The files."))
+        ] = None,
+        as_json: Json = False,
+        listed: Annotated[
+            bool, typer.Option("--list", help=say("Nomme les sortes de fichiers.", "Name the kinds of files."))
+        ] = False,
+        mapping: Annotated[
+            Path | None,
+            typer.Option(
+                "--mapping",
+                metavar="F",
+                help=say("Correspondance des colonnes (TOML ou YAML).", "Mapping of the columns (TOML or YAML)."),
+            ),
+        ] = None,
+        collection: Annotated[
+            str, typer.Option("--collection", help=say("Collection (geojson).", "Collection (geojson)."))
+        ] = "",
+        dry_run: Annotated[
+            bool,
+            typer.Option("--dry-run", help=say("Dit ce qui serait importé.", "Say what would be imported.")),
+        ] = False,
+    ) -> None:  # fmt: skip
+        if listed:
+            _list(as_json=as_json)
+            return
+        if not kind or not files:
+            raise Problem(
+                Text("Il manque la sorte de fichier ou le fichier.", "The kind of file or the file is missing."),
+                Text("Écrivez : beffroi import KIND FICHIER… --data DIR (voir --list).",
+                     "Write: beffroi import KIND FILE… --data DIR (see --list)."),
+                place="KIND FILE…",
+            )  # fmt: skip
+        options = _options(mapping)
+        if collection:
+            options["collection"] = collection
+        report = _run(data, kind, files, options, dry=dry_run)
+        tell(_answer(report), as_json=as_json, words=_words(report))
+
+
+def _kinds() -> "tuple[KindOfImport, ...]":
+    from beffroi.intake.kinds import KINDS
+    from beffroi.plugins import load_registry
+
+    ours = {kind.name for kind in KINDS}
+    more = [one for service in load_registry().services.values() for one in service.imports]
+    return (*KINDS, *(kind for kind in more if kind.name not in ours))
+
+
+def _list(*, as_json: bool) -> None:
+    tongue = language()
+    kinds = [(kind.name, kind.title.of(tongue), list(kind.extensions)) for kind in _kinds()]
+    report = {"kinds": [dict(zip(("name", "title", "extensions"), kind, strict=True)) for kind in kinds]}
+    tell(report, as_json=as_json, words="\n".join(f"{name:14} {title}" for name, title, _ in kinds))
+
+
+def _options(mapping: Path | None) -> dict[str, Any]:
+    if mapping is None:
+        return {}
+    import yaml
+
+    try:
+        text = mapping.read_text("utf-8")
+        values = tomllib.loads(text) if mapping.suffix == ".toml" else yaml.safe_load(text)
+    except (tomllib.TOMLDecodeError, yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        detail = str(error).replace("{", "(").replace("}", ")")[:300]
+        raise Problem(
+            Text("La correspondance n'est pas lisible : {detail}", "The mapping cannot be read: {detail}")
+            .filled(detail=detail),
+            Text("Écrivez-la en TOML (.toml) ou en YAML (.yaml).", "Write it in TOML (.toml) or YAML (.yaml)."),
+            place=str(mapping),
+        ) from error  # fmt: skip
+    if not isinstance(values, dict):
+        raise Problem(
+            Text("La correspondance est vide.", "The mapping is empty."),
+            Text("Voyez la documentation des imports.", "See the documentation of imports."),
+            place=str(mapping),
+        )
+    return values
+
+
+def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, dry: bool) -> "ImportReport":
+    from beffroi.intake.files import import_files
+    from beffroi.intake.kinds import kind_called
+    from beffroi.intake.take import Intake
+    from beffroi.town import open_town
+
+    chosen = kind_called(kind, _kinds())
+    town = open_town(data)
+    try:
+        intake = Intake(town.store, town.registry.datastream_kind)
+        with _progress() as progress:
+            return import_files(intake, chosen, files, options, dry=dry, progress=progress)
+    finally:
+        town.close()
+
+
+@contextlib.contextmanager
+def _progress() -> "Iterator[Progress]":
+    """Give what draws progress on stderr: a bar on a terminal, nothing when the output is a file."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(file=sys.stderr)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
+        tasks: dict[tuple[Path, str], Any] = {}
+        words = {"check": say("Lecture", "Reading"), "store": say("Enregistrement", "Storing")}
+
+        def progress(path: Path, step: str, done: int, whole: int) -> None:
+            if (path, step) not in tasks:
+                tasks[path, step] = bar.add_task(f"{words[step]} {path.name}", total=whole or None)
+            bar.update(tasks[path, step], completed=done, total=whole or None)
+
+        yield progress
+
+
+def _answer(report: "ImportReport") -> dict[str, Any]:
+    tongue = language()
+    return {
+        "read": report.read,
+        "stored": report.stored,
+        "unchanged": report.unchanged,
+        "rejected": report.rejected,
+        "rejects": [
+            {
+                "file": one.file,
+                "line": one.line,
+                "field": one.field,
+                "reason": one.reason.of(tongue),
+                "mend": one.mend.of(tongue),
+            }
+            for one in report.rejects
+        ],
+        "datastreams": [
+            {"id": one.id, "name": one.name, "unit": one.unit, "stored": one.stored}
+            for one in sorted(report.datastreams.values(), key=lambda one: one.id)
+        ],
+    }
+
+
+def _words(report: "ImportReport") -> str:
+    tongue = language()
+    lines = [
+        say(
+            "{read} lus : {stored} enregistrés, {unchanged} déjà là, {rejected} refusés.",
+            "{read} read: {stored} stored, {unchanged} already there, {rejected} rejected.",
+            read=report.read, stored=report.stored, unchanged=report.unchanged, rejected=report.rejected,
+        )
+    ]  # fmt: skip
+    for reject in report.rejects[:_SHOWN]:
+        words = f"  {reject.file}:{reject.line} {reject.field} : {reject.reason.of(tongue)} {reject.mend.of(tongue)}"
+        lines.append(words.rstrip())
+    if report.rejected > _SHOWN:
+        more = report.rejected - _SHOWN
+        lines.append(
+            say(
+                "  … et {more} autres (--json les donne tous).",
+                "  … and {more} more (--json lists all).",
+                more=more,
+            )
+        )
+    lines.extend(
+        f"  [{one.id}] {one.name} ({one.unit or '-'}) +{one.stored}"
+        for one in sorted(report.datastreams.values(), key=lambda one: one.id)
+    )
+    return "\n".join(lines)

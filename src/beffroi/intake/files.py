@@ -1,0 +1,189 @@
+"""Files into the store: read twice, so that an unreadable file leaves nothing, then taken in batches."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from beffroi.intake.source_keys import Occurrences, file_key, row_text
+from beffroi.intake.take import Intake
+from beffroi.model.declaration import KindOfImport
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.standards.reading import Reading, Reject, Row
+from beffroi.store.tables import datastream, source_key
+
+__all__ = ["FileReject", "ImportReport", "SeriesCount", "import_files"]
+
+BATCH = 5_000
+MOST_REJECTS = 100_000  # beyond it rejects are counted, no longer listed
+_IN_LIMIT = 900
+
+
+class FileReject(msgspec.Struct, frozen=True):
+    """One row that was refused, and where it is."""
+
+    file: str
+    line: int
+    field: str
+    reason: Text
+    mend: Text
+
+
+class SeriesCount(msgspec.Struct):
+    """A datastream that an import touched, and how many observations it got."""
+
+    id: int
+    name: str
+    unit: str
+    stored: int = 0
+
+
+class ImportReport(msgspec.Struct):
+    """What an import did: `read` is `stored` + `unchanged` + `rejected`."""
+
+    read: int = 0
+    stored: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    rejects: list[FileReject] = []
+    datastreams: dict[int, SeriesCount] = {}
+
+    def reject(self, file: str, row: Reject) -> None:
+        """Count and list a refused row."""
+        self.read += 1
+        self.rejected += 1
+        if len(self.rejects) < MOST_REJECTS:
+            self.rejects.append(FileReject(file, row.line, row.field, row.reason, row.mend))
+
+
+Progress = Callable[[Path, str, int, int], None]
+"""Called with a file, "check" or "store", the rows done and the rows of the whole (0: not known yet)."""
+
+
+def import_files(
+    intake: Intake, kind: KindOfImport, paths: Iterable[Path], options: Mapping[str, Any], *,
+    dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None,
+) -> ImportReport:  # fmt: skip
+    """Take files of one kind in; with `dry`, only say what would be stored.
+
+    Every file is read whole before the first row of any is stored. Raises `Problem` with the file as its
+    place when one cannot be read, `Unavailable` when the store cannot write: importing again goes on from there.
+    """
+    files = [(path, _checked(kind, path, options, progress)) for path in paths]
+    report = ImportReport(rejects=[], datastreams={})
+    for path, (occurrences, whole) in files:
+        _take_file(intake, kind, path, options, occurrences, whole, dry, progress, report)
+    return report
+
+
+def _checked(
+    kind: KindOfImport, path: Path, options: Mapping[str, Any], progress: Progress
+) -> tuple[Occurrences, int]:
+    occurrences = Occurrences()
+    whole = 0
+    for row in _rows(kind, path, options):
+        whole += 1
+        if isinstance(row, Reading):
+            occurrences.mark(row_text(row))
+        if whole % BATCH == 0:
+            progress(path, "check", whole, 0)
+    return occurrences, whole
+
+
+def _rows(kind: KindOfImport, path: Path, options: Mapping[str, Any]) -> Iterator[Row]:
+    try:
+        yield from kind.read(path, options)
+    except Problem as problem:
+        place = f"{path}, {problem.place}" if problem.place else str(path)
+        raise type(problem)(problem.reason, problem.mend, place, problem.status) from problem
+    except OSError as error:
+        detail = (error.strerror or str(error)).replace("{", "(").replace("}", ")")
+        raise Problem(
+            Text("Le fichier ne peut pas être lu : {detail}", "The file cannot be read: {detail}").filled(detail=detail),
+            Text("Vérifiez son chemin et ses droits.", "Check its path and its rights."),
+            place=str(path),
+        ) from error  # fmt: skip
+
+
+def _take_file(
+    intake: Intake, kind: KindOfImport, path: Path, options: Mapping[str, Any], occurrences: Occurrences,
+    whole: int, dry: bool, progress: Progress, report: ImportReport,
+) -> None:  # fmt: skip
+    rows = _rows(kind, path, options)
+    done = 0
+    while batch := list(islice(rows, BATCH)):
+        readings = []
+        for row in batch:
+            if isinstance(row, Reject):
+                report.reject(str(path), row)
+            else:
+                readings.append(row)
+        if readings and dry:
+            _would_take(intake, readings, occurrences, report)
+        elif readings:
+            _take_batch(intake, readings, occurrences, report)
+        done += len(batch)
+        progress(path, "store", done, whole)
+
+
+def _take_batch(
+    intake: Intake, readings: list[Reading], occurrences: Occurrences, report: ImportReport
+) -> None:
+    found = intake.identified(readings)
+    drafts = intake.drafts(
+        readings, keys=_keys(readings, {k: one.id for k, one in found.items()}, occurrences)
+    )
+    ack = intake.store.observations.append(drafts)
+    report.read += len(drafts)
+    report.stored += ack.stored
+    report.unchanged += ack.folded
+    for one in found.values():
+        report.datastreams.setdefault(one.id, SeriesCount(one.id, one.name, one.unit))
+    for draft, number in zip(drafts, ack.ids, strict=True):
+        if number is not None:
+            report.datastreams[draft.datastream_id].stored += 1
+
+
+def _keys(readings: list[Reading], numbers: Mapping[str, int], occurrences: Occurrences) -> list[bytes]:
+    keys = []
+    for reading in readings:
+        row = row_text(reading)
+        keys.append(file_key(numbers.get(reading.series.key, 0), row, occurrences.ordinal(row)))
+    return keys
+
+
+def _would_take(
+    intake: Intake, readings: list[Reading], occurrences: Occurrences, report: ImportReport
+) -> None:
+    """Count what `_take_batch` would do, changing nothing: series that do not exist yet would be all new."""
+    wanted = {reading.series.key for reading in readings}
+    c = datastream.c
+    with intake.store.read() as connection:
+        found = {}
+        for part in _parts(sorted(wanted)):
+            query = select(c.key, c.id, c.name, c.unit_symbol).where(c.key.in_(part))
+            found.update(
+                {row[0]: SeriesCount(row[1], row[2], row[3] or "") for row in connection.execute(query)}
+            )
+        keys = _keys(readings, {key: one.id for key, one in found.items()}, occurrences)
+        known: set[bytes] = set()
+        for part in _parts(keys):
+            same = select(source_key.c.key).where(source_key.c.key.in_(part))
+            known.update(bytes(key) for key in connection.execute(same).scalars())
+    for reading, key in zip(readings, keys, strict=True):
+        report.read += 1
+        fresh = key not in known
+        report.stored += fresh
+        report.unchanged += not fresh
+        if reading.series.key in found:
+            one = found[reading.series.key]
+            report.datastreams.setdefault(one.id, one).stored += fresh
+
+
+def _parts(values: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(values), _IN_LIMIT):
+        yield values[start : start + _IN_LIMIT]

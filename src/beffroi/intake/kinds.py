@@ -1,0 +1,62 @@
+"""The kinds of files that `beffroi import` reads, as data. A service adds its own with `IMPORTS`."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from beffroi.model.declaration import KindOfImport
+from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
+from beffroi.standards import comptage, istsos, mapped_table, opendatasoft, stage_table
+from beffroi.standards.reading import Rows
+
+__all__ = ["KINDS", "kind_called"]
+
+
+def _file(read: Callable[[BinaryIO, Mapping[str, Any]], Rows]) -> Callable[[Path, Mapping[str, Any]], Rows]:
+    def rows(path: Path, options: Mapping[str, Any]) -> Rows:
+        with path.open("rb") as stream:
+            yield from read(stream, {"stem": path.stem, **options})
+
+    return rows
+
+
+def _kind(
+    name: str, fr: str, en: str, read: Callable[[BinaryIO, Mapping[str, Any]], Rows], *extensions: str
+) -> KindOfImport:
+    return KindOfImport(name, Text(fr, en), _file(read), extensions)
+
+
+KINDS: tuple[KindOfImport, ...] = (
+    _kind("istsos-csv", "CSV d'istSOS (stations météo)", "istSOS CSV (weather stations)", istsos.read, ".csv"),
+    _kind(
+        "stage-tsv", "Hauteurs d'une rivière (H en cm, jour Excel et date)",
+        "River stages (H in cm, Excel day and time)", stage_table.read, ".tsv",
+    ),
+    _kind(
+        "opendatasoft", "Enregistrements JSON d'un portail Opendatasoft (v1, v2, exports)",
+        "JSON records of an Opendatasoft portal (v1, v2, exports)", opendatasoft.read, ".json",
+    ),
+    _kind(
+        "comptage", "Comptages des mobilités (schéma national)", "Mobility counts (national schema)",
+        comptage.read, ".csv",
+    ),
+    _kind(
+        "csv", "Tableau quelconque de mesures, avec un fichier de correspondance (--mapping)",
+        "Any table of measurements, with a mapping file (--mapping)", mapped_table.read, ".csv", ".tsv", ".txt",
+    ),
+)  # fmt: skip
+
+
+def kind_called(name: str, more: Iterable[KindOfImport] = ()) -> KindOfImport:
+    """Return the kind of file called `name`, of ours or of `more`. Raises `NotFound` naming those there are."""
+    kinds = {kind.name: kind for kind in (*KINDS, *more)}
+    if name not in kinds:
+        raise NotFound(
+            Text(
+                "« {name} » n'est pas une sorte de fichier connue.", "'{name}' is no known kind of file."
+            ).filled(name=name[:40].replace("{", "(").replace("}", ")")),
+            Text("Les sortes connues : {names}.", "The known kinds: {names}.").filled(names=", ".join(kinds)),
+            place="KIND",
+        )
+    return kinds[name]
