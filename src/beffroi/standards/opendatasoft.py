@@ -15,7 +15,7 @@ from beffroi.model.text import Text
 from beffroi.standards.civil_time import CivilClock
 from beffroi.standards.decimal_text import decimal_of, no_value
 from beffroi.standards.json_items import json_items
-from beffroi.standards.reading import Reading, Row, Rows, Series, Station, reject_of
+from beffroi.standards.reading import Reading, Reject, Row, Rows, Series, Station, reject_of
 
 __all__ = ["FIELDS", "read", "read_records"]
 
@@ -159,12 +159,17 @@ def read(stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
     Raises `Problem` when the file is another kind of file.
     """
     reader = _Reader(options)
-    seen = False
-    for line, item in json_items(stream, _RECORD_KEYS):
-        if not seen:
-            seen = True
+    for place, (line, item) in enumerate(json_items(stream, _RECORD_KEYS), 1):
+        if place == 1:
             _check_kind(item, reader)
-        yield reader.row(line, item)
+        row = reader.row(line, item)
+        yield _numbered(row, place) if isinstance(row, Reject) else row
+
+
+def _numbered(reject: Reject, place: int) -> Reject:
+    """Say which record was refused: a portal writes its whole export on one line."""
+    words = Text(f"Enregistrement n° {place} : {reject.reason.fr}", f"Record {place}: {reject.reason.en}")
+    return Reject(reject.line, reject.field, words, reject.mend)
 
 
 def read_records(items: list[Any], options: Mapping[str, Any]) -> list[Row]:
