@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from beffroi.demo.live import live
 from beffroi.election import Election
 from beffroi.model.instant import DAY_US
 from beffroi.store.sealing import seal
@@ -93,6 +94,12 @@ async def _sealing(keeper: Keeper) -> None:
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
 
 
+async def _demonstration(keeper: Keeper) -> None:
+    """Let the sensors of a demonstration town go on; nothing in a real one."""
+    await live(keeper.town, keeper.stop)
+
+
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "sealing": _sealing,
+    "demonstration": _demonstration,
 }

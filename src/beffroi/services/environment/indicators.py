@@ -1,0 +1,210 @@
+"""Figures that the environment service answers for.
+
+Where several stations measure the same thing, a day's figure is the median of the stations: one sensor that
+drifts or is stuck does not make the town's figure. Values that their quality flag says are bad or suspect are
+left aside.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+
+from beffroi.model.declaration import Indicator
+from beffroi.model.observation import Quality
+from beffroi.model.text import Text
+from beffroi.services.environment.domain import by_day, days_beyond, middle_day, percent_change
+from beffroi.services.environment.limits import LIMITS
+from beffroi.store.observations import ObservationQuery
+from beffroi.store.tables import datastream, observation, thing
+from beffroi.town import Town
+
+__all__ = ["INDICATORS"]
+
+_SERVICE = "environment"
+_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
+Compute = Callable[[Any, str | None, int, int], float | None]
+
+
+def _series(town: Town, kind: str | None, territory: str | None) -> dict[int, int | None]:
+    """Return the datastreams of a kind (None: any), with their expected interval, in a territory (None: all)."""
+    wanted = [thing.c.service == _SERVICE]
+    if kind is not None:
+        wanted.append(datastream.c.kind == kind)
+    if territory is not None:
+        wanted.append(or_(thing.c.territory == territory, thing.c.territory.is_(None)))
+    columns = select(datastream.c.id, datastream.c.expected_interval_us).join(
+        thing, thing.c.id == datastream.c.thing_id
+    )
+    with town.store.read() as connection:
+        return {
+            row[0]: row[1] for row in connection.execute(columns.where(*wanted).order_by(datastream.c.id))
+        }
+
+
+def _values(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> list[list[tuple[int, float]]]:
+    """Return the good values of each series, with their instants."""
+    return [
+        [
+            (o.start_us, o.result.value)
+            for o in town.store.observations.series(i, start_us, end_us)
+            if o.result.value is not None and o.quality not in _LEFT_ASIDE
+        ]
+        for i in ids
+    ]
+
+
+def _days(kind: str, reduce: Callable[[list[float]], float], town: Town, territory: str | None, start_us: int,
+          end_us: int) -> dict[int, float]:  # fmt: skip
+    """Return the town's figure of each day: each station's day reduced, then the median of the stations."""
+    series = _values(town, _series(town, kind, territory), start_us, end_us)
+    return middle_day([{day: reduce(v) for day, v in by_day(values).items()} for values in series])
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return sum(found) / len(found)
+
+
+def _days_beyond(
+    kind: str, reduce: Callable[[list[float]], float], limit: float, *, below: bool = False
+) -> Compute:
+    def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+        days = _days(kind, reduce, town, territory, start_us, end_us)
+        return days_beyond(days, limit, below=below) if days else None
+
+    return compute
+
+
+def _mean_of(kind: str) -> Compute:
+    def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+        days = _days(kind, _mean, town, territory, start_us, end_us)
+        return _mean(days.values()) if days else None
+
+    return compute
+
+
+def _rain(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+    gauges = [
+        values for values in _values(town, _series(town, "rain", territory), start_us, end_us) if values
+    ]
+    return _mean(sum(v for _, v in values) for values in gauges) if gauges else None
+
+
+def _river_peak(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+    levels = _values(town, _series(town, "river_level", territory), start_us, end_us)
+    return max((v for values in levels for _, v in values), default=None)
+
+
+def _per_day(town: Town, kind: str, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return the passages of a mean day, added over the counters; a counter's missing days are not zeros."""
+    means = []
+    for values in _values(town, _series(town, kind, territory), start_us, end_us):
+        days = by_day(values)
+        if days:
+            means.append(_mean(sum(day) for day in days.values()))
+    return sum(means) if means else None
+
+
+def _passages(kind: str) -> Compute:
+    return lambda town, territory, start_us, end_us: _per_day(town, kind, territory, start_us, end_us)
+
+
+def _trend(kind: str) -> Compute:
+    def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+        before = _per_day(town, kind, territory, 2 * start_us - end_us, start_us)
+        return percent_change(before, _per_day(town, kind, territory, start_us, end_us))
+
+    return compute
+
+
+def _completeness(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+    paced = {i: every for i, every in _series(town, None, territory).items() if every}
+    expected = sum((end_us - start_us) / every for every in paced.values())
+    if not expected:
+        return None
+    query = ObservationQuery(
+        datastreams=tuple(paced), between=(start_us, end_us),
+        where=lambda _dialect: and_(observation.c.start_us >= start_us, observation.c.start_us < end_us),
+    )  # fmt: skip
+    return min(100.0, 100.0 * town.store.observations.count(query) / expected)
+
+
+def _over(name: str) -> Indicator:
+    """Return the indicator "days over the limit called `name`", its source in the formula."""
+    limit = LIMITS[name]
+    label = {"pm10": "PM10", "pm25": "PM2,5", "no2": "NO₂"}[limit.kind]
+    return Indicator(
+        f"days_{name}",
+        Text(f"Jours au-dessus de {limit.value:g} µg/m³ de {label}", f"Days over {limit.value:g} µg/m³ of {label.replace(',', '.')}"),
+        "", _days_beyond(limit.kind, _mean, limit.value),
+        Text(f"Jours dont la moyenne (médiane des stations) dépasse {limit.value:g} µg/m³. Source : {limit.source.fr}.",
+             f"Days whose mean (median of the stations) exceeds {limit.value:g} µg/m³. Source: {limit.source.en}."),
+        "lower",
+    )  # fmt: skip
+
+
+INDICATORS = (
+    Indicator(
+        "rain", Text("Pluie cumulée", "Rainfall"), "mm", _rain,
+        Text("Somme de la pluie de la période, moyenne des pluviomètres.", "Rain of the period, mean of the gauges."),
+        decimals=1,
+    ),
+    Indicator(
+        "hot_days", Text("Jours à 30 °C et plus", "Days at 30 °C or more"), "",
+        _days_beyond("temperature", max, LIMITS["hot_day"].value - 1e-9),
+        Text("Jours dont la température maximale (médiane des stations) atteint 30 °C : « jour de forte chaleur » de Météo-France.",
+             "Days whose highest temperature (median of the stations) reaches 30 °C: a 'very hot day' of Météo-France."),
+        "lower",
+    ),
+    Indicator(
+        "frost_days", Text("Jours de gel", "Frost days"), "",
+        _days_beyond("temperature", min, LIMITS["frost_day"].value + 1e-9, below=True),
+        Text("Jours dont la température minimale (médiane des stations) est de 0 °C ou moins.",
+             "Days whose lowest temperature (median of the stations) is 0 °C or less."),
+    ),
+    Indicator(
+        "river_peak", Text("Plus haute eau", "Highest water"), "m", _river_peak,
+        Text("Plus haute valeur de la période aux échelles du territoire.", "Highest value of the period at the territory's gauges."),
+        "lower", 2,
+    ),
+    _over("pm10_eu_day"),
+    _over("pm10_who_day"),
+    _over("pm25_who_day"),
+    _over("no2_who_day"),
+    Indicator(
+        "pm10_mean", Text("PM10, moyenne", "PM10, mean"), "µg/m³", _mean_of("pm10"),
+        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881.",
+             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881."),
+        "lower", 1,
+    ),
+    Indicator(
+        "no2_mean", Text("NO₂, moyenne", "NO₂, mean"), "µg/m³", _mean_of("no2"),
+        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881.",
+             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881."),
+        "lower", 1,
+    ),
+    Indicator(
+        "cyclists_per_day", Text("Passages de vélos par jour", "Bicycle passages a day"), "", _passages("bicycles"),
+        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour sans donnée ne compte pas pour zéro.",
+             "Total of a mean day, added over the counters; a day without data is not a zero."),
+        "higher",
+    ),
+    Indicator(
+        "cyclists_trend", Text("Évolution des vélos", "Change in cycling"), "%", _trend("bicycles"),
+        Text("Passages par jour de la période, comparés à la période de même durée qui la précède.",
+             "Passages a day of the period, against the period of equal length before it."),
+        "higher",
+    ),
+    Indicator(
+        "pedestrians_per_day", Text("Passages de piétons par jour", "Pedestrian passages a day"), "", _passages("pedestrians"),
+        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour sans donnée ne compte pas pour zéro.",
+             "Total of a mean day, added over the counters; a day without data is not a zero."),
+    ),
+    Indicator(
+        "environment_completeness", Text("Données reçues", "Data received"), "%", _completeness,
+        Text("Observations reçues dans la période, rapportées à celles que la cadence annoncée de chaque série promet.",
+             "Observations received in the period, against those that the announced pace of each series promises."),
+        "higher",
+    ),
+)  # fmt: skip

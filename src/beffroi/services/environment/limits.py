@@ -1,0 +1,45 @@
+"""Limits of air, heat and rain, each with the text that sets it."""
+
+import msgspec
+
+from beffroi.model.text import Text
+
+__all__ = ["LIMITS", "Limit"]
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A limit: pollutant or property, value in the unit of its kind, over what, and who says so."""
+
+    kind: str
+    value: float
+    over: Text
+    source: Text
+
+
+_DAY = Text("moyenne journalière", "daily mean")
+_HOUR = Text("moyenne horaire", "hourly mean")
+_EU = Text(
+    "Directive (UE) 2024/2881, valeur limite au 1er janvier 2030",
+    "Directive (EU) 2024/2881, limit value from 1 January 2030",
+)
+_OLD = Text("Code de l'environnement, article R221-1", "French Environment Code, article R221-1")
+_WHO = Text("OMS, lignes directrices 2021", "WHO guidelines 2021")
+
+LIMITS = {
+    "pm10_who_day": Limit("pm10", 45.0, _DAY, _WHO),
+    "pm25_who_day": Limit("pm25", 15.0, _DAY, _WHO),
+    "no2_who_day": Limit("no2", 25.0, _DAY, _WHO),
+    "pm10_eu_day": Limit("pm10", 45.0, _DAY, _EU),
+    "pm25_eu_day": Limit("pm25", 25.0, _DAY, _EU),
+    "no2_eu_day": Limit("no2", 50.0, _DAY, _EU),
+    "pm10_information": Limit("pm10", 50.0, _DAY, _OLD),
+    "pm10_alert": Limit("pm10", 80.0, _DAY, _OLD),
+    "no2_information": Limit("no2", 200.0, _HOUR, _OLD),
+    "no2_alert": Limit("no2", 400.0, _HOUR, _OLD),
+    "o3_information": Limit("o3", 180.0, _HOUR, _OLD),
+    "o3_alert": Limit("o3", 240.0, _HOUR, _OLD),
+    "hot_day": Limit("temperature", 30.0, Text("maximum du jour", "maximum of the day"),
+                     Text("Météo-France, « jour de forte chaleur »", "Météo-France, 'very hot day'")),
+    "frost_day": Limit("temperature", 0.0, Text("minimum du jour", "minimum of the day"),
+                       Text("Météo-France, « jour de gel »", "Météo-France, 'frost day'")),
+}  # fmt: skip

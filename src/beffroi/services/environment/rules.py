@@ -1,0 +1,118 @@
+"""Default rules, as the readable YAML that the rules page would write. Each names where its limits come from."""
+
+from beffroi.model.declaration import RuleTemplate
+from beffroi.model.text import Text
+
+__all__ = ["RULES"]
+
+RULES = (
+    RuleTemplate(
+        "river_rises", Text("Montée rapide de la rivière", "River rising fast"),
+        """\
+name: Montée rapide de la rivière
+description: Plus de 30 cm en une heure. Les seuils de vigilance propres à chaque échelle se règlent à part.
+watch: {kind: river_level}
+when: {rises: {jaune: 0.30, orange: 0.60}, within: 1 h, hysteresis: 0.1, for: 10 min}
+message: "{thing} : l'eau monte vite, {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "river_silent", Text("Échelle de rivière muette", "River gauge silent"),
+        """\
+name: Échelle de rivière muette
+watch: {kind: river_level}
+when: {silent: {orange: 1 h, rouge: 6 h}}
+message: "{thing} ne donne plus de hauteur d'eau"
+""",
+    ),
+    RuleTemplate(
+        "sensor_silent", Text("Capteur muet", "Sensor silent"),
+        """\
+name: Capteur muet
+watch: {service: environment}
+when: {silent: 12 h}
+severity: jaune
+message: "{thing} : plus de mesure depuis 12 h"
+""",
+    ),
+    RuleTemplate(
+        "heavy_rain", Text("Pluie intense", "Heavy rain"),
+        """\
+name: Pluie intense
+description: Cumul d'un relevé de 10 ou 15 minutes.
+watch: {kind: rain}
+when: {above: {jaune: 5, orange: 10, rouge: 15}, clear_after: 1 h}
+message: "{thing} : {value} {unit} en un relevé"
+""",
+    ),
+    RuleTemplate(
+        "strong_wind", Text("Vent fort", "Strong wind"),
+        """\
+name: Vent fort
+description: Rafales de 72, 90 et 108 km/h (Météo-France parle de vent fort au-delà de 80 à 100 km/h selon les régions).
+watch: {kind: wind_gust}
+when: {above: {jaune: 20, orange: 25, rouge: 30}, hysteresis: 3, clear_after: 1 h}
+message: "{thing} : rafales à {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "frost", Text("Gel au sol", "Frost"),
+        """\
+name: Gel
+description: Pour le salage et les conduites exposées.
+watch: {kind: temperature, service: environment}
+when: {below: {jaune: 0, orange: -5}, hysteresis: 1, for: 30 min}
+message: "{thing} : {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "heat", Text("Forte chaleur", "Very hot"),
+        """\
+name: Forte chaleur
+watch: {kind: temperature, service: environment}
+when: {above: {jaune: 32, orange: 36, rouge: 40}, hysteresis: 1, for: 30 min}
+message: "{thing} : {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "no2_peak", Text("Pic de dioxyde d'azote", "Nitrogen dioxide peak"),
+        """\
+name: Pic de dioxyde d'azote
+description: Seuils d'information (200) et d'alerte (400 µg/m³, moyenne horaire), article R221-1 du code de l'environnement.
+watch: {kind: no2}
+when: {above: {orange: 200, rouge: 400}, hysteresis: 10}
+message: "{thing} : {value} {unit} de NO₂"
+""",
+    ),
+    RuleTemplate(
+        "ozone_peak", Text("Pic d'ozone", "Ozone peak"),
+        """\
+name: Pic d'ozone
+description: Seuils d'information (180) et d'alerte (240 µg/m³, moyenne horaire), article R221-1 du code de l'environnement.
+watch: {kind: o3}
+when: {above: {orange: 180, rouge: 240}, hysteresis: 10}
+message: "{thing} : {value} {unit} d'ozone"
+""",
+    ),
+    RuleTemplate(
+        "pm10_high", Text("Particules élevées", "High particles"),
+        """\
+name: Particules élevées
+description: 50 et 80 µg/m³ tenus trois heures. L'article R221-1 juge la moyenne du jour ; ceci prévient plus tôt.
+watch: {kind: pm10}
+when: {above: {jaune: 50, orange: 80}, hysteresis: 5, for: 3 h}
+message: "{thing} : {value} {unit} de PM10 depuis trois heures"
+""",
+    ),
+    RuleTemplate(
+        "co2_high", Text("Air confiné", "Stale air"),
+        """\
+name: Air confiné
+description: 800 et 1 500 ppm, avis du Haut Conseil de la santé publique du 21 janvier 2022.
+watch: {kind: co2}
+when: {above: {jaune: 1500, orange: 2500}, hysteresis: 200, for: 20 min}
+during: {days: lundi-vendredi, hours: 08:00-18:00}
+message: "{thing} : aérez, {value} {unit} de CO₂"
+""",
+    ),
+)  # fmt: skip

@@ -1,0 +1,169 @@
+"""The demonstration town in a real store."""
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select
+
+from beffroi.cli.init import create_town
+from beffroi.demo.build import build_town
+from beffroi.demo.live import live
+from beffroi.identity import people, territories
+from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
+from beffroi.model.problem import Problem
+from beffroi.scene import Scene, make_scene
+from beffroi.store.tables import datastream, metadata, thing
+from beffroi.town import Town, open_town
+
+END = parse_instant("2026-11-22")
+
+
+def settle(folder: Path, scene: Scene) -> None:
+    create_town(folder, scene.name, email=scene.people[0].mail)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    data = tmp_path_factory.mktemp("town") / "brevigny"
+    build_town(data, make_scene(1, 3, END), settle)
+    return data
+
+
+@pytest.fixture
+def town(folder: Path) -> Iterator[Town]:
+    opened = open_town(folder, clock=lambda: END)
+    yield opened
+    opened.close()
+
+
+# What holds the present or a secret, in no export: accounts and their links, the audit's signatures.
+_OF_TODAY = {"account", "sign_in_link", "session", "audit", "audit_head", "token", "job"}
+
+
+def prints(town: Town) -> dict[str, str]:
+    """Return a print of every table that is exported."""
+    found = {}
+    with town.store.read() as connection:
+        for table in metadata.sorted_tables:
+            if table.name in _OF_TODAY:
+                continue
+            rows = sorted(map(repr, connection.execute(select(table))))
+            found[table.name] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    told = town.store.observations.after(0, limit=10**7)
+    found["observations"] = hashlib.sha256(repr(told).encode()).hexdigest()
+    return found
+
+
+def test_build_twice_gives_the_same_town(town: Town, tmp_path: Path) -> None:
+    build_town(tmp_path / "again", make_scene(1, 3, END), settle)
+    again = open_town(tmp_path / "again", clock=lambda: END)
+    try:
+        assert prints(again) == prints(town)
+    finally:
+        again.close()
+
+
+def test_build_refuses_a_town_that_is_there(folder: Path) -> None:
+    with pytest.raises(Problem) as refused:
+        build_town(folder, make_scene(1, 1, END), settle)
+    assert refused.value.place == "--data"
+
+
+def test_build_begins_again_after_an_interruption(tmp_path: Path) -> None:
+    def fail(_share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build_town(tmp_path / "t", make_scene(1, 1, END), settle, fail)
+    assert not (tmp_path / "t" / "beffroi.toml").exists()
+    built = build_town(tmp_path / "t", make_scene(1, 1, END), settle)
+    assert built.observations > 1000
+    assert not (tmp_path / "t" / ".building").exists()
+
+
+def test_town_has_two_communes_of_one_group_and_people_of_each_role(town: Town) -> None:
+    assert {t.code: t.parent for t in territories.every(town.store)} == {
+        "200099907": None, "18901": "200099907", "18902": "200099907",
+    }  # fmt: skip
+    roles = {person.role for person in people.every(town.store)}
+    assert roles == {"admin", "responsable", "agent", "elu", "supplier"}
+
+
+def test_things_are_in_their_territory_and_keep_their_pace(town: Town) -> None:
+    with town.store.read() as connection:
+        rows = connection.execute(
+            select(thing.c.territory, datastream.c.expected_interval_us, datastream.c.unit_definition)
+            .join(datastream, datastream.c.thing_id == thing.c.id)
+            .where(datastream.c.key == "sarelle-montarel/river_level")
+        ).all()
+    assert rows == [("18902", 10 * MINUTE_US, "m")]
+
+
+def key_id(town: Town, key: str) -> int:
+    with town.store.read() as connection:
+        return int(connection.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar_one())
+
+
+def test_observations_are_what_the_sensors_said(town: Town) -> None:
+    scene = make_scene(1, 3, END)
+    series = next(s for st in scene.stations for s in st.series if s.key == "velos-quai/bicycles")
+    wanted = [(r.start_us, r.end_us, r.value) for r in series.readings(scene.start_us, END)]
+    stored = town.store.observations.series(key_id(town, series.key))
+    assert [(o.start_us, o.end_us, o.result.value) for o in stored] == wanted
+    assert stored[0].result.json() == str(int(wanted[0][2]))
+
+
+def test_stuck_sensor_is_flagged_and_its_values_kept(town: Town) -> None:
+    stored = town.store.observations.series(key_id(town, "urbain-04/temperature"))
+    assert len({o.result.value for o in stored}) == 1
+    assert stored[-1].quality == 2
+    assert stored[-1].extra == '{"parameters":{"qualityFlag":"stuck"}}'
+
+
+async def run_live(town: Town, until: int) -> None:
+    import asyncio
+
+    stop = threading.Event()
+    task = asyncio.create_task(live(town, stop))
+    pont = key_id(town, "sarelle-pont/river_level")
+    for _ in range(400):
+        await asyncio.sleep(0.05)
+        if town.store.observations.last([pont])[pont].start_us > until - 20 * MINUTE_US:
+            break
+    stop.set()
+    await asyncio.wait_for(task, 10)
+
+
+def test_live_goes_on_as_a_longer_history_would_have(tmp_path: Path) -> None:
+    import asyncio
+
+    data = tmp_path / "live"
+    build_town(data, make_scene(1, 1, END), settle)
+    later = END + 9 * HOUR_US
+    town = open_town(data, clock=lambda: later)
+    try:
+        asyncio.run(run_live(town, later))
+        asyncio.run(run_live(town, later))  # a second start adds nothing twice
+        scene = make_scene(1, 1, END)
+        for key in ("meteo-brevigny/rain", "sarelle-pont/river_level", "urbain-02/temperature"):
+            series = next(s for st in scene.stations for s in st.series if s.key == key)
+            wanted = [(r.start_us, r.value) for r in series.readings(END - DAY_US, later)]
+            stored = [(o.start_us, o.result.value) for o in town.store.observations.series(key_id(town, key))]
+            assert stored == wanted
+    finally:
+        town.close()
+
+
+def test_live_does_nothing_in_a_real_town(tmp_path: Path) -> None:
+    import asyncio
+
+    create_town(tmp_path / "real", "Réelle")
+    town = open_town(tmp_path / "real", clock=lambda: END)
+    try:
+        asyncio.run(asyncio.wait_for(live(town, threading.Event()), 5))
+        assert town.store.observations.head() == 0
+    finally:
+        town.close()
