@@ -58,7 +58,7 @@ class Audit:
         self._settings = settings
         self._clock = clock
         self._key: Ed25519PrivateKey | None = None
-        self._host = socket.gethostname()
+        self.writer = f"{socket.gethostname()}/{os.getpid() % _SLOTS}"
 
     def note(
         self,
@@ -72,7 +72,7 @@ class Audit:
 
         Put no personal value in `detail`: a name or an address goes in as `digest(value)`.
         """
-        writer = f"{self._host}/{os.getpid() % _SLOTS}"
+        writer = self.writer
         number, previous = self._head(connection, writer)
         actor = who if isinstance(who, str) else who.id
         row = (writer, number + 1, self._clock(), actor, action, target, _canonical(detail or {}))
