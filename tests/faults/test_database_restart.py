@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from tests.conftest import PostgresqlServer
 
 from beffroi.model.instant import parse_instant
 from beffroi.model.observation import Draft
@@ -10,7 +11,6 @@ from beffroi.model.problem import Unavailable
 from beffroi.model.result import number_of
 from beffroi.settings import Settings, StoreSettings
 from beffroi.store.open import Store
-from tests.conftest import PostgresqlServer
 
 NOON = parse_instant("2026-03-01T12:00:00Z")
 
