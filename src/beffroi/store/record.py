@@ -108,7 +108,7 @@ class Outcome(msgspec.Struct):
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    rejects: list[Reject] = []
+    rejects: list[Reject] = msgspec.field(default_factory=list)
 
     @property
     def stored(self) -> int:

@@ -101,7 +101,8 @@ class Writer:
         self, records: "Records", c: Connection, who: Principal, reason: str, change_set: int | None
     ) -> None:
         self._records = records
-        self._c = c
+        self.connection = c
+        self.changes = 0  # made so far
         self._who = who
         self._reason = reason
         self.change_set = change_set
@@ -133,10 +134,10 @@ class Writer:
                          **_where(one.placed), **row})  # fmt: skip
             lines.append(self._line(record_id, shelf, record_id, 1, "create", now, {}, kept))
         try:
-            self._c.execute(insert(shelf.table), rows)
+            self.connection.execute(insert(shelf.table), rows)
         except IntegrityError as error:
             raise _taken(error, shelf.collection) from error
-        self._c.execute(insert(history), lines)
+        self.connection.execute(insert(history), lines)
         return list(range(first, first + len(drafts)))
 
     def change(
@@ -180,7 +181,7 @@ class Writer:
         """Take back the changes of `change_set`, the newest first; return the records as they are then."""
         rows = []
         made = select(history).where(history.c.change_set == change_set).order_by(history.c.seq.desc())
-        lines = self._c.execute(made).all()
+        lines = self.connection.execute(made).all()
         if not lines:
             raise NotFound(Text("Cette modification n'existe pas.", "There is no such change."))
         for line in lines:
@@ -188,6 +189,21 @@ class Writer:
             self._undo_one(shelf, line)
             rows.append(self._get(shelf, line.record_id))
         return rows
+
+    def empty(self, shelf: "Shelf", record_id: int, fields: Sequence[str], *, person: int | None) -> None:
+        """Take personal values away for good (`erase` in history, which keeps nothing of them)."""
+        t = shelf.table
+        version = (
+            self.connection.execute(select(t.c["_version"]).where(t.c["_id"] == record_id)).scalar_one() + 1
+        )
+        gone = {**dict.fromkeys(fields), "_person": person, "_version": version}
+        self.connection.execute(update(t).where(t.c["_id"] == record_id).values(**gone))
+        self.line(shelf, record_id, version, "erase")
+
+    def line(self, shelf: "Shelf", record_id: int, version: int, action: str) -> None:
+        """Write a line of history that says only that something happened."""
+        line = self._line(self._numbers(1), shelf, record_id, version, action, self._records.clock(), {}, {})
+        self.connection.execute(insert(history), [line])
 
     def note(self) -> None:
         """Tell the audit what was done: once per collection and action, never a personal value."""
@@ -200,24 +216,26 @@ class Writer:
                 details.update(count=len(ids), first=min(ids), last=max(ids))
             if self._reason:
                 details["reason"] = self._reason
-            self._records.audit(self._c, self._who, f"record.{action}", target, details)
+            self._records.audit(self.connection, self._who, f"record.{action}", target, details)
 
     # --- How.
 
     def _numbers(self, n: int) -> int:
-        first = self._records.house.next(self._c, n)
+        first = self._records.house.next(self.connection, n)
         if self.change_set is None:
             self.change_set = first
         return first
 
     def _get(self, shelf: "Shelf", record_id: int) -> Row:
-        return self._records.get(shelf.collection.name, record_id, deleted=None, c=self._c)
+        return self._records.get(shelf.collection.name, record_id, deleted=None, c=self.connection)
 
     def _held(
         self, shelf: "Shelf", record_id: int, version: int | None, *, gone: bool = False
     ) -> Stored[Any]:
         t = shelf.table
-        found = self._c.execute(select(t).where(t.c["_id"] == record_id).with_for_update()).one_or_none()
+        found = self.connection.execute(
+            select(t).where(t.c["_id"] == record_id).with_for_update()
+        ).one_or_none()
         if found is None or (found._deleted_us is not None) != gone:
             raise missing(shelf.collection.name, record_id)
         if version is not None and version != found._version:
@@ -229,13 +247,13 @@ class Writer:
         personal = [f.name for f in collection.personal]
         if not personal:
             return {}
-        known = self._records.keyring.keys(self._c, (d.person for d in drafts))
+        known = self._records.keyring.keys(self.connection, (d.person for d in drafts))
         new = [d for d in drafts if d.person not in known and any(d.values[n] is not None for n in personal)]
         if new:
-            first = self._records.house.next(self._c, len(new))
+            first = self._records.house.next(self.connection, len(new))
             for person, one in enumerate(new, first):
                 one.person = person
-            known.update(self._records.keyring.new(self._c, range(first, first + len(new))))
+            known.update(self._records.keyring.new(self.connection, range(first, first + len(new))))
         return known
 
     def _stored(
@@ -261,7 +279,7 @@ class Writer:
         collection, bound = shelf.collection, place_of(shelf.collection, stored._id)
         changed = _Changed({})
         held = person if person is not None else stored._person
-        key = self._records.keyring.keys(self._c, [held]).get(held or 0)
+        key = self._records.keyring.keys(self.connection, [held]).get(held or 0)
         for name, value in checked.items():
             field = collection.field(name)
             assert field is not None
@@ -269,8 +287,8 @@ class Writer:
             if from_column(field, old, key, bound) == value:
                 continue
             if field.personal is not None and value is not None and key is None:
-                held = self._records.house.next(self._c, 1)
-                key = self._records.keyring.new(self._c, [held])[held]
+                held = self._records.house.next(self.connection, 1)
+                key = self._records.keyring.new(self.connection, [held])[held]
             changed.columns[name] = column = to_column(field, value, key, bound)
             before = from_column(field, old, None, bound) if field.personal is None else None
             changed.note(name, to_history(field, before, old), to_history(field, value, column))
@@ -283,7 +301,7 @@ class Writer:
         own = {"_version": version, "_updated_us": now, "_author": self._who.id}
         same = and_(shelf.table.c["_id"] == stored._id, shelf.table.c["_version"] == stored._version)
         try:
-            done = self._c.execute(update(shelf.table).where(same).values(**own, **changed.columns))
+            done = self.connection.execute(update(shelf.table).where(same).values(**own, **changed.columns))
         except IntegrityError as error:
             raise _taken(error, shelf.collection) from error
         if done.rowcount != 1:
@@ -291,12 +309,13 @@ class Writer:
         line = self._line(
             self._numbers(1), shelf, stored._id, version, action, now, changed.before, changed.after
         )
-        self._c.execute(insert(history), [line])
+        self.connection.execute(insert(history), [line])
 
     def _line(
         self, seq: int, shelf: "Shelf", record_id: int, version: int, action: str, now: int,
         before: Mapping[str, Any], after: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
+        self.changes += 1
         self._made.setdefault((shelf.collection.name, action), []).append(record_id)
         return {
             "seq": seq, "collection": shelf.collection.name, "record_id": record_id, "version": version,
@@ -330,13 +349,13 @@ class Writer:
             history.c.collection == line.collection, history.c.record_id == line.record_id,
             history.c.change_set.not_in({line.change_set, self.change_set or 0}), history.c.seq > line.seq,
         )  # fmt: skip
-        return self._c.execute(others.limit(1)).first() is not None
+        return self.connection.execute(others.limit(1)).first() is not None
 
     def _undo_update(self, shelf: "Shelf", line: Any) -> None:
         stored = self._held(shelf, line.record_id, None)
         before, after = (msgspec.json.decode(kept) if kept else {} for kept in (line.before, line.after))
         current = {old: new for new, old in shelf.collection.renamed.items()}
-        key = self._records.keyring.keys(self._c, [stored._person]).get(stored._person or 0)
+        key = self._records.keyring.keys(self.connection, [stored._person]).get(stored._person or 0)
         bound = place_of(shelf.collection, line.record_id)
         now = self._get(shelf, line.record_id)
         values: dict[str, Any] = {}

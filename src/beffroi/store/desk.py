@@ -1,0 +1,235 @@
+"""Desk: the records as one principal may see and change them.
+
+The rule in one sentence: outside their territories and their service, a principal is a citizen. So an agent of
+commune A sees of commune B what is public, field by field, and changes nothing there.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from beffroi.model.collection import Collection, Field
+from beffroi.model.principal import ANONYMOUS, Principal
+from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
+from beffroi.model.text import Text
+from beffroi.store.record import Change, Page, Query, Row
+from beffroi.store.record_writer import missing
+from beffroi.store.records import Records
+
+__all__ = ["Desk"]
+
+_OWN = ("_id", "_version", "_territory", "_created", "_updated")
+
+
+class Desk:
+    """What `who` may do with the records. Raises `Unauthorised` (nobody signed in) or `Forbidden`."""
+
+    def __init__(self, records: Records, who: Principal) -> None:
+        self._records = records
+        self.who = who
+
+    # --- What there is.
+
+    def collections(self) -> list[Collection]:
+        """Return the collections that may be read, by their French title."""
+        readable = [c for c in self._records.collections.values() if self._reader(c) is not None]
+        return sorted(readable, key=lambda c: c.title.fr)
+
+    def collection(self, name: str) -> Collection:
+        """Return a collection that may be read."""
+        collection = self._records.shelf(name).collection
+        if self._reader(collection) is None:
+            raise self._refused(collection)
+        return collection
+
+    def fields(self, collection: Collection) -> tuple[Field, ...]:
+        """Return the fields seen in one's own territory (elsewhere, those of a citizen)."""
+        return collection.visible_fields(self._reader(collection) or ANONYMOUS)
+
+    def writable(self, collection: Collection, territory: str | None = None) -> bool:
+        """True when records of `territory` may be created and changed."""
+        return collection.writable(self.who) and self.who.covers(territory)
+
+    def deletable(self, collection: Collection, territory: str | None = None) -> bool:
+        """True when records of `territory` may be deleted."""
+        return collection.deletable(self.who) and self.who.covers(territory)
+
+    def staffed(self, territory: str | None) -> bool:
+        """True when the principal is staff there: sees history and deleted records."""
+        return self.who.staff and self.who.covers(territory)
+
+    def _reader(self, collection: Collection) -> Principal | None:
+        """Return who the principal is for this collection: themselves, a citizen, or nobody."""
+        if collection.readable(self.who):
+            return self.who
+        return ANONYMOUS if collection.readable(ANONYMOUS) else None
+
+    def _refused(self, collection: Collection) -> Problem:
+        title = collection.title
+        said = Text(f"« {title.fr} » n'est pas public.", f"'{title.en}' is not public.")
+        if self.who.role == "citizen":
+            return Unauthorised(said, Text("Connectez-vous.", "Sign in."))
+        return Forbidden(
+            said, Text("Demandez ce droit à votre responsable.", "Ask your manager for this right.")
+        )
+
+    # --- Reading.
+
+    def find(self, name: str, query: Query = Query()) -> Page:
+        """Return one page of the records that may be read, without the fields that may not."""
+        collection = self.collection(name)
+        page = self._records.find(name, self._within(collection, query))
+        return msgspec.structs.replace(page, rows=[self._masked(collection, row) for row in page.rows])
+
+    def all(self, name: str, query: Query = Query()) -> Iterator[Row]:
+        """Yield every record of a query that may be read."""
+        collection = self.collection(name)
+        for row in self._records.all(name, self._within(collection, query)):
+            yield self._masked(collection, row)
+
+    def get(self, name: str, record_id: int, *, deleted: bool | None = False) -> Row:
+        """Return one record (with `deleted` None, also a deleted one in one's territory).
+
+        Raises `NotFound` also when it may not be seen.
+        """
+        self.collection(name)
+        if abs(record_id) < 2**63:
+            for gone in (False, True) if deleted is None else (deleted,):
+                found = self.find(name, Query(where={"_id": record_id}, deleted=gone, limit=1)).rows
+                if found and (found[0].deleted_us is not None) == gone:
+                    return found[0]
+        raise missing(name, record_id)
+
+    def count(self, name: str, query: Query = Query()) -> int:
+        """Return how many records of a query may be read."""
+        return self._records.count(name, self._within(self.collection(name), query))
+
+    def extent(self, name: str, query: Query = Query()) -> tuple[float, float, float, float] | None:
+        """Return the box around the records of a query that may be read."""
+        return self._records.extent(name, self._within(self.collection(name), query))
+
+    def tally(self, name: str, field: str, query: Query = Query()) -> dict[Any, int]:
+        """Return how many records that may be read have each value of a field that everyone may see."""
+        collection = self.collection(name)
+        asked = msgspec.structs.replace(query, sort=field)
+        return self._records.tally(name, field, self._within(collection, asked))
+
+    def history(self, name: str, record_id: int) -> list[Change]:
+        """Return the changes of a record, for the staff of its territory."""
+        row = self.get(name, record_id, deleted=None)
+        if not self.staffed(row.territory):
+            raise self._refused(self._records.shelf(name).collection)
+        seen = {f.name for f in self.fields(self._records.shelf(name).collection)} | {
+            "_geometry",
+            "_territory",
+        }
+        return [
+            msgspec.structs.replace(
+                change,
+                before={k: v for k, v in change.before.items() if k in seen},
+                after={k: v for k, v in change.after.items() if k in seen},
+            )
+            for change in self._records.history(name, record_id, reveal=True)
+        ]
+
+    def _within(self, collection: Collection, query: Query) -> Query:
+        """Return the query limited to what may be asked: fields, words, territories, deleted records."""
+        reader = self._reader(collection) or ANONYMOUS
+        seen = {f.name for f in collection.visible_fields(reader)}
+        public = {f.name for f in collection.visible_fields(ANONYMOUS)}
+        asked = {n for n in (*query.where, query.sort.removeprefix("-")) if n not in _OWN}
+        for name in asked - seen:
+            raise Problem(
+                Text(f"« {name[:60]} » n'est pas un champ que l'on peut chercher ou trier.",
+                     f"'{name[:60]}' is not a field that can be searched or sorted."),
+                Text(f"Les champs sont : {', '.join(sorted(seen))}.", f"The fields are: {', '.join(sorted(seen))}."),
+                place=name[:60],
+            )  # fmt: skip
+        limited = reader.territories and (
+            collection.read != "citizen" or bool(asked - public) or query.deleted is not False
+        )
+        if query.deleted is not False and not reader.staff:
+            query = msgspec.structs.replace(query, deleted=False)
+        territories = query.territories
+        if limited:
+            own = (*reader.territories, "")
+            territories = own if territories is None else tuple(t for t in territories if t in own)
+        everywhere = not reader.territories or limited
+        wanted = tuple(f for f in (query.fields if query.fields is not None else seen) if f in seen)
+        return msgspec.structs.replace(
+            query, territories=territories, fields=wanted, text_fields=tuple(seen if everywhere else public)
+        )
+
+    def _masked(self, collection: Collection, row: Row) -> Row:
+        reader = self._reader(collection) or ANONYMOUS
+        if reader.covers(row.territory):
+            return row
+        public = {f.name for f in collection.visible_fields(ANONYMOUS)}
+        return msgspec.structs.replace(
+            row, values={k: v for k, v in row.values.items() if k in public}, author=""
+        )
+
+    # --- Writing.
+
+    def put(
+        self, name: str, values: Mapping[str, Any], *, id: int | None = None, version: int | None = None,  # noqa: A002
+        geometry: Mapping[str, Any] | None = None, territory: str | None = None, reason: str = "",
+        change_set: int | None = None,
+    ) -> Row:  # fmt: skip
+        """Create or change a record within one's rights; a creation falls in one's own territory by default."""
+        collection = self.collection(name)
+        if id is None:
+            territory = territory or (self.who.territories[0] if self.who.territories else None)
+        else:
+            self._may(collection, self.get(name, id).territory, self.writable(collection))
+        self._may(collection, territory, self.writable(collection))
+        hidden = set(values) & (
+            {f.name for f in collection.fields} - {f.name for f in self.fields(collection)}
+        )
+        if hidden:
+            raise self._refused(collection).at(min(hidden))
+        row = self._records.put(name, values, id=id, version=version, geometry=geometry, territory=territory,
+                                who=self.who, reason=reason, change_set=change_set)  # fmt: skip
+        return self._seen(collection, row)
+
+    def delete(self, name: str, record_id: int, *, version: int | None = None, reason: str = "") -> Row:
+        """Delete a record within one's rights."""
+        collection = self.collection(name)
+        self._may(collection, self.get(name, record_id).territory, self.deletable(collection))
+        row = self._records.delete(name, record_id, version=version, who=self.who, reason=reason)
+        return self._seen(collection, row)
+
+    def undo(self, change_set: int, reason: str = "") -> list[Row]:
+        """Take back a change set, when every record in it is within one's rights."""
+        made = self._records.changes(change_set, limit=1_000_000)
+        if not made:
+            raise NotFound(Text("Cette modification n'existe pas.", "There is no such change."))
+        checked: set[tuple[str, int]] = set()
+        for change in made:
+            if (change.collection, change.record_id) not in checked:
+                checked.add((change.collection, change.record_id))
+                collection = self._records.shelf(change.collection).collection
+                row = self._records.get(change.collection, change.record_id, deleted=None)
+                self._may(collection, row.territory, self.writable(collection))
+        return self._records.undo(change_set, self.who, reason)
+
+    def _seen(self, collection: Collection, row: Row) -> Row:
+        seen = {f.name for f in self.fields(collection)}
+        return msgspec.structs.replace(row, values={k: v for k, v in row.values.items() if k in seen})
+
+    def _may(self, collection: Collection, territory: str | None, allowed: bool) -> None:
+        if allowed and self.who.covers(territory):
+            return
+        title = collection.title
+        if self.who.role == "citizen":
+            raise Unauthorised(Text("Il faut être connecté pour modifier.", "Sign in to make changes."),
+                               Text("Connectez-vous.", "Sign in."))  # fmt: skip
+        where = f" ({territory})" if territory and not self.who.covers(territory) else ""
+        raise Forbidden(
+            Text(
+                f"Vous ne pouvez pas modifier « {title.fr} »{where}.",
+                f"You may not change '{title.en}'{where}.",
+            ),
+            Text("Demandez ce droit à votre responsable.", "Ask your manager for this right."),
+        )

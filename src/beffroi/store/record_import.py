@@ -1,0 +1,111 @@
+"""Many records at once: from entries to stored, unchanged and rejected ones, under one change set."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import select
+
+from beffroi.model.collection import Collection
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.store.record import Entry, Outcome, Reject
+from beffroi.store.record_writer import Draft, Writer, draft
+from beffroi.store.records import Records, Shelf
+
+__all__ = ["take"]
+
+_CHUNK = 1000
+_IN = 400
+
+
+def take(
+    records: Records, collection: str | Collection, entries: Iterable[Entry], *, who: Principal, reason: str = "",
+    progress: Callable[[Outcome], None] | None = None,
+) -> Outcome:  # fmt: skip
+    """Store many records and return what became of each.
+
+    An entry whose key is already in its territory changes that record (or is counted unchanged); without a key
+    it is a new record. Wrong entries are rejected one by one, never the whole. Work is committed every thousand
+    entries, all under `Outcome.change_set`, so that `Records.undo` takes the import back as one.
+    """
+    shelf = records.shelf(collection)
+    outcome = Outcome(0)
+    seen: dict[tuple[str, Any], str] = {}
+    for chunk in _chunks(entries):
+        drafts = [d for d in (_drafted(shelf.collection, e, seen, outcome) for e in chunk) if d is not None]
+        with records.writer(who, reason, outcome.change_set or None) as writer:
+            _store(shelf, writer, drafts, outcome)
+        outcome.change_set = outcome.change_set or writer.change_set or 0
+        if progress is not None:
+            progress(outcome)
+    return outcome
+
+
+def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+    source = iter(entries)
+    while chunk := list(islice(source, _CHUNK)):
+        yield chunk
+
+
+def _reject(outcome: Outcome, place: str, problem: Problem) -> None:
+    outcome.rejects.append(Reject(place, problem.place, problem.reason, problem.mend))
+
+
+def _drafted(
+    collection: Collection, entry: Entry, seen: dict[tuple[str, Any], str], outcome: Outcome
+) -> tuple[Entry, Draft] | None:
+    try:
+        made = draft(collection, entry.values, entry.geometry, entry.territory)
+        key = collection.key
+        value = made.values[key.name] if key is not None else None
+        if key is not None and value is not None:
+            first = seen.setdefault((made.territory, value), entry.place)
+            if first != entry.place:
+                raise Problem(
+                    Text(f"{key.title.fr} : « {value} » est déjà dans ce fichier ({first}).",
+                         f"{key.title.en}: '{value}' is already in this file ({first})."),
+                    Text("Gardez une seule des deux lignes.", "Keep only one of the two lines."), place=key.name,
+                )  # fmt: skip
+    except Problem as problem:
+        _reject(outcome, entry.place, problem)
+        return None
+    return entry, made
+
+
+def _known(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]]) -> dict[tuple[str, Any], int]:
+    """Return the ids of the live records that have the drafts' keys."""
+    key = shelf.collection.key
+    if key is None:
+        return {}
+    column, territory = shelf.table.c[key.name], shelf.table.c["_territory"]
+    wanted = [d.values[key.name] for _, d in drafts if d.values[key.name] is not None]
+    found: dict[tuple[str, Any], int] = {}
+    places = {d.territory for _, d in drafts}
+    for start in range(0, len(wanted), _IN):
+        some = select(shelf.table.c["_id"], territory, column).where(
+            territory.in_(places),
+            column.in_(wanted[start : start + _IN]),
+            shelf.table.c["_deleted_us"].is_(None),
+        )
+        found.update({(row[1], row[2]): row[0] for row in writer.connection.execute(some)})
+    return found
+
+
+def _store(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]], outcome: Outcome) -> None:
+    key = shelf.collection.key
+    known = _known(shelf, writer, drafts)
+    new = []
+    for entry, made in drafts:
+        held = known.get((made.territory, made.values[key.name])) if key is not None else None
+        if held is None:
+            new.append(made)
+            continue
+        before = writer.changes
+        writer.change(shelf.collection, held, entry.values, entry.geometry)
+        if writer.changes > before:
+            outcome.updated += 1
+        else:
+            outcome.unchanged += 1
+    outcome.created += len(writer.create_many(shelf, new))
