@@ -1,0 +1,140 @@
+"""Every page found by crawling, as anyone and as administrator: accessible, self-contained, quiet, narrow, scriptless."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from .conftest import AXE, Served
+from .crawl import crawl
+
+pytestmark = pytest.mark.browser
+TAGS = ["RGAAv4", "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+READERS = ("anyone", "administrator")
+RUN = """async (options) => {
+  const found = await axe.run(document, options);
+  return found.violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(" ")).slice(0, 3).join(" | ")}`);
+}"""
+WIDER = """() => {
+  const width = document.documentElement.clientWidth, all = document.documentElement.scrollWidth;
+  if (all <= width) return [];
+  const over = [...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > width + 1);
+  return [`${all} px: ` + over.slice(0, 3).map(e => e.tagName + "." + e.className).join(", ")];
+}"""
+
+
+def context_of(browser: Browser, reader: str, administrator: Path, **options: object) -> BrowserContext:
+    """Return a browser context of a reader."""
+    state = administrator if reader == "administrator" else None
+    return browser.new_context(storage_state=state, **options)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def pages(chromium: Browser, town: Served, administrator: Path) -> Iterator[dict[str, list[str]]]:
+    """Return, by reader, one page for each shape of address that they can reach."""
+    found = {}
+    for reader in READERS:
+        context = context_of(chromium, reader, administrator)
+        starts = [
+            town.url,
+            *(town.url + p for p in ("connexion", "capteurs", "alarmes", "regles", "donnees", "services")),
+        ]
+        found[reader] = crawl(context.request, starts, each=1).pages
+        context.close()
+    yield found
+
+
+class Witness:
+    """Notes what a page asks of other hosts and what its console complains about."""
+
+    def __init__(self, page: Page, host: str) -> None:
+        self.faults: list[str] = []
+        page.on("request", lambda r: self._asked(r.url, host))
+        page.on("console", lambda m: m.type == "error" and self.faults.append(f"console: {m.text}"))
+        page.on("pageerror", lambda e: self.faults.append(f"script: {e}"))
+
+    def _asked(self, url: str, host: str) -> None:
+        if urlsplit(url).scheme in ("http", "https", "ws", "wss") and urlsplit(url).netloc != host:
+            self.faults.append(f"asks another host: {url}")
+
+    def take(self) -> list[str]:
+        """Return the faults noted since the last time."""
+        taken, self.faults = self.faults, []
+        return taken
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_link_answers(chromium: Browser, town: Served, administrator: Path, reader: str) -> None:
+    context = context_of(chromium, reader, administrator)
+    site = crawl(context.request, [town.url], each=2)
+    context.close()
+    assert site.broken == []
+    assert len(site.pages) >= 10
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("reader", READERS)
+def test_every_page_is_accessible_quiet_and_self_contained(
+    chromium: Browser,
+    town: Served,
+    administrator: Path,
+    pages: dict[str, list[str]],
+    reader: str,
+    language: str,
+) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in frontend/")
+    axe = AXE.read_text("utf-8")
+    context = context_of(
+        chromium, reader, administrator, viewport={"width": 1366, "height": 768}, color_scheme="light"
+    )
+    page = context.new_page()
+    witness = Witness(page, urlsplit(town.url).netloc)
+    page.goto(f"{town.url}?lang={language}")
+    faults: dict[str, list[str]] = {}
+    for address in pages[reader]:
+        page.emulate_media(color_scheme="light")
+        page.goto(address, wait_until="load")
+        found = [] if page.locator("html").get_attribute("lang") == language else ["lang is not the reader's"]
+        page.evaluate(axe)
+        found += page.evaluate(RUN, {"runOnly": {"type": "tag", "values": TAGS}})
+        page.emulate_media(color_scheme="dark")
+        found += [
+            f"dark: {f}"
+            for f in page.evaluate(RUN, {"runOnly": {"type": "rule", "values": ["color-contrast"]}})
+        ]
+        found += witness.take()
+        if found:
+            faults[address.removeprefix(town.url)] = found
+    context.close()
+    assert faults == {}, json.dumps(faults, indent=1, ensure_ascii=False)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
+@pytest.mark.parametrize("reader", READERS)
+def test_every_page_reads_on_a_narrow_screen_with_and_without_script(
+    chromium: Browser,
+    town: Served,
+    administrator: Path,
+    pages: dict[str, list[str]],
+    reader: str,
+    script: bool,
+) -> None:
+    context = context_of(
+        chromium, reader, administrator, viewport={"width": 320, "height": 640}, java_script_enabled=script
+    )
+    page = context.new_page()
+    faults: dict[str, list[str]] = {}
+    for address in pages[reader]:
+        answer = page.goto(address, wait_until="load")
+        found = [] if answer and answer.status == 200 else ["not 200"]
+        found += page.evaluate(WIDER)
+        found += [] if page.locator("main h1").count() == 1 else ["not one h1 in main"]
+        found += [] if len(page.locator("main").inner_text().strip()) > 20 else ["says nothing"]
+        if found:
+            faults[address.removeprefix(town.url)] = found
+    context.close()
+    assert faults == {}, json.dumps(faults, indent=1, ensure_ascii=False)

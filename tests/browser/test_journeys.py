@@ -1,0 +1,82 @@
+"""Journeys: by keyboard alone, on paper, without script."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+
+from .conftest import Served
+
+pytestmark = pytest.mark.browser
+FOCUSED = """() => {
+  const e = document.activeElement, s = getComputedStyle(e);
+  return {name: e.tagName, href: e.getAttribute("href"), outline: parseFloat(s.outlineWidth) || 0, style: s.outlineStyle,
+          shown: e.getBoundingClientRect().width > 0};
+}"""
+
+
+def test_first_tab_stop_skips_to_the_content_and_every_stop_is_seen(
+    visitor: BrowserContext, town: Served
+) -> None:
+    page = visitor.new_page()
+    page.goto(town.url)
+    page.keyboard.press("Tab")
+    first = page.evaluate(FOCUSED)
+    assert (first["name"], first["href"][0]) == ("A", "#")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('main') !== null || location.hash !== ''")
+    unseen = []
+    for _ in range(25):
+        page.keyboard.press("Tab")
+        focus = page.evaluate(FOCUSED)
+        if focus["name"] != "BODY" and (
+            focus["outline"] < 1 or focus["style"] == "none" or not focus["shown"]
+        ):
+            unseen.append(focus)
+    assert unseen == []
+
+
+def tab_to(page: Page, text: str) -> None:
+    """Press Tab until the focus is on what is called `text`."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.textContent").strip().startswith(text):
+            return
+    raise AssertionError(f"no way to {text!r} by keyboard")
+
+
+def test_navigation_by_keyboard_reaches_the_data(visitor: BrowserContext, town: Served) -> None:
+    page = visitor.new_page()
+    page.goto(town.url)
+    tab_to(page, "Données")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/donnees$"))
+
+
+def test_paper_has_the_content_and_no_navigation(visitor: BrowserContext, town: Served) -> None:
+    page = visitor.new_page()
+    page.goto(town.url)
+    page.emulate_media(media="print")
+    assert page.locator("main h1").is_visible()
+    assert not page.locator("nav").first.is_visible()
+    assert page.pdf(format="A4").startswith(b"%PDF-")
+
+
+def test_language_stays_chosen_without_script(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(town.url + "?lang=en")
+    page.goto(town.url + "capteurs")
+    assert page.locator("html").get_attribute("lang") == "en"
+    context.close()
+
+
+def test_administrator_is_signed_in_and_signs_out(
+    chromium: Browser, town: Served, administrator: Path
+) -> None:
+    context = chromium.new_context(storage_state=administrator)
+    page = context.new_page()
+    page.goto(town.url + "administration")
+    assert page.locator("main h1").count() == 1
+    context.close()
