@@ -20,10 +20,14 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from beffroi.app import routes_of
 from beffroi.cli import application
+from beffroi.intake.kinds import KINDS
 from beffroi.model.collection import Collection, Field
 from beffroi.plugins import API_VERSION, HookSpecs, Registry, Service, load_registry
+from beffroi.rules import condition, reading
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings
+from beffroi.standards import mapped_table
+from beffroi.standards.sensorthings.functions import FUNCTIONS
 from beffroi.town import open_town
 
 ROOT = Path(__file__).parents[1]
@@ -250,6 +254,38 @@ def indicators(registry: Registry) -> str:
     return table(("Name", "Titre", "Title", "Unit", "How it is computed", "Service"), rows)
 
 
+def imports(registry: Registry) -> str:
+    """Return the page of the kinds of files."""
+    kinds = (*KINDS, *(kind for service in registry.services.values() for kind in service.imports))
+    rows = ((code(k.name), k.title.fr, said(k.title.en, f"import {k.name}"), " ".join(k.extensions)) for k in kinds)
+    mapping = inspect.getdoc(mapped_table) or ""
+    return (
+        "What `beffroi import KIND FILE…` reads (`beffroi import --list`).\n\n"
+        + table(("Kind", "Sorte", "What", "Endings"), rows)
+        + f"\n## The mapping file of `csv`\n\n```text\n{mapping}\n```\n"
+    )
+
+
+def rules(_registry: Registry) -> str:
+    """Return the page of the conditions of rules."""
+    nodes = (getattr(condition, name) for name in condition.__all__)
+    rows = (
+        (code(node.__name__.rstrip("_")), said((inspect.getdoc(node) or "").split("State:")[0], node.__name__))
+        for node in nodes
+        if inspect.isclass(node) and hasattr(node, "settle") and node is not condition.Node
+    )
+    return (
+        "How to write one is in [the guide](../how-to/write-a-rule.md).\n\n"
+        f"```yaml\n{inspect.getdoc(reading)}\n```\n\n## Conditions\n\n" + table(("Condition", "Holds when"), rows)
+    )
+
+
+def sensorthings(_registry: Registry) -> str:
+    """Return the page of what of SensorThings is answered."""
+    rows = ((code(f.name), ", ".join(f.parameters), f.result) for f in FUNCTIONS.values())
+    return "## Functions of `$filter`\n\n" + table(("Function", "Takes", "Gives"), rows)
+
+
 # --- addresses --------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +331,9 @@ PAGES: dict[str, tuple[str, Callable[[Registry], str]]] = {
     "settings.md": ("Settings", settings),
     "hooks.md": ("Hooks", hooks),
     "collections.md": ("Collections", collections),
+    "imports.md": ("Kinds of import", imports),
+    "rules.md": ("Conditions of rules", rules),
+    "sensorthings.md": ("SensorThings", sensorthings),
     "datastreams.md": ("Kinds of datastream", datastreams),
     "indicators.md": ("Indicators", indicators),
     "routes.md": ("Addresses", routes),

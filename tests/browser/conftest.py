@@ -31,8 +31,10 @@ class Served(msgspec.Struct, frozen=True):
 
     def sign_in(self) -> str:
         """Return a fresh sign-in link for the administrator."""
-        done = beffroi("user", "link", "--data", str(self.data), "--json")
-        return self.url.rstrip("/") + json.loads(done)["link"]
+        people = json.loads(beffroi("user", "list", "--data", str(self.data), "--json"))
+        email = next(p["email"] for p in people if p["role"] == "admin")
+        link = json.loads(beffroi("user", "link", email, "--data", str(self.data), "--json"))["sign_in"]
+        return self.url.rstrip("/") + link
 
 
 def beffroi(*words: str) -> str:
