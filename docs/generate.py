@@ -257,7 +257,10 @@ def indicators(registry: Registry) -> str:
 def imports(registry: Registry) -> str:
     """Return the page of the kinds of files."""
     kinds = (*KINDS, *(kind for service in registry.services.values() for kind in service.imports))
-    rows = ((code(k.name), k.title.fr, said(k.title.en, f"import {k.name}"), " ".join(k.extensions)) for k in kinds)
+    rows = (
+        (code(k.name), k.title.fr, said(k.title.en, f"import {k.name}"), " ".join(k.extensions))
+        for k in kinds
+    )
     mapping = inspect.getdoc(mapped_table) or ""
     return (
         "What `beffroi import KIND FILE…` reads (`beffroi import --list`).\n\n"
@@ -270,13 +273,17 @@ def rules(_registry: Registry) -> str:
     """Return the page of the conditions of rules."""
     nodes = (getattr(condition, name) for name in condition.__all__)
     rows = (
-        (code(node.__name__.rstrip("_")), said((inspect.getdoc(node) or "").split("State:")[0], node.__name__))
+        (
+            code(node.__name__.rstrip("_")),
+            said((inspect.getdoc(node) or "").split("State:")[0], node.__name__),
+        )
         for node in nodes
         if inspect.isclass(node) and hasattr(node, "settle") and node is not condition.Node
     )
     return (
         "How to write one is in [the guide](../how-to/write-a-rule.md).\n\n"
-        f"```yaml\n{inspect.getdoc(reading)}\n```\n\n## Conditions\n\n" + table(("Condition", "Holds when"), rows)
+        f"```text\n{inspect.getdoc(reading)}\n```\n\n## Conditions\n\n"
+        + table(("Condition", "Holds when"), rows)
     )
 
 
