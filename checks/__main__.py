@@ -29,7 +29,9 @@ def contracts(root: Path) -> list[str]:
     """Return what import-linter says about the floors of the house (`[tool.importlinter]`)."""
     code = "from importlinter.cli import lint_imports; raise SystemExit(lint_imports(no_cache=True))"
     done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False)
-    return (done.stdout + done.stderr).strip().splitlines() if done.returncode else []
+    said = (done.stdout + done.stderr).partition("Broken contracts")
+    lines = (said[2] or said[0]).splitlines()
+    return [line for line in lines if line.strip("- ")] if done.returncode else []
 
 
 CHECKS: dict[str, Check] = {
