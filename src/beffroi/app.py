@@ -41,7 +41,6 @@ FACES = (
     "beffroi.web.site.town_look",
     "beffroi.web.site.accessibility",
     "beffroi.web.site.devices",
-    "beffroi.web.site.sign_in",
     "beffroi.web.site.administration",
 )
 ENVIRONMENT = ("BEFFROI_DATA", "BEFFROI_MQTT", "BEFFROI_OPEN_WRITES")

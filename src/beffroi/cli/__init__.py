@@ -147,8 +147,18 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
-    except OSError as error:
+    except Exception as error:
         if os.environ.get("BEFFROI_DEBUG"):
             raise
-        typer.echo(_refusal(Problem(Text(str(error), str(error))), as_json=as_json), err=True)
+        typer.echo(_refusal(_unforeseen(error), as_json=as_json), err=True)
         raise SystemExit(1) from None
+
+
+def _unforeseen(error: Exception) -> Problem:
+    """Return what to say of a failure that is not a `Problem`: the disk, the database, or a fault of ours."""
+    detail = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    said = detail if isinstance(error, OSError) else f"{type(error).__name__}: {detail}"
+    mend = Text(
+        "Le détail : BEFFROI_DEBUG=1 devant la commande.", "The detail: BEFFROI_DEBUG=1 before the command."
+    )
+    return Problem(Text(said, said), Text("", "") if isinstance(error, OSError) else mend)

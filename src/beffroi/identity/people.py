@@ -16,7 +16,18 @@ from beffroi.model.text import LANGUAGES, Text
 from beffroi.store.open import Store
 from beffroi.store.tables import account, session, sign_in_link
 
-__all__ = ["STAFF_ROLES", "Person", "add", "change", "every", "find", "get", "set_language", "set_password"]
+__all__ = [
+    "STAFF_ROLES",
+    "Person",
+    "add",
+    "change",
+    "every",
+    "find",
+    "get",
+    "kept_password",
+    "set_language",
+    "set_password",
+]
 
 STAFF_ROLES: tuple[Role, ...] = ("agent", "responsable", "elu", "supplier", "admin")
 _NO_SUCH_PERSON = Text("Cette personne n'existe pas.", "There is no such person.")
@@ -144,6 +155,15 @@ def set_password(store: Store, who: Principal, person_id: int, password: str) ->
         connection.execute(update(account).where(account.c.id == person_id).values(password=kept))
         connection.execute(delete(session).where(session.c.account_id == person_id))
         store.audit.note(connection, who, "person.password", f"user:{person_id}")
+
+
+def kept_password(store: Store, person_id: int) -> str | None:
+    """Return the hash of an account's password, or None when it has none."""
+    with store.read() as connection:
+        kept: str | None = connection.execute(
+            select(account.c.password).where(account.c.id == person_id)
+        ).scalar()
+    return kept
 
 
 def set_language(store: Store, who: Principal, language: str) -> None:

@@ -16,7 +16,7 @@ from beffroi.model.text import Text
 from beffroi.store.open import Store
 from beffroi.store.tables import account, sign_in_link
 
-__all__ = ["LINK_HOURS", "admin_link", "by_link", "by_password", "link_person", "make_link"]
+__all__ = ["LINK_HOURS", "admin_link", "by_link", "by_password", "link_person", "make_link", "renew"]
 
 LINK_HOURS = 24
 _WRONG = Text("L'adresse ou le mot de passe est faux.", "The address or the password is wrong.")
@@ -119,6 +119,11 @@ def by_link(store: Store, secret: str, *, agent: str) -> tuple[Person, str]:
     if used.rowcount == 0:  # another request was faster
         raise _stale()
     return _enter(store, person.id, agent, "link")
+
+
+def renew(store: Store, person_id: int, *, agent: str) -> str:
+    """Return the secret of a fresh session for someone who has just proved who they are (a new password)."""
+    return _enter(store, person_id, agent, "password changed")[1]
 
 
 def _stale() -> Unauthorised:

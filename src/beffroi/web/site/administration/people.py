@@ -1,0 +1,247 @@
+"""Administration of people: invite, change, disable, give a link; their sessions."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from beffroi.identity import people, sessions, sign_in, territories
+from beffroi.identity.people import STAFF_ROLES, Person
+from beffroi.identity.rights import require_reach
+from beffroi.identity.sessions import Session
+from beffroi.model.problem import Problem
+from beffroi.web.kit.form import Input
+from beffroi.web.kit.page import principal_of, translate
+from beffroi.web.kit.table import Cell, Column, Row
+from beffroi.web.site.administration.desk import (
+    codes_of,
+    entry,
+    off_loop,
+    refused,
+    role_names,
+    see_other,
+    show,
+    store_of,
+    within,
+)
+
+__all__ = ["ROUTES", "limits", "link_address", "session_table"]
+
+
+def limits(request: Request, roles: Sequence[str]) -> list[Input]:
+    """Return the inputs that say what a person or a key may do, and where."""
+    _ = translate(request)
+    names = role_names(request)
+    services = request.app.state.town.registry.services.values()
+    options = (
+        ("", _("Tous les services")),
+        *((s.name, s.title.of(request.state.language)) for s in services),
+    )
+    inputs = [
+        Input("role", _("Rôle"), "select", required=True, options=tuple((r, names[r]) for r in roles)),
+        Input("service", _("Service"), "select", options=options,
+              hint=_("Obligatoire pour un prestataire ; sans effet sur les rôles de la commune.")),
+    ]  # fmt: skip
+    known = territories.every(store_of(request))
+    if known:
+        hint = _(
+            "Codes séparés par des espaces ; vide : tous. Connus : {codes}.",
+            codes=", ".join(t.code for t in known),
+        )
+        inputs.append(Input("territories", _("Territoires"), hint=hint))
+    return inputs
+
+
+def link_address(request: Request, secret: str, after: str = "/") -> str:
+    """Return the full address of a sign-in link, as it is given to someone."""
+    base = request.app.state.town.settings.base_url.rstrip("/") or str(request.base_url).rstrip("/")
+    return f"{base}/connexion/lien/{secret}" + (f"?suite={after}" if after != "/" else "")
+
+
+def session_table(
+    request: Request, found: Sequence[Session], names: Mapping[int, str]
+) -> tuple[list[Column], list[Row]]:
+    """Return the table of sessions; the one that asks is marked."""
+    _ = translate(request)
+    here = request.state.session
+    columns = [
+        Column("person", _("Personne")), Column("agent", _("Navigateur")), Column("seen", _("Vue"), "age"),
+        Column("created", _("Ouverte"), "instant"), Column("expires", _("Finira"), "instant"),
+    ]  # fmt: skip
+    rows = [
+        Row({
+            "person": names.get(s.person_id, ""), "seen": s.seen_us, "created": s.created_us, "expires": s.expires_us,
+            "agent": Cell(s.agent or "–", note=_("celle-ci") if here is not None and s.id == here.id else ""),
+        }, key=str(s.id))
+        for s in found
+    ]  # fmt: skip
+    return columns, rows
+
+
+@entry(admin=True)
+async def roll(request: Request) -> Response:
+    """List the people and offer to invite one."""
+    return await _roll(request)
+
+
+async def _roll(
+    request: Request,
+    values: Mapping[str, str] | None = None,
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    _ = translate(request)
+    who, names = principal_of(request), role_names(request)
+    every = [p for p in await off_loop(people.every, store_of(request)) if within(who, p.territories)]
+    columns = [
+        Column("name", _("Nom")), Column("email", _("Adresse électronique")), Column("role", _("Rôle")),
+        Column("limits", _("Limité à")), Column("seen", _("Dernière connexion"), "age"), Column("state", _("État")),
+    ]  # fmt: skip
+    rows = [
+        Row({
+            "name": p.name, "email": p.email, "role": names[p.role], "seen": p.signed_in_us,
+            "limits": " ".join((p.service or "", *p.territories)).strip(),
+            "state": _("désactivé") if p.disabled else _("actif") if p.signed_in_us else _("invité"),
+        }, href=f"/administration/personnes/{p.id}")
+        for p in every
+    ]  # fmt: skip
+    inputs = [
+        Input("name", _("Nom"), required=True, autocomplete="off"),
+        Input("email", _("Adresse électronique"), "email", required=True, autocomplete="off"),
+        *await off_loop(limits, request, STAFF_ROLES),
+    ]
+    return show(
+        request, "people", status, columns=columns, rows=rows, inputs=inputs, values=values or {"role": "agent"},
+        errors=errors or {},
+    )  # fmt: skip
+
+
+@entry(admin=True)
+async def invite(request: Request) -> Response:
+    """Add a person and show, once, the link to give them."""
+    sent = {name: str(value) for name, value in (await request.form()).items()}
+    store, who = store_of(request), principal_of(request)
+    try:
+        person = await off_loop(
+            people.add, store, who, email=sent.get("email", ""), name=sent.get("name", ""), role=sent.get("role", ""),
+            service=sent.get("service") or None, territories=codes_of(sent.get("territories", "")),
+            language=request.state.language,
+        )  # fmt: skip
+        secret = await off_loop(sign_in.make_link, store, who, person.id)
+    except Problem as problem:
+        return await _roll(request, sent, refused(request, problem), problem.status)
+    return _given(request, person, secret)
+
+
+def _given(request: Request, person: Person, secret: str) -> Response:
+    address = link_address(request, secret, "/compte" if not person.has_password else "/")
+    return show(request, "given_link", person=person, address=address, hours=sign_in.LINK_HOURS)
+
+
+async def _person(request: Request) -> Person:
+    """Return the person of the address. Raises `NotFound`, or `Forbidden` for another territory's."""
+    person = await off_loop(people.get, store_of(request), request.path_params["number"])
+    require_reach(principal_of(request), person.territories)
+    return person
+
+
+@entry(admin=True)
+async def person_page(request: Request) -> Response:
+    """Show one person's rights and sessions."""
+    person = await _person(request)
+    return await _show_person(request, person, _values(person))
+
+
+def _values(person: Person) -> dict[str, str]:
+    return {
+        "name": person.name, "role": person.role, "service": person.service or "",
+        "territories": " ".join(person.territories), "disabled": "1" if person.disabled else "",
+    }  # fmt: skip
+
+
+async def _show_person(
+    request: Request,
+    person: Person,
+    values: Mapping[str, str],
+    errors: dict[str, str] | None = None,
+    status: int = 200,
+) -> Response:
+    _ = translate(request)
+    inputs = [
+        Input("name", _("Nom"), required=True),
+        *await off_loop(limits, request, STAFF_ROLES),
+        Input(
+            "disabled",
+            _("Compte désactivé"),
+            "checkbox",
+            hint=_("Ses sessions se ferment aussitôt ; rien n'est effacé."),
+        ),
+    ]
+    mine = await off_loop(sessions.of_person, store_of(request), person.id)
+    columns, rows = session_table(request, mine, {person.id: person.name})
+    return show(
+        request, "person", status, person=person, inputs=inputs, values=values, errors=errors or {}, columns=columns,
+        rows=rows, done="fait" in request.query_params,
+    )  # fmt: skip
+
+
+@entry(admin=True)
+async def change(request: Request) -> Response:
+    """Change one person's name and rights."""
+    person = await _person(request)
+    sent = {name: str(value) for name, value in (await request.form()).items()}
+    changes: dict[str, Any] = {
+        "name": sent.get("name", ""), "role": sent.get("role", ""), "service": sent.get("service") or None,
+        "disabled": "disabled" in sent,
+    }  # fmt: skip
+    if "territories" in sent:
+        changes["territories"] = codes_of(sent["territories"])
+    try:
+        await off_loop(people.change, store_of(request), principal_of(request), person.id, **changes)
+    except Problem as problem:
+        return await _show_person(request, person, sent, refused(request, problem), problem.status)
+    return see_other(f"/administration/personnes/{person.id}?fait")
+
+
+@entry(admin=True)
+async def give_link(request: Request) -> Response:
+    """Show, once, a new sign-in link for a person."""
+    person = await _person(request)
+    secret = await off_loop(sign_in.make_link, store_of(request), principal_of(request), person.id)
+    return _given(request, person, secret)
+
+
+@entry(admin=True)
+async def all_sessions(request: Request) -> Response:
+    """List the open sessions of everyone this administrator looks after."""
+    who, store = principal_of(request), store_of(request)
+    names = {p.id: p.name for p in await off_loop(people.every, store) if within(who, p.territories)}
+    found = [s for s in await off_loop(sessions.of_person, store) if s.person_id in names]
+    columns, rows = session_table(request, found, names)
+    return show(request, "sessions", columns=columns, rows=rows)
+
+
+@entry(admin=True)
+async def end_sessions(request: Request) -> Response:
+    """End the chosen sessions."""
+    who, store = principal_of(request), store_of(request)
+    chosen = {int(str(row)) for row in (await request.form()).getlist("row") if str(row).isdigit()}
+    for found in await off_loop(sessions.of_person, store):
+        if found.id in chosen:
+            person = await off_loop(people.get, store, found.person_id)
+            require_reach(who, person.territories)
+            await off_loop(sessions.end, store, who, found.id)
+    return see_other("/administration/sessions")
+
+
+ROUTES = [
+    Route("/administration/personnes", roll, methods=["GET"]),
+    Route("/administration/personnes", invite, methods=["POST"]),
+    Route("/administration/personnes/{number:int}", person_page, methods=["GET"]),
+    Route("/administration/personnes/{number:int}", change, methods=["POST"]),
+    Route("/administration/personnes/{number:int}/lien", give_link, methods=["POST"]),
+    Route("/administration/sessions", all_sessions, methods=["GET"]),
+    Route("/administration/sessions", end_sessions, methods=["POST"]),
+]
