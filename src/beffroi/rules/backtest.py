@@ -9,7 +9,7 @@ from beffroi.rules.condition import SEVERITIES
 from beffroi.rules.machine import Machine, Transition
 from beffroi.rules.rule import Rule
 
-__all__ = ["Backtest", "Excursion", "back_test", "number_of_observation"]
+__all__ = ["Backtest", "Excursion", "back_test", "moment_of", "number_of_observation"]
 
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 
@@ -45,6 +45,11 @@ def number_of_observation(observation: Observation) -> float | None:
     return result.value if result.value is not None else _BOOLEANS.get(result.literal or "")
 
 
+def moment_of(observation: Observation) -> int:
+    """Return when an observation speaks: its time, or the end of its interval."""
+    return observation.start_us if observation.end_us is None else observation.end_us
+
+
 def back_test(
     rule: Rule,
     series: Iterable[tuple[str, Iterable[Observation]]],
@@ -61,11 +66,13 @@ def back_test(
     machine = rule.machine()
     report = Backtest(0, [], dict.fromkeys(SEVERITIES[1:], 0), 0, 0, 0, start_us, end_us)
     if together:
-        rows = [(o.start_us, o.id, name, number_of_observation(o)) for name, values in series for o in values]
+        rows = [
+            (moment_of(o), o.id, name, number_of_observation(o)) for name, values in series for o in values
+        ]
         _run(machine, rows, report)
     else:
         for name, values in series:
-            _run(machine, [(o.start_us, o.id, name, number_of_observation(o)) for o in values], report)
+            _run(machine, [(moment_of(o), o.id, name, number_of_observation(o)) for o in values], report)
     report.alarms.sort(key=lambda alarm: alarm.start_us)
     report.count = len(report.alarms)
     return report

@@ -223,7 +223,11 @@ def _series(place: _Place) -> tuple[tuple[str, int], ...]:
         if not str(name).isidentifier():
             raise place.at(name).refuse(f"« {name} » ne peut pas nommer une série.", f"'{name}' cannot name a series.",
                                         "Prenez un mot sans espace ni tiret.", "Use a word without space or hyphen.")  # fmt: skip
-    return tuple((str(name), place.at(name).whole()) for name in place.value)
+    named = tuple((str(name), place.at(name).whole()) for name in place.value)
+    if len({number for _, number in named}) < len(named):
+        raise place.refuse("La même série est nommée deux fois.", "The same series is named twice.",
+                           "Un seul nom suffit.", "One name is enough.")  # fmt: skip
+    return named
 
 
 class _Conditions:

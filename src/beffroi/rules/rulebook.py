@@ -1,0 +1,109 @@
+"""The rules of a town, kept as records: add, change, switch on and off, remove."""
+
+from typing import Any
+
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, Problem, Unauthorised
+from beffroi.model.text import Text
+from beffroi.rules.reading import read_rule
+from beffroi.rules.rule import Rule
+from beffroi.rules.watching import read_series, watched
+from beffroi.store.open import Store
+from beffroi.store.record import Query, Row
+
+__all__ = ["add", "change", "delete", "find", "require_author", "rules", "switch"]
+
+
+def require_author(who: Principal) -> None:
+    """Raise `Unauthorised` or `Forbidden` unless `who` may write rules (a manager, without limit of territory)."""
+    if who.id == "anonymous":
+        raise Unauthorised(Text("Il faut se connecter.", "You need to sign in."),
+                           Text("Connectez-vous, puis recommencez.", "Sign in, then try again."))  # fmt: skip
+    if who.role not in ("responsable", "admin"):
+        raise Forbidden(Text("Seuls les responsables écrivent les règles.", "Only managers write rules."),
+                        Text("Demandez à votre responsable.", "Ask your manager."))  # fmt: skip
+
+
+def rules(store: Store, *, enabled: bool | None = None) -> list[Row]:
+    """Return the rules, all of them or those that are on (off), by name."""
+    where: dict[str, Any] = {} if enabled is None else {"enabled": enabled}
+    return list(store.records.all("rule", Query(where=where, sort="name", limit=1000)))
+
+
+def find(store: Store, wanted: str) -> Row:
+    """Return the rule with this id or this name. Raises `NotFound`, or `Problem` when a name is borne twice."""
+    if wanted.isdigit():
+        return store.records.get("rule", int(wanted))
+    found = store.records.find("rule", Query(where={"name": wanted}, limit=2)).rows
+    if len(found) == 1:
+        return found[0]
+    raise Problem(
+        Text("Aucune règle, ou plusieurs, ne portent ce nom.", "No rule, or several, have this name."),
+        Text("Donnez son numéro : beffroi rule list.", "Give its number: beffroi rule list."),
+        status=404,
+    )
+
+
+def check(store: Store, rule: Rule) -> None:
+    """Refuse a rule about series or a collection that do not exist. Raises `Problem`."""
+    wanted = {*rule.watch.datastreams, *(i for _, i in rule.watch.series)}
+    if wanted:
+        with store.read() as c:
+            known = read_series(c, wanted)
+        missing = sorted(wanted - set(watched(rule.watch, known)))
+        if missing:
+            raise Problem(
+                Text(f"Il n'y a pas de série n° {missing[0]}.", f"There is no datastream {missing[0]}."),
+                Text(
+                    "La page Capteurs montre les numéros des séries.", "The Sensors page shows their numbers."
+                ),
+                "watch",
+            )
+    if rule.watch.collection:
+        store.records.shelf(rule.watch.collection)
+
+
+def add(store: Store, text: str, who: Principal, *, enabled: bool, origin: str | None = None) -> Row:
+    """Add the rule that `text` says. Raises `Problem` with line and field."""
+    rule = read_rule(text)
+    check(store, rule)
+    values = {
+        "name": rule.name,
+        "yaml": text,
+        "severity": rule.severity,
+        "origin": origin,
+        **_state(store, enabled),
+    }
+    return store.records.put("rule", values, who=who, reason="Nouvelle règle")
+
+
+def change(store: Store, rule_id: int, text: str, who: Principal, version: int | None = None) -> Row:
+    """Replace a rule's text; what it watches starts afresh when its conditions changed. Raises `Problem`."""
+    rule = read_rule(text)
+    check(store, rule)
+    row = store.records.get("rule", rule_id)
+    values: dict[str, Any] = {"name": rule.name, "yaml": text, "severity": rule.severity}
+    if row.values["enabled"] and read_rule(row.values["yaml"]).fingerprint != rule.fingerprint:
+        values["from_seq"] = store.observations.head()
+    return store.records.put("rule", values, id=rule_id, version=version, who=who, reason="Règle modifiée")
+
+
+def switch(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> Row:
+    """Switch a rule on or off; off ends its open alarms."""
+    row = store.records.get("rule", rule_id)
+    if bool(row.values["enabled"]) == enabled:
+        return row
+    reason = "Mise en service" if enabled else "Mise hors service"
+    return store.records.put("rule", _state(store, enabled), id=rule_id, who=who, reason=reason)
+
+
+def delete(store: Store, rule_id: int, who: Principal) -> Row:
+    """Remove a rule; its alarms stay in history, the open ones end."""
+    return store.records.delete("rule", rule_id, who=who, reason="Règle supprimée")
+
+
+def _state(store: Store, enabled: bool) -> dict[str, Any]:
+    """Return the fields of a rule that is switched on now: it judges what comes after this place of the bus."""
+    if not enabled:
+        return {"enabled": False}
+    return {"enabled": True, "enabled_at": store.clock(), "from_seq": store.observations.head()}
