@@ -50,7 +50,9 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     connectors: tuple[Any, ...] = ()
     imports: tuple[KindOfImport, ...] = ()
     evaluation: Any = None
-    demo: Any = None  # callable(town, scene): writes the service's part of the demonstration town
+    # callable(town, scene): writes the service's part of the demonstration town, and may return what happens
+    # later as (instant_us, callable) pairs
+    demo: Any = None
     manifest: dict[str, Any] = {}
     package: Path | None = None
 

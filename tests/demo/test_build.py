@@ -1,6 +1,7 @@
 """The demonstration town in a real store."""
 
 import hashlib
+import importlib.util
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from beffroi.identity import people, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.problem import Problem
 from beffroi.scene import Scene, make_scene
+from beffroi.store.record import Query
 from beffroi.store.tables import datastream, metadata, thing
 from beffroi.town import Town, open_town
 
@@ -40,7 +42,17 @@ def town(folder: Path) -> Iterator[Town]:
 
 
 # What holds the present or a secret, in no export: accounts and their links, the audit's signatures.
-_OF_TODAY = {"account", "sign_in_link", "session", "audit", "audit_head", "token", "job"}
+_OF_TODAY = {
+    "account",
+    "sign_in_link",
+    "session",
+    "audit",
+    "audit_head",
+    "token",
+    "job",
+    "person_key",
+    "history",
+}
 
 
 def prints(town: Town) -> dict[str, str]:
@@ -52,6 +64,9 @@ def prints(town: Town) -> dict[str, str]:
                 continue
             rows = sorted(map(repr, connection.execute(select(table))))
             found[table.name] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
+    for name in town.store.records.collections:
+        rows = [repr((r.id, r.values, r.geometry, r.territory)) for r in town.store.records.all(name)]
+        found[f"collection {name}"] = hashlib.sha256("\n".join(rows).encode()).hexdigest()
     told = town.store.observations.after(0, limit=10**7)
     found["observations"] = hashlib.sha256(repr(told).encode()).hexdigest()
     return found
@@ -167,3 +182,31 @@ def test_live_does_nothing_in_a_real_town(tmp_path: Path) -> None:
         assert town.store.observations.head() == 0
     finally:
         town.close()
+
+
+def test_assets_of_both_communes_are_there_and_some_are_broken(town: Town) -> None:
+    records = town.store.records
+    scene = make_scene(1, 3, END)
+    assert records.count("lamp") == len(scene.assets.lamps)
+    assert records.count("lamp", Query(territories=("18902",))) > 50
+    faults = list(records.all("fault"))
+    assert {fault.values["severity"] for fault in faults} == {"jaune", "rouge"}
+    dark = next(f for f in faults if f.values["severity"] == "rouge")
+    assert records.get("cabinet", int(dark.values["asset"].partition("/")[2])).values["state"] == "broken"
+    assert dark.values["state"] == "planned"
+    assert dark.values["seen"] < END
+
+
+def test_thing_on_an_asset_names_its_record(town: Town) -> None:
+    with town.store.read() as connection:
+        row = connection.execute(
+            select(thing.c.collection, thing.c.record_id).where(thing.c.key == "PAV001")
+        ).one()
+    assert row.collection == "bin"
+    assert town.store.records.get("bin", row.record_id).values["code"] == "PAV001"
+
+
+@pytest.mark.skipif(importlib.util.find_spec("beffroi.standards.pmtiles") is None, reason="no base map yet")
+def test_base_map_is_drawn(folder: Path) -> None:
+    assert (folder / "base.json").exists()
+    assert any((folder / name).exists() for name in ("base.pmtiles", "base.geojson"))

@@ -1,5 +1,7 @@
 """Build the demonstration town: aside first, put in place when it is whole."""
 
+import importlib
+import importlib.util
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ import msgspec
 
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
+from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
@@ -15,6 +18,7 @@ from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.plugins import load_registry
+from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.scene import Scene
 from beffroi.settings import Settings
 from beffroi.store.open import Store
@@ -25,6 +29,7 @@ __all__ = ["Built", "build_town"]
 CHUNK_US = 6 * HOUR_US
 GROUP_CODE, GROUP_NAME = "200099907", "Communauté de communes du Val de Sarelle"
 Progress = Callable[[float], None]
+Event = tuple[int, Callable[[], None]]
 
 
 class Built(msgspec.Struct, frozen=True):
@@ -67,23 +72,62 @@ def build_town(
 def _write(data: Path, scene: Scene, progress: Progress) -> Built:
     clock = StoryClock(scene.start_us)
     settings = Settings(data=data, name=scene.name)
-    registry = load_registry()
+    registry = load_registry((), PLATFORM_COLLECTIONS)
     town = Town(settings, Store.open(settings, clock), registry, clock)
-    town.store.records.declare(registry.collections.values())
     try:
+        town.store.records.declare(registry.collections.values())
         _people(town, scene)
-        for service in town.registry.services.values():
+        events: list[Event] = []
+        for service in registry.services.values():
             if service.demo is not None:
-                service.demo(town, scene)
-        lines = write_stations(town, scene, scene.stations, {})
-        stored = _replay(town, scene, clock, Teller(lines), progress)
-        town.store.set_setting("demo.oracle", scene.oracle())
-        town.store.set_setting(
-            "demo.live", {"seed": scene.seed, "days": scene.days, "end": format_instant(scene.end_us)}
-        )
+                events += service.demo(town, scene) or ()
+        lines = write_stations(town, scene, scene.stations, _Assets(town, scene))
+        stored = _replay(town, scene, clock, Teller(lines), events, progress)
+        _settings(town, scene)
+        records = {name: town.store.records.count(name) for name in registry.collections}
     finally:
         town.close()
-    return Built(scene.name, len({line.feature_id for line in lines}), len(lines), stored, 0, 0)
+    _base_map(data, scene)
+    return Built(
+        scene.name, len({line.feature_id for line in lines}), len(lines), stored,
+        sum(n for name, n in records.items() if name not in ("rule", "alarm")), records["alarm"],
+    )  # fmt: skip
+
+
+def _base_map(data: Path, scene: Scene) -> None:
+    name = "beffroi.standards.pmtiles"
+    if importlib.util.find_spec(name) is not None:
+        tiles = importlib.import_module(name)
+        tiles.build_base_map(
+            [tiles.Ground(*part) for part in ground(scene)], data, credit="Ville inventée par Beffroi"
+        )
+
+
+class _Assets(dict[tuple[str, str], int]):
+    """The id of a record by collection and code, found when asked for."""
+
+    def __init__(self, town: Town, scene: Scene) -> None:
+        super().__init__()
+        self.records = town.store.records
+        self.communes = [c.code for c in scene.communes]
+
+    def __missing__(self, key: tuple[str, str]) -> int | None:
+        if key[0] not in self.records.collections:
+            return None
+        found = (self.records.by_key(key[0], key[1], commune) for commune in self.communes)
+        return next((row.id for row in found if row is not None), None)
+
+    def get(self, key: tuple[str, str], default: int | None = None) -> int | None:  # type: ignore[override]
+        """Return the id, or `default`."""
+        found = self[key]
+        return default if found is None else found
+
+
+def _settings(town: Town, scene: Scene) -> None:
+    town.store.set_setting("demo.oracle", scene.oracle())
+    town.store.set_setting(
+        "demo.live", {"seed": scene.seed, "days": scene.days, "end": format_instant(scene.end_us)}
+    )
 
 
 def _people(town: Town, scene: Scene) -> None:
@@ -97,12 +141,19 @@ def _people(town: Town, scene: Scene) -> None:
         )  # fmt: skip
 
 
-def _replay(town: Town, scene: Scene, clock: StoryClock, teller: Teller, progress: Progress) -> int:
-    """Store the history, part by part, in the order of time; return how many observations there are."""
+def _replay(
+    town: Town, scene: Scene, clock: StoryClock, teller: Teller, events: list[Event], progress: Progress
+) -> int:
+    """Let the history happen, in the order of time; return how many observations there are."""
+    waiting = sorted((at, number) for number, (at, _) in enumerate(events) if at < scene.end_us)
     stored = 0
     for start in range(scene.start_us, scene.end_us, CHUNK_US):
         end = min(start + CHUNK_US, scene.end_us)
         told = teller.until(start, end)
+        while waiting and waiting[0][0] < end:
+            at, number = waiting.pop(0)
+            clock.move(at)
+            events[number][1]()
         clock.move(end)
         if told:
             stored += town.store.observations.append([draft for _, draft in told]).stored

@@ -7,6 +7,7 @@ distances, areas and the sun are right. Everything built there is invented.
 import math
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 from pyproj import Transformer
@@ -18,7 +19,7 @@ from shapely.ops import linemerge, unary_union
 from beffroi.scene import names
 from beffroi.scene.chance import Chance
 
-__all__ = ["Building", "Commune", "Plan", "Street", "make_plan", "wgs84"]
+__all__ = ["Building", "Commune", "Plan", "Street", "make_plan", "to_wgs84", "wgs84"]
 
 ORIGIN_E, ORIGIN_N = 652_400.0, 6_662_300.0
 VILLAGE_AT = (-3950.0, -5150.0)
@@ -76,6 +77,14 @@ class Plan(msgspec.Struct, frozen=True):
     def building(self, name: str) -> Building:
         """Return the public building called `name`."""
         return next(b for b in self.buildings if b.name == name)
+
+
+def to_wgs84(points: Any) -> Any:
+    """Return an array of places of the plan as longitudes and latitudes (for `shapely.transform`)."""
+    xs, ys = _to_wgs84.transform(points[:, 0] + ORIGIN_E, points[:, 1] + ORIGIN_N)
+    placed = points.copy()
+    placed[:, 0], placed[:, 1] = xs.round(6), ys.round(6)
+    return placed
 
 
 def wgs84(geometry: BaseGeometry | tuple[float, float]) -> list[object]:
