@@ -1,0 +1,390 @@
+"""Broker: MQTT 3.1.1 and 5 over asyncio, in the town's own process.
+
+It is our own for one reason: PUBACK goes out only when what was published is on disk. What a message means
+is not decided here: `Door` (authentication, rights, taking) is given by the caller.
+"""
+
+import asyncio
+import contextlib
+import logging
+import time
+import uuid
+from collections import deque
+from collections.abc import Awaitable, Iterable
+from typing import Protocol, Self
+
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, Problem, Unavailable
+from beffroi.model.text import Text
+from beffroi.mqtt import packets
+from beffroi.mqtt.packets import (
+    Connect,
+    Disconnect,
+    MalformedError,
+    Ping,
+    Publish,
+    Receipt,
+    Subscribe,
+    Unsubscribe,
+)
+from beffroi.mqtt.session import Message, Session
+from beffroi.mqtt.topics import matches, valid_filter, valid_topic
+
+__all__ = ["Broker", "Door"]
+
+log = logging.getLogger("beffroi.mqtt")
+CONNECT_S = 10.0
+LARGEST = 1 << 18
+CONNECTIONS = 5_000
+SESSIONS = 20_000
+SUBSCRIPTIONS = 1_000
+RETAINED = 50_000
+EXPIRY_S = 86_400.0  # a session of 3.1.1 that is to be kept is kept for a day
+UNANSWERED = 2_000  # messages of one client being stored, beyond which its next ones are not read
+_V3_REFUSAL = {0x84: 1, 0x85: 2, 0x97: 3, 0x86: 4, 0x87: 5}  # CONNACK codes of 3.1.1
+
+_TOPIC = Text("Ce sujet ne peut pas être publié.", "This topic cannot be published to.")
+_RIGHT = Text("Cette clé n'a pas le droit de publier ici.", "This key may not publish here.")
+
+
+class Door(Protocol):
+    """What the broker asks of the town."""
+
+    async def who(self, username: str | None, password: bytes | None, peer: str) -> Principal | None:
+        """Return who connects, or None to refuse."""
+
+    def may_publish(self, who: Principal, topic: str) -> bool:
+        """Tell whether `who` may publish to `topic`."""
+
+    def may_subscribe(self, who: Principal, pattern: str) -> bool:
+        """Tell whether `who` may subscribe to `pattern`."""
+
+    def take(self, who: Principal, packet: Publish) -> Awaitable[bool]:
+        """Store what was published; return True when subscribers are to get it as it is.
+
+        Raises `Problem` when it cannot be taken, `Unavailable` when it is to be sent again later.
+        """
+
+    def retained(self, pattern: str, who: Principal) -> Awaitable[Iterable[Message]]:
+        """Return the last messages of the topics that the town itself publishes and `pattern` matches."""
+
+
+class Broker:
+    """The broker: an asynchronous context manager; `port` is the one it listens on."""
+
+    def __init__(self, door: Door, host: str, port: int, *, largest: int = LARGEST) -> None:
+        self.door = door
+        self.host = host
+        self.port = port
+        self.largest = largest
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.kept: dict[str, Message] = {}  # retained messages of clients
+        self._connections: set[_Connection] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> Self:
+        """Listen. Raises `OSError` when the port is taken."""
+        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=1 << 16)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop listening and close every connection."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._connections):
+            connection.close(0x8B)
+        await asyncio.gather(*(c.ended.wait() for c in list(self._connections)), return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connection = _Connection(self, reader, writer)
+        self._connections.add(connection)
+        try:
+            if len(self._connections) <= CONNECTIONS:
+                await connection.run()
+        finally:
+            self._connections.discard(connection)
+            connection.ended.set()
+            writer.close()
+            with contextlib.suppress(Exception):
+                await writer.wait_closed()
+
+    def send(self, message: Message, *, retain: bool = False) -> None:
+        """Send a message of the town to those who subscribed; `retain` keeps it for those to come."""
+        if retain:
+            self._keep(message)
+        self._sweep()
+        for session in list(self.sessions.values()):
+            qos = session.wants(message.topic)
+            if qos is not None and session.sees(message):
+                session.send(message, qos)
+
+    def heard(self, topic: str) -> bool:
+        """True when somebody subscribed to `topic`."""
+        return any(session.wants(topic) is not None for session in self.sessions.values())
+
+    def _keep(self, message: Message) -> None:
+        if not message.payload:
+            self.kept.pop(message.topic, None)
+        elif message.topic in self.kept or len(self.kept) < RETAINED:
+            self.kept[message.topic] = message
+
+    def open_session(
+        self, packet: Connect, who: Principal, writer: asyncio.StreamWriter
+    ) -> tuple[Session, bool]:
+        """Return the session of a client that connects, and whether it is one that was kept."""
+        key = (who.id, packet.client_id)
+        old = self.sessions.get(key)
+        if old is not None and old.writer is not None:
+            old.will = None if packet.clean else old.will
+            old.writer.close()
+            old.writer = None
+        found = old if old is not None and not packet.clean and old.kept else None
+        session = found or Session(packet.client_id, who)
+        session.who, session.level, session.writer, session.will = who, packet.level, writer, packet.will
+        session.kept = packet.expiry > 0 if packet.level == 5 else not packet.clean
+        session.ends_at = None
+        self.sessions[key] = session
+        return session, found is not None
+
+    def leave_session(self, session: Session, packet: Connect) -> None:
+        """The client went: forget its session, or keep it for its time."""
+        session.writer = None
+        if session.kept and len(self.sessions) <= SESSIONS:
+            seconds = float(packet.expiry) if packet.level == 5 else EXPIRY_S
+            session.ends_at = time.monotonic() + min(seconds, EXPIRY_S)
+        elif self.sessions.get((session.who.id, session.client_id)) is session:
+            del self.sessions[session.who.id, session.client_id]
+
+    def _sweep(self) -> None:
+        now = time.monotonic()
+        over = [key for key, one in self.sessions.items() if one.ends_at is not None and one.ends_at < now]
+        for key in over:
+            del self.sessions[key]
+
+    async def take(self, who: Principal, packet: Publish) -> None:
+        """Store a client's message, then hand it on when it is not one of ours. Raises `Problem`."""
+        if not valid_topic(packet.topic) or packet.topic.startswith("$"):
+            raise Forbidden(_TOPIC)
+        if not self.door.may_publish(who, packet.topic):
+            raise Forbidden(_RIGHT)
+        if await self.door.take(who, packet):
+            self.send(Message(packet.topic, packet.payload, packet.qos, public=False), retain=packet.retain)
+
+
+class _Unanswerable(Exception):  # noqa: N818 - it ends a connection, with the code it carries
+    """A message cannot be answered now."""
+
+
+class _Connection:
+    """One client's connection."""
+
+    def __init__(self, broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.broker = broker
+        self.reader = reader
+        self.writer = writer
+        self.decoder = packets.Decoder(broker.largest)
+        self.ended = asyncio.Event()
+        self.session: Session | None = None
+        self.level = 4
+        self.polite = False
+        self._answers: deque[tuple[Publish, asyncio.Future[None]]] = deque()
+        self._more = asyncio.Event()
+        self._fewer = asyncio.Event()
+
+    def close(self, code: int) -> None:
+        """End the connection, with a reason where the version can tell it."""
+        if not self.writer.is_closing():
+            self.writer.write(packets.disconnect(code, level=self.level) if self.session else b"")
+            self.writer.close()
+
+    async def run(self) -> None:
+        """Serve the connection until it ends."""
+        opened: Connect | None = None
+        answering: asyncio.Task[None] | None = None
+        try:
+            opened = await self._open()
+            if opened is None:
+                return
+            answering = asyncio.create_task(self._answer())
+            await self._read(opened.keep_alive * 1.5 if opened.keep_alive else None)
+        except MalformedError as error:
+            log.info("an MQTT client was closed: %s", error)
+            self.close(error.code)
+        except (TimeoutError, ConnectionError, OSError):
+            self.writer.close()
+        finally:
+            if answering is not None:
+                answering.cancel()
+            # a client may say goodbye right after its last message: that one is stored all the same
+            await asyncio.gather(*(task for _, task in self._answers), return_exceptions=True)
+            if opened is not None and self.session is not None:
+                await self._leave(opened, self.session)
+
+    async def _leave(self, opened: Connect, session: Session) -> None:
+        if session.writer is not self.writer:
+            return  # another connection of the same client took the session over
+        self.broker.leave_session(session, opened)
+        will, session.will = session.will, None
+        if will is not None and not self.polite:
+            try:
+                await self.broker.take(session.who, will)
+            except Problem as problem:
+                log.info("a client's will was not taken: %s", problem.reason.en)
+
+    async def _open(self) -> Connect | None:
+        async with asyncio.timeout(CONNECT_S):
+            first: list[packets.Packet] = []
+            while not first:
+                data = await self.reader.read(1 << 16)
+                if not data:
+                    return None
+                first = list(self.decoder.feed(data))
+        packet = first[0]
+        assert isinstance(packet, Connect)
+        self.level = packet.level
+        peer = self.writer.get_extra_info("peername")
+        who = await self.broker.door.who(packet.username, packet.password, peer[0] if peer else "")
+        given = "" if packet.client_id else f"beffroi-{uuid.uuid4().hex[:12]}"
+        code = 0x87 if who is None else 0x85 if given and not packet.clean and packet.level < 5 else 0
+        if code or who is None:
+            self.writer.write(
+                packets.connack(code if self.level == 5 else _V3_REFUSAL.get(code, 5), level=self.level)
+            )
+            await self.writer.drain()
+            return None
+        packet.client_id = packet.client_id or given
+        self.session, present = self.broker.open_session(packet, who, self.writer)
+        self.writer.write(packets.connack(0, level=self.level, session=present, client_id=given))
+        self.session.resume()
+        for one in first[1:]:
+            await self._handle(one)
+        return packet
+
+    async def _read(self, seconds: float | None) -> None:
+        while not self.polite:
+            async with asyncio.timeout(seconds):
+                data = await self.reader.read(1 << 16)
+            if not data:
+                return
+            for packet in self.decoder.feed(data):
+                await self._handle(packet)
+            await self.writer.drain()
+            if len(self._answers) > UNANSWERED:
+                self._fewer.clear()
+                await self._fewer.wait()
+
+    async def _handle(self, packet: packets.Packet) -> None:
+        session = self.session
+        assert session is not None
+        match packet:
+            case Publish():
+                self._published(session, packet)
+            case Receipt():
+                self.writer.write(self._received(session, packet))
+            case Subscribe():
+                await self._subscribe(session, packet)
+            case Unsubscribe():
+                known = [session.subscriptions.pop(pattern, None) for pattern in packet.filters]
+                codes = [0x11 if one is None else 0 for one in known]
+                self.writer.write(packets.unsuback(packet.id, codes, level=self.level))
+            case Ping():
+                self.writer.write(packets.pingresp())
+            case Disconnect():
+                self.polite = packet.code != 4
+                session.will = session.will if packet.code == 4 else None
+                self.writer.close()
+            case Connect():
+                raise MalformedError("a second CONNECT", 0x82)
+
+    def _published(self, session: Session, packet: Publish) -> None:
+        """Start storing a message; its answer goes out in its turn, when it is on disk."""
+        if packet.qos == 2 and packet.id in session.received:
+            self.writer.write(packets.receipt(packets.PUBREC, packet.id, level=self.level))
+            return
+        if packet.qos == 1 and session.is_repeat(packet):
+            self.writer.write(packets.receipt(packets.PUBACK, packet.id, level=self.level))
+            return
+        task = asyncio.ensure_future(self.broker.take(session.who, packet))
+        self._answers.append((packet, task))
+        self._more.set()
+
+    async def _answer(self) -> None:
+        """Answer messages in the order they came (§4.6), each once it is stored."""
+        try:
+            while True:
+                while not self._answers:
+                    self._more.clear()
+                    await self._more.wait()
+                packet, task = self._answers[0]
+                self._confirm(packet, await self._outcome(packet, task))
+                self._answers.popleft()
+                if len(self._answers) < UNANSWERED // 2:
+                    self._fewer.set()
+        except _Unanswerable as error:
+            self.close(error.args[0])
+        finally:
+            self._fewer.set()
+
+    async def _outcome(self, packet: Publish, task: asyncio.Future[None]) -> int:
+        """Return 0 once a message is stored, or version 5's reason why it never will be."""
+        try:
+            await asyncio.shield(task)
+        except Unavailable as problem:
+            # 3.1.1 cannot say no: without a PUBACK the client sends it again, to a town that can write
+            log.warning("an MQTT message could not be stored: %s", problem.reason.en)
+            raise _Unanswerable(0x97) from problem
+        except Problem as problem:
+            log.info(
+                "an MQTT message to %r was refused: %s (%s)", packet.topic, problem.reason.en, problem.place
+            )
+            return 0x87 if isinstance(problem, Forbidden) else 0x99
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("an MQTT message to %r could not be handled", packet.topic)
+            raise _Unanswerable(0x80) from error
+        return 0
+
+    def _confirm(self, packet: Publish, code: int) -> None:
+        session = self.session
+        assert session is not None
+        if packet.qos == 1:
+            if not code:
+                session.taken(packet)
+            self.writer.write(packets.receipt(packets.PUBACK, packet.id, level=self.level, code=code))
+        elif packet.qos == 2:
+            if not code:
+                session.received.add(packet.id)
+            self.writer.write(packets.receipt(packets.PUBREC, packet.id, level=self.level, code=code))
+
+    def _received(self, session: Session, packet: Receipt) -> bytes:
+        if packet.kind == packets.PUBREL:
+            session.received.discard(packet.id)
+            return packets.receipt(packets.PUBCOMP, packet.id, level=self.level)
+        return session.confirmed(packet.kind, packet.id)
+
+    async def _subscribe(self, session: Session, packet: Subscribe) -> None:
+        refused = 0x87 if self.level == 5 else 0x80
+        codes = []
+        fresh: list[tuple[str, int]] = []
+        for pattern, options in packet.filters:
+            full = len(session.subscriptions) >= SUBSCRIPTIONS and pattern not in session.subscriptions
+            if full or not valid_filter(pattern) or not self.broker.door.may_subscribe(session.who, pattern):
+                codes.append(refused)
+                continue
+            codes.append(options & 3)
+            again = pattern in session.subscriptions
+            handling = options >> 4 & 3  # version 5: 0 send retained, 1 only for a new subscription, 2 never
+            if handling == 0 or (handling == 1 and not again):
+                fresh.append((pattern, options & 3))
+            session.subscriptions[pattern] = options & 3
+        self.writer.write(packets.suback(packet.id, codes, level=self.level))
+        for pattern, qos in fresh:
+            await self._send_kept(session, pattern, qos)
+
+    async def _send_kept(self, session: Session, pattern: str, qos: int) -> None:
+        theirs = [one for topic, one in list(self.broker.kept.items()) if matches(pattern, topic)]
+        for message in [*theirs, *await self.broker.door.retained(pattern, session.who)]:
+            if session.sees(message):
+                session.send(message, qos, retain=True)
