@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from beffroi.intake.identify import Entrance
 from beffroi.intake.quality import Flagger
 from beffroi.intake.source_keys import Occurrences
 from beffroi.intake.take import Intake
@@ -63,8 +64,8 @@ def test_a_new_series_makes_its_entities_once_and_a_second_look_finds_them(store
 
 
 def test_a_thing_nobody_approved_says_so(store: Store) -> None:
-    Intake(store, known).take([reading(0, "1")], approved=False)
-    assert [row["approved"] for row in rows(store, thing)] == [0]
+    Intake(store, known).take([reading(0, "1")], door=Entrance(approved=False, territory="35236"))
+    assert [(row["approved"], row["territory"]) for row in rows(store, thing)] == [(0, "35236")]
 
 
 def test_the_same_source_key_folds_and_equal_times_do_not(store: Store) -> None:

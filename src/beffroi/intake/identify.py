@@ -4,17 +4,17 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, ScalarSelect, Table, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from beffroi.model.declaration import DatastreamKind
 from beffroi.standards.reading import Series, Station
 from beffroi.standards.unit import Unit, unit_of
+from beffroi.store.catalogue import default_feature, move_things, touch
 from beffroi.store.open import Store
 from beffroi.store.tables import (
     datastream,
-    historical_location,
-    historical_location_location,
+    feature_of_interest,
     location,
     observed_property,
     sensor,
@@ -22,7 +22,7 @@ from beffroi.store.tables import (
     thing_location,
 )
 
-__all__ = ["Identified", "KindOf", "identify"]
+__all__ = ["OPEN", "Entrance", "Identified", "KindOf", "identify"]
 
 KindOf = Callable[[str], DatastreamKind | None]
 MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
@@ -40,6 +40,18 @@ class Identified(msgspec.Struct, frozen=True):
     name: str
     unit: str
     kind: DatastreamKind | None
+    feature_id: int | None = None
+
+
+class Entrance(msgspec.Struct, frozen=True):
+    """By which door series come in: a thing that nobody `approved` stays hidden from the public until an agent
+    does; a new thing belongs to `territory`."""
+
+    approved: bool = True
+    territory: str | None = None
+
+
+OPEN = Entrance()
 
 
 def kind_of(code: str, known: KindOf) -> DatastreamKind | None:
@@ -54,12 +66,11 @@ def kind_of(code: str, known: KindOf) -> DatastreamKind | None:
 
 
 def identify(
-    store: Store, known: KindOf, series: Iterable[Series], *, numeric: Callable[[str], bool], approved: bool
+    store: Store, known: KindOf, series: Iterable[Series], *, numeric: Callable[[str], bool], door: Entrance
 ) -> dict[str, Identified]:
     """Return the datastream of each series by its key, making what does not exist yet in one transaction.
 
-    `numeric(key)` tells whether the series holds numbers. A thing made with `approved` False stays hidden
-    from the public until an agent approves it. Raises `Unavailable`.
+    `numeric(key)` tells whether the series holds numbers. Raises `Unavailable`.
     """
     wanted = {one.key: one for one in series}
     with store.read() as connection:
@@ -68,10 +79,10 @@ def identify(
     if not missing:
         return found
     try:
-        made = _make(store, known, missing, numeric, approved)
+        made = _make(store, known, missing, numeric, door)
     except IntegrityError:
         # another process made one of them between our two looks
-        made = _make(store, known, missing, numeric, approved)
+        made = _make(store, known, missing, numeric, door)
     return found | made
 
 
@@ -81,13 +92,20 @@ def _existing(connection: Connection, wanted: dict[str, Series], known: KindOf) 
     keys = list(wanted)
     for start in range(0, len(keys), _IN_LIMIT):
         part = keys[start : start + _IN_LIMIT]
-        columns = (c.key, c.id, c.name, c.unit_symbol, c.unit_definition, c.kind)
-        for key, number, name, symbol, ucum, code in connection.execute(
+        columns = (c.key, c.id, c.name, c.unit_symbol, c.unit_definition, c.kind, _feature().label("feature"))
+        for key, number, name, symbol, ucum, code, feature in connection.execute(
             select(*columns).where(c.key.in_(part))
         ):
             kind = known(code) if code else kind_of(wanted[key].code, known)
-            found[key] = Identified(number, name, symbol or "", _fitting(kind, ucum or ""))
+            found[key] = Identified(number, name, symbol or "", _fitting(kind, ucum or ""), feature)
     return found
+
+
+def _feature() -> ScalarSelect[Any]:
+    """Return the feature that was made from where the datastream's thing is (see `catalogue.default_feature`)."""
+    f, link = feature_of_interest.c, thing_location.c
+    here = select(func.min(f.id)).join(thing_location, link.location_id == f.location_id)
+    return here.where(link.thing_id == datastream.c.thing_id).correlate(datastream).scalar_subquery()
 
 
 def _fitting(kind: DatastreamKind | None, ucum: str) -> DatastreamKind | None:
@@ -95,10 +113,11 @@ def _fitting(kind: DatastreamKind | None, ucum: str) -> DatastreamKind | None:
 
 
 def _make(
-    store: Store, known: KindOf, missing: list[Series], numeric: Callable[[str], bool], approved: bool
+    store: Store, known: KindOf, missing: list[Series], numeric: Callable[[str], bool], door: Entrance
 ) -> dict[str, Identified]:
     with store.write() as connection:
-        maker = _Maker(store, connection, known, approved)
+        touch(connection)
+        maker = _Maker(store, connection, known, door)
         found = _existing(connection, {one.key: one for one in missing}, known)
         for one in missing:
             if one.key not in found:
@@ -109,11 +128,11 @@ def _make(
 class _Maker:
     """Writes entities in one transaction."""
 
-    def __init__(self, store: Store, connection: Connection, known: KindOf, approved: bool) -> None:
+    def __init__(self, store: Store, connection: Connection, known: KindOf, door: Entrance) -> None:
         self.store = store
         self.connection = connection
         self.known = known
-        self.approved = approved
+        self.door = door
 
     def insert(self, table: Table, **values: Any) -> int:
         number = self.store.next(self.connection)
@@ -145,7 +164,8 @@ class _Maker:
             kind=kind.code if kind is not None else "",
             seq=self.store.next(self.connection),
         )
-        return Identified(number, name, unit.symbol, _fitting(kind, unit.ucum))
+        feature = default_feature(self.store, self.connection, number)
+        return Identified(number, name, unit.symbol, _fitting(kind, unit.ucum), feature)
 
     def thing(self, station: Station) -> int:
         found = self.connection.execute(select(thing.c.id).where(thing.c.key == station.key)).scalar()
@@ -156,7 +176,8 @@ class _Maker:
                 description=station.description or station.name,
                 properties=msgspec.json.encode(dict(station.properties)).decode(),
                 key=station.key,
-                approved=int(self.approved),
+                approved=int(self.door.approved),
+                territory=self.door.territory,
                 seq=self.store.next(self.connection),
             )
         self.place(found, station)
@@ -175,11 +196,7 @@ class _Maker:
             location, name=station.name, description=station.name, encoding_type="application/geo+json",
             location=msgspec.json.encode(point).decode(), minx=x, miny=y, maxx=x, maxy=y,
         )  # fmt: skip
-        self.connection.execute(insert(thing_location).values(thing_id=thing_id, location_id=number))
-        past = self.insert(historical_location, time_us=self.store.clock(), thing_id=thing_id)
-        self.connection.execute(
-            insert(historical_location_location).values(historical_location_id=past, location_id=number)
-        )
+        move_things(self.store, self.connection, [thing_id], [number], self.store.clock())
         change = update(thing).where(thing.c.id == thing_id).values(seq=self.store.next(self.connection))
         self.connection.execute(change)
 

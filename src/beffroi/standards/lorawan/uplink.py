@@ -107,18 +107,13 @@ def _result(value: Any) -> tuple[Result, str, str | None]:
 
 
 def _ordinal_keys(uplink: Uplink, readings: list[Reading]) -> list[Reading]:
-    """Give each reading its source key; a past measurement sent twice in different frames folds too."""
-    seen: dict[tuple[str, int, str], int] = {}
+    """Give each reading its source key: the message's, the property's, and how many of it came before."""
+    seen: dict[str, int] = {}
     keyed = []
     for reading in readings:
-        told = (reading.series.key, reading.start_us, reading.result.json())
-        ordinal = seen[told] = seen.get(told, -1) + 1
-        if reading.start_us == uplink.time_us:
-            key = uplink.source_key(reading.series.code, str(ordinal))
-        else:
-            text = "\x1f".join(("lora-past", *map(str, told), str(ordinal)))
-            key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
-        keyed.append(msgspec.structs.replace(reading, source_key=key))
+        code = reading.series.code
+        ordinal = seen[code] = seen.get(code, -1) + 1
+        keyed.append(msgspec.structs.replace(reading, source_key=uplink.source_key(code, str(ordinal))))
     return keyed
 
 
