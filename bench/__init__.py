@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against floors in one run (see README.md)."""

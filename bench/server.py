@@ -1,0 +1,112 @@
+"""A real server on a scratch town, and what drives it."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import msgspec
+
+__all__ = ["Server", "beffroi", "call", "machine", "scratch", "serving", "wrk"]
+
+
+class Server(msgspec.Struct):
+    """A running `beffroi serve`."""
+
+    url: str
+    process: subprocess.Popen[bytes]
+    start_s: float
+
+    def memory_mb(self) -> float:
+        """Return the resident memory of the server and its workers, in MB."""
+        group = str(os.getpgid(self.process.pid))
+        listed = subprocess.run(["ps", "-o", "rss=", "-g", group], capture_output=True, check=False)
+        return sum(int(n) for n in listed.stdout.split()) / 1024
+
+
+def machine() -> str:
+    """Return what this machine is, in a line."""
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
+    name = model[1] if model else "unknown"
+    return f"{os.cpu_count()} cores, {name}, Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}"
+
+
+def beffroi(*arguments: str) -> str:
+    """Run a command of Beffroi and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "beffroi", *arguments], capture_output=True, check=False, text=True
+    )
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    return done.stdout
+
+
+@contextlib.contextmanager
+def scratch(name: str = "Banc") -> Iterator[Path]:
+    """Give the data directory of an empty town."""
+    with TemporaryDirectory(prefix="beffroi-bench-") as folder:
+        data = Path(folder) / "town"
+        beffroi("init", "--data", str(data), "--name", name)
+        yield data
+
+
+@contextlib.contextmanager
+def serving(data: Path, *options: str) -> Iterator[Server]:
+    """Serve the town in `data` on a free port, with open writes, until the block ends."""
+    command = [sys.executable, "-m", "beffroi", "serve", "--data", str(data), "--port", "0", "--mqtt-port", "0",
+               "--open-writes", "--json", *options]  # fmt: skip
+    began = time.perf_counter()
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    assert process.stdout is not None
+    try:
+        url = json.loads(process.stdout.readline())["url"].rstrip("/")
+        while True:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{url}/health").read()
+                break
+            time.sleep(0.01)
+        yield Server(url, process, time.perf_counter() - began)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=20)
+
+
+def call(url: str, body: Any = None) -> Any:
+    """Call a URL with a JSON body and return the decoded answer (its Location header when it has no body)."""
+    data = None if body is None else json.dumps(body).encode()
+    asked = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(asked) as answer:
+        text = answer.read()
+        return json.loads(text) if text else answer.headers.get("Location")
+
+
+def wrk(url: str, script: str, folder: Path, *, connections: int, seconds: int = 8) -> dict[str, float]:
+    """Load `url` with wrk running a Lua `script`; return requests/s, errors and latencies in milliseconds."""
+    if shutil.which("wrk") is None:
+        raise RuntimeError("wrk is not installed (Debian package wrk)")
+    file = folder / "load.lua"
+    file.write_text(script + _DONE, "utf-8")
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(file), url]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {k: float(v) for k, v in json.loads(done.stdout.strip().splitlines()[-1]).items()}
+
+
+_DONE = """
+done = function(summary, latency, requests)
+  local e = summary.errors
+  io.write(string.format('\\n{"rate":%.1f,"errors":%d,"p50_ms":%.3f,"p99_ms":%.3f}\\n',
+    summary.requests / (summary.duration / 1e6), e.connect + e.read + e.write + e.status + e.timeout,
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+end
+"""
