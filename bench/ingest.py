@@ -91,7 +91,7 @@ def sqlite_floor(folder: Path, batch: int) -> float:
 
 def postgresql_floor(url: str, batch: int) -> float:
     """Return rows/s of bare PostgreSQL COPY with the index, `synchronous_commit=on`."""
-    import psycopg
+    import psycopg  # noqa: PLC0415 -- an extra
 
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute("DROP SCHEMA IF EXISTS floor CASCADE")
