@@ -50,7 +50,7 @@ class Session:
 
     def sees(self, message: Message) -> bool:
         """True when this client may read `message`."""
-        return message.public or self.who.role not in ("citizen", "elu")
+        return message.public or self.who.staff or self.who.role == "device"
 
     def wants(self, topic: str) -> int | None:
         """Return the best QoS that a subscription gives for `topic`, None when there is none."""
