@@ -19,7 +19,7 @@ from beffroi.store import tables
 from beffroi.store.open import Store
 
 __all__ = [
-    "Created", "Link", "New", "bounding_box", "change", "create", "default_feature", "move_things", "remove",
+    "Created", "Link", "New", "bounding_box", "change", "create", "default_feature", "move_things", "remove", "touch",
     "require", "version",
 ]  # fmt: skip
 

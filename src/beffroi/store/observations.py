@@ -187,6 +187,22 @@ class Observations:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found + int(self._archive.rows(sealed, segments)[0][0])
 
+    def holders(self, query: ObservationQuery, column: str) -> set[int]:
+        """Return the distinct values of `column` (datastream_id, feature_id) among what `query` selects."""
+        wanted = observation.c[column]
+        with self._database.read() as connection:
+            statement = self._statement(query, self._database.dialect, wanted).order_by(None).distinct()
+            rows = connection.execute(statement.where(observation.c.deleted.is_(None))).scalars()
+            found = {value for value in rows if value is not None}
+            segments = self._archive.matching(connection, query.between)
+            if not segments:
+                return found
+            hidden = self._rewritten(connection)
+        sealed = self._statement(query, "duckdb", wanted).order_by(None).distinct()
+        if hidden:
+            sealed = sealed.where(observation.c.id.not_in(hidden))
+        return found | {row[0] for row in self._archive.rows(sealed, segments) if row[0] is not None}
+
     def _counted(self, datastreams: tuple[int, ...] | None) -> int:
         statement = select(func.coalesce(func.sum(latest.c.count), 0))
         if datastreams is not None:

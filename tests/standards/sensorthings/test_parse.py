@@ -70,7 +70,7 @@ def test_both_notations_of_expand_are_one() -> None:
 
 
 def test_select_and_orderby() -> None:
-    assert parse_select("id,properties/a") == (False, (Name(("id",), 0), Name(("properties", "a"), 3)))
+    assert parse_select("id,properties/a") == (Name(("id",), 0), Name(("properties", "a"), 3))
     assert [(o.by.steps, o.descending) for o in parse_orderby("name,phenomenonTime DESC")] == [  # type: ignore[union-attr]
         (("name",), False),
         (("phenomenonTime",), True),

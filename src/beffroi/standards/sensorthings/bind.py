@@ -46,7 +46,7 @@ __all__ = [
     "bind_filter",
     "bind_orderby",
     "bind_path",
-    "fields",
+    "fields", "without",
 ]  # fmt: skip
 
 
@@ -200,24 +200,24 @@ def _shared(paths: list[tuple[Navigation, ...]]) -> tuple[Navigation, ...]:
     return tuple(hops[0] for hops in alike)
 
 
-def _without(node: Bound, hops: int) -> Bound:
+def without(node: Bound, hops: int) -> Bound:
     """Return `node` with the first `hops` relations of each field taken away."""
     match node:
         case Field():
             return msgspec.structs.replace(node, hops=node.hops[hops:])
         case Cast() | Nothing() | Not():
-            return msgspec.structs.replace(node, part=_without(node.part, hops))
+            return msgspec.structs.replace(node, part=without(node.part, hops))
         case Apply():
-            return msgspec.structs.replace(node, arguments=tuple(_without(a, hops) for a in node.arguments))
+            return msgspec.structs.replace(node, arguments=tuple(without(a, hops) for a in node.arguments))
         case Binary() | Compare():
             return msgspec.structs.replace(
-                node, left=_without(node.left, hops), right=_without(node.right, hops)
+                node, left=without(node.left, hops), right=without(node.right, hops)
             )
         case OneOf():
-            values = tuple(_without(v, hops) for v in node.values)
-            return msgspec.structs.replace(node, left=_without(node.left, hops), values=values)
+            values = tuple(without(v, hops) for v in node.values)
+            return msgspec.structs.replace(node, left=without(node.left, hops), values=values)
         case Join():
-            return msgspec.structs.replace(node, parts=tuple(_without(p, hops) for p in node.parts))
+            return msgspec.structs.replace(node, parts=tuple(without(p, hops) for p in node.parts))
     return node
 
 
@@ -471,7 +471,7 @@ class _Binder:
                 node, Text("Cette comparaison suit deux relations à plusieurs.", "This comparison follows two relations to many."),
                 Text("Séparez-la avec any(…).", "Separate it with any(…)."),
             )  # fmt: skip
-        return Some(shared, _without(bound, len(shared)), node.at) if shared else bound
+        return Some(shared, without(bound, len(shared)), node.at) if shared else bound
 
     def taken_as(self, bound: Bound, kind: Kind, node: Node) -> Bound:
         """Return `bound` made to be of `kind`. Raises `Problem` when it cannot be."""

@@ -11,6 +11,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
+    bindparam,
     cast,
     false,
     func,
@@ -29,10 +30,14 @@ from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navig
 from beffroi.standards.sensorthings.functions import geometry_of
 from beffroi.store import tables
 
-__all__ = ["Compiler", "Pair", "table_of"]
+__all__ = ["Compiler", "Pair", "Seen", "table_of"]
 
 Sql = ColumnElement[Any]
 _ALL = {**{t.name: t for t in tables.metadata.tables.values()}, "observation": tables.observation}
+
+
+Seen = Callable[[Entity, Any], list[Sql]]
+"""Returns what the reader must be allowed for a row of an entity type to be shown; empty: nothing."""
 
 
 class Pair(tuple[Sql, Sql]):
@@ -83,7 +88,10 @@ _BOXED = (
 class Compiler:
     """Compiles conditions on one entity type, whose rows are `row` (its table or an alias of it)."""
 
-    def __init__(self, dialect: str, entity: Entity, row: FromClause | None = None) -> None:
+    def __init__(
+        self, dialect: str, entity: Entity, row: FromClause | None = None, seen: "Seen | None" = None
+    ) -> None:
+        self.seen = seen
         self.dialect = DIALECTS[dialect]
         self.entity = entity
         self.row: Any = table_of(entity) if row is None else row
@@ -112,22 +120,21 @@ class Compiler:
     def _column(self, node: bind.Field, index: int = 0) -> Any:
         """Return a field's column, reached over relations to one by scalar subqueries."""
         if not node.hops:
-            return self._own(node, self.row, self.entity, index)
-        row, entity = self.row, self.entity
+            return self._own(node, self.row, index)
+        row = self.row
         joined: Select[Any] | None = None
         for hop in node.hops:
-            target = BY_NAME[hop.target]
-            far = table_of(target).alias()
+            far = table_of(BY_NAME[hop.target]).alias()
             met = far.c[hop.join.there] == row.c[hop.join.here]
             joined = select(null()).where(met) if joined is None else joined.where(met)
-            row, entity = far, target
+            row = far
         assert joined is not None
-        chosen = joined.with_only_columns(self._own(node, row, entity, index))
+        chosen = joined.with_only_columns(self._own(node, row, index))
         return chosen.correlate(self.row).scalar_subquery()
 
     @staticmethod
-    def _own(node: bind.Field, row: Any, entity: Entity, index: int) -> Any:
-        if entity.name == "Datastream" and node.property.name == "phenomenonTime":
+    def _own(node: bind.Field, row: Any, index: int) -> Any:
+        if node.property.derived:
             known = tables.latest.alias()
             column = (known.c.first_us, func.coalesce(known.c.end_us, known.c.start_us))[index]
             return select(column).where(known.c.datastream_id == row.c.id).correlate(row).scalar_subquery()
@@ -266,7 +273,8 @@ class Compiler:
 
     @sql.register
     def _among(self, node: bind.Among) -> Any:
-        return self.row.c[node.column].in_(node.ids)
+        ids: Any = bindparam(None, node.ids, expanding=True, literal_execute=True, unique=True)
+        return self.row.c[node.column].in_(ids)
 
     @sql.register
     def _any(self, node: bind.Some) -> Any:
@@ -277,8 +285,10 @@ class Compiler:
         hop, rest = hops[0], hops[1:]
         target = BY_NAME[hop.target]
         far = table_of(target).alias()
-        there = Compiler(self.dialect.name, target, far)
+        there = Compiler(self.dialect.name, target, far, self.seen)
         fulfilled = there._some(rest, part) if rest else there.condition(part)
+        if self.seen is not None:
+            fulfilled = and_(fulfilled, *self.seen(target, far))
         join = hop.join
         if join.table:
             link = tables.metadata.tables[join.table].alias()

@@ -228,8 +228,8 @@ class _Build(Transformer[Token, Any]):
     def selected(self, parts: list[Name]) -> Name:
         return parts[0]
 
-    def select(self, parts: list[Any]) -> tuple[bool, tuple[Name, ...]]:
-        return parts[0] is not None, tuple(parts[1:])
+    def select(self, parts: list[Name]) -> tuple[Name, ...]:
+        return tuple(parts)
 
     def option_expand(self, parts: list[Any]) -> tuple[str, Any]:
         return "expand", parts[0]
@@ -241,7 +241,7 @@ class _Build(Transformer[Token, Any]):
         return "orderby", parts[0]
 
     def option_select(self, parts: list[Any]) -> tuple[str, Any]:
-        return "select", parts[0][1]
+        return "select", parts[0]
 
     def option_top(self, parts: list[Token]) -> tuple[str, Any]:
         return "top", self._whole(parts[0])
@@ -382,9 +382,9 @@ def parse_orderby(text: str) -> tuple[Order, ...]:
 
 
 @lru_cache(maxsize=1024)
-def parse_select(text: str) -> tuple[bool, tuple[Name, ...]]:
-    """Return whether a `$select` asks for distinct rows, and its paths. Raises `Problem` with the position."""
-    chosen: tuple[bool, tuple[Name, ...]] = _parse("$select", "select", text)
+def parse_select(text: str) -> tuple[Name, ...]:
+    """Return the paths of a `$select`. Raises `Problem` with the position."""
+    chosen: tuple[Name, ...] = _parse("$select", "select", text)
     return chosen
 
 

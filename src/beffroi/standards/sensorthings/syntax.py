@@ -113,7 +113,6 @@ class Options(msgspec.Struct, frozen=True):
     """The query options of a request or of one expanded relation; None: not given."""
 
     select: tuple[Name, ...] = ()
-    distinct: bool = False
     expand: tuple["Expanded", ...] = ()
     filter: Node | None = None
     orderby: tuple[Order, ...] = ()

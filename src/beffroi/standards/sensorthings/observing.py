@@ -1,0 +1,262 @@
+"""Read observations as SensorThings asks: the query language made into an `ObservationQuery` of the store."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, select
+
+from beffroi.model.observation import Observation
+from beffroi.standards.sensorthings import bind
+from beffroi.standards.sensorthings.bind import Bound, Term, bind_filter, bind_orderby, fields
+from beffroi.standards.sensorthings.compile import Compiler, table_of
+from beffroi.standards.sensorthings.dialects import prepare
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity
+from beffroi.standards.sensorthings.evaluate import evaluate
+from beffroi.standards.sensorthings.keyset import after, read_token, write_token
+from beffroi.standards.sensorthings.settle import settle
+from beffroi.standards.sensorthings.sight import Sight
+from beffroi.standards.sensorthings.syntax import Options
+from beffroi.store import tables
+from beffroi.store.observations import ObservationQuery
+from beffroi.store.open import Store
+
+__all__ = ["ObservationReader", "Observed", "plain_row"]
+
+OBSERVATION = BY_NAME["Observation"]
+Terms = list[tuple[ColumnElement[Any], bool]]
+
+
+class Observed(msgspec.Struct):
+    """A page of observations; `token` when there are more; `count` of all when it was asked."""
+
+    found: list[Observation]
+    token: str | None = None
+    count: int | None = None
+
+
+def plain_row(found: Observation) -> dict[str, Any]:
+    """Return an observation as `evaluate` reads it."""
+    extra = {} if found.extra is None else msgspec.json.decode(found.extra)
+    result = found.result
+    value = (
+        result.value
+        if result.literal is None or result.value is not None
+        else msgspec.json.decode(result.literal)
+    )
+    return {
+        "@iot.id": found.id, "phenomenonTime": (found.start_us, found.start_us if found.end_us is None else found.end_us),
+        "resultTime": found.result_time_us, "result": value, "Datastream/@iot.id": found.datastream_id,
+        "FeatureOfInterest/@iot.id": found.feature_id, **extra,
+    }  # fmt: skip
+
+
+class _Rank:
+    """Orders observations by a property of what they belong to: the place of its id in that order."""
+
+    def __init__(self, term: Term, column: str, ordered: Sequence[int]) -> None:
+        self.term, self.column = term, column
+        self.places = {entity_id: place for place, entity_id in enumerate(ordered)}
+
+    def sql(self, _dialect: str) -> Terms:
+        if not self.places:
+            return []
+        ranked = case(self.places, value=tables.observation.c[self.column], else_=literal(-1, BigInteger))
+        return [(ranked, False)]
+
+    def values(self, found: Observation) -> list[Any]:
+        return [self.places.get(getattr(found, self.column), -1)] if self.places else []
+
+
+class _Own:
+    """Orders observations by what they hold themselves."""
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+
+    def _by(self) -> str:
+        by = self.term.by
+        return by.kind if isinstance(by, bind.Field) and not by.inside else ""
+
+    def sql(self, dialect: str) -> Terms:
+        return [(e, self.term.descending) for e in Compiler(dialect, OBSERVATION).order(self.term.by)]
+
+    def values(self, found: Observation) -> list[Any]:
+        if self._by() == "moment":
+            return [found.start_us]
+        if self._by() == "result":
+            return [found.result.value, found.result.literal]
+        value = evaluate(self.term.by, plain_row(found), lambda _row, _hop: [])
+        if self.term.by.kind == "json" and value is not None and not isinstance(value, str):
+            return [msgspec.json.encode(value).decode()]
+        return [value[0] if isinstance(value, tuple) else value]
+
+
+class ObservationReader:
+    """Reads observations for one reader; `c` sees the catalogue."""
+
+    def __init__(self, store: Store, c: Connection, sight: Sight, now_us: int) -> None:
+        self.store, self.c, self.sight, self.now_us = store, prepare(c), sight, now_us
+
+    def page(
+        self,
+        options: Options,
+        limit: int,
+        datastreams: tuple[int, ...] | None = None,
+        feature: int | None = None,
+    ) -> Observed:
+        """Return one page of the observations of `datastreams` (None: of all) or of a feature."""
+        conditions = self._conditions(options, feature)
+        unseen = [] if datastreams is not None else self._unseen()
+        order = self._order(options, one=datastreams is not None and len(datastreams) == 1)
+        down = bool(order) and order[-1].term.descending and isinstance(order[-1], _Own)
+        query = ObservationQuery(
+            datastreams=datastreams,
+            where=_where([*conditions, *unseen], self._after(options, order, down=down)),
+            order=(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
+            id_descending=down,
+            between=_between(conditions),
+            limit=limit + 1,
+            offset=0 if options.skiptoken else options.skip,
+        )
+        page = Observed(self.store.observations.select(query) if limit else [])
+        if len(page.found) > limit:
+            page.found.pop()
+            last = page.found[-1]
+            page.token = write_token([*(v for o in order for v in o.values(last)), last.id])
+        if options.count:
+            page.count = self._count(conditions, datastreams)
+        return page
+
+    def holders(self, condition: Bound, column: str) -> tuple[int, ...]:
+        """Return the values of `column` among the observations that fulfil a settled condition."""
+        query = ObservationQuery(
+            where=_where([condition, *self._unseen()], None), between=_between([condition])
+        )
+        return tuple(sorted(self.store.observations.holders(query, column)))
+
+    def ids(self, entity: Entity, condition: Bound, column: str) -> tuple[int, ...]:
+        """Return the values of a column among the entities of a type that fulfil a settled condition."""
+        if entity.name == "Observation":
+            return self.holders(condition, column)
+        row = table_of(entity)
+        compiler = Compiler(self.store.dialect, entity, row, self.sight.of)
+        statement = select(row.c[column]).where(compiler.condition(condition), *self.sight.of(entity, row))
+        return tuple(v for v in self.c.execute(statement).scalars() if v is not None)
+
+    def _conditions(self, options: Options, feature: int | None) -> list[Bound]:
+        found: list[Bound] = []
+        if feature is not None:
+            found.append(bind.Among("feature_id", (feature,)))
+        if options.filter is not None:
+            bound = bind_filter(OBSERVATION, options.filter, self.now_us)
+            found.append(settle(OBSERVATION, bound, self.ids))
+        return found
+
+    def _unseen(self) -> list[Bound]:
+        if self.sight.everything:
+            return []
+        hidden = tuple(self.c.execute(self.sight.hidden_series()).scalars())
+        return [bind.Not(bind.Among("datastream_id", hidden))] if hidden else []
+
+    def _order(self, options: Options, *, one: bool) -> list[_Own | _Rank]:
+        if not options.orderby:
+            return [_Own(Term(_TIME, descending=False))] if one else []
+        return [self._ranked(t) if any(f.hops for f in fields(t.by)) else _Own(t) for t in
+                bind_orderby(OBSERVATION, options.orderby, self.now_us)]  # fmt: skip
+
+    def _ranked(self, term: Term) -> _Rank:
+        hop = next(f.hops[0] for f in fields(term.by) if f.hops)
+        target = BY_NAME[hop.target]
+        row = table_of(target)
+        inner = bind.without(term.by, 1)
+        by = Compiler(self.store.dialect, target, row).order(inner)
+        ordered = [e.desc().nulls_last() if term.descending else e.asc().nulls_first() for e in by]
+        return _Rank(
+            term, hop.join.here, list(self.c.execute(select(row.c.id).order_by(*ordered, row.c.id)).scalars())
+        )
+
+    def _after(
+        self, options: Options, order: list[_Own | _Rank], *, down: bool
+    ) -> Callable[[str], ColumnElement[bool]] | None:
+        if not options.skiptoken:
+            return None
+        length = len([t for o in order for t in o.sql(self.store.dialect)]) + 1
+        values = read_token(options.skiptoken, length)
+
+        def beyond(dialect: str) -> ColumnElement[bool]:
+            terms = [t for o in order for t in o.sql(dialect)]
+            return after([*terms, (tables.observation.c.id, down)], values)
+
+        return beyond
+
+    def _count(self, conditions: list[Bound], datastreams: tuple[int, ...] | None) -> int:
+        if datastreams is None and not self.sight.everything:
+            row = tables.datastream
+            datastreams = tuple(
+                self.c.execute(select(row.c.id).where(*self.sight.of(BY_NAME["Datastream"], row))).scalars()
+            )
+            if not datastreams:
+                return 0
+        where = _where(conditions, None) if conditions else None
+        return self.store.observations.count(
+            ObservationQuery(datastreams=datastreams, where=where, between=_between(conditions))
+        )
+
+
+_TIME = bind.Field((), OBSERVATION.properties[0], (), "moment")
+
+
+def _where(
+    conditions: Sequence[Bound], beyond: Callable[[str], ColumnElement[bool]] | None
+) -> Callable[[str], ColumnElement[bool]] | None:
+    if not conditions and beyond is None:
+        return None
+
+    def where(dialect: str) -> ColumnElement[bool]:
+        compiler = Compiler(dialect, OBSERVATION)
+        found = [compiler.condition(condition) for condition in conditions]
+        return and_(*found, *([] if beyond is None else [beyond(dialect)]))
+
+    return where
+
+
+def _between(conditions: Sequence[Bound]) -> tuple[int | None, int | None]:
+    """Return a half-open range of phenomenon start that the conditions imply, to spare sealed segments."""
+    start: int | None = None
+    end: int | None = None
+    for part in _all_of(conditions):
+        if (
+            not isinstance(part, bind.Compare)
+            or part.left != _without_place(part.left)
+            or part.of != "moment"
+        ):
+            continue
+        low, high = _bounds(part)
+        start = low if start is None else max(start, low if low is not None else start)
+        end = high if end is None else min(end, high if high is not None else end)
+    return start, end
+
+
+def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
+    flat: list[Bound] = []
+    for part in conditions:
+        flat.extend(_all_of(part.parts) if isinstance(part, bind.Join) and part.operator == "and" else [part])
+    return flat
+
+
+def _without_place(node: Bound) -> Bound:
+    return (
+        node
+        if isinstance(node, bind.Field) and node.property == OBSERVATION.properties[0]
+        else bind.Always(value=False)
+    )
+
+
+def _bounds(part: bind.Compare) -> tuple[int | None, int | None]:
+    if not isinstance(part.right, bind.Value):
+        return None, None
+    low, high = part.right.value
+    return {
+        "eq": (low, low + 1), "gt": (low, None), "ge": (low, None), "lt": (None, low + 1), "le": (None, high + 1),
+    }.get(part.operator, (None, None))  # fmt: skip

@@ -1,0 +1,422 @@
+"""Read the entities of the catalogue, alone or in pages, with what is expanded in them, in a fixed number of queries."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+from sqlalchemy import Connection, Select, func, select
+
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
+from beffroi.standards.sensorthings.compile import Compiler, table_of
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
+from beffroi.standards.sensorthings.keyset import after, directed, read_token, write_token
+from beffroi.standards.sensorthings.observing import ObservationReader
+from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.render import chosen, entity_json, observation_json
+from beffroi.standards.sensorthings.settle import settle
+from beffroi.standards.sensorthings.sight import Sight
+from beffroi.standards.sensorthings.syntax import Expanded, Options
+from beffroi.standards.sensorthings.unparse import unparse_options
+from beffroi.store import tables
+from beffroi.store.open import Store
+
+__all__ = ["DEFAULT_TOP", "LARGEST_TOP", "Here", "Reader", "absent"]
+
+DEFAULT_TOP = 100
+LARGEST_TOP = 10_000
+MOST_SHOWN = 200_000  # entities in one answer, expanded ones included
+
+Row = Any  # a RowMapping, or a mapping alike
+Terms = list[tuple[Any, bool]]
+
+
+class Here(msgspec.Struct, frozen=True):
+    """Where a path ends: an entity (`key`), or a set, perhaps that of a relation `by` of `owner`."""
+
+    entity: Entity
+    key: int | None = None
+    by: Navigation | None = None
+    owner: int | None = None
+
+
+def absent(entity: Entity, key: int) -> NotFound:
+    """Return the problem of an entity that does not exist, or not for this reader."""
+    return NotFound(
+        Text(f"{entity.name} {key} n'existe pas, ou pas pour vous.", f"There is no {entity.name} {key}, or not for you."),
+        Text("Vérifiez l'identifiant, ou votre clé.", "Check the id, or your key."), place=f"{entity.set_name}({key})",
+    )  # fmt: skip
+
+
+def _top(options: Options) -> int:
+    return DEFAULT_TOP if options.top is None else min(options.top, LARGEST_TOP)
+
+
+class Reader:
+    """Reads for one reader over one connection; `base` is the address of the service root, without final slash."""
+
+    def __init__(self, store: Store, c: Connection, base: str, sight: Sight, now_us: int) -> None:
+        self.store, self.c, self.base, self.sight, self.now_us = store, c, base, sight, now_us
+        self.observing = ObservationReader(store, c, sight, now_us)
+        self._shown = 0
+
+    # --- paths
+    def find(self, resource: Resource) -> Here:
+        """Follow a path to what it names. Raises `NotFound` when an entity on the way does not exist."""
+        here: Here | None = None
+        for hop in resource.hops:
+            owner = None if here is None else here.key
+            if hop.by is not None and not hop.by.many:
+                assert here is not None
+                here = self._over(here, hop.by)
+                continue
+            here = Here(hop.entity, None, hop.by, owner)
+            if hop.key is not None:
+                self._check(here, hop.key)
+                here = Here(hop.entity, hop.key)
+        assert here is not None
+        return here
+
+    def _over(self, here: Here, by: Navigation) -> Here:
+        """Follow a relation to one."""
+        target = BY_NAME[by.target]
+        assert here.key is not None
+        if here.entity.name == "Observation":
+            known = self.store.observations.get(here.key)
+            found = None if known is None else getattr(known, by.join.here)
+        else:
+            row = table_of(here.entity)
+            found = self.c.execute(select(row.c[by.join.here]).where(row.c.id == here.key)).scalar()
+        if found is None:
+            raise NotFound(
+                Text(f"Cette entité n'a pas de {by.name}.", f"This entity has no {by.name}."),
+                place=f"path:{by.name}",
+            )
+        self._check(Here(target), found)
+        return Here(target, found)
+
+    def _check(self, scope: Here, key: int) -> None:
+        """Raise `NotFound` unless the entity `key` is in the set and shown to the reader."""
+        if scope.entity.name == "Observation":
+            known = self.store.observations.get(key)
+            owner = None if scope.by is None or known is None else getattr(known, scope.by.join.there)
+            if known is None or (scope.by is not None and owner != scope.owner):
+                raise absent(scope.entity, key)
+            if not self.sight.everything:
+                self._check(Here(BY_NAME["Datastream"]), known.datastream_id)
+            return
+        row = table_of(scope.entity)
+        if self.c.execute(select(row.c.id).where(row.c.id == key, *self._within(scope, row))).first() is None:
+            raise absent(scope.entity, key)
+
+    def _within(self, scope: Here, row: Any) -> list[Any]:
+        """Return the conditions of a set: its relation, and what the reader may see."""
+        conditions = self.sight.of(scope.entity, row)
+        if scope.by is not None:
+            join = scope.by.join
+            if join.table:
+                link = tables.metadata.tables[join.table]
+                inside = select(link.c[join.far]).where(link.c[join.near] == scope.owner)
+                conditions.append(row.c[join.there].in_(inside))
+            else:
+                conditions.append(row.c[join.there] == scope.owner)
+        return conditions
+
+    # --- entities
+    def row(self, here: Here) -> Row:
+        """Return the row of a catalogue entity. Raises `NotFound`."""
+        table = table_of(here.entity)
+        found = self.c.execute(select(table).where(table.c.id == here.key)).mappings().first()
+        if found is None:
+            raise absent(here.entity, here.key or 0)
+        return found
+
+    def one(self, here: Here, options: Options) -> dict[str, Any]:
+        """Return an entity as it is shown."""
+        if here.entity.name == "Observation":
+            found = self.store.observations.get(here.key or 0)
+            if found is None:
+                raise absent(here.entity, here.key or 0)
+            return self._observations([found], options)[0]
+        return self._entities(here.entity, [self.row(here)], options)[0]
+
+    def page(
+        self, here: Here, options: Options, texts: Sequence[tuple[str, str]], path: str
+    ) -> dict[str, Any]:
+        """Return a page of a set as it is shown; `texts` are the options as they were sent, `path` the address."""
+        if here.entity.name == "Observation":
+            observed = self.observed(here, options)
+            answer = self._head(observed.count, observed.token, texts, path)
+            answer["value"] = self._observations(observed.found, options)
+            return answer
+        table = table_of(here.entity)
+        statement, terms = self._statement(here.entity, table, self._within(here, table), options)
+        rows, token = self._take(statement, terms, options)
+        count = self._count(here.entity, table, self._within(here, table), options) if options.count else None
+        answer = self._head(count, token, texts, path)
+        answer["value"] = self._entities(here.entity, rows, options)
+        return answer
+
+    def observed(self, here: Here, options: Options) -> Any:
+        """Return a page of observations of a set, not yet written."""
+        by_series = here.by is not None and here.by.join.there == "datastream_id"
+        by_feature = here.by is not None and not by_series
+        return self.observing.page(
+            options,
+            _top(options),
+            (here.owner or 0,) if by_series else None,
+            here.owner if by_feature else None,
+        )
+
+    def count(self, here: Here, options: Options) -> int:
+        """Return how many entities a set has."""
+        if here.entity.name == "Observation":
+            counted = msgspec.structs.replace(options, top=0, count=True)
+            return int(self.observed(here, counted).count or 0)
+        table = table_of(here.entity)
+        return self._count(here.entity, table, self._within(here, table), options)
+
+    def _head(
+        self, count: int | None, token: str | None, texts: Sequence[tuple[str, str]], path: str
+    ) -> dict[str, Any]:
+        answer: dict[str, Any] = {}
+        if count is not None:
+            answer["@iot.count"] = count
+        if token is not None:
+            answer["@iot.nextLink"] = self.next_link(path, texts, token)
+        return answer
+
+    def next_link(self, path: str, texts: Iterable[tuple[str, str]], token: str) -> str:
+        """Return the address of the page that begins after `token`."""
+        kept = [(n, t) for n, t in texts if n.lower() not in ("$skip", "$skiptoken")]
+        pairs = "&".join(f"{n}={quote(t, safe='$(),;=/:@*')}" for n, t in [*kept, ("$skiptoken", token)])
+        return f"{self.base}/{path}?{pairs}"
+
+    # --- statements
+    def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+        if options.filter is None:
+            return []
+        bound = settle(entity, bind_filter(entity, options.filter, self.now_us), self.observing.ids)
+        return [Compiler(self.store.dialect, entity, row, self.sight.of).condition(bound)]
+
+    def _terms(self, entity: Entity, row: Any, options: Options) -> Terms:
+        compiler = Compiler(self.store.dialect, entity, row)
+        bound = bind_orderby(entity, options.orderby, self.now_us)
+        terms = [(sql, term.descending) for term in bound for sql in compiler.order(term.by)]
+        return [*terms, (row.c.id, False)]
+
+    def _statement(
+        self, entity: Entity, row: Any, conditions: list[Any], options: Options
+    ) -> tuple[Select[Any], Terms]:
+        terms = self._terms(entity, row, options)
+        labels = [sql.label(f"sort_{i}") for i, (sql, _) in enumerate(terms[:-1])]
+        statement = select(*row.c, *labels).where(*conditions, *self._filtered(entity, row, options))
+        return statement, terms
+
+    def _take(self, statement: Select[Any], terms: Terms, options: Options) -> tuple[list[Row], str | None]:
+        """Return the rows of a page, and the token of the next one if there are more."""
+        top = _top(options)
+        if top == 0:
+            return [], None
+        statement = statement.order_by(*(directed(sql, descending=down) for sql, down in terms))
+        if options.skiptoken:
+            statement = statement.where(after(terms, read_token(options.skiptoken, len(terms))))
+        elif options.skip:
+            statement = statement.offset(options.skip)
+        rows: list[Row] = list(self.c.execute(statement.limit(top + 1)).mappings())
+        if len(rows) <= top:
+            return rows, None
+        return rows[:top], _token(rows[top - 1], len(terms))
+
+    def _count(self, entity: Entity, row: Any, conditions: list[Any], options: Options) -> int:
+        counted = (
+            select(func.count()).select_from(row).where(*conditions, *self._filtered(entity, row, options))
+        )
+        return int(self.c.execute(counted).scalar_one())
+
+    # --- what is shown
+    def _spend(self, n: int) -> None:
+        self._shown += n
+        if self._shown > MOST_SHOWN:
+            raise Problem(
+                Text("La réponse serait trop grande.", "The answer would be too large."),
+                Text("Demandez moins avec $top, dehors et dans $expand.", "Ask for less with $top, outside and inside $expand."),
+                place="$expand",
+            )  # fmt: skip
+
+    def _entities(self, entity: Entity, rows: Sequence[Row], options: Options) -> list[dict[str, Any]]:
+        self._spend(len(rows))
+        keep = chosen(entity, options.select)
+        stats = {}
+        if entity.name == "Datastream" and keep.has("phenomenonTime"):
+            stats = self.store.observations.stats({row["id"] for row in rows})
+        shown = [entity_json(entity, row, self.base, keep, stats) for row in rows]
+        self._expand(entity, rows, shown, options.expand)
+        return shown
+
+    def _observations(self, found: Sequence[Any], options: Options) -> list[dict[str, Any]]:
+        self._spend(len(found))
+        entity = BY_NAME["Observation"]
+        keep = chosen(entity, options.select)
+        shown = [observation_json(one, self.base, keep) for one in found]
+        if options.expand:
+            rows = [{"id": o.id, "datastream_id": o.datastream_id, "feature_id": o.feature_id} for o in found]
+            self._expand(entity, rows, shown, options.expand)
+        return shown
+
+    def _expand(
+        self, entity: Entity, rows: Sequence[Row], shown: list[dict[str, Any]], parts: Sequence[Expanded]
+    ) -> None:
+        for part in parts:
+            hop = entity.navigation(part.name)
+            if hop is None:
+                names = ", ".join(n.name for n in entity.navigations)
+                raise misread(
+                    "$expand", part.at, part.name[:40].replace("{", "("),
+                    Text(f"{entity.name} mène à : {names}.", f"{entity.name} leads to: {names}."),
+                )  # fmt: skip
+            if not hop.many:
+                self._expand_one(hop, rows, shown, part)
+            elif hop.target == "Observation":
+                self._expand_observations(entity, hop, rows, shown, part)
+            else:
+                self._expand_many(entity, hop, rows, shown, part)
+
+    def _expand_one(
+        self, hop: Navigation, rows: Sequence[Row], shown: list[dict[str, Any]], part: Expanded
+    ) -> None:
+        target = BY_NAME[hop.target]
+        table = table_of(target)
+        wanted = sorted({row[hop.join.here] for row in rows} - {None})
+        if not wanted:
+            return
+        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table))
+        found = list(self.c.execute(statement).mappings())
+        by_id = dict(zip([f["id"] for f in found], self._entities(target, found, part.options), strict=True))
+        for row, entity in zip(rows, shown, strict=True):
+            if row[hop.join.here] in by_id:
+                entity[hop.name] = by_id[row[hop.join.here]]
+
+    def _expand_many(
+        self,
+        entity: Entity,
+        hop: Navigation,
+        rows: Sequence[Row],
+        shown: list[dict[str, Any]],
+        part: Expanded,
+    ) -> None:
+        target, options = BY_NAME[hop.target], part.options
+        owners = [row["id"] for row in rows]
+        table = table_of(target)
+        source, key = self._source(hop, table)
+        conditions = [key.in_(owners), *self.sight.of(target, table)]
+        statement, terms = self._statement(target, table, conditions, options)
+        order = [directed(sql, descending=down) for sql, down in terms]
+        place = func.row_number().over(partition_by=key, order_by=order).label("place")
+        ranked = statement.add_columns(key.label("owner"), place).select_from(source).subquery()
+        top = _top(options)
+        last = options.skip + top + 1
+        chosen_rows = select(ranked).where(ranked.c.place > options.skip, ranked.c.place <= last)
+        found = list(self.c.execute(chosen_rows.order_by(ranked.c.owner, ranked.c.place)).mappings())
+        counts = self._counts(hop, owners, target, table, options) if options.count else {}
+        kept = [row for row in found if row["place"] < last]
+        more = {row["owner"] for row in found if row["place"] == last}
+        by_owner: dict[int, list[dict[str, Any]]] = {}
+        tokens: dict[int, str] = {}
+        for row, written in zip(kept, self._entities(target, kept, options), strict=True):
+            by_owner.setdefault(row["owner"], []).append(written)
+            if row["owner"] in more:
+                tokens[row["owner"]] = _token(row, len(terms))
+        for owner, outer in zip(owners, shown, strict=True):
+            self._put(
+                entity,
+                hop,
+                owner,
+                outer,
+                by_owner.get(owner, []),
+                tokens.get(owner),
+                options,
+                counts.get(owner, 0),
+            )
+
+    @staticmethod
+    def _source(hop: Navigation, table: Any) -> tuple[Any, Any]:
+        """Return where the rows of a relation to many come from, and the column with the id of their owner."""
+        if not hop.join.table:
+            return table, table.c[hop.join.there]
+        link = tables.metadata.tables[hop.join.table]
+        return link.join(table, link.c[hop.join.far] == table.c.id), link.c[hop.join.near]
+
+    def _counts(
+        self, hop: Navigation, owners: list[int], target: Entity, table: Any, options: Options
+    ) -> dict[int, int]:
+        source, key = self._source(hop, table)
+        counted = (
+            select(key, func.count())
+            .select_from(source)
+            .where(key.in_(owners), *self.sight.of(target, table), *self._filtered(target, table, options))
+            .group_by(key)
+        )
+        return {row[0]: row[1] for row in self.c.execute(counted)}
+
+    def _put(
+        self, entity: Entity, hop: Navigation, owner: int, outer: dict[str, Any], inner: list[dict[str, Any]],
+        token: str | None, options: Options, count: int | None,
+    ) -> None:  # fmt: skip
+        if options.count and count is not None:
+            outer[f"{hop.name}@iot.count"] = count
+        outer[hop.name] = inner
+        if token is not None:
+            path = f"{entity.set_name}({owner})/{hop.name}"
+            outer[f"{hop.name}@iot.nextLink"] = self.next_link(path, unparse_options(options), token)
+
+    def _expand_observations(
+        self,
+        entity: Entity,
+        hop: Navigation,
+        rows: Sequence[Row],
+        shown: list[dict[str, Any]],
+        part: Expanded,
+    ) -> None:
+        options = part.options
+        if hop.join.there == "datastream_id" and _is_latest(options):
+            return self._expand_latest(entity, hop, rows, shown, options)
+        for row, outer in zip(rows, shown, strict=True):
+            observed = self.observed(Here(BY_NAME["Observation"], None, hop, row["id"]), options)
+            inner = self._observations(observed.found, options)
+            self._put(entity, hop, row["id"], outer, inner, observed.token, options, observed.count)
+        return None
+
+    def _expand_latest(
+        self,
+        entity: Entity,
+        hop: Navigation,
+        rows: Sequence[Row],
+        shown: list[dict[str, Any]],
+        options: Options,
+    ) -> None:
+        """Expand the newest observation of each datastream, all from the table of last values."""
+        owners = [row["id"] for row in rows]
+        newest = self.store.observations.last(owners)
+        counts = self.store.observations.stats(owners)
+        written = dict(zip(newest, self._observations(list(newest.values()), options), strict=True))
+        for owner, outer in zip(owners, shown, strict=True):
+            inner = [written[owner]] if owner in written else []
+            count = counts[owner].count if owner in counts else 0
+            token = write_token([newest[owner].start_us, newest[owner].id]) if count > 1 and inner else None
+            self._put(entity, hop, owner, outer, inner, token, options, count)
+
+
+def _token(row: Row, length: int) -> str:
+    return write_token([*(row[f"sort_{i}"] for i in range(length - 1)), row["id"]])
+
+
+def _is_latest(options: Options) -> bool:
+    """True when the options ask for the one newest observation, and for nothing that the last values lack."""
+    if options.top != 1 or options.skip or options.filter is not None or len(options.orderby) != 1:
+        return False
+    order = options.orderby[0]
+    return order.descending and getattr(order.by, "steps", None) == ("phenomenonTime",)

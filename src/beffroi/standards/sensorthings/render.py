@@ -1,0 +1,176 @@
+"""Write entities as JSON (18-088 §9.1): properties as they were received, links, control information."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from beffroi.model.instant import format_instant, format_interval
+from beffroi.model.observation import Observation
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings.bind import bind_path
+from beffroi.standards.sensorthings.entities import Entity, Property
+from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.syntax import Name
+from beffroi.store.observations import Stat
+
+__all__ = [
+    "Chosen",
+    "chosen",
+    "encode",
+    "entity_json",
+    "observation_json",
+    "observation_values",
+    "raw",
+    "value_json",
+]
+
+encode = msgspec.json.encode
+
+
+class Chosen(msgspec.Struct, frozen=True):
+    """What `$select` keeps: `names` None is all; `deep` are places inside JSON properties."""
+
+    names: frozenset[str] | None = None
+    deep: dict[str, tuple[tuple[str | int, ...], ...]] = {}
+
+    def has(self, name: str) -> bool:
+        """True when `name` is shown."""
+        return self.names is None or name in self.names
+
+
+def chosen(entity: Entity, select: Sequence[Name]) -> Chosen:
+    """Return what a `$select` keeps of `entity`. Raises `Problem` for an unknown name."""
+    if not select or any(name.steps == ("*",) for name in select):
+        return Chosen()
+    names: set[str] = set()
+    deep: dict[str, list[tuple[str | int, ...]]] = {}
+    whole: set[str] = set()
+    for name in select:
+        first = str(name.steps[0])
+        if first in ("id", "@iot.id"):
+            names.add("@iot.id")
+        elif first == "@iot.selfLink" or (entity.navigation(first) and len(name.steps) == 1):
+            names.add(first)
+        else:
+            bound = bind_path(entity, name, "$select")
+            if bound.hops:
+                raise misread(
+                    "$select",
+                    name.at,
+                    first,
+                    Text("Mettez ce $select dans $expand.", "Put that $select inside $expand."),
+                )
+            names.add(first)
+            if len(name.steps) == 1:
+                whole.add(first)
+            deep.setdefault(first, []).append(name.steps[1:])
+    inner = {name: tuple(paths) for name, paths in deep.items() if name not in whole}
+    return Chosen(frozenset(names), inner)
+
+
+def raw(text: str) -> msgspec.Raw:
+    """Return stored JSON to be written as it is; a text that is none is written as a JSON text."""
+    start = text[:1]
+    if start in '{["' or text in ("true", "false", "null") or _numeric(text):
+        return msgspec.Raw(text.encode())
+    return msgspec.Raw(encode(text))
+
+
+def _numeric(text: str) -> bool:
+    try:
+        msgspec.json.decode(text)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def value_json(found: Property, row: Mapping[str, Any], stats: Mapping[int, Stat]) -> Any:
+    """Return what is written for a property of a catalogue row; None: nothing to show."""
+    if found.derived:
+        known = stats.get(row["id"])
+        if known is None or known.first_us is None or known.last_us is None:
+            return None
+        return format_interval(known.first_us, known.last_us)
+    if found.parts:
+        return {part.name: row[part.columns[0]] for part in found.parts}
+    value = row[found.columns[0]]
+    if value is None or found.kind == "text":
+        return value
+    return format_instant(value) if found.kind == "instant" else raw(value)
+
+
+def entity_json(
+    entity: Entity, row: Mapping[str, Any], base: str, keep: Chosen, stats: Mapping[int, Stat]
+) -> dict[str, Any]:
+    """Return a catalogue entity as it is shown, relations as links."""
+    link = f"{base}/{entity.set_name}({row['id']})"
+    shown = _control(row["id"], link, keep)
+    for found in entity.properties:
+        if keep.has(found.name):
+            value = value_json(found, row, stats)
+            if value is not None:
+                shown[found.name] = _deep(value, keep.deep[found.name]) if found.name in keep.deep else value
+    return _links(entity, link, keep, shown)
+
+
+def _control(entity_id: int, link: str, keep: Chosen) -> dict[str, Any]:
+    if keep.names is None:
+        return {"@iot.id": entity_id, "@iot.selfLink": link}
+    shown: dict[str, Any] = {"@iot.id": entity_id} if "@iot.id" in keep.names else {}
+    if "@iot.selfLink" in keep.names:
+        shown["@iot.selfLink"] = link
+    return shown
+
+
+def _links(entity: Entity, link: str, keep: Chosen, shown: dict[str, Any]) -> dict[str, Any]:
+    for hop in entity.navigations:
+        if keep.has(hop.name):
+            shown[f"{hop.name}@iot.navigationLink"] = f"{link}/{hop.name}"
+    return shown
+
+
+def _deep(value: Any, paths: Sequence[tuple[str | int, ...]]) -> Any:
+    whole = msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
+    kept: dict[str, Any] = {}
+    for path in paths:
+        here, target = whole, kept
+        for i, step in enumerate(path):
+            if not isinstance(here, dict) or step not in here:
+                break
+            here = here[step]
+            if i == len(path) - 1:
+                target[str(step)] = here
+            else:
+                target = target.setdefault(str(step), {})
+    return kept
+
+
+def observation_json(found: Observation, base: str, keep: Chosen) -> dict[str, Any]:
+    """Return an observation as it is shown, its digits as they were received."""
+    link = f"{base}/Observations({found.id})"
+    shown = _control(found.id, link, keep)
+    values = observation_values(found)
+    for name, value in values.items():
+        if keep.has(name):
+            shown[name] = _deep(value, keep.deep[name]) if name in keep.deep else value
+    from_table = _OBSERVATION_LINKS
+    for name in from_table:
+        if keep.has(name):
+            shown[f"{name}@iot.navigationLink"] = f"{link}/{name}"
+    return shown
+
+
+_OBSERVATION_LINKS = ("Datastream", "FeatureOfInterest")
+
+
+def observation_values(found: Observation) -> dict[str, Any]:
+    """Return the properties of an observation by name, ready to be written."""
+    values: dict[str, Any] = {
+        "phenomenonTime": format_interval(found.start_us, found.end_us),
+        "result": msgspec.Raw(found.result.json().encode()),
+        "resultTime": None if found.result_time_us is None else format_instant(found.result_time_us),
+    }
+    if found.extra is not None:
+        values.update(msgspec.json.decode(found.extra, type=dict[str, msgspec.Raw]))
+    return values
