@@ -19,8 +19,18 @@ from beffroi.store import tables
 from beffroi.store.open import Store
 
 __all__ = [
-    "Created", "Link", "New", "bounding_box", "change", "create", "default_feature", "move_things", "remove", "touch",
-    "require", "version",
+    "Created",
+    "Link",
+    "New",
+    "bounding_box",
+    "change",
+    "create",
+    "default_feature",
+    "move_things",
+    "remove",
+    "require",
+    "touch",
+    "version",
 ]  # fmt: skip
 
 
@@ -212,36 +222,37 @@ def _follow_history(c: Connection, history_id: int, locations: Iterable[int]) ->
         c.execute(insert(link), [{"thing_id": thing_id, "location_id": i} for i in locations])
 
 
+def known_feature(c: Connection, datastream_id: int) -> tuple[int | None, int | None]:
+    """Return the feature that was made for a datastream's observations, and the Location it is (to be) made from."""
+    feature, link, series = _table("feature_of_interest"), _table("thing_location"), _table("datastream")
+    place = c.execute(
+        select(link.c.location_id)
+        .join(series, series.c.thing_id == link.c.thing_id)
+        .where(series.c.id == datastream_id)
+        .order_by(link.c.location_id)
+        .limit(1)
+    ).scalar()
+    if place is None:
+        return None, None
+    made = select(feature.c.id).where(feature.c.location_id == place).order_by(feature.c.id).limit(1)
+    return c.execute(made).scalar(), place
+
+
 def default_feature(store: Store, c: Connection, datastream_id: int) -> int | None:
     """Return the feature of an Observation that names none: made once from its Thing's Location, then reused.
 
     None when the Thing has no Location. Call inside `store.write()`.
     """
+    known, place_id = known_feature(c, datastream_id)
+    if known is not None or place_id is None:
+        return known
     feature, place = _table("feature_of_interest"), _table("location")
-    link, series = _table("thing_location"), _table("datastream")
-    here = c.execute(
-        select(place)
-        .join(link, link.c.location_id == place.c.id)
-        .join(series, series.c.thing_id == link.c.thing_id)
-        .where(series.c.id == datastream_id)
-        .order_by(place.c.id)
-        .limit(1)
-    ).mappings().first()  # fmt: skip
-    if here is None:
-        return None
-    known = c.execute(
-        select(feature.c.id).where(feature.c.location_id == here["id"]).order_by(feature.c.id)
-    ).scalar()
-    if known is not None:
-        return int(known)
+    here = c.execute(select(place).where(place.c.id == place_id)).mappings().one()
     touch(c)
     made = store.next(c)
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
-    c.execute(
-        insert(feature).values(
-            id=made, location_id=here["id"], feature=here["location"], **{name: here[name] for name in copied}
-        )
-    )
+    values = {name: here[name] for name in copied}
+    c.execute(insert(feature).values(id=made, location_id=place_id, feature=here["location"], **values))
     return made
 
 

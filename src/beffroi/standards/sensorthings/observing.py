@@ -135,6 +135,11 @@ class ObservationReader:
         )
         return tuple(sorted(self.store.observations.holders(query, column)))
 
+    def of_feature(self, feature: int, limit: int) -> list[int]:
+        """Return ids of observations of a feature, at most `limit`."""
+        query = ObservationQuery(where=_where([bind.Among("feature_id", (feature,))], None), limit=limit)
+        return [found.id for found in self.store.observations.select(query)]
+
     def ids(self, entity: Entity, condition: Bound, column: str) -> tuple[int, ...]:
         """Return the values of a column among the entities of a type that fulfil a settled condition."""
         if entity.name == "Observation":

@@ -1,0 +1,297 @@
+"""SensorThings 1.1 over HTTP, at /sensorthings/v1.1: from requests to the standard's package and back.
+
+Observations arrive on a path of their own, without routing, threads or entities: that is what makes thousands of
+durable single posts a second.
+"""
+
+import functools
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+from anyio import to_thread
+from starlette.requests import ClientDisconnect
+from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
+
+from beffroi.model.observation import Draft
+from beffroi.model.principal import ANONYMOUS, Principal
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings.address import Resource, read_options, read_path
+from beffroi.standards.sensorthings.answering import answer
+from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
+from beffroi.standards.sensorthings.body import decode
+from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
+from beffroi.standards.sensorthings.sight import sight_of
+from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
+from beffroi.town import Town
+
+__all__ = ["SensorThings", "routes"]
+
+ROOT = "/sensorthings/v1.1"
+LARGEST_BODY = 64 * 1024 * 1024
+_SERIES = re.compile(r"Datastreams\((\d{1,15})\)/Observations/?\Z")
+_OBSERVATIONS = ("Observations", "Observations/")
+_METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
+
+
+async def _body(receive: Receive) -> bytes:
+    """Return the body of a request. Raises `Problem` (413) when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > LARGEST_BODY:
+            raise Problem(Text("Le corps est trop gros.", "The body is too large."),
+                          Text("Envoyez en plusieurs fois.", "Send it in several parts."), status=413)  # fmt: skip
+        parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    return next((str(value.decode("latin-1")) for key, value in scope["headers"] if key == name), "")
+
+
+async def _send(
+    send: Send, status: int, body: bytes, *headers: tuple[bytes, bytes], kind: bytes = b"application/json"
+) -> None:
+    length = (b"content-length", str(len(body)).encode())
+    shown = [(b"content-type", kind), length] if status != 204 else []
+    await send({"type": "http.response.start", "status": status, "headers": [*shown, *headers]})
+    await send({"type": "http.response.body", "body": b"" if status == 204 else body})
+
+
+def problem_body(problem: Problem) -> bytes:
+    """Return the JSON of a problem: FROST's members, and those of the rest of the platform."""
+    return msgspec.json.encode(
+        {
+            "code": problem.status, "type": "error",
+            "message": " ".join(t for t in (problem.reason.en, problem.mend.en) if t), "place": problem.place,
+            "texts": {"fr": [problem.reason.fr, problem.mend.fr], "en": [problem.reason.en, problem.mend.en]},
+        }
+    )  # fmt: skip
+
+
+class SensorThings:
+    """The ASGI application of the standard for one town."""
+
+    def __init__(self, town: Town) -> None:
+        self.town = town
+        self.store = town.store
+        self._cache: SeriesCache | None = None
+
+    @property
+    def cache(self) -> SeriesCache:
+        """What arriving observations must know, read when the first one arrives."""
+        if self._cache is None:
+            self._cache = SeriesCache(self.store)
+        return self._cache
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        method: str = scope["method"]
+        path = scope["path"].removeprefix(scope.get("root_path", "")).removeprefix(ROOT).lstrip("/")
+        if "%" in path:
+            path = path.replace("%", "%25")  # decoded already; `read_path` decodes once more
+        serve = _SERVERS.get(method)
+        try:
+            if serve is None:
+                raise Problem(Text("Cette méthode n'existe pas ici.", "There is no such method here."),
+                              Text(f"Les méthodes sont : {_METHODS}.", f"The methods are: {_METHODS}."), status=405)  # fmt: skip
+            await serve(self, path, scope, receive, send)
+        except Problem as problem:
+            allow = [(b"allow", _METHODS.encode())] if problem.status == 405 else []
+            key = [(b"www-authenticate", b"Bearer")] if problem.status == 401 else []
+            wait = [(b"retry-after", b"2")] if problem.status == 503 else []
+            await _send(send, problem.status, problem_body(problem), *allow, *key, *wait)
+
+    # --- reading
+    async def read(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer GET."""
+        del receive
+        resource = read_path(path)
+        options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
+        reading = functools.partial(
+            answer, self.store, sight_of(self._who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
+            self.town.clock(),
+        )  # fmt: skip
+        found = await to_thread.run_sync(reading)
+        body = b"" if scope["method"] == "HEAD" else found.body
+        await _send(send, found.status, body, kind=found.media_type.encode())
+
+    def base(self, scope: Scope) -> str:
+        """Return the address of the service root as this client reaches it, without final slash."""
+        known = self.town.settings.base_url.rstrip("/")
+        if known:
+            return known + ROOT
+        host = _header(scope, b"host")
+        if not re.fullmatch(r"[\w.\-\[\]:]+", host):
+            server = scope.get("server") or ("localhost", None)
+            host = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
+        return f"{scope.get('scheme', 'http')}://{host}{ROOT}"
+
+    @staticmethod
+    def _who(scope: Scope) -> Principal:
+        who: Principal = scope.get("state", {}).get("who", ANONYMOUS)
+        if who is ANONYMOUS and getattr(getattr(scope.get("app"), "state", None), "open_writes", False):
+            return Principal("open-writes", "--open-writes", "admin")
+        return who
+
+    # --- writing
+    async def post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer POST: one observation, a data array, or any other entity with all it brings."""
+        who = self._who(scope)
+        may_write(who)
+        body = await _body(receive)
+        key = _header(scope, b"idempotency-key")
+        if path.rstrip("/") == "CreateObservations":
+            await self._arrays(body, who, key, scope, send)
+            return
+        series = _SERIES.match(path)
+        if path in _OBSERVATIONS or series is not None:
+            draft = read_observation(body, self.town.clock())
+            if draft is not None and await self._single(
+                draft, int(series[1]) if series else 0, who, key, scope, send
+            ):
+                return
+        await self._entity(path, body, who, key, scope, send)
+
+    async def _single(
+        self, draft: Draft, series_id: int, who: Principal, key: str, scope: Scope, send: Send
+    ) -> bool:
+        """Store an observation of the usual shape; False when it needs the careful reader."""
+        if not series_id:
+            series_id = draft.datastream_id
+        elif draft.datastream_id not in (0, series_id):
+            return False
+        features = () if draft.feature_id is None else (draft.feature_id,)
+        series = (await self._series((series_id,), features)).get(series_id)
+        if series is None:
+            return False
+        check_writer(who, series.territory, series.service)
+        draft.datastream_id = series_id
+        if draft.feature_id is None:
+            draft.feature_id = series.feature_id
+        if key:
+            with_source_key((draft,), who, key)
+        ack = await self.store.observations.append_soon((draft,))
+        await self._made(scope, send, "Observations", ack.ids[0])
+        return True
+
+    async def _series(self, ids: Any, features: Any = ()) -> dict[int, Series | None]:
+        known = self.cache.recall(ids, features)
+        return await to_thread.run_sync(self.cache.look_up, ids, features) if known is None else known
+
+    async def _made(self, scope: Scope, send: Send, set_name: str, entity_id: int | None) -> None:
+        if entity_id is None:
+            # the same Idempotency-Key came before: it is stored already
+            await _send(send, 200, b'{"folded":true}')
+            return
+        link = f"{self.base(scope)}/{set_name}({entity_id})"
+        body = f'{{"@iot.id":{entity_id},"@iot.selfLink":"{link}"}}'
+        await _send(send, 201, body.encode(), (b"location", link.encode()))
+
+    async def _arrays(self, body: bytes, who: Principal, key: str, scope: Scope, send: Send) -> None:
+        groups = read_arrays(body, self.town.clock())
+        ids = {group.datastream_id for group in groups}
+        known = await self._series(tuple(ids))
+        drafts: list[Draft] = []
+        for i, group in enumerate(groups):
+            series = known[group.datastream_id]
+            if series is None:
+                raise Problem(
+                    Text(f"Datastream {group.datastream_id} n'existe pas.", f"There is no Datastream {group.datastream_id}."),
+                    Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{i}/Datastream",
+                )  # fmt: skip
+            check_writer(who, series.territory, series.service)
+            drafts.extend(_usable(group, series))
+        features = {d.feature_id for d in drafts} - {s.feature_id for s in known.values() if s is not None}
+        if features:
+            await self._series((), tuple(features))
+        if key:
+            with_source_key(drafts, who, key)
+        stored = (await self.store.observations.append_soon(drafts)).ids if drafts else []
+        await _send(send, 201, _outcome(groups, stored, f"{self.base(scope)}/Observations"))
+
+    async def _entity(
+        self, path: str, body: bytes, who: Principal, key: str, scope: Scope, send: Send
+    ) -> None:
+        resource = _resource(path)
+        writer = EntityWriter(self.store, who, self.town.clock())
+        entity, made = await to_thread.run_sync(lambda: writer.create(resource, decode(body), key))
+        await self._made(scope, send, entity.set_name, made)
+
+    async def change(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer PATCH and PUT with the entity as it is now."""
+        who = self._who(scope)
+        may_write(who)
+        resource = _resource(path)
+        body = decode(await _body(receive))
+        patch = "json-patch" in _header(scope, b"content-type").lower() or isinstance(body, list)
+        writer = EntityWriter(self.store, who, self.town.clock())
+        update = functools.partial(writer.update, resource, body, whole=scope["method"] == "PUT", patch=patch)
+        await to_thread.run_sync(update)
+        await self.read(path, {**scope, "method": "GET", "query_string": b""}, receive, send)
+
+    async def delete(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer DELETE."""
+        del receive
+        writer = EntityWriter(self.store, self._who(scope), self.town.clock())
+        await to_thread.run_sync(writer.delete, _resource(path))
+        await _send(send, 200, b"{}")
+
+    async def options(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer OPTIONS."""
+        del path, scope, receive
+        await _send(send, 204, b"", (b"allow", _METHODS.encode()))
+
+
+def _resource(path: str) -> Resource:
+    resource = read_path(path)
+    if not resource.hops:
+        raise Problem(Text("La racine ne se modifie pas.", "The root cannot be changed."),
+                      Text("Envoyez à un ensemble, par exemple Things.", "Send to a set, such as Things."), status=405)  # fmt: skip
+    return resource
+
+
+def _usable(group: Group, series: Series) -> list[Draft]:
+    drafts = [row for row in group.rows if not isinstance(row, Rejected)]
+    for draft in drafts:
+        if draft.feature_id is None:
+            draft.feature_id = series.feature_id
+    return drafts
+
+
+def _outcome(groups: list[Group], stored: list[int | None], base: str) -> bytes:
+    """Return, for each row sent, the link of its observation or "error" (18-088 §12.2); reasons come beside."""
+    ids = iter(stored)
+    lines: list[str] = []
+    for group in groups:
+        for row in group.rows:
+            if isinstance(row, Rejected):
+                reason = f"error: {row.problem.place}: {row.problem.reason.en}"
+                lines.append(msgspec.json.encode(reason).decode())
+                continue
+            found = next(ids)
+            lines.append(f'"{base}({found})"' if found is not None else '"folded"')
+    return ("[" + ",".join(lines) + "]").encode()
+
+
+_Serve = Callable[[SensorThings, str, Scope, Receive, Send], Awaitable[None]]
+_SERVERS: dict[str, _Serve] = {
+    "GET": SensorThings.read, "HEAD": SensorThings.read, "POST": SensorThings.post, "PATCH": SensorThings.change,
+    "PUT": SensorThings.change, "DELETE": SensorThings.delete, "OPTIONS": SensorThings.options,
+}  # fmt: skip
+
+
+def routes(town: Town) -> list[BaseRoute]:
+    """Return the routes of SensorThings for `town`."""
+    served = SensorThings(town)
+    return [Route(ROOT, endpoint=served), Route(ROOT + "/{path:path}", endpoint=served)]

@@ -1,0 +1,188 @@
+"""Answer a reading: from an address to the JSON (or text) that it names."""
+
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from beffroi.model.observation import Observation
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.reading import Here, Reader
+from beffroi.standards.sensorthings.render import chosen, encode, observation_values, value_json
+from beffroi.standards.sensorthings.service_root import service_root
+from beffroi.standards.sensorthings.sight import Sight
+from beffroi.standards.sensorthings.syntax import Options
+from beffroi.store.open import Store
+
+__all__ = ["Answer", "answer"]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What is sent: `status` 204 has no body."""
+
+    body: bytes
+    media_type: str = "application/json"
+    status: int = 200
+
+
+_EMPTY = Answer(b"", status=204)
+
+
+def answer(
+    store: Store, sight: Sight, base: str, path: str, resource: Resource, options: Options,
+    texts: list[tuple[str, str]], now_us: int,
+) -> Answer:  # fmt: skip
+    """Return the answer to a reading of `path`, seen by `sight`. Raises `Problem`, `NotFound`."""
+    if not resource.hops:
+        return Answer(encode(service_root(base)))
+    try:
+        with store.read() as c:
+            return _answer(_of(store, c, base, sight, now_us), path, resource, options, texts)
+    except DBAPIError as error:
+        # What a database refuses to compute: a number out of range, a text that is no geometry.
+        detail = str(error.orig).strip().splitlines()[0][:200].replace("{", "(").replace("}", ")")
+        raise Problem(
+            Text(f"La base ne peut pas calculer cette requête : {detail}", f"The database cannot compute this query: {detail}"),
+            Text("Vérifiez les nombres et les géométries de $filter et $orderby.",
+                 "Check the numbers and geometries of $filter and $orderby."), place="$filter",
+        ) from error  # fmt: skip
+
+
+def _of(store: Store, c: Connection, base: str, sight: Sight, now_us: int) -> Reader:
+    return Reader(store, c, base, sight, now_us)
+
+
+def _answer(
+    reader: Reader, path: str, resource: Resource, options: Options, texts: list[tuple[str, str]]
+) -> Answer:
+    here = reader.find(resource)
+    if resource.property is not None:
+        return _property(reader, here, resource)
+    if resource.suffix == "$ref":
+        return Answer(encode(_references(reader, here, options, texts, path)))
+    if resource.suffix == "$count":
+        return Answer(str(reader.count(here, options)).encode(), "text/plain; charset=utf-8")
+    if here.key is not None:
+        return Answer(encode(reader.one(here, options)))
+    if options.result_format == "dataarray":
+        return Answer(encode(_data_array(reader, here, options, texts, path)))
+    return Answer(encode(reader.page(here, options, texts, path)))
+
+
+def _property(reader: Reader, here: Here, resource: Resource) -> Answer:
+    found = resource.property
+    assert found is not None
+    value = _value(reader, here, resource)
+    last: str = resource.inside[-1] if resource.inside else found.name
+    if value is None:
+        return _EMPTY
+    if resource.suffix != "$value":
+        return Answer(encode({last: value}))
+    if isinstance(value, str):
+        return Answer(value.encode(), "text/plain; charset=utf-8")
+    written = encode(value)
+    if written[:1] == b'"':
+        return Answer(msgspec.json.decode(written, type=str).encode(), "text/plain; charset=utf-8")
+    return Answer(written, "application/json" if written[:1] in b"{[" else "text/plain; charset=utf-8")
+
+
+def _value(reader: Reader, here: Here, resource: Resource) -> Any:
+    found = resource.property
+    assert found is not None
+    if found.name in ("id", "@iot.id"):
+        return here.key
+    if here.entity.name == "Observation":
+        known = reader.store.observations.get(here.key or 0)
+        value = None if known is None else observation_values(known).get(found.name)
+    else:
+        row = reader.row(here)
+        stats = reader.store.observations.stats([row["id"]]) if found.derived else {}
+        value = value_json(found, row, stats)
+    return _inside(value, resource) if resource.inside else value
+
+
+def _inside(value: Any, resource: Resource) -> Any:
+    here: Any = value
+    for step in resource.inside:
+        members = msgspec.json.decode(here, type=Any) if isinstance(here, msgspec.Raw) else here
+        if isinstance(members, dict) and step in members:
+            inner = (
+                msgspec.json.decode(here, type=dict[str, msgspec.Raw])
+                if isinstance(here, msgspec.Raw)
+                else members
+            )
+            here = inner[step]
+        elif (
+            isinstance(members, list)
+            and step.isascii()
+            and step.isdigit()
+            and len(step) < 9
+            and int(step) < len(members)
+        ):
+            here = members[int(step)]
+        else:
+            raise NotFound(
+                Text(f"« {step[:40]} » n'existe pas ici.".replace("{", "("), f"There is no '{step[:40]}' here.".replace("{", "(")),
+                Text("Regardez l'entité entière.", "Look at the whole entity."), place=f"path:{step[:40]}",
+            )  # fmt: skip
+    return here
+
+
+def _references(
+    reader: Reader, here: Here, options: Options, texts: list[tuple[str, str]], path: str
+) -> dict[str, Any]:
+    if here.key is not None:
+        return {"@iot.selfLink": f"{reader.base}/{here.entity.set_name}({here.key})"}
+    bare = msgspec.structs.replace(options, select=(), expand=())
+    page = reader.page(here, bare, texts, path)
+    page["value"] = [{"@iot.selfLink": one["@iot.selfLink"]} for one in page["value"]]
+    return page
+
+
+_COMPONENTS = ("id", "phenomenonTime", "result", "resultTime")
+
+
+def _data_array(
+    reader: Reader, here: Here, options: Options, texts: list[tuple[str, str]], path: str
+) -> dict[str, Any]:
+    if here.entity.name != "Observation":
+        raise misread(
+            "$resultFormat", 0, "dataArray", Text("Demandez-le pour Observations.", "Ask for it on Observations."),
+            Text("dataArray n'existe que pour les observations.", "dataArray exists for observations only."),
+        )  # fmt: skip
+    observed = reader.observed(here, options)
+    keep = chosen(here.entity, options.select)
+    values = [observation_values(found) for found in observed.found]
+    if keep.names is None:
+        extra = sorted({name for row in values for name in row} - set(_COMPONENTS))
+        components = [*_COMPONENTS, *extra]
+    else:
+        components = [("id" if name in ("@iot.id", "id") else name) for name in _asked(options)]
+    groups: dict[int, list[list[Any]]] = {}
+    for found, row in zip(observed.found, values, strict=True):
+        groups.setdefault(found.datastream_id, []).append(_row(found, row, components))
+    answer: dict[str, Any] = {}
+    if observed.count is not None:
+        answer["@iot.count"] = observed.count
+    if observed.token is not None:
+        answer["@iot.nextLink"] = reader.next_link(path, texts, observed.token)
+    answer["value"] = [
+        {
+            "Datastream@iot.navigationLink": f"{reader.base}/Datastreams({series})",
+            "components": components, "dataArray@iot.count": len(rows), "dataArray": rows,
+        }
+        for series, rows in groups.items()
+    ]  # fmt: skip
+    return answer
+
+
+def _asked(options: Options) -> list[str]:
+    return list(dict.fromkeys(str(name.steps[0]) for name in options.select))
+
+
+def _row(found: Observation, values: dict[str, Any], components: list[str]) -> list[Any]:
+    return [found.id if name == "id" else values.get(name) for name in components]

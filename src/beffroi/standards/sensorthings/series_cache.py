@@ -1,0 +1,120 @@
+"""What an arriving observation must know of its datastream, remembered until the catalogue changes."""
+
+import threading
+from collections.abc import Iterable
+
+import msgspec
+from sqlalchemy import Connection, select
+
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, Problem
+from beffroi.model.text import Text
+from beffroi.store import catalogue
+from beffroi.store.open import Store
+from beffroi.store.tables import datastream, feature_of_interest, thing
+
+__all__ = ["Series", "SeriesCache", "check_writer"]
+
+_MOST = 200_000
+
+
+class Series(msgspec.Struct, frozen=True, gc=False):
+    """A datastream: whose it is, and the feature of an observation that names none (None: it has none)."""
+
+    territory: str | None
+    service: str
+    feature_id: int | None
+
+
+class SeriesCache:
+    """The datastreams of one process. `recall` never waits; `look_up` reads the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: dict[int, Series | None] = {}
+        self._features: set[int] = set()
+        self._version = -1
+        self._stale = True
+        self._lock = threading.Lock()
+        self._cancel = store.listen(self._wake)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._cancel()
+
+    def _wake(self) -> None:
+        self._stale = True
+
+    def recall(self, ids: Iterable[int], features: Iterable[int] = ()) -> dict[int, Series | None] | None:
+        """Return what is known of all of `ids` (None: no such datastream), or None when the store must be asked."""
+        if self._stale:
+            return None
+        try:
+            known = self._known
+            return {i: known[i] for i in ids} if self._features.issuperset(features) else None
+        except KeyError:
+            return None
+
+    def look_up(self, ids: Iterable[int], features: Iterable[int] = ()) -> dict[int, Series | None]:
+        """Return the same from the store. Raises `Problem` for a feature that does not exist."""
+        wanted = set(ids)
+        with self._lock, self._store.read() as c:
+            self._stale = False
+            version = catalogue.version(c)
+            if version != self._version or len(self._known) > _MOST or len(self._features) > _MOST:
+                self._known, self._features, self._version = {}, set(), version
+            missing = wanted - self._known.keys()
+            found = self._read(c, missing)
+            self._check(c, set(features) - self._features)
+            defaults = self._features_of(c, list(found))
+        for i in missing:
+            row = found.get(i)
+            self._known[i] = None if row is None else Series(row[0], row[1], defaults.get(i))
+        return {i: self._known[i] for i in wanted}
+
+    @staticmethod
+    def _read(c: Connection, ids: set[int]) -> dict[int, tuple[str | None, str]]:
+        statement = (
+            select(datastream.c.id, thing.c.territory, thing.c.service)
+            .join(thing, thing.c.id == datastream.c.thing_id)
+            .where(datastream.c.id.in_(ids))
+        )
+        return {row[0]: (row[1], row[2]) for row in c.execute(statement)} if ids else {}
+
+    def _features_of(self, c: Connection, ids: list[int]) -> dict[int, int | None]:
+        """Return the default feature of each datastream, making those that are not made yet."""
+        found: dict[int, int | None] = {}
+        missing = []
+        for i in ids:
+            known, place = catalogue.known_feature(c, i)
+            found[i] = known
+            if known is None and place is not None:
+                missing.append(i)
+        if missing:
+            with self._store.write() as writing:
+                found |= {i: catalogue.default_feature(self._store, writing, i) for i in missing}
+                self._version = catalogue.version(writing)
+        return found
+
+    def _check(self, c: Connection, features: set[int]) -> None:
+        for feature in features:
+            row = feature_of_interest
+            if c.execute(select(row.c.id).where(row.c.id == feature)).first() is None:
+                raise Problem(
+                    Text(f"FeatureOfInterest {feature} n'existe pas.", f"There is no FeatureOfInterest {feature}."),
+                    Text("Vérifiez l'identifiant.", "Check the id."), place="/FeatureOfInterest",
+                )  # fmt: skip
+        self._features |= features
+
+
+def check_writer(who: Principal, territory: str | None, service: str) -> None:
+    """Raise `Forbidden` unless `who` may write what is of this territory and service."""
+    scoped = who.service is not None and who.service != service
+    if scoped or not who.covers(territory):
+        raise Forbidden(
+            Text("Cette clé ne permet pas d'écrire ici.", "This key may not write here."),
+            Text(
+                "Demandez une clé de ce service et de ce territoire.",
+                "Ask for a key of this service and territory.",
+            ),
+        )

@@ -1,0 +1,280 @@
+"""Write entities for someone: make, change, replace, patch, delete, with the rights that it takes (18-088 §10)."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from beffroi.model.observation import Draft
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, Problem, Unauthorised
+from beffroi.model.result import decode_json
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.body import observation_changes, read_changes, read_new
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
+from beffroi.standards.sensorthings.json_patch import apply_patch
+from beffroi.standards.sensorthings.reading import Here, Reader
+from beffroi.standards.sensorthings.render import encode, observation_values, value_json
+from beffroi.standards.sensorthings.series_cache import check_writer
+from beffroi.standards.sensorthings.sight import sight_of
+from beffroi.store import catalogue, tables
+from beffroi.store.catalogue import Link, New
+from beffroi.store.observations import Ack
+from beffroi.store.open import Store
+
+__all__ = ["WRITERS", "EntityWriter", "may_write", "with_source_key"]
+
+WRITERS = ("admin", "responsable", "agent", "device")
+
+
+def may_write(who: Principal) -> None:
+    """Raise `Unauthorised` or `Forbidden` unless `who` may write observations and entities at all."""
+    if who.role in WRITERS:
+        return
+    mend = Text("Envoyez « Authorization: Bearer … » avec une clé d'écriture.",
+                "Send 'Authorization: Bearer …' with a key that may write.")  # fmt: skip
+    if who.role == "citizen":
+        raise Unauthorised(Text("Il faut une clé pour écrire.", "Writing needs a key."), mend)
+    raise Forbidden(Text("Cette clé ne permet pas d'écrire.", "This key may not write."), mend)
+
+
+def with_source_key(drafts: Sequence[Draft], who: Principal, key: str) -> None:
+    """Give drafts the source keys of a request that carries an Idempotency-Key: sent again, they are folded."""
+    for i, draft in enumerate(drafts):
+        text = f"{who.id}\x1f{key}\x1f{i}"
+        draft.source_key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+class EntityWriter:
+    """Writes for `who`; every method blocks until what it wrote is on disk."""
+
+    def __init__(self, store: Store, who: Principal, now_us: int) -> None:
+        may_write(who)
+        self.store, self.who, self.now_us = store, who, now_us
+
+    # --- making
+    def create(self, resource: Resource, body: Any, key: str = "") -> tuple[Entity, int | None]:
+        """Make the entity that `body` describes in a set; return its type and id (None: folded).
+
+        Raises `Problem` when the body or the address is wrong.
+        """
+        entity = resource.entity
+        if resource.single or resource.property is not None or resource.suffix:
+            raise _not_a_set()
+        owner, by = self._owner(resource)
+        given = () if by is None else _back(owner, by)
+        new = read_new(entity, body, self.now_us, given)
+        if by is not None and owner is not None:
+            _attach(new, by, owner, body, entity, given)
+        with self.store.write() as c:
+            self._allowed_to_make(c, new)
+            self._belonging(new)
+            made = catalogue.create(self.store, c, new)
+        ack = self._append(made.drafts, key if entity.name == "Observation" else "")
+        if entity.name == "Observation":
+            assert ack is not None
+            return entity, ack.ids[0]
+        return entity, made.id
+
+    def _append(self, drafts: list[Draft], key: str) -> Ack | None:
+        if not drafts:
+            return None
+        if key:
+            with_source_key(drafts, self.who, key)
+        return self.store.observations.append(drafts)
+
+    def _owner(self, resource: Resource) -> tuple[Here | None, Navigation | None]:
+        """Return the entity whose relation the address ends with, after checking that it exists."""
+        last = resource.hops[-1]
+        if last.by is None:
+            return None, None
+        with self.store.read() as c:
+            here = Reader(self.store, c, "", sight_of(self.who), self.now_us).find(
+                Resource(resource.hops[:-1])
+            )
+        return here, last.by
+
+    def _belonging(self, new: New) -> None:
+        """Say whose new Things are: of the writer's territory and service."""
+        if new.table == "thing":
+            new.values.setdefault("territory", self._territory())
+            new.values.setdefault("service", self.who.service or "")
+        for part in _parts(new):
+            self._belonging(part)
+
+    def _territory(self) -> str | None:
+        if self.who.territories:
+            return self.who.territories[0]
+        found: str | None = self.store.setting("town.territory")
+        return found
+
+    def _allowed_to_make(self, c: Connection, new: New) -> None:
+        """Raise `Forbidden` when something of the new entities is tied to a Thing of someone else."""
+        things = [new.belongs.get("thing_id")] if "thing_id" in new.belongs else []
+        things += [
+            what for link, what in new.linked if link.table == "thing_location" and new.table == "location"
+        ]
+        for thing in things:
+            if isinstance(thing, int):
+                self._check_thing(c, thing)
+        series = new.belongs.get("datastream_id")
+        if isinstance(series, int):
+            self._check_series(c, series)
+        for part in _parts(new):
+            self._allowed_to_make(c, part)
+
+    def _check_thing(self, c: Connection, thing_id: int) -> None:
+        row = tables.thing
+        found = c.execute(select(row.c.territory, row.c.service).where(row.c.id == thing_id)).first()
+        if found is not None:
+            check_writer(self.who, found[0], found[1])
+
+    def _check_series(self, c: Connection, series_id: int) -> None:
+        row = tables.datastream
+        thing_id = c.execute(select(row.c.thing_id).where(row.c.id == series_id)).scalar()
+        if thing_id is not None:
+            self._check_thing(c, thing_id)
+
+    # --- changing
+    def update(self, resource: Resource, body: Any, *, whole: bool = False, patch: bool = False) -> Here:
+        """Change an entity: PATCH, PUT (`whole`) or JSON-Patch (`patch`). Raises `Problem`, `NotFound`."""
+        here = self._single(resource)
+        if patch:
+            body, whole = apply_patch(self._plain(here), body), True
+        if here.entity.name == "Observation":
+            self._correct(here, observation_changes(body, whole=whole, now_us=self.now_us))
+            return here
+        changes = read_changes(here.entity, body, whole=whole)
+        with self.store.write() as c:
+            self._allowed_to_change(c, here)
+            for column in ("thing_id",):
+                if isinstance(changes.values.get(column), int):
+                    self._check_thing(c, changes.values[column])
+            catalogue.change(self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked)
+        return here
+
+    def _correct(self, here: Here, changed: dict[str, Any]) -> None:
+        known = self.store.observations.get(here.key or 0)
+        assert known is not None
+        with self.store.read() as c:
+            self._check_series(c, known.datastream_id)
+            for column, table in (("datastream_id", "datastream"), ("feature_id", "feature_of_interest")):
+                if changed.get(column) is not None:
+                    catalogue.require(c, table, changed[column], f"/{column.removesuffix('_id')}", 400)
+            if "datastream_id" in changed:
+                self._check_series(c, changed["datastream_id"])
+        if changed:
+            self.store.observations.correct(known.id, **changed)
+
+    def _single(self, resource: Resource) -> Here:
+        if not resource.hops or not resource.single or resource.property is not None or resource.suffix:
+            raise Problem(
+                Text("Cette adresse n'est pas celle d'une entité.", "This is not the address of an entity."),
+                Text("Écrivez par exemple Things(1).", "Write for example Things(1)."), status=405,
+            )  # fmt: skip
+        with self.store.read() as c:
+            return Reader(self.store, c, "", sight_of(self.who), self.now_us).find(resource)
+
+    def _plain(self, here: Here) -> dict[str, Any]:
+        """Return an entity's own properties as JSON values."""
+        if here.entity.name == "Observation":
+            known = self.store.observations.get(here.key or 0)
+            assert known is not None
+            found = observation_values(known)
+        else:
+            with self.store.read() as c:
+                row = Reader(self.store, c, "", sight_of(self.who), self.now_us).row(here)
+            found = {p.name: v for p in here.entity.properties if (v := value_json(p, row, {})) is not None}
+        plain: dict[str, Any] = decode_json(encode(found))
+        return plain
+
+    def _allowed_to_change(self, c: Connection, here: Here) -> None:
+        things = self._things_of(c, here)
+        for thing in things:
+            self._check_thing(c, thing)
+        if not things and self.who.role == "device":
+            raise Forbidden(
+                Text("Une clé d'appareil ne change que ce qui est à ses Things.", "A device key changes only what is its Things'."),
+                Text("Utilisez une clé d'agent.", "Use an agent's key."),
+            )  # fmt: skip
+
+    def _things_of(self, c: Connection, here: Here) -> list[int]:
+        if here.entity.name == "Thing":
+            return [here.key or 0]
+        if here.entity.name in ("Datastream", "HistoricalLocation"):
+            row = tables.metadata.tables[here.entity.table]
+            return list(c.execute(select(row.c.thing_id).where(row.c.id == here.key)).scalars())
+        if here.entity.name == "Location":
+            link = tables.thing_location
+            return list(c.execute(select(link.c.thing_id).where(link.c.location_id == here.key)).scalars())
+        return []
+
+    # --- deleting
+    def delete(self, resource: Resource) -> None:
+        """Delete an entity and what cannot stand without it. Raises `NotFound`."""
+        here = self._single(resource)
+        key = here.key or 0
+        if here.entity.name == "Observation":
+            known = self.store.observations.get(key)
+            with self.store.read() as c:
+                if known is not None:
+                    self._check_series(c, known.datastream_id)
+            self.store.observations.delete([key])
+            return
+        with self.store.write() as c:
+            self._allowed_to_change(c, here)
+            gone = catalogue.remove(self.store, c, here.entity.table, key)
+        for series in gone:
+            self.store.observations.delete_series(series)
+        if here.entity.name == "FeatureOfInterest":
+            self._delete_observations_of(key)
+
+    def _delete_observations_of(self, feature: int) -> None:
+        with self.store.read() as c:
+            reader = Reader(self.store, c, "", sight_of(self.who), self.now_us)
+            while found := reader.observing.of_feature(feature, 5_000):
+                self.store.observations.delete(found)
+
+
+def _not_a_set() -> Problem:
+    return Problem(
+        Text("On crée une entité dans un ensemble.", "An entity is made in a set."),
+        Text("Envoyez à Things, ou à Things(1)/Datastreams.", "Send to Things, or to Things(1)/Datastreams."), status=405,
+    )  # fmt: skip
+
+
+def _parts(new: New) -> list[New]:
+    inner = [*new.belongs.values(), *(child for _, child in new.has), *(what for _, what in new.linked)]
+    return [part for part in inner if isinstance(part, New)]
+
+
+def _back(owner: Here | None, by: Navigation) -> tuple[str, ...]:
+    """Return the relations of the target that lead back to `owner` over `by`."""
+    assert owner is not None
+    target = BY_NAME[by.target]
+    return tuple(
+        n.name for n in target.navigations
+        if n.target == owner.entity.name and not n.many and n.join.here == by.join.there
+    )  # fmt: skip
+
+
+def _attach(new: New, by: Navigation, owner: Here, body: Any, entity: Entity, given: tuple[str, ...]) -> None:
+    """Tie a new entity to the one whose relation the address names; refuse a body that names another."""
+    assert owner.key is not None
+    join = by.join
+    if join.table:
+        new.linked.append((Link(join.table, join.far, join.near), owner.key))
+        return
+    for name in given:
+        said = body.get(name) if isinstance(body, dict) else None
+        if said is not None and (
+            not isinstance(said, dict) or said.get("@iot.id", said.get("id", owner.key)) != owner.key
+        ):
+            raise Problem(
+                Text(f"Le corps et l'adresse nomment deux {name} différents.", f"Body and address name two different {name}s."),
+                Text(f"Retirez {name} du corps de {entity.name}.", f"Take {name} out of the body of {entity.name}."),
+                place=f"/{name}",
+            )  # fmt: skip
+    new.belongs = {**new.belongs, join.there: owner.key}
