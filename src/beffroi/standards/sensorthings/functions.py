@@ -107,7 +107,8 @@ def _substring(text: str, start: float, length: float | None = None) -> str:
 
 
 def _geometric(test: Callable[[BaseGeometry, BaseGeometry], Any]) -> Callable[[str, str], Any]:
-    return lambda a, b: test(geometry_of(a), geometry_of(b))
+    # .item(): a database driver takes Python's own values only
+    return lambda a, b: test(geometry_of(a), geometry_of(b)).item()
 
 
 def _related(a: str, b: str, pattern: str) -> bool:
