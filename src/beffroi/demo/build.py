@@ -10,15 +10,17 @@ import msgspec
 
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
+from beffroi.demo.duty import Duty, switch_on
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
-from beffroi.model.principal import SYSTEM
+from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.plugins import load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
+from beffroi.rules.engine import Engine
 from beffroi.scene import Scene
 from beffroi.settings import Settings
 from beffroi.store.open import Store
@@ -26,7 +28,7 @@ from beffroi.town import Town
 
 __all__ = ["Built", "build_town"]
 
-CHUNK_US = 6 * HOUR_US
+CHUNK_US = HOUR_US  # what is older when it arrives is history to the rules
 GROUP_CODE, GROUP_NAME = "200099907", "Communauté de communes du Val de Sarelle"
 Progress = Callable[[float], None]
 Event = tuple[int, Callable[[], None]]
@@ -76,13 +78,14 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
     town = Town(settings, Store.open(settings, clock), registry, clock)
     try:
         town.store.records.declare(registry.collections.values())
-        _people(town, scene)
+        agents = _people(town, scene)
         events: list[Event] = []
         for service in registry.services.values():
             if service.demo is not None:
                 events += service.demo(town, scene) or ()
         lines = write_stations(town, scene, scene.stations, _Assets(town, scene))
-        stored = _replay(town, scene, clock, Teller(lines), events, progress)
+        switch_on(town)
+        stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         _settings(town, scene)
         records = {name: town.store.records.count(name) for name in registry.collections}
     finally:
@@ -130,32 +133,41 @@ def _settings(town: Town, scene: Scene) -> None:
     )
 
 
-def _people(town: Town, scene: Scene) -> None:
+def _people(town: Town, scene: Scene) -> list[Principal]:
+    """Write territories and accounts; return the agents."""
     territories.add(town.store, SYSTEM, GROUP_CODE, GROUP_NAME, kind="group")
     for commune in scene.communes:
         territories.add(town.store, SYSTEM, commune.code, commune.name, parent=GROUP_CODE)
-    for person in scene.people:
+    written = [
         people.add(
             town.store, SYSTEM, email=person.mail, name=person.name, role=person.role, territories=person.territories,
             service=person.service,
-        )  # fmt: skip
+        )
+        for person in scene.people
+    ]  # fmt: skip
+    return [person.principal for person in written if person.role == "agent"]
 
 
 def _replay(
-    town: Town, scene: Scene, clock: StoryClock, teller: Teller, events: list[Event], progress: Progress
-) -> int:
-    """Let the history happen, in the order of time; return how many observations there are."""
+    town: Town, scene: Scene, clock: StoryClock, teller: Teller, events: list[Event], duty: Duty, progress: Progress
+) -> int:  # fmt: skip
+    """Let the history happen, in the order of time, watched by the rules; return how many observations there are."""
     waiting = sorted((at, number) for number, (at, _) in enumerate(events) if at < scene.end_us)
+    engine = Engine(town.store)
     stored = 0
     for start in range(scene.start_us, scene.end_us, CHUNK_US):
         end = min(start + CHUNK_US, scene.end_us)
-        told = teller.until(start, end)
         while waiting and waiting[0][0] < end:
             at, number = waiting.pop(0)
             clock.move(at)
             events[number][1]()
         clock.move(end)
+        told = teller.until(start, end)
         if told:
             stored += town.store.observations.append([draft for _, draft in told]).stored
+        while engine.step():
+            continue
+        duty.see_to(end)
         progress((end - scene.start_us) / (scene.end_us - scene.start_us))
+    engine.checkpoint()
     return stored
