@@ -210,3 +210,30 @@ def test_thing_on_an_asset_names_its_record(town: Town) -> None:
 def test_base_map_is_drawn(folder: Path) -> None:
     assert (folder / "base.json").exists()
     assert any((folder / name).exists() for name in ("base.pmtiles", "base.geojson"))
+
+
+def test_alarms_come_from_the_rules_and_are_seen_to(town: Town) -> None:
+    rows = list(town.store.records.all("alarm"))
+    names = {row.id: row.values["name"] for row in town.store.records.all("rule")}
+    rung = {names[row.values["rule"]] for row in rows}
+    assert {"Vigilance crue au Vieux-Pont", "Panne dangereuse"} <= rung
+    assert {row.values["state"] for row in rows} >= {"active", "acknowledged"}
+    flood = next(row for row in rows if names[row.values["rule"]].startswith("Vigilance"))
+    level = {
+        o.start_us: o.result.value or 0.0
+        for o in town.store.observations.series(key_id(town, "sarelle-pont/river_level"))
+    }
+    # held above 1.00 m for 20 minutes before it rings
+    assert all(
+        level[t] > 1.0
+        for t in level
+        if flood.values["raised_at"] - 20 * MINUTE_US <= t <= flood.values["raised_at"]
+    )
+    assert flood.territory == "18901"
+
+
+def test_every_default_rule_is_on(town: Town) -> None:
+    rules = list(town.store.records.all("rule"))
+    declared = sum(len(service.rules) for service in town.registry.services.values())
+    assert len(rules) == declared + 1
+    assert all(row.values["enabled"] for row in rules)

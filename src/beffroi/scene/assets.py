@@ -152,5 +152,5 @@ def _bins(draw: Chance, streets: Sequence[Street]) -> Iterator[Bin]:
             yield Bin(
                 f"PAV{serial:03d}", (round(at.x + 2.6 * serial % 8 - 4, 2), round(at.y + 5.1, 2)), street.commune, street.name,
                 stream, {"verre": 4000, "papier": 4000, "emballages": 5000}[stream], 2009 + int(draw.unit(serial, 13) * 16),
-                draw.between(6.0, 15.0, serial, 14), draw.pick(serial, (1, 1, 1, 1, 1), 15), draw.unit(serial, 16) < 0.62,
+                draw.between(7.0, 20.0, serial, 14), draw.pick(serial, (1, 1, 1, 1, 1), 15), draw.unit(serial, 16) < 0.62,
             )  # fmt: skip

@@ -157,7 +157,7 @@ def _classrooms(build: Builder, assets: Assets, sky: Weather, end_us: int) -> It
     for number in range(1, 6):
         key = f"salle-{number:02d}"
         draw = Chance(build.seed, key)
-        airing = draw.between(0.6, 1.5, 1)
+        airing = draw.between(0.8, 1.7, 1)
 
         def crowd(t: int) -> float:
             day, weekday, hour, holiday = moment(t)
