@@ -35,6 +35,8 @@ class Election:
             self._file.close()
             self._file = None
         if self._connection is not None:
+            # closing alone would give the connection, lock and all, back to the pool
+            self._connection.invalidate()
             self._connection.close()
             self._connection = None
 

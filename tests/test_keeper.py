@@ -1,0 +1,64 @@
+"""Keeper and election: exactly one process keeps, another takes over, a duty that fails starts again."""
+
+import asyncio
+
+import pytest
+
+from beffroi import keeper as keeper_module
+from beffroi.election import Election
+from beffroi.keeper import Keeper
+from beffroi.plugins import Registry
+from beffroi.store.open import Store
+from beffroi.town import Town
+
+
+def test_one_is_elected_and_another_takes_over(store: Store) -> None:
+    other = Store.open(store.settings)
+    first, second = Election(store), Election(other)
+    assert (first.won(), second.won(), first.won()) == (True, False, True)
+    first.resign()
+    assert (second.won(), first.won()) == (True, False)
+    second.resign()
+    other.close()
+
+
+def test_failing_duty_is_started_again_and_others_go_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    async def fails_once(_keeper: Keeper) -> None:
+        seen.append("fail")
+        if seen.count("fail") == 1:
+            raise RuntimeError("this is the first time")
+
+    async def steady(_keeper: Keeper) -> None:
+        seen.append("steady")
+
+    monkeypatch.setattr(keeper_module, "DUTIES", {"fails_once": fails_once, "steady": steady})
+    monkeypatch.setattr(keeper_module, "PAUSE_S", 0.01)
+
+    async def live() -> bool:
+        async with Keeper(Town(store.settings, store, Registry([]), store.clock)) as keeper:
+            await asyncio.sleep(0.2)
+            return keeper.elected
+
+    assert asyncio.run(live())
+    assert sorted(seen) == ["fail", "fail", "steady"]
+
+
+def test_a_second_keeper_waits_until_the_first_is_gone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DUTIES", {})
+    monkeypatch.setattr(keeper_module, "ELECTION_S", 0.02)
+    other = Store.open(store.settings)
+
+    async def live() -> tuple[bool, bool]:
+        second = Keeper(Town(other.settings, other, Registry([]), other.clock))
+        async with Keeper(Town(store.settings, store, Registry([]), store.clock)), second:
+            before = second.elected
+        async with second:
+            await asyncio.sleep(0.1)
+            return before, second.elected
+
+    assert asyncio.run(live()) == (False, True)
+    other.close()
