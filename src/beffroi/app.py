@@ -30,6 +30,7 @@ FACES = (
     "beffroi.web.site.live",
     "beffroi.web.site.situation",
     "beffroi.web.site.map",
+    "beffroi.web.site.base_map",
     "beffroi.web.site.things",
     "beffroi.web.site.series",
     "beffroi.web.site.collections",
@@ -39,7 +40,6 @@ FACES = (
     "beffroi.web.site.services",
     "beffroi.web.site.evidence",
     "beffroi.web.site.town_look",
-    "beffroi.web.site.accessibility",
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",
 )

@@ -16,7 +16,7 @@ from markupsafe import Markup
 from beffroi.model.instant import DAY_US, from_datetime, to_datetime
 from beffroi.web.kit.figures import Figures
 
-__all__ = ["Plot", "Threshold", "bands", "plot_svg", "reduce", "spark", "ticks"]
+__all__ = ["Plot", "Threshold", "bands", "near_levels", "plot_svg", "reduce", "spark", "ticks", "with_gaps"]
 
 Point = tuple[int, float | None]
 COLUMNS = 360  # points a screen can show; more are reduced to the extremes of each column
@@ -175,7 +175,8 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
     values = [v for _, v in points if v is not None]
     if not values:
         return Markup("")
-    near = [t.value for t in plot.thresholds if _near(t.value, min(values), max(values))]
+    shown = near_levels(plot.thresholds, values)
+    near = [t.value for t in shown]
     axis = ticks(min(values + near), max(values + near))
     low, high = axis[0], axis[-1]
     span = max(1, plot.end_us - plot.start_us)
@@ -197,8 +198,7 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
         parts.append(_level(y, words, "grid", below=index == len(axis) - 1))
     parts += [
         _level((high - t.value) * FLOOR / (high - low), t.label, f"threshold {t.severity}", end=True)
-        for t in plot.thresholds
-        if t.value in near
+        for t in shown
     ]
     parts.append(
         Markup(
@@ -212,6 +212,11 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
         for at, words, anchor in _times(plot, figures)
     ]
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+def near_levels(levels: Sequence[Threshold], values: Sequence[float]) -> list[Threshold]:
+    """Return the levels that can be shown beside `values` without flattening them."""
+    return [level for level in levels if values and _near(level.value, min(values), max(values))]
 
 
 def _near(level: float, low: float, high: float) -> bool:

@@ -63,13 +63,19 @@ class Pages:
     def __init__(self, packages: tuple[Path, ...] = (), zone: str = "Europe/Paris") -> None:
         house = Path(beffroi.__file__).parent
         self.packages = (house, *(p for p in packages if house not in p.parents))
-        self.words = {language: load_words(self.packages, language) for language in LANGUAGES}
-        self.figures = {language: Figures(self.words[language], ZoneInfo(zone)) for language in LANGUAGES}
+        self.words: dict[str, Words] = {
+            language: load_words(self.packages, language) for language in LANGUAGES
+        }
+        self.figures: dict[str, Figures] = {
+            language: Figures(self.words[language], ZoneInfo(zone)) for language in LANGUAGES
+        }
         folders = sorted(
             {path for package in self.packages for path in package.rglob("templates") if path.is_dir()}
         )
         loader = ChoiceLoader([FileSystemLoader(folder) for folder in folders])
-        self.environments = {language: self._environment(language, loader) for language in LANGUAGES}
+        self.environments: dict[str, Environment] = {
+            language: self._environment(language, loader) for language in LANGUAGES
+        }
 
     def _environment(self, language: str, loader: ChoiceLoader) -> Environment:
         environment = Environment(
@@ -95,7 +101,7 @@ class Kit:
     def __getattr__(self, name: str) -> Any:
         """Return the macro called `name`."""
         try:
-            module = self._environment.get_template(f"kit/{MACROS[name]}.html").make_module(self._base)
+            module = self._environment.get_template(f"kit/{MACROS[name]}.html").make_module(dict(self._base))
         except KeyError:
             raise AttributeError(f"the kit has no part called {name}") from None
         for macro, place in MACROS.items():

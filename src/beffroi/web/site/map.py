@@ -1,0 +1,171 @@
+"""`/carte`: everything that has a place, on the town's own base map, with the same list beside it."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.collection import Collection
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+from beffroi.web.kit.map import Box, MapView
+from beffroi.web.kit.page import principal_of, render, translate, words_of
+from beffroi.web.site.base_map import base_map
+from beffroi.web.site.catalogue import silent, stations
+from beffroi.web.site.open_alarms import OpenAlarm, open_alarms
+
+__all__ = ["ROUTES", "layers_of"]
+
+MOST = 4_000  # features of one layer in one answer; beyond, the map asks again for what it shows
+LISTED = 300
+THINGS = "capteurs"
+
+
+def layers_of(town: Town, who: Principal, language: str) -> dict[str, str]:
+    """Return the layers that `who` may see: name and title; things first, then collections with a place."""
+    layers = {THINGS: Text("Capteurs", "Sensors").of(language)}
+    for name, collection in town.registry.collections.items():
+        if collection.geometry != "none" and collection.readable(who):
+            layers[name] = collection.title.of(language)
+    return layers
+
+
+def _box(text: str) -> Box | None:
+    if not text:
+        return None
+    try:
+        west, south, east, north = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise Problem(
+            Text("Le cadre de la carte n'est pas compris.", "The box of the map is not understood."),
+            Text("Écrivez ouest,sud,est,nord en degrés.", "Write west,south,east,north in degrees."),
+            place="bbox",
+        ) from error
+    return west, south, east, north
+
+
+def _things(
+    town: Town, who: Principal, box: Box | None, only: int | None
+) -> tuple[list[dict[str, Any]], bool]:
+    by_thing: dict[int, OpenAlarm] = {}
+    for alarm in reversed(open_alarms(town, who)):
+        if alarm.thing_id is not None:
+            by_thing[alarm.thing_id] = alarm  # the most severe comes last
+    now = town.clock()
+    found = stations(town, who, box=box, limit=MOST + 1, ids=None if only is None else [only])
+    features = []
+    for s in found[:MOST]:
+        if s.place is None:
+            continue
+        ringing = by_thing.get(s.id)
+        mute = any(silent(x, now) for x in s.series)
+        severity = ringing.severity if ringing else "jaune" if mute else ""
+        properties = {"name": s.name, "href": f"/capteurs/{s.id}", "kind": THINGS, "severity": severity,
+                      "note": ringing.message if ringing else ""}  # fmt: skip
+        features.append(
+            _feature(f"{THINGS}/{s.id}", {"type": "Point", "coordinates": list(s.place)}, properties)
+        )
+    return features, len(found) > MOST
+
+
+def _feature(name: str, geometry: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "Feature", "id": name, "geometry": geometry, "properties": properties}
+
+
+def _records(
+    town: Town, who: Principal, collection: Collection, box: Box | None
+) -> tuple[list[dict[str, Any]], bool]:
+    seen = {f.name for f in collection.visible_fields(who)}
+    wanted = tuple(n for n in dict.fromkeys((collection.label, collection.status)) if n in seen)
+    query = Query(bbox=box, limit=MOST + 1, fields=wanted, territories=who.territories or None)
+    rows = town.store.records.find(collection.name, query).rows
+    features = [_record(collection, row) for row in rows[:MOST] if row.geometry]
+    return features, len(rows) > MOST
+
+
+def _record(collection: Collection, row: Row) -> dict[str, Any]:
+    status = collection.field(collection.status) if collection.status else None
+    value = row.values.get(collection.status) if status else None
+    severity = next((c.severity for c in status.choices if c.value == value), None) if status else None
+    name = str(row.values.get(collection.label) or f"{collection.name} {row.id}")
+    properties = {
+        "name": name, "href": f"/donnees/{collection.name}/{row.id}", "kind": collection.name,
+        "severity": severity if severity not in (None, "vert") else "", "note": "",
+    }  # fmt: skip
+    return _feature(f"{collection.name}/{row.id}", row.geometry or {}, properties)
+
+
+def features_of(
+    town: Town, who: Principal, layers: list[str], box: Box | None, only: int | None = None
+) -> tuple[list[dict[str, Any]], bool]:
+    """Return the features of `layers` inside `box`, and whether some were left out."""
+    features, more = [], False
+    for name in layers:
+        found, cut = (
+            _things(town, who, box, only)
+            if name == THINGS
+            else _records(town, who, town.registry.collections[name], box)
+        )
+        features += found
+        more = more or cut
+    return features, more
+
+
+def _asked(request: Request) -> tuple[list[str], dict[str, str]]:
+    known = layers_of(request.app.state.town, principal_of(request), words_of(request).language)
+    asked = [name for name in request.query_params.getlist("couche") if name in known]
+    return asked or list(known), known
+
+
+def as_geojson(request: Request) -> Response:
+    """Answer what the map shows as GeoJSON; `truncated` says that a smaller box would show more."""
+    town: Town = request.app.state.town
+    layers, _ = _asked(request)
+    only = request.query_params.get("objet", "")
+    box = _box(request.query_params.get("bbox", ""))
+    one = int(only) if only.isdigit() and len(only) < 16 else None
+    features, more = features_of(
+        town, principal_of(request), [THINGS] if one is not None else layers, box, one
+    )
+    body = {"type": "FeatureCollection", "truncated": more, "features": features}
+    return JSONResponse(body, media_type="application/geo+json", headers={"Cache-Control": "no-cache"})
+
+
+def _middle(geometry: dict[str, Any]) -> tuple[float, float] | None:
+    at = geometry.get("coordinates")
+    while at and isinstance(at[0], list | tuple):
+        at = at[0]
+    return (float(at[0]), float(at[1])) if at else None
+
+
+def page(request: Request) -> Response:
+    """Answer the map with its legend (which is the filter) and its list."""
+    town: Town = request.app.state.town
+    who, _ = principal_of(request), translate(request)
+    shown, known = _asked(request)
+    features, more = features_of(town, who, shown, None)
+    counts = {name: sum(f["properties"]["kind"] == name for f in features) for name in known}
+    order = {"rouge": 0, "orange": 1, "jaune": 2}
+    features.sort(key=lambda f: (order.get(f["properties"]["severity"], 3), f["properties"]["name"]))
+    base = base_map(town)
+    marks = []
+    for f in features[:1500]:
+        at = _middle(f["geometry"])
+        if at is not None:
+            marks.append((*at, f["properties"]["severity"], f["properties"]["name"]))
+    view = MapView(
+        _("Carte de {town}", town=town.name), "/carte.geojson" + (f"?{request.url.query}" if request.url.query else ""),
+        base.drawing(marks=tuple(marks[::-1])), base.box if not features else None, base.url, base.credit,
+    )  # fmt: skip
+    return render(
+        request, "site/map.html", view=view, layers=known, shown=shown, counts=counts, features=features[:LISTED],
+        total=len(features), more=more,
+        exports=[("GeoJSON", "/carte.geojson"), ("OGC API", "/ogc/collections")],
+    )  # fmt: skip
+
+
+ROUTES: list[BaseRoute] = [Route("/carte", page), Route("/carte.geojson", as_geojson)]

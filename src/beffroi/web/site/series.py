@@ -1,0 +1,166 @@
+"""`/series/{id}`: one datastream as a chart, a table and files."""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.instant import DAY_US, format_instant
+from beffroi.model.observation import Observation, Quality
+from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
+from beffroi.town import Town
+from beffroi.web.kit.chart import Plot, bands, near_levels, reduce, with_gaps
+from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.table import Column, Row
+from beffroi.web.site.catalogue import Series, find_series, find_station, silent
+from beffroi.web.site.period import PERIODS, Period, period_of
+from beffroi.web.site.thresholds import thresholds_of
+
+__all__ = ["ROUTES", "points_of", "qualities"]
+
+QUALITIES = {
+    Quality.GOOD: Text("bonne", "good"),
+    Quality.UNCHECKED: Text("non vérifiée", "unchecked"),
+    Quality.SUSPECT: Text("douteuse", "suspect"),
+    Quality.BAD: Text("mauvaise", "bad"),
+    Quality.ESTIMATED: Text("estimée", "estimated"),
+}
+CHUNK_US = 31 * DAY_US
+EXPORT_HEAD = ("debut", "fin", "valeur", "unite", "qualite")
+
+
+def qualities(quality: int, language: str) -> str:
+    """Return the word for a quality flag."""
+    return QUALITIES[Quality(quality)].of(language)
+
+
+def points_of(found: list[Observation]) -> list[tuple[int, float | None]]:
+    """Return the numbers of a series for a chart; what is no number, or said bad, is a gap."""
+    return [(o.start_us, None if o.quality == Quality.BAD else o.result.value) for o in found]
+
+
+def _asked(request: Request) -> tuple[Town, Series, Period]:
+    town: Town = request.app.state.town
+    series = find_series(town, principal_of(request), request.path_params["id"])
+    stat = town.store.observations.stats([series.id]).get(series.id)
+    zone = ZoneInfo(town.settings.time_zone)
+    last_us = stat.last_us if stat else None
+    return town, series, period_of(request.query_params, zone, town.clock(), last_us)
+
+
+def page(request: Request) -> Response:
+    """Answer the page of one series."""
+    town, series, period = _asked(request)
+    _ = translate(request)
+    station = find_station(town, principal_of(request), series.thing_id)
+    found = town.store.observations.series(series.id, period.start_us, period.end_us)
+    path = f"/series/{series.id}"
+    query = "&".join(f"{k}={v}" for k, v in period.query.items())
+    plot = Plot(
+        title=f"{series.name} – {series.thing}", start_us=period.start_us, end_us=period.end_us, points=points_of(found),
+        unit=series.unit, decimals=series.decimals, thresholds=thresholds_of(town, series, station),
+        data=f"{path}.json?{query}", gap_us=3 * (series.expected_us or 0),
+        files=((_("CSV de la période"), f"{path}.csv?{query}"), (_("CSV entier"), f"{path}.csv"),
+               (_("JSON"), f"{path}.json?{query}"), (_("SensorThings"), f"/sensorthings/v1.1/Datastreams({series.id})/Observations")),
+    )  # fmt: skip
+    numbers = [o.result.value for o in found if o.result.value is not None and o.quality != Quality.BAD]
+    return render(
+        request, "site/series.html", series=series, station=station, period=period, plot=plot, periods=PERIODS,
+        stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
+        quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
+        numbers=numbers, count=len(found), seq=town.store.observations.head(), **_texts(found, numbers, translate(request)),
+    )  # fmt: skip
+
+
+def _texts(found: list[Observation], numbers: list[float], _: Callable[..., str]) -> dict[str, Any]:
+    """Return the table that stands for the chart when the values are words, not numbers."""
+    if numbers or not found:
+        return {"texts": False}
+    columns = [Column("at", _("Date"), "instant"), Column("value", _("Valeur"))]
+    rows = [Row({"at": o.start_us, "value": o.result.json().strip('"')}) for o in found[:-49:-1]]
+    return {"texts": True, "text_columns": columns, "text_rows": rows}
+
+
+def _language(request: Request) -> str:
+    return figures_of(request).words.language
+
+
+def as_json(request: Request) -> Response:
+    """Answer the points of a period for the chart: seconds and values, gaps as null, thresholds, shaded bands."""
+    town, series, period = _asked(request)
+    station = find_station(town, principal_of(request), series.thing_id)
+    found = points_of(town.store.observations.series(series.id, period.start_us, period.end_us))
+    points = reduce(with_gaps(found, 3 * (series.expected_us or 0)), period.start_us, period.end_us, 700)
+    lines = thresholds_of(town, series, station)
+    near = near_levels(lines, [v for _, v in points if v is not None])
+    body: dict[str, Any] = {
+        "id": series.id, "name": series.name, "thing": series.thing, "unit": series.unit,
+        "start": period.start_us / 1e6, "end": period.end_us / 1e6, "decimals": series.decimals,
+        "times": [t / 1e6 for t, _ in points], "values": [v for _, v in points],
+        "thresholds": [{"value": t.value, "label": t.label, "severity": t.severity, "near": t in near} for t in lines],
+        "bands": [[a / 1e6, b / 1e6] for a, b in bands(period.start_us, period.end_us, figures_of(request).zone)],
+        "reduced": len(points) < len(found),
+    }  # fmt: skip
+    return JSONResponse(body, headers={"Cache-Control": "no-cache"})
+
+
+def _windows(period: Period) -> Iterator[tuple[int, int]]:
+    at = period.start_us
+    while at < period.end_us:
+        yield at, min(at + CHUNK_US, period.end_us)
+        at += CHUNK_US
+
+
+async def as_csv(request: Request) -> Response:
+    """Answer the values as a file that office tools of a town open: `;`, decimal comma, UTF-8 with its mark.
+
+    Times are ISO 8601 UTC; digits are those received. Without a period, the whole series.
+    """
+    town, series, period = await run_in_threadpool(_asked, request)
+    if not {"periode", "du", "au"} & set(request.query_params):
+        stat = town.store.observations.stats([series.id]).get(series.id)
+        if stat is None or stat.first_us is None or stat.last_us is None:
+            raise NotFound(Text("Cette série est vide.", "This series is empty."))
+        period = Period(stat.first_us, stat.last_us + 1)
+
+    def lines() -> Iterator[str]:
+        out = io.StringIO()
+        writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
+        yield "\ufeff"
+        writer.writerow(EXPORT_HEAD)
+        for start, end in _windows(period):
+            for o in town.store.observations.series(series.id, start, end):
+                writer.writerow(_line(o, series.unit))
+            yield out.getvalue()
+            out.seek(0)
+            out.truncate()
+
+    name = f"serie-{series.id}.csv"
+    return StreamingResponse(
+        lines(),
+        media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )
+
+
+def _line(o: Observation, unit: str) -> list[str]:
+    value = o.result.json()
+    value = value.replace(".", ",") if o.result.value is not None else value.strip('"')
+    if value[:1] in ("=", "+", "@"):  # no cell may be read as a formula
+        value = "'" + value
+    end = "" if o.end_us is None else format_instant(o.end_us)
+    return [format_instant(o.start_us), end, value, unit, QUALITIES[Quality(o.quality)].fr]
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/series/{id:int}.json", as_json),
+    Route("/series/{id:int}.csv", as_csv),
+    Route("/series/{id:int}", page, name="series"),
+]

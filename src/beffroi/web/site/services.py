@@ -1,0 +1,87 @@
+"""`/services` and `/services/{name}`: what each service of the town is, from its own manifest and declarations."""
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.principal import Principal
+from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
+from beffroi.plugins import Service
+from beffroi.town import Town
+from beffroi.web.kit.page import figures_of, principal_of, render, words_of
+from beffroi.web.site.catalogue import Series, series_of, stations
+from beffroi.web.site.service_figures import MONTH_US, indicator_now, may_read, service_cards
+
+__all__ = ["ROUTES", "indicators_of"]
+
+
+def _counts(
+    town: Town, who: Principal, service: Service, found: list[Series], things: dict[int, str]
+) -> dict[str, int]:
+    records = sum(town.store.records.count(c.name) for c in service.collections if c.readable(who))
+    return {
+        "records": records,
+        "series": sum(things.get(s.thing_id) == service.name for s in found),
+        "indicators": len(service.indicators),
+    }
+
+
+def index(request: Request) -> Response:
+    """Answer the list of services."""
+    town: Town = request.app.state.town
+    who = principal_of(request)
+    found = series_of(town, who)
+    things = {s.id: s.service for s in stations(town, who)}
+    services = [(s, _counts(town, who, s, found, things)) for s in town.registry.services.values()]
+    return render(request, "site/services.html", services=services)
+
+
+def indicators_of(request: Request, service: Service) -> list[dict[str, Any]]:
+    """Return the service's indicators that the reader may see, over the last thirty days and the thirty before."""
+    town: Town = request.app.state.town
+    who, figures, language = principal_of(request), figures_of(request), words_of(request).language
+    rows = []
+    for indicator in service.indicators:
+        if not may_read(who, indicator.read):
+            continue
+        now, before = indicator_now(town, who, indicator, MONTH_US)
+        rows.append({
+            "name": indicator.name, "title": indicator.title.of(language), "formula": indicator.formula.of(language),
+            "now": figures.quantity(now, indicator.unit, indicator.decimals),
+            "before": figures.quantity(before, indicator.unit, indicator.decimals),
+            "better": indicator.better, "known": now is not None,
+        })  # fmt: skip
+    return rows
+
+
+def said(value: Any, language: str) -> str:
+    """Return a value of a manifest in words: a `{fr, en}` table in the reader's language, a list with commas."""
+    if isinstance(value, dict):
+        if "fr" in value:
+            return str(value["en"] if language == "en" else value["fr"])
+        return ", ".join(f"{k}: {said(v, language)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(said(part, language) for part in value)
+    return str(value)
+
+
+def detail(request: Request) -> Response:
+    """Answer the page of one service: what it is for, its figures, its data, its standards, its limits."""
+    town: Town = request.app.state.town
+    who, words = principal_of(request), words_of(request)
+    service = town.registry.services.get(request.path_params["name"])
+    if service is None:
+        raise NotFound(Text("Il n'y a pas de service de ce nom.", "There is no service of that name."))
+    manifest = [(key, said(value, words.language)) for key, value in service.manifest.items()]
+    collections = [(c, town.store.records.count(c.name)) for c in service.collections if c.readable(who)]
+    return render(
+        request, "site/service.html", service=service, manifest=manifest, collections=collections,
+        cards=service_cards(town, who, service, figures_of(request)), indicators=indicators_of(request, service),
+        seq=town.store.observations.head(),
+    )  # fmt: skip
+
+
+ROUTES: list[BaseRoute] = [Route("/services", index), Route("/services/{name}", detail)]
