@@ -113,7 +113,10 @@ def test_problem_is_a_page_for_people_and_json_for_programs(client: TestClient) 
     page = client.get("/refuse", headers={"accept": "text/html"})
     assert page.status_code == 409
     assert "<h1>Déjà changé.</h1>" in page.text and "<code>level</code>" in page.text
-    assert client.get("/refuse", headers={"accept": "application/json", "accept-language": "en"}).json()["mend"] == "Read it again."
+    assert (
+        client.get("/refuse", headers={"accept": "application/json", "accept-language": "en"}).json()["mend"]
+        == "Read it again."
+    )
     missing = client.get("/nulle-part?lang=en", headers={"accept": "text/html"})
     assert missing.status_code == 404
     assert "This page does not exist" in missing.text
