@@ -2,13 +2,14 @@
 
 Answers are remembered until the records database changes: SQLite says so in two microseconds
 (`PRAGMA data_version`), so a key revoked by another process is refused by the very next request. On PostgreSQL,
-which has no such sign, an answer is remembered for 50 ms.
+which has no such sign, an answer is remembered until this process commits something, and for 50 ms at most.
 """
 
 import contextlib
 import sqlite3
 import threading
 import time
+from collections.abc import Callable
 
 import msgspec
 from sqlalchemy import Update, select, update
@@ -49,7 +50,10 @@ class Gate:
         self._sign: sqlite3.Connection | None = None
         self._version = -1
         path = store.database.records_path
-        if path is not None:
+        self._cancel: Callable[[], None] | None = None
+        if path is None:
+            self._cancel = store.listen(self._forget)  # this process's own changes count at once
+        else:
             self._sign = sqlite3.connect(
                 f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
             )
@@ -58,6 +62,8 @@ class Gate:
         """Close the connection that watches for changes."""
         if self._sign is not None:
             self._sign.close()
+        if self._cancel is not None:
+            self._cancel()
 
     def recall(self, kind: str, secret: str) -> Caller | None:
         """Return what is remembered of a "token" or "session" secret, if it still holds, else None."""
@@ -102,6 +108,11 @@ class Gate:
         self._known.clear()
         self._version = version
         return False
+
+    def _forget(self) -> None:
+        with self._lock:
+            self._known.clear()
+            self._version += 1
 
     def _token(self, mark: bytes) -> Caller | None:
         now = self._store.clock()
