@@ -4,8 +4,8 @@ The rule in one sentence: outside their territories and their service, a princip
 commune A sees of commune B what is public, field by field, and changes nothing there.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn
 
 import msgspec
 
@@ -13,7 +13,8 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
-from beffroi.store.record import Change, Page, Query, Row
+from beffroi.store.record import Change, Entry, Outcome, Page, Query, Reject, Row
+from beffroi.store.record_import import take
 from beffroi.store.record_writer import missing
 from beffroi.store.records import Records
 
@@ -199,6 +200,57 @@ class Desk:
         self._may(collection, self.get(name, record_id).territory, self.deletable(collection))
         row = self._records.delete(name, record_id, version=version, who=self.who, reason=reason)
         return self._seen(collection, row)
+
+    def change_many(self, name: str, ids: Sequence[int], values: Mapping[str, Any], reason: str = "") -> int:
+        """Change the same fields of several records, all or none; return the change set."""
+        collection = self.collection(name)
+        for row in self._rows(name, ids):
+            self._may(collection, row.territory, self.writable(collection))
+        with self._records.writer(self.who, reason) as writer:
+            for record_id in ids:
+                writer.change(name, record_id, values)
+        return writer.change_set or 0
+
+    def delete_many(self, name: str, ids: Sequence[int], reason: str = "") -> int:
+        """Delete several records, all or none; return the change set."""
+        collection = self.collection(name)
+        for row in self._rows(name, ids):
+            self._may(collection, row.territory, self.deletable(collection))
+        with self._records.writer(self.who, reason) as writer:
+            for record_id in ids:
+                writer.delete(name, record_id)
+        return writer.change_set or 0
+
+    def _rows(self, name: str, ids: Sequence[int]) -> list[Row]:
+        rows = self.find(name, Query(where={"_id": list(ids[:1000])}, limit=1000)).rows
+        if len(rows) != len(set(ids)):
+            raise missing(name, next(iter(set(ids) - {row.id for row in rows})))
+        return rows
+
+    def restore(self, name: str, record_id: int, reason: str = "") -> Row:
+        """Bring a deleted record back, within one's rights."""
+        collection = self.collection(name)
+        self._may(collection, self.get(name, record_id, deleted=True).territory, self.writable(collection))
+        with self._records.writer(self.who, reason) as writer:
+            return self._seen(collection, writer.restore(name, record_id))
+
+    def take(
+        self, name: str, entries: Iterable[Entry | Reject], *, territory: str | None = None, reason: str = "",
+        progress: Callable[[Outcome], None] | None = None,
+    ) -> Outcome:  # fmt: skip
+        """Import many records into one territory (one's own by default), within one's rights."""
+        collection = self.collection(name)
+        territory = territory or (self.who.territories[0] if self.who.territories else None)
+        self._may(collection, territory, self.writable(collection))
+        placed = (
+            msgspec.structs.replace(e, territory=territory) if isinstance(e, Entry) else e for e in entries
+        )
+        return take(self._records, name, placed, who=self.who, reason=reason, progress=progress)
+
+    def refuse(self, collection: Collection) -> NoReturn:
+        """Say that the collection may not be changed by this principal."""
+        self._may(collection, None, allowed=False)
+        raise AssertionError
 
     def undo(self, change_set: int, reason: str = "") -> list[Row]:
         """Take back a change set, when every record in it is within one's rights."""

@@ -21,13 +21,14 @@ _IN = 400
 
 
 def take(
-    records: Records, collection: str | Collection, entries: Iterable[Entry], *, who: Principal, reason: str = "",
+    records: Records, collection: str | Collection, entries: Iterable[Entry | Reject], *, who: Principal, reason: str = "",
     progress: Callable[[Outcome], None] | None = None,
 ) -> Outcome:  # fmt: skip
     """Store many records and return what became of each.
 
     An entry whose key is already in its territory changes that record (or is counted unchanged); without a key
-    it is a new record. Wrong entries are rejected one by one, never the whole. Work is committed every thousand
+    it is a new record. Wrong entries are rejected one by one, never the whole; a `Reject` given
+    (a row that could not even be read) is counted with them. Work is committed every thousand
     entries, all under `Outcome.change_set`, so that `Records.undo` takes the import back as one.
     """
     shelf = records.shelf(collection)
@@ -43,7 +44,7 @@ def take(
     return outcome
 
 
-def _chunks(entries: Iterable[Entry]) -> Iterator[list[Entry]]:
+def _chunks(entries: Iterable[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
     source = iter(entries)
     while chunk := list(islice(source, _CHUNK)):
         yield chunk
@@ -54,8 +55,11 @@ def _reject(outcome: Outcome, place: str, problem: Problem) -> None:
 
 
 def _drafted(
-    collection: Collection, entry: Entry, seen: dict[tuple[str, Any], str], outcome: Outcome
+    collection: Collection, entry: Entry | Reject, seen: dict[tuple[str, Any], str], outcome: Outcome
 ) -> tuple[Entry, Draft] | None:
+    if isinstance(entry, Reject):
+        outcome.rejects.append(entry)
+        return None
     try:
         made = draft(collection, entry.values, entry.geometry, entry.territory)
         key = collection.key

@@ -1,0 +1,243 @@
+"""Creating, changing, deleting and restoring a record by forms that need no script."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from beffroi.model.collection import Collection, Field
+from beffroi.model.instant import to_datetime
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.model.value import json_value, parse_value
+from beffroi.store.desk import Desk
+from beffroi.store.record import Row
+from beffroi.web.kit.form import Input, input_of
+from beffroi.web.kit.page import language_of, render, translate
+from beffroi.web.site.data.desk import desk_of, label_of, territory_names, town_of
+
+__all__ = ["ROUTES"]
+
+_OWN = ("longitude", "latitude", "geojson", "territory", "reason", "version", "csrf")
+
+
+def _zone(request: Request) -> ZoneInfo:
+    return ZoneInfo(town_of(request).settings.time_zone)
+
+
+def _written(request: Request, field: Field, value: Any) -> str:
+    """Return a value as the form's input writes it."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    if field.kind == "instant":
+        return to_datetime(value).astimezone(_zone(request)).strftime("%Y-%m-%dT%H:%M")
+    if field.kind == "number":
+        text = f"{value:.15g}"
+        return text.replace(".", ",") if language_of(request) == "fr" else text
+    if field.kind == "json":
+        return msgspec.json.encode(value).decode()
+    return str(json_value(field, value))
+
+
+def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]:
+    _, language = translate(request), language_of(request)
+    inputs = []
+    for field in desk.fields(collection):
+        made = input_of(field, language)
+        if field.kind == "boolean":  # a tick box cannot say "not known"
+            made = msgspec.structs.replace(
+                made, kind="select", options=(("", "–"), ("1", _("oui")), ("0", _("non")))
+            )
+        if field.personal is not None:
+            kept = _("Donnée personnelle, chiffrée, gardée {n} jours : {why}.", n=field.personal.retention_days,
+                     why=field.personal.purpose.of(language))  # fmt: skip
+            made = msgspec.structs.replace(made, hint=f"{made.hint} {kept}".strip())
+        if field.reference:
+            made = msgspec.structs.replace(made, hint=made.hint or _("Le numéro à la fin de son adresse."))
+        inputs.append(made)
+    if collection.geometry == "point":
+        inputs.append(Input("longitude", _("Longitude"), hint=_("En degrés, par exemple -2,0836."), unit="°"))
+        inputs.append(Input("latitude", _("Latitude"), hint=_("En degrés, par exemple 47,6514."), unit="°"))
+    elif collection.geometry != "none":
+        inputs.append(
+            Input(
+                "geojson", _("Lieu"), "textarea", hint=_("Une géométrie GeoJSON, en longitude et latitude.")
+            )
+        )
+    places = [(code, name) for code, name in territory_names(request).items() if desk.who.covers(code)]
+    if places:
+        inputs.append(
+            Input(
+                "territory",
+                _("Commune"),
+                "select",
+                options=(*([("", "–")] if not desk.who.territories else []), *places),
+            )
+        )
+    return [
+        *inputs,
+        Input("reason", _("Motif"), hint=_("Pourquoi ce changement : il reste dans l'histoire.")),
+    ]
+
+
+def _values(request: Request, desk: Desk, collection: Collection, row: Row) -> dict[str, str]:
+    values = {f.name: _written(request, f, row.values.get(f.name)) for f in desk.fields(collection)}
+    if row.geometry is not None and row.geometry["type"] == "Point" and collection.geometry == "point":
+        texts = [f"{c:.15g}" for c in row.geometry["coordinates"][:2]]
+        french = language_of(request) == "fr"
+        values["longitude"], values["latitude"] = (t.replace(".", ",") if french else t for t in texts)
+    elif row.geometry is not None:
+        values["geojson"] = msgspec.json.encode(row.geometry).decode()
+    return {**values, "territory": row.territory or ""}
+
+
+def _geometry(collection: Collection, form: dict[str, str], *, creating: bool) -> dict[str, Any] | None:
+    """Return the geometry that a form writes; `{}` (none any more) for an emptied one. Raises `Problem`."""
+    nothing: dict[str, Any] | None = None if creating else {}
+    if collection.geometry == "point":
+        written = [form.get(n, "").strip().replace(",", ".") for n in ("longitude", "latitude")]
+        if not any(written):
+            return nothing
+        try:
+            return {"type": "Point", "coordinates": [float(w) for w in written]}
+        except ValueError as error:
+            raise Problem(
+                Text("Il faut une longitude et une latitude.", "A longitude and a latitude are needed."),
+                place="longitude" if not written[0] else "latitude",
+            ) from error
+    written_json = form.get("geojson", "").strip()
+    if collection.geometry == "none" or not written_json:
+        return None if collection.geometry == "none" else nothing
+    try:
+        return msgspec.json.decode(written_json, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise Problem(
+            Text("Ce GeoJSON n'est pas lisible.", "This GeoJSON cannot be read."), place="geojson"
+        ) from error
+
+
+def _read(
+    request: Request, desk: Desk, collection: Collection, form: dict[str, str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the values of a form, and what is wrong, field by field."""
+    values: dict[str, Any] = {}
+    errors: dict[str, str] = {}
+    for field in desk.fields(collection):
+        try:
+            values[field.name] = parse_value(field, form.get(field.name, ""), _zone(request))
+            if values[field.name] is None and field.required:
+                raise Problem(Text("Il faut une valeur.", "A value is needed."), place=field.name)
+        except Problem as problem:
+            errors[field.name] = _said(request, problem)
+    return values, errors
+
+
+def _said(request: Request, problem: Problem) -> str:
+    language = language_of(request)
+    return f"{problem.reason.of(language)} {problem.mend.of(language)}".strip()
+
+
+def _save(request: Request, form: dict[str, str], record_id: int | None) -> Row | dict[str, str]:
+    """Write what the form says; return the record, or what is wrong."""
+    desk = desk_of(request)
+    collection = desk.collection(request.path_params["name"])
+    values, errors = _read(request, desk, collection, form)
+    version = int(form["version"]) if form.get("version", "").isdigit() else None
+    try:
+        geometry = _geometry(collection, form, creating=record_id is None)
+        if errors:
+            return errors
+        return desk.put(collection.name, values, id=record_id, version=version if record_id is not None else None,
+                        geometry=geometry, territory=form.get("territory") or None, reason=form.get("reason", "")[:300])  # fmt: skip
+    except Problem as problem:
+        if problem.status in (401, 403, 404, 503):
+            raise
+        names = {i.name for i in _inputs(request, desk, collection)}
+        place = {"geometry": "longitude" if collection.geometry == "point" else "geojson"}.get(
+            problem.place, problem.place
+        )
+        return {**errors, (place if place in names else ""): _said(request, problem)}
+
+
+def _page(request: Request, values: dict[str, str], errors: dict[str, str], row: Row | None) -> Response:
+    desk, language = desk_of(request), language_of(request)
+    collection = desk.collection(request.path_params["name"])
+    if not desk.writable(collection, row.territory if row else None):
+        desk.refuse(collection)
+    inputs = [*_inputs(request, desk, collection), *([Input("version", "", "hidden")] if row else [])]
+    back = f"/donnees/{collection.name}" + (f"/{row.id}" if row else "")
+    title = label_of(request, collection, row) if row else collection.title.of(language)
+    return render(request, "data/form.html", 400 if errors else 200, inputs=inputs, values=values, errors=errors,
+                  title=title, back=back, creating=row is None)  # fmt: skip
+
+
+def new(request: Request) -> Response:
+    """Answer the empty form of a new record, its defaults filled in."""
+    desk = desk_of(request)
+    collection = desk.collection(request.path_params["name"])
+    values = {f.name: _written(request, f, f.default) for f in desk.fields(collection)}
+    return _page(request, values, {}, None)
+
+
+def edit(request: Request) -> Response:
+    """Answer the form of a record."""
+    desk = desk_of(request)
+    collection = desk.collection(request.path_params["name"])
+    row = desk.get(collection.name, request.path_params["id"])
+    return _page(request, {**_values(request, desk, collection, row), "version": str(row.version)}, {}, row)
+
+
+async def save(request: Request) -> Response:
+    """Create or change a record from its form; show the form again, values kept, when something is wrong."""
+    form = {k: str(v) for k, v in (await request.form()).items()}
+    return await run_in_threadpool(_saved, request, form)
+
+
+def _saved(request: Request, form: dict[str, str]) -> Response:
+    record_id = request.path_params.get("id")
+    done = _save(request, form, record_id)
+    name = request.path_params["name"]
+    if isinstance(done, Row):
+        return RedirectResponse(f"/donnees/{name}/{done.id}", 303)
+    row = desk_of(request).get(name, record_id) if record_id is not None else None
+    return _page(request, form, done, row)
+
+
+def _remove(request: Request, version: str) -> str:
+    name, record_id = request.path_params["name"], request.path_params["id"]
+    desk_of(request).delete(name, record_id, version=int(version) if version.isdigit() else None)
+    return f"/donnees/{name}/{record_id}"
+
+
+async def remove(request: Request) -> Response:
+    """Delete a record; its page then offers to restore it."""
+    form = await request.form()
+    return RedirectResponse(await run_in_threadpool(_remove, request, str(form.get("version", ""))), 303)
+
+
+def _restore(request: Request) -> str:
+    name, record_id = request.path_params["name"], request.path_params["id"]
+    desk_of(request).restore(name, record_id)
+    return f"/donnees/{name}/{record_id}"
+
+
+async def restore(request: Request) -> Response:
+    """Bring a deleted record back."""
+    await request.form()
+    return RedirectResponse(await run_in_threadpool(_restore, request), 303)
+
+
+ROUTES = [
+    Route("/donnees/{name}/nouveau", new, methods=["GET"]),
+    Route("/donnees/{name}/nouveau", save, methods=["POST"]),
+    Route("/donnees/{name}/{id:int}/modifier", edit, methods=["GET"]),
+    Route("/donnees/{name}/{id:int}/modifier", save, methods=["POST"]),
+    Route("/donnees/{name}/{id:int}/supprimer", remove, methods=["POST"]),
+    Route("/donnees/{name}/{id:int}/restaurer", restore, methods=["POST"]),
+]
