@@ -13,12 +13,12 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.desk import Desk
-from beffroi.store.record import Page
+from beffroi.store.record import Page, Query
 from beffroi.store.record import Row as Record
 from beffroi.store.tables import datastream, thing
 from beffroi.store.views import forget_view, save_view, views_of
 from beffroi.web.kit.form import Input
-from beffroi.web.kit.map import MapView, outline_svg
+from beffroi.web.kit.map import Box, MapView, outline_svg
 from beffroi.web.kit.page import language_of, principal_of, render, translate, with_query
 from beffroi.web.kit.table import Cell, Column, Pager, Row
 from beffroi.web.site.data.asked import PAGE, Asked, asked_of
@@ -27,6 +27,7 @@ from beffroi.web.site.data.desk import desk_of, label_of, labels_of, say, territ
 __all__ = ["ROUTES"]
 
 MAPPED = 2000
+LONG = 50_000
 _KEPT = ("after", "n", "done")
 
 
@@ -162,12 +163,15 @@ def _twin(name: str, kind: str, query: str) -> str:
     return f"/donnees/{name}.{kind}" + (f"?{query}" if query else "")
 
 
-def _map(
-    request: Request, desk: Desk, collection: Collection, asked: Asked, page: Page, query: str
-) -> MapView | None:
-    if collection.geometry == "none":
+def _box(desk: Desk, collection: Collection, asked: Asked, rows: list[Record], total: int) -> Box | None:
+    """Return the box around the list; of a very long list, around the page, which costs nothing."""
+    if collection.geometry == "none" or not rows:
         return None
-    box = desk.extent(collection.name, asked.query)
+    around = asked.query if total <= LONG else Query(where={"_id": [row.id for row in rows]})
+    return desk.extent(collection.name, around)
+
+
+def _map(request: Request, collection: Collection, page: Page, box: Box | None, query: str) -> MapView | None:
     if box is None:
         return None
     status = collection.field(collection.status)
@@ -207,7 +211,7 @@ def listing(request: Request) -> Response:
         bulk=_bulk(request, desk, collection) if page.rows and not asked.query.deleted else [], query=query,
         views=views_of(town_of(request).store, collection.name, desk.who) if desk.who.id.startswith("user:") else [],
         choosable=[(f.name, f.title.of(language), f in asked.columns) for f in fields], map_view=_map(
-            request, desk, collection, asked, page, query), mapped=MAPPED, sort=request.query_params.get("sort", asked.query.sort),
+            request, collection, page, _box(desk, collection, asked, page.rows, total), query), mapped=MAPPED, sort=request.query_params.get("sort", asked.query.sort),
         done=int(done) if done.isdigit() else 0, writable=desk.writable(collection), staff=desk.who.staff,
     )  # fmt: skip
 
