@@ -41,10 +41,16 @@ class Occurrences:
     then counted one by one in the second reading. A false alarm of the filter costs a counter, never a mistake.
     """
 
-    def __init__(self) -> None:
-        self._bits = bytearray(_BITS // 8)
+    def __init__(self, *, filtered: bool = True) -> None:
+        self._all = not filtered
+        self._bits = bytearray(_BITS // 8 if filtered else 0)
         self._repeated: set[bytes] = set()
         self._count: dict[bytes, int] = {}
+
+    @classmethod
+    def exact(cls) -> "Occurrences":
+        """Return one that needs no first reading: it counts every row, for answers of bearable size."""
+        return cls(filtered=False)
 
     def mark(self, row: bytes) -> None:
         """Note `row` in the first reading."""
@@ -62,7 +68,7 @@ class Occurrences:
     def ordinal(self, row: bytes) -> int:
         """Return how many identical rows came before `row` in the second reading."""
         digest = hashlib.blake2b(row, digest_size=8).digest()
-        if digest not in self._repeated:
+        if not self._all and digest not in self._repeated:
             return 0
         ordinal = self._count.get(digest, 0)
         self._count[digest] = ordinal + 1
