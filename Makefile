@@ -1,7 +1,7 @@
 # Beffroi's front door: `make help` lists what it does.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run demo setup test check coverage bench nightly docs constraints clean
+.PHONY: help run setup test check coverage bench nightly docs constraints clean
 
 PYTHON ?= python3
 DATA ?= town
