@@ -38,14 +38,19 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pos
     shutil.rmtree(server.folder, ignore_errors=True)
 
 
+def free_port() -> int:
+    """Return a port of the loopback that nobody holds now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 class PostgresqlServer:
     """A PostgreSQL cluster of the tests' own, on a free port of the loopback."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._databases = 0
 
     def _run(self, *command: str) -> None:
@@ -71,6 +76,17 @@ class PostgresqlServer:
                 "postgres",
                 "--no-sync",
             )
+        for attempt in range(5):
+            try:
+                self._launch()
+                return
+            except subprocess.CalledProcessError:
+                # another process took the port between our look and the start; a restart keeps its own
+                if not first or attempt == 4:
+                    raise
+                self.port = free_port()
+
+    def _launch(self) -> None:
         options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=300"
         self._run(
             f"{BINARIES[0]}/pg_ctl",

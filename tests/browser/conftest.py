@@ -85,14 +85,14 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         yield served
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
-    """Drive browsers."""
+    """Drive browsers; for one module, since the driver keeps an event loop running in this thread."""
     with sync_playwright() as driver:
         yield driver
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """Start Debian's Chromium; skipped, saying so, when it is absent."""
     if not CHROMIUM.exists():
@@ -102,7 +102,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def administrator(chromium: Browser, town: Served) -> Path:
     """Return the cookies of a signed-in administrator, in a file that contexts start from."""
     state = town.data.parent / f"administrator-{os.getpid()}.json"
