@@ -58,11 +58,11 @@ DATASTREAMS = (
     ),
     DatastreamKind(
         "pm10", Text("Particules PM10", "PM10 particles"), "µg/m³", "ug/m3", "microgram per cubic metre", _EEA + "5",
-        0, 1000, None, ("particules pm10", "pm_10", "pm10_0"),
+        0, 1000, None, ("particules pm10", "particules fines pm10", "pm_10", "pm10_0"),
     ),
     DatastreamKind(
         "pm25", Text("Particules PM2,5", "PM2.5 particles"), "µg/m³", "ug/m3", "microgram per cubic metre", _EEA + "6001",
-        0, 800, None, ("particules pm2,5", "particules pm2.5", "pm2.5", "pm2,5", "pm2_5", "pm_2_5"),
+        0, 800, None, ("particules fines pm2,5", "particules fines pm2.5", "particules pm2,5", "particules pm2.5", "pm2.5", "pm2,5", "pm2_5", "pm_2_5"),
     ),
     DatastreamKind(
         "o3", Text("Ozone (O₃)", "Ozone (O₃)"), "µg/m³", "ug/m3", "microgram per cubic metre", _EEA + "7", 0, 600, None,
