@@ -14,6 +14,8 @@ from typing import Self
 from beffroi.demo.live import live
 from beffroi.election import Election
 from beffroi.model.instant import DAY_US
+from beffroi.rules.actions import Hands, Publish
+from beffroi.rules.keeper import act, judge
 from beffroi.store.sealing import seal
 from beffroi.town import Town
 
@@ -23,6 +25,7 @@ log = logging.getLogger("beffroi.keeper")
 ELECTION_S = 2.0
 PAUSE_S = 5.0
 SEALING_S = 600.0
+LAST_WORD_S = 5.0
 
 
 class Keeper:
@@ -36,6 +39,7 @@ class Keeper:
         self.open_writes = open_writes
         self.elected = False
         self.stop = threading.Event()
+        self.publish: Publish | None = None  # set by the duty that runs the embedded broker
         self._election = Election(town.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: asyncio.Task[None] | None = None
@@ -99,7 +103,30 @@ async def _demonstration(keeper: Keeper) -> None:
     await live(keeper.town, keeper.stop)
 
 
+async def _thread(work: Callable[[], None]) -> None:
+    """Run blocking work, which ends by itself on `keeper.stop`, until it has ended."""
+    running = asyncio.create_task(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait({running}, timeout=LAST_WORD_S)
+        raise
+
+
+async def _rules(keeper: Keeper) -> None:
+    """Judge what is committed."""
+    await _thread(lambda: judge(keeper.town.store, keeper.stop))
+
+
+async def _actions(keeper: Keeper) -> None:
+    """Do what alarms ask for."""
+    hands = Hands(keeper.town.settings, lambda: keeper.publish)
+    await _thread(lambda: act(keeper.town.store, keeper.stop, hands))
+
+
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
+    "rules": _rules,
+    "actions": _actions,
     "sealing": _sealing,
     "demonstration": _demonstration,
 }

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beffroi.model.observation import Observation, Quality
-from beffroi.rules.condition import SEVERITIES
+from beffroi.rules.condition import SEVERITIES, ranks_of
 from beffroi.rules.machine import Machine, Transition
 from beffroi.rules.rule import Rule
 
@@ -64,7 +64,7 @@ def back_test(
     are taken as having arrived in time: the order is (time, id).
     """
     machine = rule.machine()
-    report = Backtest(0, [], dict.fromkeys(SEVERITIES[1:], 0), 0, 0, 0, start_us, end_us)
+    report = Backtest(0, [], {SEVERITIES[rank]: 0 for rank in ranks_of(rule.when)}, 0, 0, 0, start_us, end_us)
     if together:
         rows = [
             (moment_of(o), o.id, name, number_of_observation(o)) for name, values in series for o in values
@@ -96,7 +96,8 @@ def _collect(made: list[Transition], last_peak: float | None, report: Backtest) 
     worst = 0
     for move in made:
         for rank in range(move.before + 1, move.after + 1):
-            report.levels[SEVERITIES[rank]] += 1
+            if SEVERITIES[rank] in report.levels:
+                report.levels[SEVERITIES[rank]] += 1
         if current is None:
             current = Excursion(move.at_us, None, "", move.peak)
             report.alarms.append(current)

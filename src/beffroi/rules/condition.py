@@ -15,7 +15,7 @@ from beffroi.rules.expression import Expression
 
 __all__ = [
     "NEVER", "RANKS", "SEVERITIES", "All", "Any_", "Change", "During", "Held", "Latch", "Level", "Matches", "Node", "Not",
-    "Silent", "Threshold", "When", "leaves",
+    "Silent", "Threshold", "When", "leaves", "ranks_of",
 ]  # fmt: skip
 
 NEVER = 2**62
@@ -402,3 +402,16 @@ def leaves(node: Any) -> list[Leaf]:
     if isinstance(node, Not | During | Held | Latch):
         return leaves(node.part)
     return [node]
+
+
+def ranks_of(node: Any) -> list[int]:
+    """Return the ranks that a condition can raise, lowest first."""
+    found: set[int] = set()
+    for leaf in leaves(node):
+        if isinstance(leaf, Threshold | Change):
+            found.update(level.rank for level in leaf.levels)
+        elif isinstance(leaf, Silent):
+            found.update(rank for rank, _ in leaf.after)
+        else:
+            found.add(leaf.rank)
+    return sorted(found)

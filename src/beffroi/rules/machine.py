@@ -77,6 +77,10 @@ class Machine:
         if newest is not None and (at_us, number) < newest:
             part.late += 1
             return []
+        if not part.newest and at_us < part.time_us:
+            # the first thing heard is older than the state: history is being replayed, start there
+            part.node, part.time_us = self.root.fresh(at_us), at_us
+            part.due_us = self.root.due(part.node, at_us)
         part.newest[series] = (at_us, number)
         made = self.advance(part, at_us - 1) if part.due_us < at_us else []
         at_us = max(at_us, part.time_us)

@@ -59,7 +59,7 @@ _LEAVES = ("above", "below", "rises", "falls", "silent", "expression", "where", 
 _EVENTS = {"created": ("create", "restore"), "updated": ("update",)}
 _MOMENTS = ("raise", "acknowledge", "clear")
 _ACTIONS = {
-    "email": ("subject", "text"), "webhook": ("secret",), "mqtt": ("payload", "retain"), "record": ("values",),
+    "email": ("subject", "text"), "webhook": (), "mqtt": ("payload", "retain"), "record": ("values",),
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The rules of a town, kept as records: add, change, switch on and off, remove."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from beffroi.model.principal import Principal
@@ -7,11 +8,12 @@ from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Rule
-from beffroi.rules.watching import read_series, watched
+from beffroi.rules.watching import naming_for, read_series, watched
+from beffroi.rules.words import sentence
 from beffroi.store.open import Store
 from beffroi.store.record import Query, Row
 
-__all__ = ["add", "change", "delete", "find", "require_author", "rules", "switch"]
+__all__ = ["add", "change", "delete", "find", "in_words", "require_author", "rules", "said", "switch"]
 
 
 def require_author(who: Principal) -> None:
@@ -107,3 +109,22 @@ def _state(store: Store, enabled: bool) -> dict[str, Any]:
     if not enabled:
         return {"enabled": False}
     return {"enabled": True, "enabled_at": store.clock(), "from_seq": store.observations.head()}
+
+
+def said(store: Store, row: Row, titles: Mapping[str, Text] | None = None) -> Text:
+    """Return the rule in one sentence; of one that can no longer be read, why."""
+    try:
+        rule = read_rule(row.values["yaml"])
+    except Problem as problem:
+        return problem.reason
+    return in_words(store, rule, titles)
+
+
+def in_words(store: Store, rule: Rule, titles: Mapping[str, Text] | None = None) -> Text:
+    """Return a rule in one sentence, its series called by their names."""
+    watch = rule.watch
+    explicit = {*watch.datastreams, *(i for _, i in watch.series)}
+    with store.read() as c:
+        known = read_series(c, None if watch.wide else explicit)
+    collections = {name: collection.title for name, collection in store.records.collections.items()}
+    return sentence(rule, naming_for(rule, known, {**collections, **(titles or {})}))

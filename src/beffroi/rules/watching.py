@@ -88,7 +88,7 @@ def naming_for(rule: Rule, catalogue: Mapping[int, Series], titles: Mapping[str,
             number = rule.watch.datastreams[0]
         if number is not None and number in catalogue:
             series = catalogue[number]
-            called = f"{series.name} ({series.thing})"
+            called = series.name if series.thing in series.name else f"{series.name} ({series.thing})"
             return Text(called, called), series.unit
         return _several(rule.watch, catalogue, known)
 

@@ -19,12 +19,11 @@ from beffroi.rules.condition import (
     Latch,
     Level,
     Matches,
-    Node,
     Not,
     Silent,
     Threshold,
     When,
-    leaves,
+    ranks_of,
 )  # fmt: skip
 from beffroi.rules.rule import Rule
 
@@ -74,7 +73,7 @@ def duration_words(length_us: int) -> Text:
 def sentence(rule: Rule, naming: Naming) -> Text:
     """Return the whole rule as one sentence."""
     said = _say(rule.when, naming)
-    ranks = _ranks(rule.when)
+    ranks = ranks_of(rule.when)
     fr = " ou ".join(SEVERITY_WORDS[SEVERITIES[r]].fr for r in ranks)
     en = " or ".join(SEVERITY_WORDS[SEVERITIES[r]].en for r in ranks)
     text = Text(f"Alerte {fr} quand {said.fr}", f"{en.capitalize()} alert when {said.en}")
@@ -85,7 +84,7 @@ def sentence(rule: Rule, naming: Naming) -> Text:
 
 
 def condition(rule: Rule, naming: Naming, rank: int | None = None) -> Text:
-    """Return the condition alone, with a capital; `rank` names only the limit of that level."""
+    """Return the condition alone, with a capital; `rank` names only the limit of that level, not its end."""
     said = _say(rule.when if rank is None else _at_rank(rule.when, rank), naming)
     return Text(said.fr[:1].upper() + said.fr[1:], said.en[:1].upper() + said.en[1:])
 
@@ -94,8 +93,8 @@ def _at_rank(node: Any, rank: int) -> Any:
     """Return the node with the limit of one level only, where it has one."""
     replace = msgspec.structs.replace
     if isinstance(node, Threshold | Change):
-        levels = tuple(level for level in node.levels if level.rank == rank)
-        return replace(node, levels=levels or node.levels)
+        kept = [level for level in node.levels if level.rank == rank] or node.levels
+        return replace(node, levels=tuple(replace(level, release=level.limit) for level in kept))
     if isinstance(node, Silent):
         return replace(node, after=tuple(pair for pair in node.after if pair[0] == rank) or node.after)
     if isinstance(node, All):
@@ -103,18 +102,6 @@ def _at_rank(node: Any, rank: int) -> Any:
     if isinstance(node, Not | During | Held):
         return replace(node, part=_at_rank(node.part, rank))
     return node
-
-
-def _ranks(node: Node) -> list[int]:
-    found: set[int] = set()
-    for leaf in leaves(node):
-        if isinstance(leaf, Threshold | Change):
-            found.update(level.rank for level in leaf.levels)
-        elif isinstance(leaf, Silent):
-            found.update(rank for rank, _ in leaf.after)
-        else:
-            found.add(leaf.rank)
-    return sorted(found)
 
 
 def _limits(levels: tuple[Level, ...], unit: str) -> Text:
@@ -129,18 +116,19 @@ def _list(words: list[str], link: str) -> str:
 
 
 def _back(levels: tuple[Level, ...], unit: str, *, rising: bool) -> Text:
-    """Say where the first level lets go, when hysteresis moves it."""
-    first = levels[0]
+    """Say where a level lets go, when hysteresis moves that."""
+    first, unit = levels[0], f" {unit}" if unit else ""
     if first.release == first.limit:
         return Text("", "")
-    back = (
-        number_words(abs(first.limit - first.release), "fr"),
-        number_words(abs(first.limit - first.release), "en"),
-    )
-    unit = f" {unit}" if unit else ""
-    if rising:
-        return Text(f", jusqu'à {back[0]}{unit} plus bas", f", until {back[1]}{unit} lower")
-    return Text(f", jusqu'à {back[0]}{unit} plus haut", f", until {back[1]}{unit} higher")
+    if len(levels) == 1:
+        fr, en = number_words(first.release, "fr"), number_words(first.release, "en")
+        if rising:
+            return Text(f" (fin sous {fr}{unit})", f" (over below {en}{unit})")
+        return Text(f" (fin au-dessus de {fr}{unit})", f" (over above {en}{unit})")
+    back = abs(first.limit - first.release)
+    way = Text("plus bas", "lower") if rising else Text("plus haut", "higher")
+    return Text(f" (fin de chaque palier {number_words(back, 'fr')}{unit} {way.fr})",
+                f" (each level is over {number_words(back, 'en')}{unit} {way.en})")  # fmt: skip
 
 
 def _threshold(node: Threshold, naming: Naming) -> Text:
