@@ -140,8 +140,6 @@ class SensorThings:
     @staticmethod
     def _who(scope: Scope) -> Principal:
         who: Principal = scope.get("state", {}).get("who", ANONYMOUS)
-        if who is ANONYMOUS and getattr(getattr(scope.get("app"), "state", None), "open_writes", False):
-            return Principal("open-writes", "--open-writes", "admin")
         return who
 
     # --- writing

@@ -161,16 +161,16 @@ async def change_town(request: Request) -> Response:
     """Check the colour, or keep the town's new look."""
     who = principal_of(request)
     require_reach(who, ())
-    form = await request.form()
-    sent = {name: value for name, value in form.items() if isinstance(value, str)}
+    async with request.form() as form:
+        sent = {name: value for name, value in form.items() if isinstance(value, str)}
+        upload = form.get("logo")
+        body = await upload.read() if isinstance(upload, UploadFile) else b""
     if sent.get("action") == "check":
         try:
             check_accent(sent.get("accent", ""))
         except Problem as problem:
             return _town(request, sent, refused(request, problem))
         return _town(request, sent)
-    upload = form.get("logo")
-    body = await upload.read() if isinstance(upload, UploadFile) else b""
     try:
         await off_loop(_keep_look, store_of(request), who, sent, body)
     except Problem as problem:
