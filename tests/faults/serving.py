@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ class Town:
                 status, text = answer.status, answer.read()
         except urllib.error.HTTPError as error:
             status, text = error.code, error.read()
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             return 0, None
         with contextlib.suppress(ValueError):
             return status, json.loads(text)
