@@ -68,7 +68,7 @@ class _Writer:
         self.properties: dict[str, int] = {}
 
     def insert(self, table: Table, **values: Any) -> int:
-        number = self.town.store.next(self.connection)
+        number = self.town.store.number(self.connection, table.name)
         self.connection.execute(insert(table).values(id=number, **values))
         return number
 

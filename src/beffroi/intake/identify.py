@@ -135,7 +135,7 @@ class _Maker:
         self.door = door
 
     def insert(self, table: Table, **values: Any) -> int:
-        number = self.store.next(self.connection)
+        number = self.store.number(self.connection, table.name)
         self.connection.execute(insert(table).values(id=number, **values))
         return number
 

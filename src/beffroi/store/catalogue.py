@@ -131,11 +131,11 @@ class _Maker:
             self._observation(new, owned)
             return 0
         values = {**new.values, **owned}
-        entity_id = self.store.next(self.c)
+        entity_id = self.store.number(self.c, new.table)
         table = _table(new.table)
         values["id"] = entity_id
         if "seq" in table.c:
-            values["seq"] = entity_id
+            values["seq"] = self.store.next(self.c)
         if new.table in _GEOMETRY:
             values.update(bounding_box(values[_GEOMETRY[new.table]]))
         self.c.execute(insert(table).values(values))
@@ -202,7 +202,7 @@ def move_things(
         if not locations:
             continue
         c.execute(insert(link), [{"thing_id": thing_id, "location_id": i} for i in locations])
-        history_id = store.next(c)
+        history_id = store.number(c, "historical_location")
         c.execute(insert(past).values(id=history_id, time_us=time_us, thing_id=thing_id))
         c.execute(
             insert(_table("historical_location_location")),
@@ -249,7 +249,7 @@ def default_feature(store: Store, c: Connection, datastream_id: int) -> int | No
     feature, place = _table("feature_of_interest"), _table("location")
     here = c.execute(select(place).where(place.c.id == place_id)).mappings().one()
     touch(c)
-    made = store.next(c)
+    made = store.number(c, "feature_of_interest")
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
     values = {name: here[name] for name in copied}
     c.execute(insert(feature).values(id=made, location_id=place_id, feature=here["location"], **values))

@@ -123,6 +123,18 @@ class Database:
         ).scalar_one()
         return last - n
 
+    @staticmethod
+    def number(connection: Connection, name: str, n: int = 1) -> int:
+        """Return the first of `n` fresh ids of the table `name`, each table counting from 1; call inside `write()`."""
+        last: int = connection.execute(
+            text(
+                "INSERT INTO counter (name, next) VALUES (:name, :n + 1)"
+                " ON CONFLICT (name) DO UPDATE SET next = counter.next + :n RETURNING next"
+            ),
+            {"name": name, "n": n},
+        ).scalar_one()
+        return last - n
+
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after each commit of this process or another; return what stops it.
 

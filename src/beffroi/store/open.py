@@ -65,6 +65,10 @@ class Store:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
         return self.database.next(connection, n)
 
+    def number(self, connection: Connection, name: str, n: int = 1) -> int:
+        """Return the first of `n` fresh ids of the table `name`; call inside `write()`."""
+        return self.database.number(connection, name, n)
+
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after any commit, of this process or another; return what stops it."""
         return self.database.listen(callback)
