@@ -11,10 +11,10 @@ from functools import lru_cache
 from typing import Any, BinaryIO
 
 import msgspec
+import shapely
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry import mapping, shape
-from shapely.ops import transform
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
@@ -208,7 +208,7 @@ def _moved(geometry: Any, crs: str) -> Any:
     if geometry is None or transformer is None:
         return geometry
     try:
-        return dict(mapping(transform(transformer.transform, shape(geometry))))
+        return dict(mapping(shapely.transform(shape(geometry), transformer.transform, interleaved=False)))
     except Exception as error:
         raise Problem(
             Text("Cette géométrie n'est pas lisible.", "This geometry cannot be read."), place="geometry"

@@ -38,6 +38,7 @@ from beffroi.model.text import Text as Words
 from beffroi.store.tables import SQLITE_INTEGER_KEY, declared
 
 __all__ = [
+    "Shelf",
     "declaration_of",
     "migrate",
     "prepare",
@@ -58,6 +59,13 @@ _WIDENINGS = {
     ("reference", "integer"),
     ("integer", "instant"),
 }
+
+
+class Shelf(msgspec.Struct, frozen=True, eq=False):
+    """One declared collection and its table."""
+
+    collection: Collection
+    table: Table
 
 
 def table_of(collection: Collection) -> Table:

@@ -1,7 +1,7 @@
 """Writing records: each change and its line of history, in one transaction, under one change set."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection, and_, insert, select, update
@@ -13,6 +13,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Conflict, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.geometry import Placed, geojson_of, place
+from beffroi.store.personal import Keyring
 from beffroi.store.record import Row
 from beffroi.store.record_codec import (
     checked_values,
@@ -22,15 +23,49 @@ from beffroi.store.record_codec import (
     to_column,
     to_history,
 )
+from beffroi.store.record_tables import Shelf
 from beffroi.store.tables import history
-
-if TYPE_CHECKING:
-    from beffroi.store.records import Records, Shelf
 
 __all__ = ["Draft", "Writer", "draft", "missing"]
 
 _CHUNK = 500
 _NOWHERE = {"_geometry": None, "_minx": None, "_miny": None, "_maxx": None, "_maxy": None}
+
+
+class Numbers(Protocol):
+    """Where fresh numbers of the commit sequence come from."""
+
+    def next(self, c: Connection, n: int = 1) -> int:
+        """Return the first of `n` fresh numbers."""
+        ...
+
+
+class Host(Protocol):
+    """What a writer needs of the records it writes to."""
+
+    @property
+    def house(self) -> Numbers:
+        """Where numbers come from."""
+        ...
+
+    keyring: Keyring
+    clock: Callable[[], int]
+    audit: Callable[..., Any] | None
+
+    def shelf(self, collection: str | Collection) -> Shelf:
+        """Return a declared collection and its table."""
+        ...
+
+    def get(
+        self,
+        collection: str | Collection,
+        record_id: int,
+        *,
+        deleted: bool | None = False,
+        c: Connection | None = None,
+    ) -> Row:
+        """Return one record."""
+        ...
 
 
 class Draft(msgspec.Struct):
@@ -98,7 +133,7 @@ class Writer:
     """Changes by one person for one reason. Get one from `Records.writer`."""
 
     def __init__(
-        self, records: "Records", c: Connection, who: Principal, reason: str, change_set: int | None
+        self, records: Host, c: Connection, who: Principal, reason: str, change_set: int | None
     ) -> None:
         self._records = records
         self.connection = c
@@ -119,7 +154,7 @@ class Writer:
         (made,) = self.create_many(shelf, [draft(shelf.collection, values, geometry, territory, person)])
         return self._get(shelf, made)
 
-    def create_many(self, shelf: "Shelf", drafts: Sequence[Draft]) -> list[int]:
+    def create_many(self, shelf: Shelf, drafts: Sequence[Draft]) -> list[int]:
         """Write new records; return their ids. Raises `Conflict` when a key is taken."""
         if not drafts:
             return []
@@ -190,7 +225,7 @@ class Writer:
             rows.append(self._get(shelf, line.record_id))
         return rows
 
-    def empty(self, shelf: "Shelf", record_id: int, fields: Sequence[str], *, person: int | None) -> None:
+    def empty(self, shelf: Shelf, record_id: int, fields: Sequence[str], *, person: int | None) -> None:
         """Take personal values away for good (`erase` in history, which keeps nothing of them)."""
         t = shelf.table
         version = (
@@ -200,7 +235,7 @@ class Writer:
         self.connection.execute(update(t).where(t.c["_id"] == record_id).values(**gone))
         self.line(shelf, record_id, version, "erase")
 
-    def line(self, shelf: "Shelf", record_id: int, version: int, action: str) -> None:
+    def line(self, shelf: Shelf, record_id: int, version: int, action: str) -> None:
         """Write a line of history that says only that something happened."""
         line = self._line(self._numbers(1), shelf, record_id, version, action, self._records.clock(), {}, {})
         self.connection.execute(insert(history), [line])
@@ -226,12 +261,10 @@ class Writer:
             self.change_set = first
         return first
 
-    def _get(self, shelf: "Shelf", record_id: int) -> Row:
+    def _get(self, shelf: Shelf, record_id: int) -> Row:
         return self._records.get(shelf.collection.name, record_id, deleted=None, c=self.connection)
 
-    def _held(
-        self, shelf: "Shelf", record_id: int, version: int | None, *, gone: bool = False
-    ) -> Stored[Any]:
+    def _held(self, shelf: Shelf, record_id: int, version: int | None, *, gone: bool = False) -> Stored[Any]:
         t = shelf.table
         found = self.connection.execute(
             select(t).where(t.c["_id"] == record_id).with_for_update()
@@ -274,7 +307,7 @@ class Writer:
         return row, kept
 
     def _differences(
-        self, shelf: "Shelf", stored: Stored[Any], checked: Mapping[str, Any], person: int | None
+        self, shelf: Shelf, stored: Stored[Any], checked: Mapping[str, Any], person: int | None
     ) -> "_Changed":
         collection, bound = shelf.collection, place_of(shelf.collection, stored._id)
         changed = _Changed({})
@@ -296,7 +329,7 @@ class Writer:
             changed.columns["_person"] = held
         return changed
 
-    def _update(self, shelf: "Shelf", stored: Stored[Any], changed: "_Changed", action: str) -> None:
+    def _update(self, shelf: Shelf, stored: Stored[Any], changed: "_Changed", action: str) -> None:
         now, version = self._records.clock(), stored._version + 1
         own = {"_version": version, "_updated_us": now, "_author": self._who.id}
         same = and_(shelf.table.c["_id"] == stored._id, shelf.table.c["_version"] == stored._version)
@@ -312,7 +345,7 @@ class Writer:
         self.connection.execute(insert(history), [line])
 
     def _line(
-        self, seq: int, shelf: "Shelf", record_id: int, version: int, action: str, now: int,
+        self, seq: int, shelf: Shelf, record_id: int, version: int, action: str, now: int,
         before: Mapping[str, Any], after: Mapping[str, Any],
     ) -> dict[str, Any]:  # fmt: skip
         self.changes += 1
@@ -326,7 +359,7 @@ class Writer:
 
     # --- Undo.
 
-    def _undo_one(self, shelf: "Shelf", line: Any) -> None:
+    def _undo_one(self, shelf: Shelf, line: Any) -> None:
         if line.action == "delete":
             self.restore(shelf.collection, line.record_id)
         elif line.action == "restore":
@@ -351,7 +384,7 @@ class Writer:
         )  # fmt: skip
         return self.connection.execute(others.limit(1)).first() is not None
 
-    def _undo_update(self, shelf: "Shelf", line: Any) -> None:
+    def _undo_update(self, shelf: Shelf, line: Any) -> None:
         stored = self._held(shelf, line.record_id, None)
         before, after = (msgspec.json.decode(kept) if kept else {} for kept in (line.before, line.after))
         current = {old: new for new, old in shelf.collection.renamed.items()}

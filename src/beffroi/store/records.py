@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, Table, and_, func, literal, select
+from sqlalchemy import Connection, and_, func, literal, select
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
@@ -20,7 +20,7 @@ from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import from_column, from_history, place_of
 from beffroi.store.record_query import Cursor, conditions, cursor_of, phases, read_cursor
-from beffroi.store.record_tables import migrate, prepare, recalled, table_of
+from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
 
@@ -43,13 +43,6 @@ class House(Protocol):
     def next(self, c: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers."""
         ...
-
-
-class Shelf(msgspec.Struct, frozen=True, eq=False):
-    """One declared collection and its table."""
-
-    collection: Collection
-    table: Table
 
 
 def _unknown(name: str) -> NotFound:
