@@ -192,6 +192,8 @@ def read_options(query: str) -> tuple[Options, list[tuple[str, str]]]:
                     Text("Cette option n'existe pas.", "There is no such option."),
                 )  # fmt: skip
             continue
+        if "\x00" in text:
+            raise misread(name, text.index("\x00"), "\\0")
         field, read = known
         if field in values:
             raise misread(name, 0, "", Text("Gardez-en une.", "Keep one of them."),

@@ -3,13 +3,13 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.dialects import prepare
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.reading import Here, Reader
 from beffroi.standards.sensorthings.render import chosen, encode, observation_values, value_json
@@ -39,9 +39,10 @@ def answer(
     """Return the answer to a reading of `path`, seen by `sight`. Raises `Problem`, `NotFound`."""
     if not resource.hops:
         return Answer(encode(service_root(base)))
+    prepare(store.database.reader)
     try:
         with store.read() as c:
-            return _answer(_of(store, c, base, sight, now_us), path, resource, options, texts)
+            return _answer(Reader(store, c, base, sight, now_us), path, resource, options, texts)
     except DBAPIError as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.
         detail = str(error.orig).strip().splitlines()[0][:200].replace("{", "(").replace("}", ")")
@@ -50,10 +51,6 @@ def answer(
             Text("Vérifiez les nombres et les géométries de $filter et $orderby.",
                  "Check the numbers and geometries of $filter and $orderby."), place="$filter",
         ) from error  # fmt: skip
-
-
-def _of(store: Store, c: Connection, base: str, sight: Sight, now_us: int) -> Reader:
-    return Reader(store, c, base, sight, now_us)
 
 
 def _answer(

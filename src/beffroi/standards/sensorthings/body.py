@@ -1,5 +1,6 @@
 """Read the JSON bodies of entities (18-088 §10): what is to be made, changed or replaced, or where the body is wrong."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ __all__ = [
 
 DEEPEST = 60
 _LET_PASS = ("resultTime",)  # of a Datastream: computed by some servers, sent back by their clients
+_BYTE = re.compile(r"(?:\(byte|position) (\d+)")
 _REFERENCE = ("@iot.id", "id")
 
 
@@ -51,7 +53,8 @@ def decode(body: bytes) -> Any:
     try:
         return decode_json(body)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError) as error:
-        at = str(error).rpartition("(byte ")[2].rstrip(")") or "?"
+        known = _BYTE.search(str(error))
+        at = int(known[1]) if known else len(body)
         raise _refuse(
             f"Le corps n'est pas du JSON : {error}.", f"The body is not JSON: {error}.", f"byte {at}",
             "Envoyez un objet JSON en UTF-8.", "Send a JSON object in UTF-8.",

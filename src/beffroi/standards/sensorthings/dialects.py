@@ -13,7 +13,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
-    Connection,
+    Engine,
     Float,
     Integer,
     Text,
@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     cast,
     collate,
+    event,
     func,
     literal,
 )
@@ -236,14 +237,18 @@ def _moment(text: str, end: int) -> int | None:
     return None if found is None else found[end]
 
 
-def prepare(connection: Connection) -> Connection:
-    """Return `connection` with the functions of the query language known to it (SQLite only; once each)."""
-    if connection.dialect.name == "sqlite" and "sensorthings" not in connection.info:
-        raw: Any = connection.connection.dbapi_connection
-        for function in FUNCTIONS.values():
-            name = "sta_" + function.name.replace(".", "_")
-            raw.create_function(name, -1, function.python, deterministic=True)
-        raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
-        raw.create_function("sta_remainder", 2, total(math.fmod), deterministic=True)
-        connection.info["sensorthings"] = True
-    return connection
+def prepare(engine: Engine) -> None:
+    """Make the functions of the query language known to every connection of a SQLite engine, from now on."""
+    if engine.dialect.name == "sqlite" and not event.contains(engine, "checkout", _register):
+        event.listen(engine, "checkout", _register)
+
+
+def _register(raw: Any, record: Any, _proxy: Any) -> None:
+    if "sensorthings" in record.info:
+        return
+    for function in FUNCTIONS.values():
+        name = "sta_" + function.name.replace(".", "_")
+        raw.create_function(name, -1, function.python, deterministic=True)
+    raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
+    raw.create_function("sta_remainder", 2, total(math.fmod), deterministic=True)
+    record.info["sensorthings"] = True

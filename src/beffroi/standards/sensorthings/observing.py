@@ -10,7 +10,6 @@ from beffroi.model.observation import Observation
 from beffroi.standards.sensorthings import bind
 from beffroi.standards.sensorthings.bind import Bound, Term, bind_filter, bind_orderby, fields
 from beffroi.standards.sensorthings.compile import Compiler, table_of
-from beffroi.standards.sensorthings.dialects import prepare
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
@@ -96,7 +95,7 @@ class ObservationReader:
     """Reads observations for one reader; `c` sees the catalogue."""
 
     def __init__(self, store: Store, c: Connection, sight: Sight, now_us: int) -> None:
-        self.store, self.c, self.sight, self.now_us = store, prepare(c), sight, now_us
+        self.store, self.c, self.sight, self.now_us = store, c, sight, now_us
 
     def page(
         self,

@@ -1,0 +1,86 @@
+"""Bodies, shortcuts and a served town that the tests of SensorThings share."""
+
+import copy
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from beffroi.api.sensorthings import routes
+from beffroi.town import Town
+
+POINT = {"type": "Point", "coordinates": [2.35, 48.85]}
+LOCATION = {
+    "name": "Pont neuf",
+    "description": "culée",
+    "encodingType": "application/geo+json",
+    "location": POINT,
+}
+SENSOR = {
+    "name": "sonde",
+    "description": "pt100",
+    "encodingType": "application/pdf",
+    "metadata": "http://a.test/n.pdf",
+}
+PROPERTY = {"name": "Température", "definition": "http://a.test/t", "description": "de l'air"}
+UNIT = {"name": "degree Celsius", "symbol": "°C", "definition": "ucum:Cel"}
+MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
+DATASTREAM = {
+    "name": "air", "description": "air à 2 m", "observationType": MEASUREMENT, "unitOfMeasurement": UNIT,
+    "Sensor": SENSOR, "ObservedProperty": PROPERTY,
+}  # fmt: skip
+THING = {"name": "station", "description": "météo", "properties": {"rang": 1, "où": {"rive": "gauche"}}}
+STATION = {**THING, "Locations": [LOCATION], "Datastreams": [DATASTREAM]}
+
+
+def station(**changes: Any) -> dict[str, Any]:
+    """Return the body of a Thing with a Location and a Datastream."""
+    return {**copy.deepcopy(STATION), **changes}
+
+
+def made(answer: Any) -> int:
+    """Return the id of what a POST made."""
+    assert answer.status_code == 201, answer.text
+    link = answer.headers["location"]
+    assert answer.json()["@iot.selfLink"] == link
+    return int(link.rpartition("(")[2].rstrip(")"))
+
+
+def values(client: TestClient, address: str) -> list[dict[str, Any]]:
+    """Return the entities that a GET answers."""
+    answer = client.get(address)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["value"]
+    return found
+
+
+def ids(client: TestClient, address: str) -> list[int]:
+    """Return the ids of the entities of a GET."""
+    return [one["@iot.id"] for one in values(client, address)]
+
+
+def series_of(client: TestClient, thing: int) -> int:
+    """Return the id of a Thing's first Datastream."""
+    return ids(client, f"Things({thing})/Datastreams")[0]
+
+
+NOW_US = 1_700_000_000_000_000
+ROOT = "http://beffroi.test/sensorthings/v1.1/"
+
+
+class Clock:
+    """A clock that moves a millisecond at each look."""
+
+    def __init__(self) -> None:
+        self.now_us = NOW_US
+
+    def __call__(self) -> int:
+        self.now_us += 1_000
+        return self.now_us
+
+
+def app_of(town: Town, *, open_writes: bool = True) -> Starlette:
+    """Return an application that serves SensorThings alone."""
+    app = Starlette(routes=routes(town))
+    app.state.open_writes = open_writes
+    return app
