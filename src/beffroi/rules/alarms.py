@@ -10,16 +10,17 @@ author and reason, in the transaction that also queues the actions of that momen
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
-from beffroi.model.instant import DAY_US, format_instant
+from beffroi.model.instant import DAY_US, PARIS, format_instant, parse_instant
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Conflict, Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.model.value import json_value
 from beffroi.rules import outbox
 from beffroi.rules.collections import ALARM
-from beffroi.rules.condition import RANKS
+from beffroi.rules.condition import RANKS, SEVERITIES
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Action, Moment
 from beffroi.store.open import Store
@@ -27,15 +28,25 @@ from beffroi.store.record import Query, Row, Where
 
 __all__ = [
     "OPEN",
+    "STATES",
+    "Wish",
     "acknowledge",
     "assign",
     "clear",
     "comment",
+    "count_by_state",
+    "get",
+    "of_subject",
     "open_alarms",
+    "query_of",
     "queue_actions",
     "seen_by",
+    "since",
     "told",
+    "undo",
     "visible",
+    "wish_of",
+    "worst_open",
 ]
 
 OPEN = ("active", "acknowledged")
@@ -69,6 +80,96 @@ def visible(who: Principal, row: Row) -> bool:
 def seen_by(who: Principal, values: Mapping[str, Any]) -> dict[str, Any]:
     """Return what `who` may read of an alarm that is visible to them: names of people are for staff."""
     return {k: v for k, v in values.items() if who.staff or k not in _PRIVATE}
+
+
+STATES = ("active", "acknowledged", "cleared_unacknowledged", "cleared")
+GROUPS = {"open": OPEN, "unseen": UNSEEN, "over": ("cleared_unacknowledged", "cleared"), "all": STATES}
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """Which alarms are asked for: states (or names of groups), severities, rule, thing, raised in [start, end)."""
+
+    states: tuple[str, ...] = ()
+    severities: tuple[str, ...] = ()
+    rule: int | None = None
+    thing: int | None = None
+    datastream: int | None = None
+    start_us: int | None = None
+    end_us: int | None = None
+    text: str = ""
+
+
+def wish_of(asked: Mapping[str, str]) -> Wish:
+    """Read a wish from the parameters of an address: state, severity, rule, thing, datastream, start, end, q.
+
+    Raises `Problem` at the parameter's name.
+    """
+    return Wish(
+        tuple(s for name in _words(asked, "state", (*STATES, *GROUPS)) for s in GROUPS.get(name, (name,))),
+        tuple(_words(asked, "severity", SEVERITIES)),
+        _number(asked, "rule"), _number(asked, "thing"), _number(asked, "datastream"),
+        _instant(asked, "start"), _instant(asked, "end"), asked.get("q", "").strip()[:200],
+    )  # fmt: skip
+
+
+def _words(asked: Mapping[str, str], name: str, known: tuple[str, ...]) -> list[str]:
+    words = [word for word in asked.get(name, "").split(",") if word]
+    for word in words:
+        if word not in known:
+            listed = ", ".join(known)
+            raise Problem(Text(f"« {word[:40]} » n'est pas connu ici.", f"'{word[:40]}' is not known here.".replace("{", "(")),
+                          Text(f"Écrivez l'un de : {listed}.", f"Write one of: {listed}."), name)  # fmt: skip
+    return words
+
+
+def _number(asked: Mapping[str, str], name: str) -> int | None:
+    word = asked.get(name, "")
+    if word and not (word.isascii() and word.isdigit() and len(word) < 16):
+        raise Problem(Text("Un numéro est attendu.", "A number is expected."), place=name)
+    return int(word) if word else None
+
+
+def _instant(asked: Mapping[str, str], name: str) -> int | None:
+    try:
+        return parse_instant(asked[name], PARIS) if asked.get(name) else None
+    except Problem as problem:
+        raise problem.at(name) from problem
+
+
+def query_of(
+    wish: Wish, who: Principal, *, limit: int = 100, after: str | None = None, sort: str = "-raised_at"
+) -> Query:
+    """Return the query of a wish, within what `who` may know."""
+    where: dict[str, Any] = {}
+    for name, values in (("state", wish.states), ("severity", wish.severities)):
+        if values:
+            where[name] = list(values)
+    asked = {"rule": wish.rule, "thing_id": wish.thing, "datastream_id": wish.datastream}
+    where.update({name: value for name, value in asked.items() if value is not None})
+    reach = [Where(sign, at) for sign, at in ((">=", wish.start_us), ("<", wish.end_us)) if at is not None]  # type: ignore[arg-type]
+    if reach:
+        where["raised_at"] = tuple(reach)
+    if not (who.staff or who.role == "elu"):
+        where["public"] = True
+    territories = (*who.territories, "") if who.territories else None
+    words = None if who.staff else ("message",)
+    return Query(
+        where=where,
+        text=wish.text,
+        territories=territories,
+        sort=sort,
+        limit=limit,
+        after=after,
+        text_fields=words,
+    )
+
+
+def get(store: Store, alarm_id: int, who: Principal) -> Row:
+    """Return one alarm that `who` may know of. Raises `NotFound`."""
+    row = store.records.get("alarm", alarm_id)
+    if not visible(who, row):
+        raise NotFound(Text("Cette alarme n'existe pas.", "There is no such alarm."))
+    return row
 
 
 def _may_act(who: Principal, row: Row) -> None:
