@@ -66,7 +66,7 @@ class Chart extends HTMLElement {
         y: { range: (_, low, high) => uPlot.rangeNum(Math.min(low, ...near.map((l) => l.value)), Math.max(high, ...near.map((l) => l.value)), 0.08, true) },
       },
       axes: [
-        { stroke: ink, font, grid: { show: false }, ticks: { stroke: line, width: 1 }, space: 90, values: (_, marks) => marks.map((t) => this.mark(t)) },
+        { stroke: ink, font, grid: { show: false }, ticks: { stroke: line, width: 1, size: 6 }, size: 34, space: 90, values: (_, marks) => marks.map((t) => this.mark(t)) },
         { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { show: false }, size: 56, values: (_, marks) => marks.map((v, i) => (i === marks.length - 1 ? quantity(v, unit) : number(v))) },
       ],
       series: [{}, { stroke: colour("--accent"), width: 1.75, spanGaps: false, points: { show: false } }],

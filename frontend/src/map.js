@@ -17,7 +17,12 @@ import VectorSource from "ol/source/Vector.js";
 import VectorTileSource from "ol/source/VectorTile.js";
 import { PMTiles } from "pmtiles";
 import { baseStyle, markStyle } from "./marks.js";
-import { onScheme } from "./words.js";
+import { number, onScheme } from "./words.js";
+
+const LISTED = 100;
+const SHAPES = { vert: "●", jaune: "▲", orange: "◆", rouge: "■" };
+const level = (feature) => Object.keys(SHAPES).indexOf(feature.get("severity"));
+const element = (tag, values) => Object.assign(document.createElement(tag), values);
 
 class TownMap extends HTMLElement {
   connectedCallback() {
@@ -39,11 +44,11 @@ class TownMap extends HTMLElement {
   async draw() {
     this.features = new VectorSource();
     this.marks = new VectorLayer({
-      source: new Cluster({ source: this.features, distance: 34, geometryFunction: (f) => (this.shown(f) ? anchor(f) : null) }),
+      source: new Cluster({ source: this.features, distance: 34, geometryFunction: anchor }),
       style: (feature) => markStyle(feature, this.chosen),
       zIndex: 3,
     });
-    this.shapes = new VectorLayer({ source: this.features, style: (f) => (f.getGeometry().getType() === "Point" || !this.shown(f) ? null : markStyle(f)), zIndex: 2 });
+    this.shapes = new VectorLayer({ source: this.features, style: (f) => (f.getGeometry().getType() === "Point" ? null : markStyle(f)), zIndex: 2 });
     const box = document.createElement("div");
     box.className = "canvas";
     const fallback = [...this.children];
@@ -100,7 +105,7 @@ class TownMap extends HTMLElement {
   place() {
     const view = this.map.getView();
     const [, zoom, lat, lon] = location.hash.match(/^#carte=([\d.]+)\/(-?[\d.]+)\/(-?[\d.]+)$/) || [];
-    if (zoom && !this.hasAttribute("data-small")) {
+    if (zoom && !this.closest(".small")) {
       view.setCenter(fromLonLat([Number(lon), Number(lat)]));
       view.setZoom(Number(zoom));
       return;
@@ -121,7 +126,9 @@ class TownMap extends HTMLElement {
     this.map.on("click", (event) => this.press(event));
     const list = document.querySelector("[data-map-list]");
     for (const type of ["mouseover", "focusin"]) list?.addEventListener(type, (event) => this.point(event.target.closest("[data-feature]")?.dataset.feature));
-    document.querySelector("[data-map-legend]")?.addEventListener("change", () => this.filter());
+    const legend = document.querySelector("[data-map-legend]");
+    legend?.addEventListener("change", () => this.filter());
+    for (const button of legend?.querySelectorAll("button") ?? []) button.hidden = true;
   }
 
   async moved() {
@@ -134,25 +141,48 @@ class TownMap extends HTMLElement {
     history.replaceState(null, "", `#carte=${view.getZoom().toFixed(1)}/${lat.toFixed(5)}/${lon.toFixed(5)}`);
   }
 
+  // The list beside the map says what the map shows, the gravest first.
   inStep(extent = this.map.getView().calculateExtent(this.map.getSize())) {
-    const visible = new Set(this.features.getFeatures().filter((f) => this.shown(f) && containsCoordinate(extent, anchor(f).getCoordinates())).map((f) => String(f.getId())));
-    let count = 0;
-    for (const item of document.querySelectorAll("[data-map-list] [data-feature]")) {
-      item.hidden = !visible.has(item.dataset.feature);
-      if (!item.hidden) count += 1;
+    const list = document.querySelector("[data-map-list]");
+    if (!list) return;
+    const visible = this.features.getFeatures().filter((f) => containsCoordinate(extent, anchor(f).getCoordinates()));
+    visible.sort((a, b) => level(b) - level(a) || a.get("name").localeCompare(b.get("name")));
+    list.replaceChildren(...visible.slice(0, LISTED).map((f) => this.item(f)));
+    if (visible.length > LISTED) list.append(element("li", { className: "about", textContent: this.words.more.replace("{n}", LISTED) }));
+    for (const said of document.querySelectorAll("[data-map-count]")) said.textContent = (visible.length < 2 ? said.dataset.one : said.dataset.many).replace("{n}", number(visible.length));
+  }
+
+  item(feature) {
+    const { name, href, severity, note, kind } = feature.getProperties();
+    const parts = [element("a", { href, textContent: name })];
+    if (severity) {
+      const shape = element("span", { textContent: SHAPES[severity] });
+      shape.ariaHidden = "true";
+      const said = element("span", { className: `severity ${severity}` });
+      said.append(shape, ` ${this.words[severity]}`);
+      parts.push(" ", said);
     }
-    for (const said of document.querySelectorAll("[data-map-count]")) said.textContent = (count === 1 ? said.dataset.one : said.dataset.many).replace("{n}", count);
+    const layer = document.querySelector(`[data-map-legend] input[value="${kind}"]`)?.dataset.title ?? "";
+    parts.push(element("small", { textContent: note || layer }));
+    const item = element("li", {});
+    item.dataset.feature = feature.getId();
+    item.append(...parts);
+    return item;
   }
 
-  shown(feature) {
-    return !this.hiddenKinds?.has(feature.get("kind")) && !this.hiddenKinds?.has(feature.get("severity"));
-  }
-
-  filter() {
-    this.hiddenKinds = new Set([...document.querySelectorAll("[data-map-legend] input:not(:checked)")].map((input) => input.value));
-    this.features.changed();
-    this.shapes.changed();
+  // The legend is the filter: what is ticked is fetched anew.
+  async filter() {
+    const url = new URL(this.dataset.url, location.href);
+    url.searchParams.delete("couche");
+    const ticked = [...document.querySelectorAll("[data-map-legend] input:checked")];
+    for (const input of ticked) url.searchParams.append("couche", input.value);
+    this.dataset.url = url.pathname + url.search;
+    if (ticked.length) await this.load();
+    else this.features.clear();
     this.inStep();
+    const page = new URL(location.href);
+    page.search = url.search;
+    history.replaceState(null, "", page);
   }
 
   point(id) {

@@ -21,6 +21,7 @@ class Card(msgspec.Struct, frozen=True):
     note: str = ""
     trend: Markup = Markup("")
     severity: str = ""
+    said: str = ""  # the word of the severity, when it is not its colour ("muet")
     quality: str = ""
     live: int | None = None  # id of the datastream whose new values replace the figure
 

@@ -27,7 +27,7 @@ from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.look import look_of
-from beffroi.web.kit.static import accepts
+from beffroi.web.kit.packing import packed
 from beffroi.web.kit.words import Words, load_words
 
 __all__ = [
@@ -216,7 +216,4 @@ def _answer(
         "Content-Language": language_of(request), "Vary": "Accept-Encoding, Accept-Language, Cookie",
         "Cache-Control": "no-cache", **headers,
     }  # fmt: skip
-    if accepts(request, "gzip"):
-        body = gzip.compress(body, 5, mtime=0)
-        sent["Content-Encoding"] = "gzip"
-    return Response(body, status, sent, media_type="text/html; charset=utf-8")
+    return packed(request, body, "text/html; charset=utf-8", status, sent)

@@ -42,6 +42,7 @@ class Series(msgspec.Struct, frozen=True):
     sensor: str
     thing_id: int
     thing: str
+    service: str
     decimals: int | None
     expected_us: int | None
     public: bool
@@ -64,6 +65,12 @@ class Series(msgspec.Struct, frozen=True):
     def at_us(self) -> int | None:
         """The time of the newest value (the end of its interval, if it has one)."""
         return None if self.last is None else self.last.end_us or self.last.start_us
+
+    @property
+    def short(self) -> str:
+        """The name without that of the thing, where the page says the thing already."""
+        rest = self.name.replace(self.thing, "").strip(" ,-–:()")
+        return rest if self.thing and rest else self.name
 
     @property
     def doubtful(self) -> bool:
@@ -106,7 +113,7 @@ def _series(town: Town, who: Principal, *conditions: Any) -> list[Series]:
         select(
             datastream.c.id, datastream.c.name, datastream.c.description, datastream.c.unit_symbol,
             datastream.c.kind, datastream.c.expected_interval_us, datastream.c.public, datastream.c.properties,
-            datastream.c.thing_id, thing.c.name.label("thing"), observed_property.c.name.label("observed"),
+            datastream.c.thing_id, thing.c.name.label("thing"), thing.c.service, observed_property.c.name.label("observed"),
             observed_property.c.definition, sensor.c.name.label("sensor"),
         )
         .join(thing, thing.c.id == datastream.c.thing_id)
@@ -132,7 +139,7 @@ def _one(town: Town, row: Any, last: Observation | None, received_us: int | None
         decimals = min(last.result.decimals, 3)
     return Series(
         id=row.id, name=row.name, description=row.description, unit=row.unit_symbol or "", kind=row.kind,
-        observed=row.observed, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing,
+        observed=row.observed, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
         decimals=decimals, expected_us=row.expected_interval_us, public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip

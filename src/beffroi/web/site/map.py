@@ -1,9 +1,11 @@
 """`/carte`: everything that has a place, on the town's own base map, with the same list beside it."""
 
 from typing import Any
+from urllib.parse import urlencode
 
+import msgspec
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.collection import Collection
@@ -13,15 +15,18 @@ from beffroi.model.text import Text
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.map import Box, MapView
+from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import principal_of, render, translate, words_of
 from beffroi.web.site.base_map import base_map
-from beffroi.web.site.catalogue import silent, stations
+from beffroi.web.site.catalogue import silent, stations, things_count
 from beffroi.web.site.open_alarms import OpenAlarm, open_alarms
 
 __all__ = ["ROUTES", "layers_of"]
 
+FEW = 200  # a layer of more is off until asked for
 MOST = 4_000  # features of one layer in one answer; beyond, the map asks again for what it shows
-LISTED = 300
+LISTED = 100
+DRAWN = 400
 THINGS = "capteurs"
 
 
@@ -118,7 +123,12 @@ def features_of(
 def _asked(request: Request) -> tuple[list[str], dict[str, str]]:
     known = layers_of(request.app.state.town, principal_of(request), words_of(request).language)
     asked = [name for name in request.query_params.getlist("couche") if name in known]
-    return asked or list(known), known
+    return asked or _usual(request.app.state.town, known), known
+
+
+def _usual(town: Town, known: dict[str, str]) -> list[str]:
+    """Return the layers shown at first: the things, and collections of few records."""
+    return [name for name in known if name == THINGS or town.store.records.count(name) <= FEW]
 
 
 def as_geojson(request: Request) -> Response:
@@ -132,7 +142,9 @@ def as_geojson(request: Request) -> Response:
         town, principal_of(request), [THINGS] if one is not None else layers, box, one
     )
     body = {"type": "FeatureCollection", "truncated": more, "features": features}
-    return JSONResponse(body, media_type="application/geo+json", headers={"Cache-Control": "no-cache"})
+    return packed(
+        request, msgspec.json.encode(body), "application/geo+json", 200, {"Cache-Control": "no-cache"}
+    )
 
 
 def _middle(geometry: dict[str, Any]) -> tuple[float, float] | None:
@@ -148,17 +160,19 @@ def page(request: Request) -> Response:
     who, _ = principal_of(request), translate(request)
     shown, known = _asked(request)
     features, more = features_of(town, who, shown, None)
-    counts = {name: sum(f["properties"]["kind"] == name for f in features) for name in known}
+    counts = {
+        name: things_count(town, who) if name == THINGS else town.store.records.count(name) for name in known
+    }
     order = {"rouge": 0, "orange": 1, "jaune": 2}
     features.sort(key=lambda f: (order.get(f["properties"]["severity"], 3), f["properties"]["name"]))
     base = base_map(town)
     marks = []
-    for f in features[:1500]:
+    for f in features[:DRAWN]:
         at = _middle(f["geometry"])
         if at is not None:
             marks.append((*at, f["properties"]["severity"], f["properties"]["name"]))
     view = MapView(
-        _("Carte de {town}", town=town.name), "/carte.geojson" + (f"?{request.url.query}" if request.url.query else ""),
+        _("Carte de {town}", town=town.name), "/carte.geojson?" + urlencode([("couche", name) for name in shown]),
         base.drawing(marks=tuple(marks[::-1])), base.box if not features else None, base.url, base.credit,
     )  # fmt: skip
     return render(

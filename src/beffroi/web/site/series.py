@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US, format_instant
@@ -17,6 +18,7 @@ from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, bands, near_levels, reduce, with_gaps
+from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
 from beffroi.web.site.catalogue import Series, find_series, find_station, silent
@@ -75,8 +77,15 @@ def page(request: Request) -> Response:
         request, "site/series.html", series=series, station=station, period=period, plot=plot, periods=PERIODS,
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
-        numbers=numbers, count=len(found), seq=town.store.observations.head(), **_texts(found, numbers, translate(request)),
+        numbers=numbers, count=len(found), seq=town.store.observations.head(),
+        lead=_lead(series), **_texts(found, numbers, translate(request)),
     )  # fmt: skip
+
+
+def _lead(series: Series) -> str:
+    """Return the description, unless it only says the name in other words' order."""
+    words = {w.strip(",.()–-").lower() for w in series.description.split()}
+    return "" if words <= {w.strip(",.()–-").lower() for w in series.name.split()} else series.description
 
 
 def _texts(found: list[Observation], numbers: list[float], _: Callable[..., str]) -> dict[str, Any]:
@@ -108,7 +117,7 @@ def as_json(request: Request) -> Response:
         "bands": [[a / 1e6, b / 1e6] for a, b in bands(period.start_us, period.end_us, figures_of(request).zone)],
         "reduced": len(points) < len(found),
     }  # fmt: skip
-    return JSONResponse(body, headers={"Cache-Control": "no-cache"})
+    return packed(request, msgspec.json.encode(body), "application/json", 200, {"Cache-Control": "no-cache"})
 
 
 def _windows(period: Period) -> Iterator[tuple[int, int]]:

@@ -1,20 +1,51 @@
-"""The figures that services answer for: their cards and indicators, computed for one reader."""
+"""The figures that services answer for: their cards and indicators, computed for one reader.
+
+An indicator may read months of observations, so its value is kept for a while: a hundred times as long as it
+took to compute, at least a minute and at most an hour; cards say when it was computed.
+"""
+
+import threading
+import time
+from weakref import WeakKeyDictionary
+
+import msgspec
 
 from beffroi.model.declaration import Card as Declared
 from beffroi.model.declaration import Indicator
-from beffroi.model.instant import DAY_US, parse_duration
+from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_duration
 from beffroi.model.principal import ROLES, Principal
 from beffroi.plugins import Service
 from beffroi.town import Town
 from beffroi.web.kit.card import Card
 from beffroi.web.kit.figures import Figures
-from beffroi.web.site.catalogue import Series, series_of
+from beffroi.web.site.catalogue import Series, series_of, silent
 from beffroi.web.site.things import series_card
 
-__all__ = ["cards_of", "indicator_now", "may_read", "service_cards"]
+__all__ = ["Measure", "cards_of", "indicator_now", "may_read", "service_cards"]
 
 FALLBACK = 6
 MONTH_US = 30 * DAY_US
+WORTH = 100
+
+
+class Measure(msgspec.Struct, frozen=True):
+    """An indicator over a span and over the one before it, and when it was computed."""
+
+    now: float | None
+    before: float | None
+    at_us: int
+    until_us: int
+
+
+class Ledger:
+    """The measures of one town that are still fresh; each is computed by one request at a time."""
+
+    def __init__(self) -> None:
+        self.measures: dict[tuple[str, str | None, int], Measure] = {}
+        self.lock = threading.Lock()
+
+
+_ledgers: WeakKeyDictionary[Town, Ledger] = WeakKeyDictionary()
 
 
 def may_read(who: Principal, least: str) -> bool:
@@ -22,20 +53,36 @@ def may_read(who: Principal, least: str) -> bool:
     return ROLES.index(who.role) >= ROLES.index(least)
 
 
-def indicator_now(
-    town: Town, who: Principal, indicator: Indicator, span_us: int = MONTH_US
-) -> tuple[float | None, float | None]:
+def indicator_now(town: Town, who: Principal, indicator: Indicator, span_us: int = MONTH_US) -> Measure:
     """Return the indicator over the span that ends now, and over the one before it."""
-    end = town.clock()
     territory = who.territories[0] if len(who.territories) == 1 else None
-    now = indicator.compute(town, territory, end - span_us, end)
-    before = indicator.compute(town, territory, end - 2 * span_us, end - span_us)
-    return now, before
+    ledger = _ledgers.setdefault(town, Ledger())
+    key = (indicator.name, territory, span_us)
+    end = town.clock()
+    known = ledger.measures.get(key)
+    if known is not None and known.at_us <= end < known.until_us:
+        return known
+    with ledger.lock:
+        known = ledger.measures.get(key)
+        if known is not None and known.at_us <= end < known.until_us:
+            return known
+        started = time.perf_counter_ns()
+        now = indicator.compute(town, territory, end - span_us, end)
+        before = indicator.compute(town, territory, end - 2 * span_us, end - span_us)
+        took_us = (time.perf_counter_ns() - started) // 1000
+        kept = Measure(now, before, end, end + min(HOUR_US, max(MINUTE_US, WORTH * took_us)))
+        ledger.measures[key] = kept
+        return kept
 
 
-def _freshest(found: list[Series], kind: str) -> Series | None:
+def _steadiest(town: Town, found: list[Series], kind: str, service: str) -> Series | None:
+    """Return the series of a kind that a card shows: the service's oldest one that is not silent.
+
+    Always the same one, so that a figure does not jump from street to street.
+    """
     of_kind = [s for s in found if s.kind == kind and s.at_us is not None]
-    return max(of_kind, key=lambda s: (s.at_us or 0, -s.id), default=None)
+    now = town.clock()
+    return min(of_kind, key=lambda s: (silent(s, now), s.service != service, s.id), default=None)
 
 
 def _card(
@@ -45,29 +92,28 @@ def _card(
     title = card.title.of(figures.words.language)
     if source == "datastream":
         kind = town.registry.datastream_kind(name)
-        series = _freshest(found, kind.code if kind else name)
-        return (
-            None
-            if series is None
-            else series_card(town, series, figures.words.language, title, parse_duration(card.period))
-        )
+        series = _steadiest(town, found, kind.code if kind else name, service.name)
+        if series is None:
+            return None
+        return series_card(town, series, figures.words.language, title, parse_duration(card.period))
     indicator = town.registry.indicator(name)
     if indicator is None or not may_read(who, indicator.read):
         return None
-    now, before = indicator_now(town, who, indicator, parse_duration(card.period))
-    note = ""
-    if now is not None and before is not None:
-        note = figures.words.of(
-            "période d'avant : {value}", value=figures.quantity(before, indicator.unit, indicator.decimals)
-        )
+    measure = indicator_now(town, who, indicator, parse_duration(card.period))
     return Card(
-        title,
-        now,
-        f"/services/{service.name}#{indicator.name}",
-        unit=indicator.unit,
-        decimals=indicator.decimals,
-        note=note,
-    )
+        title, measure.now, f"/services/{service.name}#{indicator.name}", unit=indicator.unit,
+        decimals=indicator.decimals, note=_compared(measure, indicator, figures), at_us=measure.at_us,
+    )  # fmt: skip
+
+
+def _compared(measure: Measure, indicator: Indicator, figures: Figures) -> str:
+    """Say which way the figure goes: `↗ avant : 12 mm`."""
+    if measure.now is None or measure.before is None:
+        return ""
+    now, before = (round(v, indicator.decimals) for v in (measure.now, measure.before))
+    arrow = "→" if now == before else "↗" if now > before else "↘"
+    value = figures.quantity(measure.before, indicator.unit, indicator.decimals)
+    return f"{arrow} " + figures.words.of("avant : {value}", value=value)
 
 
 def service_cards(
@@ -83,9 +129,8 @@ def service_cards(
     return [card for card in made if card is not None]
 
 
-def cards_of(town: Town, who: Principal, figures: Figures) -> list[Card]:
-    """Return the cards of every service in their declared order; without any, the freshest series."""
-    found = series_of(town, who)
+def cards_of(town: Town, who: Principal, figures: Figures, found: list[Series]) -> list[Card]:
+    """Return the cards of every service in their declared order; without any, the freshest of the series `found`."""
     declared = sorted(
         (
             (card.order, service.name, card, service)

@@ -47,7 +47,8 @@ def indicators_of(request: Request, service: Service) -> list[dict[str, Any]]:
     for indicator in service.indicators:
         if not may_read(who, indicator.read):
             continue
-        now, before = indicator_now(town, who, indicator, MONTH_US)
+        measure = indicator_now(town, who, indicator, MONTH_US)
+        now, before = measure.now, measure.before
         rows.append({
             "name": indicator.name, "title": indicator.title.of(language), "formula": indicator.formula.of(language),
             "now": figures.quantity(now, indicator.unit, indicator.decimals),

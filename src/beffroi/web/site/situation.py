@@ -89,7 +89,7 @@ def page(request: Request) -> Response:
         "level": worst(alarms) if alarms else ("jaune" if mute else "vert"),
         "sentence": sentence(alarms, len(mute), words),
         "alarms": alarm_rows(alarms[:SHOWN], {s.id: s.name for s in found}, _states(words)), "more": max(0, len(alarms) - SHOWN),
-        "cards": cards_of(town, who, figures_of(request)), "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
+        "cards": cards_of(town, who, figures_of(request), [x for s in found for x in s.series]), "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
         "view": _view(town, words, alarms, found), "seq": town.store.observations.head(),
         "mine": [], "changes": None, "waiting": 0,
     }  # fmt: skip

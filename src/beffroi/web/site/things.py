@@ -5,15 +5,19 @@ import io
 from typing import Any
 
 import msgspec
+from sqlalchemy import select
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US, format_instant
+from beffroi.model.text import Text
+from beffroi.store.tables import territory
 from beffroi.town import Town
 from beffroi.web.kit.card import Card
 from beffroi.web.kit.chart import spark
 from beffroi.web.kit.map import MapView
+from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import figures_of, principal_of, render, translate, with_query, words_of
 from beffroi.web.kit.table import Cell, Column, Pager, Row
 from beffroi.web.site.base_map import base_map
@@ -26,6 +30,13 @@ __all__ = ["ROUTES", "series_card"]
 PAGE = 50
 MOST_EXPORTED = 20_000
 CARDS = 12
+MUTE = Text("muet", "silent")
+PROPERTIES = {
+    "category": Text("Catégorie", "Category"), "model": Text("Modèle", "Model"), "battery": Text("Pile", "Battery"),
+    "manufacturer": Text("Fabricant", "Manufacturer"), "serial": Text("Numéro de série", "Serial number"),
+    "installed": Text("Posé le", "Installed on"), "contract": Text("Contrat", "Contract"),
+}  # fmt: skip
+SAID_ALREADY = ("commune", "insee", "territory")
 
 
 def _filters(request: Request) -> dict[str, Any]:
@@ -104,7 +115,9 @@ def index(request: Request) -> Response:
     )  # fmt: skip
 
 
-def series_card(town: Town, series: Series, language: str, title: str = "", period_us: int = DAY_US) -> Card:
+def series_card(
+    town: Town, series: Series, language: str, title: str = "", period_us: int = DAY_US, *, noted: bool = True
+) -> Card:
     """Return the card of a series: newest value, its trend over the period that ends now (or at the last value)."""
     now = town.clock()
     end = now if series.at_us is None or series.at_us > now - period_us else series.at_us + 1
@@ -112,9 +125,9 @@ def series_card(town: Town, series: Series, language: str, title: str = "", peri
     return Card(
         title or series.name, series.value, f"/series/{series.id}", unit=series.unit, decimals=series.decimals,
         at_us=series.at_us, trend=spark(points, end - period_us, end), live=series.id,
-        severity="jaune" if silent(series, now) else "",
+        severity="jaune" if silent(series, now) else "", said=MUTE.of(language),
         quality=qualities(series.last.quality, language) if series.last and series.doubtful else "",
-        note=series.thing if title else "",
+        note=series.thing if noted else "",
     )  # fmt: skip
 
 
@@ -137,11 +150,28 @@ def detail(request: Request) -> Response:
     service = town.registry.services.get(station.service)
     return render(
         request, "site/thing.html", station=station, state=_states(request, station, town.clock()),
-        cards=[series_card(town, s, language) for s in station.series[:CARDS]], rest=station.series[CARDS:],
+        cards=[series_card(town, s, language, s.short, noted=False) for s in station.series[:CARDS]], rest=station.series[CARDS:],
         alarms=alarm_rows(alarms, {}, {}), view=view, service=service.title.of(language) if service else "",
-        extra=[(k, _plain(v)) for k, v in sorted(station.properties.items())], seq=town.store.observations.head(),
+        extra=_properties(station, language), commune=_commune(town, station), seq=town.store.observations.head(),
         origin=town.settings.base_url or str(request.base_url).rstrip("/"),
     )  # fmt: skip
+
+
+def _properties(station: Station, language: str) -> list[tuple[str, str]]:
+    """Return what the thing says of itself, in words where we know them."""
+    return [
+        (PROPERTIES[key].of(language) if key in PROPERTIES else key, _plain(value))
+        for key, value in sorted(station.properties.items())
+        if key not in SAID_ALREADY
+    ]
+
+
+def _commune(town: Town, station: Station) -> str:
+    with town.store.read() as connection:
+        name = connection.execute(
+            select(territory.c.name).where(territory.c.code == station.territory)
+        ).scalar()
+    return f"{name} ({station.territory})" if name else station.territory or "–"
 
 
 def _plain(value: Any) -> str:
@@ -176,7 +206,7 @@ def _last(station: Station) -> dict[str, Any]:
 def as_geojson(request: Request) -> Response:
     """Answer the things as GeoJSON (RFC 7946)."""
     body = {"type": "FeatureCollection", "features": _features(request.app.state.town, request)}
-    return JSONResponse(body, media_type="application/geo+json")
+    return packed(request, msgspec.json.encode(body), "application/geo+json")
 
 
 def as_csv(request: Request) -> Response:
@@ -212,7 +242,7 @@ def as_csv(request: Request) -> Response:
         ]
         writer.writerow([_cell(value) for value in row])
     headers = {"Content-Disposition": 'attachment; filename="capteurs.csv"'}
-    return PlainTextResponse("\ufeff" + out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    return packed(request, b"\xef\xbb\xbf" + out.getvalue().encode(), "text/csv; charset=utf-8", 200, headers)
 
 
 def _cell(value: object) -> str:
