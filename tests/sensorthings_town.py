@@ -1,13 +1,18 @@
 """Bodies, shortcuts and a served town that the tests of SensorThings share."""
 
+import contextlib
 import copy
+from collections.abc import AsyncIterator
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from beffroi.api.sensorthings import routes
+from beffroi.identity.gate import Gate
 from beffroi.town import Town
+from beffroi.web.kit.doors import middleware
+from beffroi.web.kit.errors import HANDLERS
 
 POINT = {"type": "Point", "coordinates": [2.35, 48.85]}
 LOCATION = {
@@ -65,7 +70,7 @@ def series_of(client: TestClient, thing: int) -> int:
 
 
 NOW_US = 1_700_000_000_000_000
-ROOT = "http://beffroi.test/sensorthings/v1.1/"
+ROOT = "http://127.0.0.1/sensorthings/v1.1/"
 
 
 class Clock:
@@ -80,7 +85,20 @@ class Clock:
 
 
 def app_of(town: Town, *, open_writes: bool = True) -> Starlette:
-    """Return an application that serves SensorThings alone."""
-    app = Starlette(routes=routes(town))
-    app.state.open_writes = open_writes
+    """Return an application that serves SensorThings alone, behind the real doors."""
+    gate = Gate(town.store)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        gate.close()
+
+    doors_of = middleware(gate, town.settings, open_writes=open_writes)
+    app = Starlette(routes=routes(town), middleware=doors_of, lifespan=lifespan, exception_handlers=HANDLERS)
+    app.state.town = town
     return app
+
+
+def client_of(town: Town, *, open_writes: bool = True) -> TestClient:
+    """Return a client, on this machine, of the SensorThings of `town`."""
+    return TestClient(app_of(town, open_writes=open_writes), base_url=ROOT, client=("127.0.0.1", 50_000))

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import ROOT, Clock, app_of
+from tests.sensorthings_town import Clock, client_of
 
 from beffroi.plugins import Registry
 from beffroi.settings import Settings
@@ -22,5 +22,5 @@ def sta_town(settings: Settings) -> Iterator[Town]:
 
 @pytest.fixture
 def sta(sta_town: Town) -> Iterator[TestClient]:
-    with TestClient(app_of(sta_town), base_url=ROOT) as client:
+    with client_of(sta_town) as client:
         yield client

@@ -11,7 +11,7 @@ from tests.sensorthings_town import (
     SENSOR,
     THING,
     UNIT,
-    app_of,
+    client_of,
     ids,
     made,
     series_of,
@@ -28,7 +28,7 @@ def test_the_root_lists_the_eight_sets_and_what_is_declared(sta: TestClient) -> 
     assert answer.status_code == 200
     assert sta.get(ROOT.rstrip("/")).content == answer.content
     listed = {one["name"]: one["url"] for one in answer.json()["value"]}
-    assert listed == {e.set_name: f"http://beffroi.test/sensorthings/v1.1/{e.set_name}" for e in ENTITIES}
+    assert listed == {e.set_name: f"{ROOT}{e.set_name}" for e in ENTITIES}
     assert len(answer.json()["serverSettings"]["conformance"]) == 42
 
 
@@ -368,7 +368,7 @@ def test_writing_needs_a_key_and_reading_what_is_public_does_not(sta: TestClient
         from sqlalchemy import text
 
         c.execute(text(f"UPDATE thing SET public = 0 WHERE id = {hidden}"))
-    with TestClient(app_of(sta_town, open_writes=False), base_url=ROOT) as public:
+    with client_of(sta_town, open_writes=False) as public:
         assert public.post("Things", json=THING).status_code == 401
         assert (
             public.post("Observations", json={"result": 1, "Datastream": {"@iot.id": series}}).status_code
