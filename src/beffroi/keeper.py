@@ -11,9 +11,13 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Self
 
+from beffroi.connectors.schedule import KINDS, work
+from beffroi.connectors.source import sources_of
 from beffroi.demo.live import live
 from beffroi.election import Election
+from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
+from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
 from beffroi.store.sealing import seal
@@ -39,7 +43,7 @@ class Keeper:
         self.open_writes = open_writes
         self.elected = False
         self.stop = threading.Event()
-        self.publish: Publish | None = None  # set by the duty that runs the embedded broker
+        self.publish: Publish | None = None  # set by the duty that runs MQTT
         self._election = Election(town.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: asyncio.Task[None] | None = None
@@ -124,7 +128,28 @@ async def _actions(keeper: Keeper) -> None:
     await _thread(lambda: act(keeper.town.store, keeper.stop, hands))
 
 
+async def _mqtt(keeper: Keeper) -> None:
+    """Serve MQTT, and let the rules publish by it."""
+    host, port = keeper.mqtt
+
+    def ready(_port: int, publish: Callable[[str, bytes, bool], None]) -> None:
+        keeper.publish = publish
+
+    await serve_mqtt(keeper.town, host, port, open_writes=keeper.open_writes, ready=ready)
+
+
+async def _connectors(keeper: Keeper) -> None:
+    """Poll the sources of the settings, each when it is due."""
+    town = keeper.town
+    sources = sources_of(town.settings.connectors, KINDS)
+    if sources:
+        intake = Intake(town.store, town.registry.datastream_kind)
+        await _thread(lambda: work(intake, sources, keeper.stop))
+
+
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
+    "mqtt": _mqtt,
+    "connectors": _connectors,
     "rules": _rules,
     "actions": _actions,
     "sealing": _sealing,

@@ -10,7 +10,7 @@ import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Protocol, Self
 
 from beffroi.model.principal import Principal
@@ -118,6 +118,11 @@ class Broker:
             qos = session.wants(message.topic)
             if qos is not None and session.sees(message):
                 session.send(message, qos)
+
+    def patterns(self) -> Iterator[str]:
+        """Return the filters that clients subscribed to."""
+        for session in list(self.sessions.values()):
+            yield from list(session.subscriptions)
 
     def heard(self, topic: str) -> bool:
         """True when somebody subscribed to `topic`."""

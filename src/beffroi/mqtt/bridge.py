@@ -1,0 +1,167 @@
+"""Bridge: the town behind somebody else's broker (`settings.mqtt.url`), through paho-mqtt.
+
+A message is acknowledged to that broker only once it is on disk here; while the town cannot write, or that
+broker is away, messages wait there (persistent session) and the connection is tried again.
+"""
+
+import asyncio
+import logging
+import threading
+import urllib.parse
+from collections.abc import Iterable
+from typing import Any, Self
+
+from paho.mqtt import client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Problem, Unavailable
+from beffroi.model.text import Text
+from beffroi.mqtt.packets import Publish
+from beffroi.mqtt.session import Message
+from beffroi.mqtt.topics import valid_topic
+from beffroi.mqtt.town_door import TownDoor
+from beffroi.settings import MqttSettings
+
+__all__ = ["Bridge"]
+
+log = logging.getLogger("beffroi.mqtt")
+OURS = ("v1.1/Observations", "v1.1/+/Observations", "v3/+/devices/+/up", "application/+/device/+/event/+")
+SESSION_S = 7 * 86_400
+FIRST_S, LONGEST_S = 1, 60
+RETRY_S = 2.0
+IN_FLIGHT = 1_000
+BROKER = Principal("mqtt", "MQTT", "device")
+
+
+class Bridge:
+    """An asynchronous context manager; messages are handled on its event loop, paho's runs in its own thread."""
+
+    def __init__(self, settings: MqttSettings, door: TownDoor, client_id: str = "beffroi") -> None:
+        self.door = door
+        self.topics = (*OURS, *settings.topics)
+        url = urllib.parse.urlsplit(settings.url)
+        if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
+            raise Problem(
+                Text("L'adresse du courtier MQTT n'est pas comprise.", "The address of the MQTT broker is not understood."),
+                Text("Écrivez mqtt://utilisateur:motdepasse@hote:1883.", "Write mqtt://user:password@host:1883."),
+                place="mqtt.url",
+            )  # fmt: skip
+        self._host, self._port = url.hostname, url.port or (8883 if url.scheme == "mqtts" else 1883)
+        query = urllib.parse.parse_qs(url.query)
+        # version 5 lets us not hear what we publish ourselves; with 3.1.1 nothing of the town goes out
+        self.five = query.get("version", ["5"])[0] != "3"
+        name = query.get("client_id", [client_id])[0]
+        version = MQTTProtocolVersion.MQTTv5 if self.five else MQTTProtocolVersion.MQTTv311
+        options: dict[str, Any] = {} if self.five else {"clean_session": False}
+        self.paho = paho.Client(
+            CallbackAPIVersion.VERSION2, name, protocol=version, manual_ack=True, **options
+        )
+        if url.username:
+            self.paho.username_pw_set(
+                urllib.parse.unquote(url.username), urllib.parse.unquote(url.password or "")
+            )
+        if url.scheme == "mqtts":
+            self.paho.tls_set()
+        self.paho.reconnect_delay_set(FIRST_S, LONGEST_S)
+        self.paho.max_inflight_messages_set(IN_FLIGHT)
+        self.paho.max_queued_messages_set(100_000)
+        self.paho.on_connect = self._on_connect
+        self.paho.on_disconnect = self._on_disconnect
+        self.paho.on_message = self._on_message
+        self.connected = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        """Start to connect, and to try again for as long as it takes."""
+        self._loop = asyncio.get_running_loop()
+        more: dict[str, Any] = {}
+        if self.five:
+            properties: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+            properties.SessionExpiryInterval = SESSION_S
+            properties.ReceiveMaximum = IN_FLIGHT
+            more = {"clean_start": False, "properties": properties}
+        self.paho.connect_async(self._host, self._port, 30, **more)
+        self.paho.loop_start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Store what came, then leave."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.paho.disconnect()
+        await asyncio.to_thread(self.paho.loop_stop)
+
+    # --- paho's thread
+    def _on_connect(self, client: paho.Client, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            log.warning("the MQTT broker %s:%s refuses: %s", self._host, self._port, code)
+            return
+        for topic in self.topics:
+            if self.five:
+                client.subscribe(topic, options=SubscribeOptions(1, noLocal=True, retainHandling=2))
+            else:
+                client.subscribe(topic, 1)
+        self.connected.set()
+        log.info("connected to the MQTT broker %s:%s", self._host, self._port)
+
+    def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
+        self.connected.clear()
+        log.warning("the MQTT broker %s:%s went away (%s); trying again", self._host, self._port, code)
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        assert self._loop is not None
+        if message.retain and message.topic.startswith("v1."):
+            self.paho.ack(message.mid, message.qos)  # a retained observation was taken when it was new
+            return
+        self._loop.call_soon_threadsafe(self._start, message)
+
+    # --- the loop
+    def _start(self, message: paho.MQTTMessage) -> None:
+        task = asyncio.ensure_future(self._take(message))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take(self, message: paho.MQTTMessage) -> None:
+        packet = Publish(message.topic, bytes(message.payload), message.qos)
+        while True:
+            try:
+                await self.door.take(BROKER, packet)
+            except Unavailable as problem:
+                log.warning("an MQTT message waits, the town cannot write: %s", problem.reason.en)
+                await asyncio.sleep(RETRY_S)
+                continue
+            except Problem as problem:
+                log.info(
+                    "an MQTT message to %r was refused: %s (%s)",
+                    packet.topic,
+                    problem.reason.en,
+                    problem.place,
+                )
+            except Exception:
+                log.exception("an MQTT message to %r could not be handled", packet.topic)
+            break
+        self.paho.ack(message.mid, message.qos)
+
+    # --- out
+    def patterns(self) -> Iterable[str]:
+        """All commits go out when that broker can leave us out of our own."""
+        return ("#",) if self.five and self.connected.is_set() else ()
+
+    def heard(self, topic: str) -> bool:
+        """Only the topics of datastreams go out: the others say the same again."""
+        return topic.startswith("v1.1/Datastreams(") and "?" not in topic
+
+    def send(self, message: Message, *, retain: bool = False) -> None:
+        """Publish a message of the town; observations of the town are public or stay here."""
+        if message.public and valid_topic(message.topic) and self.heard(message.topic):
+            self.paho.publish(
+                message.topic, message.payload, 1, retain or message.topic.endswith("/Observations")
+            )
+
+    def publish(self, topic: str, payload: bytes, retain: bool) -> None:
+        """Publish any message, from any thread."""
+        self.paho.publish(topic, payload, 1, retain)
