@@ -153,10 +153,10 @@ class Bridge:
 
     def heard(self, topic: str) -> bool:
         """Only the topics of datastreams go out: the others say the same again."""
-        return topic.startswith("v1.1/Datastreams(") and "?" not in topic
+        return topic.startswith("v1.1/Datastreams(") and topic.endswith("/Observations")
 
-    def send(self, message: Message, *, retain: bool = False) -> None:
-        """Publish a message of the town; observations of the town are public or stay here."""
+    def send(self, message: Message, *, retain: bool = True) -> None:
+        """Publish an observation of the town, kept there as its last value; what is not public stays here."""
         if message.public and valid_topic(message.topic) and self.heard(message.topic):
             self.paho.publish(
                 message.topic, message.payload, 1, retain or message.topic.endswith("/Observations")

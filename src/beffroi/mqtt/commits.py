@@ -80,9 +80,10 @@ class Commits:
             cancel()
 
     async def _send_from(self, position: int) -> int:
+        changed = await asyncio.to_thread(self._entities)
         if not any(True for _ in self.listeners.patterns()):
             return await asyncio.to_thread(self.town.store.observations.head)
-        for message in await asyncio.to_thread(self._entities):
+        for message in changed:
             self.listeners.send(message)
         while found := await asyncio.to_thread(self.town.store.observations.after, position, BATCH):
             self._send(found)
