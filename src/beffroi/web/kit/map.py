@@ -11,6 +11,10 @@ __all__ = ["Box", "MapView", "outline_svg"]
 
 Box = tuple[float, float, float, float]
 SIZE = 600
+SHAPES = {  # the same as beside the words: ● ▲ ◆ ■
+    "": "m-7 0a7 7 0 1 0 14 0a7 7 0 1 0 -14 0", "jaune": "m0 -9l8 14h-16z", "orange": "m0 -9l9 9l-9 9l-9 -9z",
+    "rouge": "m-7 -7h14v14h-14z",
+}  # fmt: skip
 
 
 class MapView(msgspec.Struct, frozen=True):
@@ -71,8 +75,8 @@ def outline_svg(
     for lon, lat, severity, name in points:
         x, y = place(lon, lat)
         parts.append(
-            Markup('<circle class="{}" cx="{}" cy="{}" r="7"><title>{}</title></circle>').format(
-                severity, x, y, name
+            Markup('<path class="mark {}" d="M{} {}{}"><title>{}</title></path>').format(
+                severity, x, y, SHAPES.get(severity, SHAPES[""]), name
             )
         )
     return Markup("").join([*parts, Markup("</svg>")])
