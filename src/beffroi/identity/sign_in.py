@@ -32,8 +32,9 @@ def by_password(store: Store, email: str, password: str, *, address: str, agent:
     password, another password), and `Problem` 429 after too many attempts.
     """
     attempts.admit(store, email, address)
+    wanted = email.strip().lower().replace("\0", "\ufffd")  # PostgreSQL's text cannot hold a NUL
     with store.read() as connection:
-        row = connection.execute(select(account).where(account.c.email == email.strip().lower())).first()
+        row = connection.execute(select(account).where(account.c.email == wanted)).first()
     kept = row.password if row is not None and not row.disabled else None
     if not matches(kept, password) or row is None:
         with store.write() as connection:

@@ -31,7 +31,7 @@ def _read(store: Store, query: dict[str, str], limit: int) -> list[Entry]:
     with store.read() as connection:
         return store.audit.entries(
             connection, limit=limit, before=before,
-            **{name: query.get(name, "")[:100] for name in ("action", "target", "who")},
+            **{name: query.get(name, "")[:100].replace("\0", "\ufffd") for name in ("action", "target", "who")},
         )  # fmt: skip
 
 
