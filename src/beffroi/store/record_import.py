@@ -78,38 +78,39 @@ def _drafted(
     return entry, made
 
 
-def _known(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]]) -> dict[tuple[str, Any], int]:
-    """Return the ids of the live records that have the drafts' keys."""
+def _known(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]]) -> dict[tuple[str, Any], Any]:
+    """Return the stored rows of the live records that have the drafts' keys."""
     key = shelf.collection.key
     if key is None:
         return {}
-    column, territory = shelf.table.c[key.name], shelf.table.c["_territory"]
+    t = shelf.table
     wanted = [d.values[key.name] for _, d in drafts if d.values[key.name] is not None]
-    found: dict[tuple[str, Any], int] = {}
     places = {d.territory for _, d in drafts}
+    found: dict[tuple[str, Any], Any] = {}
     for start in range(0, len(wanted), _IN):
-        some = select(shelf.table.c["_id"], territory, column).where(
-            territory.in_(places),
-            column.in_(wanted[start : start + _IN]),
-            shelf.table.c["_deleted_us"].is_(None),
+        some = select(t).where(
+            t.c["_territory"].in_(places),
+            t.c[key.name].in_(wanted[start : start + _IN]),
+            t.c["_deleted_us"].is_(None),
         )
-        found.update({(row[1], row[2]): row[0] for row in writer.connection.execute(some)})
+        found.update(
+            {(row._territory, row._mapping[key.name]): row for row in writer.connection.execute(some)}
+        )
     return found
 
 
 def _store(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]], outcome: Outcome) -> None:
     key = shelf.collection.key
     known = _known(shelf, writer, drafts)
+    keys = writer.keys_of(known.values())
     new = []
     for entry, made in drafts:
         held = known.get((made.territory, made.values[key.name])) if key is not None else None
         if held is None:
             new.append(made)
-            continue
-        before = writer.changes
-        writer.change(shelf.collection, held, entry.values, entry.geometry)
-        if writer.changes > before:
-            outcome.updated += 1
-        else:
+        elif writer.same(shelf, held, entry.values, made, keys):
             outcome.unchanged += 1
+        else:
+            writer.change(shelf.collection, held._id, entry.values, entry.geometry)
+            outcome.updated += 1
     outcome.created += len(writer.create_many(shelf, new))

@@ -1,6 +1,7 @@
 """Writing records: each change and its line of history, in one transaction, under one change set."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Protocol
 
 import msgspec
@@ -14,7 +15,7 @@ from beffroi.model.problem import Conflict, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.geometry import Placed, geojson_of, place
 from beffroi.store.personal import Keyring
-from beffroi.store.record import Row
+from beffroi.store.record import Page, Query, Row
 from beffroi.store.record_codec import (
     checked_values,
     from_column,
@@ -65,6 +66,10 @@ class Host(Protocol):
         c: Connection | None = None,
     ) -> Row:
         """Return one record."""
+        ...
+
+    def find(self, collection: str | Collection, query: Query = ..., c: Connection | None = None) -> Page:
+        """Return one page of records."""
         ...
 
 
@@ -212,18 +217,67 @@ class Writer:
         )
         return self._get(shelf, record_id)
 
+    def keys_of(self, rows: Iterable[Any]) -> dict[int, bytes]:
+        """Return the keys of the persons of some stored rows."""
+        return self._records.keyring.keys(self.connection, (row._person for row in rows))
+
+    def same(
+        self, shelf: Shelf, stored: Any, given: Mapping[str, Any], made: Draft, keys: Mapping[int, bytes]
+    ) -> bool:
+        """True when putting the `given` values of a draft on a stored row would change nothing."""
+        if made.placed is not None and made.placed[0] != stored._geometry:
+            return False
+        key, bound = keys.get(stored._person or 0), place_of(shelf.collection, stored._id)
+        return all(
+            from_column(f, stored._mapping[f.name], key, bound) == made.values[f.name]
+            for f in shelf.collection.fields
+            if f.name in given
+        )
+
     def undo(self, change_set: int) -> list[Row]:
         """Take back the changes of `change_set`, the newest first; return the records as they are then."""
-        rows = []
         made = select(history).where(history.c.change_set == change_set).order_by(history.c.seq.desc())
         lines = self.connection.execute(made).all()
         if not lines:
             raise NotFound(Text("Cette modification n'existe pas.", "There is no such change."))
-        for line in lines:
-            shelf = self._records.shelf(line.collection)
-            self._undo_one(shelf, line)
-            rows.append(self._get(shelf, line.record_id))
+        for name, group in groupby(lines, key=lambda line: line.collection):
+            shelf, some = self._records.shelf(name), list(group)
+            done = self._undo_creations(shelf, some)
+            for line in some:
+                if line.record_id not in done:
+                    self._undo_one(shelf, line)
+        return [row for name, ids in _ids_by_collection(lines).items() for row in self._rows(name, ids)]
+
+    def _rows(self, name: str, ids: Sequence[int]) -> list[Row]:
+        rows: list[Row] = []
+        for start in range(0, len(ids), _CHUNK):
+            some = Query(where={"_id": ids[start : start + _CHUNK]}, deleted=None, limit=_CHUNK)
+            rows += self._records.find(name, some, c=self.connection).rows
         return rows
+
+    def _undo_creations(self, shelf: Shelf, lines: Sequence[Any]) -> set[int]:
+        """Delete at once the records that were only created in `lines` and never touched since; return their ids."""
+        touched = {line.record_id for line in lines if line.action != "create"}
+        created = [
+            line.record_id for line in lines if line.action == "create" and line.record_id not in touched
+        ]
+        t, done = shelf.table, set[int]()
+        for start in range(0, len(created) if len(created) > 1 else 0, _CHUNK):
+            fresh = and_(
+                t.c["_id"].in_(created[start : start + _CHUNK]),
+                t.c["_version"] == 1,
+                t.c["_deleted_us"].is_(None),
+            )
+            ids = list(self.connection.execute(select(t.c["_id"]).where(fresh)).scalars())
+            if not ids:
+                continue
+            now, first = self._records.clock(), self._numbers(len(ids))
+            gone = {"_deleted_us": now, "_updated_us": now, "_version": 2, "_author": self._who.id}
+            self.connection.execute(update(t).where(fresh).values(**gone))
+            deleted = [self._line(n, shelf, i, 2, "delete", now, {}, {}) for n, i in enumerate(ids, first)]
+            self.connection.execute(insert(history), deleted)
+            done.update(ids)
+        return done
 
     def empty(self, shelf: Shelf, record_id: int, fields: Sequence[str], *, person: int | None) -> None:
         """Take personal values away for good (`erase` in history, which keeps nothing of them)."""
@@ -404,6 +458,13 @@ class Writer:
         if "_geometry" in after and now.geometry != after["_geometry"]:
             raise _stale(stored, "geometry")
         self.change(shelf.collection, line.record_id, values, geometry, territory)
+
+
+def _ids_by_collection(lines: Iterable[Any]) -> dict[str, list[int]]:
+    found: dict[str, dict[int, None]] = {}
+    for line in reversed(list(lines)):
+        found.setdefault(line.collection, {})[line.record_id] = None
+    return {name: list(ids) for name, ids in found.items()}
 
 
 class _Changed:
