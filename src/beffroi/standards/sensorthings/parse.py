@@ -1,5 +1,6 @@
 """Read query options: text to syntax tree, with the position of what is wrong."""
 
+import functools
 import math
 from collections.abc import Callable
 from functools import lru_cache, partial
@@ -294,10 +295,13 @@ def merge_expansions(parts: list[Expanded] | tuple[Expanded, ...]) -> tuple[Expa
     return tuple(merged.values())
 
 
-_lark = Lark(
-    (Path(__file__).with_name("grammar.lark")).read_text("utf-8"),
-    parser="lalr", start=["filter", "orderby", "select", "expand"], transformer=_Build(), maybe_placeholders=True,
-)  # fmt: skip
+@functools.cache
+def _lark() -> Lark:
+    """Return the parser; building it takes a while, which a start should not wait for."""
+    return Lark(
+        (Path(__file__).with_name("grammar.lark")).read_text("utf-8"),
+        parser="lalr", start=["filter", "orderby", "select", "expand"], transformer=_Build(), maybe_placeholders=True,
+    )  # fmt: skip
 
 
 def _expected(error: UnexpectedInput) -> Text | None:
@@ -322,7 +326,7 @@ def _parse(option: str, start: str, text: str) -> Any:
             Text(f"La requête dépasse {LONGEST} caractères.", f"The query is longer than {LONGEST} characters."),
         )  # fmt: skip
     try:
-        return _lark.parse(text, start=start)
+        return _lark().parse(text, start=start)
     except UnexpectedInput as error:
         at = _position(error, text)
         near = text[at : at + 20].partition(" ")[0] if at < len(text) else ""
