@@ -8,12 +8,24 @@ from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Rule
-from beffroi.rules.watching import naming_for, read_series, watched
+from beffroi.rules.watching import Series, naming_for, read_series, watched
 from beffroi.rules.words import sentence
 from beffroi.store.open import Store
 from beffroi.store.record import Query, Row
 
-__all__ = ["add", "change", "delete", "find", "in_words", "require_author", "rules", "said", "switch"]
+__all__ = [
+    "add",
+    "change",
+    "check",
+    "delete",
+    "find",
+    "in_words",
+    "numbers_of",
+    "require_author",
+    "rules",
+    "said",
+    "switch",
+]
 
 
 def require_author(who: Principal) -> None:
@@ -44,6 +56,11 @@ def find(store: Store, wanted: str) -> Row:
         Text("Donnez son numéro : beffroi rule list.", "Give its number: beffroi rule list."),
         status=404,
     )
+
+
+def numbers_of(rule: Rule, catalogue: Mapping[int, Series]) -> list[int]:
+    """Return the ids of the datastreams that a rule watches now."""
+    return watched(rule.watch, catalogue)
 
 
 def check(store: Store, rule: Rule) -> None:
