@@ -187,6 +187,22 @@ def test_a_wrong_form_says_every_fault_and_keeps_what_was_written(browser, town:
     assert town.store.records.count("lamp") == 1
 
 
+def test_a_reference_is_written_by_its_key(browser, lamps, town: Town) -> None:
+    agent = browser("agent", "35236")
+    support = town.store.records.put("support", {"code": "SU-1"}, territory="35236", who=SYSTEM)
+    town.store.records.put("support", {"code": "SU-1"}, territory="44007", who=SYSTEM)
+    edit = f"/donnees/lamp/{lamps[0]}/modifier"
+    values = {"code": "PL-000", "state": "ok", "territory": "35236"}
+    assert agent.submit(edit, edit, {**values, "support": "SU-1"}).status_code == 303
+    assert town.store.records.get("lamp", lamps[0]).values["support"] == support.id
+    assert 'value="SU-1"' in agent.get(edit).text
+    assert "Points lumineux (1)" in agent.get(f"/donnees/support/{support.id}").text
+    assert f'href="/donnees/support/{support.id}">SU-1</a>' in agent.get("/donnees/lamp").text
+    for wrong in ("SU-9", "99999999"):
+        refused = agent.submit(edit, edit, {**values, "support": wrong})
+        assert (refused.status_code, 'href="#f-support"' in refused.text) == (400, True), wrong
+
+
 def test_two_people_at_once_the_second_is_told(browser, lamps) -> None:
     agent = browser("agent", "35236")
     edit = f"/donnees/lamp/{lamps[0]}/modifier"

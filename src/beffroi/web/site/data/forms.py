@@ -15,7 +15,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.model.value import json_value, parse_value
 from beffroi.store.desk import Desk
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.web.kit.form import Input, input_of
 from beffroi.web.kit.page import language_of, render, translate
 from beffroi.web.site.data.desk import desk_of, label_of, territory_names, town_of
@@ -59,7 +59,11 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
                      why=field.personal.purpose.of(language))  # fmt: skip
             made = msgspec.structs.replace(made, hint=f"{made.hint} {kept}".strip())
         if field.reference:
-            made = msgspec.structs.replace(made, hint=made.hint or _("Le numéro à la fin de son adresse."))
+            made = msgspec.structs.replace(
+                made,
+                kind="text",
+                hint=made.hint or _("Son identifiant, ou le numéro à la fin de son adresse."),
+            )
         inputs.append(made)
     if collection.geometry == "point":
         inputs.append(Input("longitude", _("Longitude"), hint=_("En degrés, par exemple -2,0836."), unit="°"))
@@ -88,6 +92,9 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
 
 def _values(request: Request, desk: Desk, collection: Collection, row: Row) -> dict[str, str]:
     values = {f.name: _written(request, f, row.values.get(f.name)) for f in desk.fields(collection)}
+    for field in desk.fields(collection):
+        if field.reference and row.values.get(field.name) is not None:
+            values[field.name] = _key_of(desk, field, row.values[field.name]) or values[field.name]
     if row.geometry is not None and row.geometry["type"] == "Point" and collection.geometry == "point":
         texts = [f"{c:.15g}" for c in row.geometry["coordinates"][:2]]
         french = language_of(request) == "fr"
@@ -130,12 +137,52 @@ def _read(
     errors: dict[str, str] = {}
     for field in desk.fields(collection):
         try:
-            values[field.name] = parse_value(field, form.get(field.name, ""), _zone(request))
+            written = form.get(field.name, "")
+            if field.reference:
+                values[field.name] = _referred(desk, field, written.strip(), form.get("territory") or None)
+            else:
+                values[field.name] = parse_value(field, written, _zone(request))
             if values[field.name] is None and field.required:
                 raise Problem(Text("Il faut une valeur.", "A value is needed."), place=field.name)
         except Problem as problem:
             errors[field.name] = _said(request, problem)
     return values, errors
+
+
+def _key_of(desk: Desk, field: Field, record_id: int) -> str | None:
+    """Return the key of the record that a reference names, when it may be seen."""
+    target = next((c for c in desk.collections() if c.name == field.reference), None)
+    if target is None or target.key is None or target.key.kind != "text":
+        return None
+    rows = desk.find(target.name, Query(where={"_id": record_id}, limit=1)).rows
+    return rows[0].values.get(target.key.name) if rows else None
+
+
+def _referred(desk: Desk, field: Field, written: str, territory: str | None) -> int | None:
+    """Return the id of the record that a form names by its key (in the same territory first) or its number."""
+    if not written:
+        return None
+    target = desk.collection(str(field.reference))
+    if target.key is not None and target.key.kind == "text":
+        for places in ((territory or "",), None):
+            found = desk.find(
+                target.name, Query(where={target.key.name: written}, territories=places, limit=2)
+            ).rows
+            if len(found) == 1:
+                return found[0].id
+    if written.isascii() and written.isdigit() and len(written) < 19:
+        return desk.get(target.name, int(written)).id
+    shown = written[:60]
+    raise Problem(
+        Text(
+            f"« {shown} » n'est pas dans « {target.title.fr} ».", f"'{shown}' is not in '{target.title.en}'."
+        ),
+        Text(
+            "Écrivez l'identifiant d'un enregistrement qui existe.",
+            "Write the identifier of a record that exists.",
+        ),
+        place=field.name,
+    )
 
 
 def _said(request: Request, problem: Problem) -> str:

@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import msgspec
 from sqlalchemy import func, select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from beffroi.web.kit.form import Input
 from beffroi.web.kit.map import Box, MapView, outline_svg
 from beffroi.web.kit.page import language_of, principal_of, render, translate, with_query
 from beffroi.web.kit.table import Cell, Column, Pager, Row
+from beffroi.web.site.base_map import base_map
 from beffroi.web.site.data.asked import PAGE, Asked, asked_of
 from beffroi.web.site.data.desk import desk_of, label_of, labels_of, say, territory_names, town_of
 
@@ -117,6 +119,32 @@ def _cell(request: Request, field: Field, row: Record, names: dict[str, dict[int
     return value if plain else say(request, field, value)
 
 
+class Share(msgspec.Struct, frozen=True):
+    """How many records of a list have one state, and the address that keeps only them."""
+
+    title: str
+    severity: str
+    count: int
+    href: str
+    chosen: bool
+
+
+def _shares(request: Request, desk: Desk, collection: Collection, asked: Asked) -> tuple[int, list[Share]]:
+    """Return how many records the list has, and how many in each state: the legend that is also the filter."""
+    status = collection.field(collection.status)
+    if status is None or status not in desk.fields(collection):
+        return desk.count(collection.name, asked.query), []
+    language, chosen = language_of(request), request.query_params.get(status.name, "")
+    tally = desk.tally(collection.name, status.name, asked.query)
+    shares = [
+        Share(c.title.of(language), c.severity or "", tally[c.value],
+              with_query(request, after=None, n=None, done=None, **{status.name: None if c.value == chosen else c.value}),
+              c.value == chosen)
+        for c in status.choices if tally.get(c.value)
+    ]  # fmt: skip
+    return sum(tally.values()), shares
+
+
 def _rows(request: Request, collection: Collection, asked: Asked, page: Page) -> list[Row]:
     wanted: dict[str, set[int]] = {}
     for field in asked.columns:
@@ -174,6 +202,7 @@ def _box(desk: Desk, collection: Collection, asked: Asked, rows: list[Record], t
 def _map(request: Request, collection: Collection, page: Page, box: Box | None, query: str) -> MapView | None:
     if box is None:
         return None
+    base = base_map(town_of(request))
     status = collection.field(collection.status)
     severities = {c.value: c.severity or "" for c in status.choices} if status is not None else {}
     points = [
@@ -186,7 +215,9 @@ def _map(request: Request, collection: Collection, page: Page, box: Box | None, 
     wide = (box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin)
     features = _twin(collection.name, "geojson", urlencode([*parse_qsl(query), ("map", "1")]))
     title = collection.title.of(language_of(request))
-    return MapView(title, features, outline_svg(wide, (), points), wide)
+    return MapView(
+        title, features, outline_svg(wide, base.features, points), wide, base.url, base.credit, small=True
+    )
 
 
 def listing(request: Request) -> Response:
@@ -196,7 +227,7 @@ def listing(request: Request) -> Response:
     fields = desk.fields(collection)
     asked = asked_of(collection, fields, request.query_params, desk.who)
     page = desk.find(collection.name, asked.query)
-    total = desk.count(collection.name, asked.query)
+    total, shares = _shares(request, desk, collection, asked)
     query = _query_of(request)
     done = request.query_params.get("done", "")
     inputs = _filter_inputs(request, fields)
@@ -212,7 +243,7 @@ def listing(request: Request) -> Response:
         views=views_of(town_of(request).store, collection.name, desk.who) if desk.who.id.startswith("user:") else [],
         choosable=[(f.name, f.title.of(language), f in asked.columns) for f in fields], map_view=_map(
             request, collection, page, _box(desk, collection, asked, page.rows, total), query), mapped=MAPPED, sort=request.query_params.get("sort", asked.query.sort),
-        done=int(done) if done.isdigit() else 0, writable=desk.writable(collection), staff=desk.who.staff,
+        done=int(done) if done.isdigit() else 0, writable=desk.writable(collection), staff=desk.who.staff, shares=shares,
     )  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from beffroi.store.tables import thing
 from beffroi.web.kit.map import MapView, outline_svg
 from beffroi.web.kit.page import language_of, render, translate
 from beffroi.web.kit.table import Cell
+from beffroi.web.site.base_map import base_map
 from beffroi.web.site.data.desk import (
     author_names,
     desk_of,
@@ -87,12 +88,10 @@ def _map(request: Request, collection: Collection, row: Row) -> MapView | None:
     name = label_of(request, collection, row)
     points = [(*row.geometry["coordinates"][:2], "", name)] if row.geometry["type"] == "Point" else []
     shapes = [] if points else [{"geometry": row.geometry, "properties": {"kind": "boundary"}}]
+    base = base_map(town_of(request))
+    drawing = outline_svg(wide, [*base.features, *shapes], points)
     return MapView(
-        name,
-        f"/donnees/{collection.name}/{row.id}.geojson",
-        outline_svg(wide, shapes, points),
-        wide,
-        small=True,
+        name, f"/donnees/{collection.name}/{row.id}.geojson", drawing, wide, base.url, base.credit, small=True
     )
 
 
