@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from beffroi.model.collection import Collection
 from beffroi.model.declaration import Card, DatastreamKind, Indicator, KindOfImport, RuleTemplate
 from beffroi.model.text import Text
 
-__all__ = ["API_VERSION", "Registry", "Service", "hookimpl", "hookspec", "load_registry", "service_of"]
+__all__ = ["API_VERSION", "ROOMS", "Registry", "Service", "hookimpl", "hookspec", "load_registry", "service_of"]
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
@@ -66,7 +67,7 @@ class HookSpecs:
         raise AssertionError
 
 
-_ROOMS = {
+ROOMS = {
     "collections": ("collections", "COLLECTIONS"),
     "datastreams": ("datastreams", "DATASTREAMS"),
     "rules": ("rules", "RULES"),
@@ -85,13 +86,11 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
 
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
     pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, manifest.toml.
+    A small service may keep the tables under the same names in the package itself.
     """
     found: dict[str, Any] = {}
-    for part, (module_name, attribute) in _ROOMS.items():
-        full = f"{package}.{module_name}"
-        if importlib.util.find_spec(full) is None:
-            continue
-        value = getattr(importlib.import_module(full), attribute, None)
+    for part, (module_name, attribute) in ROOMS.items():
+        value = getattr(_room(package, module_name), attribute, None)
         if value is not None:
             found[part] = tuple(value) if isinstance(value, Iterable) else value
     found["collections"] = tuple(
@@ -106,6 +105,15 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     return Service(
         name=name, title=title, description=description, manifest=manifest, package=folder, **found
     )
+
+
+def _room(package: str, name: str) -> ModuleType:
+    """Return the module of one room, or the package itself when it has no such module."""
+    home = importlib.import_module(package)
+    full = f"{package}.{name}"
+    if not hasattr(home, "__path__") or importlib.util.find_spec(full) is None:
+        return home
+    return importlib.import_module(full)
 
 
 class Registry:

@@ -1,7 +1,5 @@
 """People on duty: the default rules are on, and agents see to the alarms at working hours."""
 
-from sqlalchemy import select
-
 from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.rules import alarms, rulebook
@@ -9,18 +7,10 @@ from beffroi.scene import Scene
 from beffroi.scene.chance import Chance
 from beffroi.scene.civil import moment
 from beffroi.store.record import Query
-from beffroi.store.tables import datastream
 from beffroi.town import Town
 
 __all__ = ["Duty", "switch_on"]
 
-_VIGILANCE = """\
-name: Vigilance crue au Vieux-Pont
-description: Seuils du plan communal de sauvegarde (inventés, comme la ville).
-watch: {datastream: %d}
-when: {above: {jaune: 1.00, orange: 1.80, rouge: 2.60}, hysteresis: 0.10, for: 20 min}
-message: "La Sarelle au Vieux-Pont : {value} {unit}"
-"""
 # What an agent writes, by a word of the rule's name.
 _SAID = (
     ("crue", "Barrières posées quai de la Sarelle, riverains prévenus."),
@@ -36,16 +26,10 @@ _WORK_H = (8.0, 17.5)
 
 
 def switch_on(town: Town) -> None:
-    """Switch on the default rules of every service, and the vigilance of the town's own gauge."""
+    """Switch on the default rules of every service."""
     for service in town.registry.services.values():
         for template in service.rules:
             rulebook.add(town.store, template.yaml, SYSTEM, enabled=True, origin=service.name)
-    with town.store.read() as connection:
-        gauge = connection.execute(
-            select(datastream.c.id).where(datastream.c.key == "sarelle-pont/river_level")
-        ).scalar()
-    if gauge is not None:
-        rulebook.add(town.store, _VIGILANCE % gauge, SYSTEM, enabled=True)
 
 
 class Duty:
