@@ -27,7 +27,16 @@ from beffroi.model.collection import Collection
 from beffroi.model.declaration import Card, DatastreamKind, Indicator, KindOfImport, RuleTemplate
 from beffroi.model.text import Text
 
-__all__ = ["API_VERSION", "ROOMS", "Registry", "Service", "hookimpl", "hookspec", "load_registry", "service_of"]
+__all__ = [
+    "API_VERSION",
+    "ROOMS",
+    "Registry",
+    "Service",
+    "hookimpl",
+    "hookspec",
+    "load_registry",
+    "service_of",
+]
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
