@@ -4,8 +4,6 @@ Each duty is a row of `DUTIES`; one that fails is said in the log and started ag
 """
 
 import asyncio
-import contextlib
-import importlib.util
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -20,6 +18,7 @@ from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
+from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
 from beffroi.town import Town
 
@@ -29,6 +28,8 @@ log = logging.getLogger("beffroi.keeper")
 ELECTION_S = 2.0
 PAUSE_S = 5.0
 SEALING_S = 600.0
+RETENTION_S = 3600.0
+SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
 
 
@@ -85,12 +86,6 @@ class Keeper:
                 await asyncio.sleep(PAUSE_S)
 
 
-def _has(module: str) -> bool:
-    with contextlib.suppress(ModuleNotFoundError):
-        return importlib.util.find_spec(module) is not None
-    return False
-
-
 async def _sealing(keeper: Keeper) -> None:
     """Seal old days, once consumers of the bus have read them, and sweep the files nobody holds any more."""
     store = keeper.town.store
@@ -100,6 +95,15 @@ async def _sealing(keeper: Keeper) -> None:
         reached = int(store.setting("bus.rules", store.observations.head()))
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
+
+
+async def _retention(keeper: Keeper) -> None:
+    """Erase what has been kept as long as its collection says, and old source keys, at start and then every hour."""
+    store = keeper.town.store
+    while not keeper.stop.is_set():
+        await asyncio.to_thread(expire, store.records, keeper.town.clock())
+        await asyncio.to_thread(store.observations.forget_keys, keeper.town.clock() - SOURCE_KEYS_US)
+        await asyncio.sleep(RETENTION_S)
 
 
 async def _demonstration(keeper: Keeper) -> None:
@@ -153,5 +157,6 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "rules": _rules,
     "actions": _actions,
     "sealing": _sealing,
+    "retention": _retention,
     "demonstration": _demonstration,
 }

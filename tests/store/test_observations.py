@@ -121,3 +121,12 @@ def test_forgotten_series_is_gone_everywhere(store: Store) -> None:
     assert store.observations.series(1) == []
     assert len(store.observations.series(2)) == 30
     assert 1 not in store.observations.stats()
+
+
+def test_forgotten_keys_no_longer_fold(store: Store) -> None:
+    one = Draft(1, NOON, number_of("1"), source_key=b"a")
+    store.observations.append([one])
+    assert store.observations.forget_keys(0) == 0
+    assert store.observations.append([one]).folded == 1
+    assert store.observations.forget_keys(store.clock() + 1) == 1
+    assert store.observations.append([one]).stored == 1

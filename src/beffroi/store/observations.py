@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, delete, func, select, text
 
 from beffroi.model.instant import Clock
 from beffroi.model.observation import Draft, Observation
@@ -20,7 +20,7 @@ from beffroi.model.text import Text
 from beffroi.store.appender import Ack, Appender
 from beffroi.store.archive import Archive
 from beffroi.store.database import Database
-from beffroi.store.tables import latest, observation
+from beffroi.store.tables import latest, observation, source_key
 from beffroi.store.writer import writer_for
 
 __all__ = ["Ack", "ObservationQuery", "Observations", "Stat", "observation_of"]
@@ -120,6 +120,11 @@ class Observations:
         """Delete every observation of a datastream that is going away."""
         self._appender.forget_series(datastream_id)
         self._archive.forget_series(datastream_id)
+
+    def forget_keys(self, before_us: int) -> int:
+        """Forget source keys taken in before an instant; what they folded could then be stored again."""
+        with self._database.write_observations() as connection:
+            return connection.execute(delete(source_key).where(source_key.c.at_us < before_us)).rowcount
 
     # --- reading
     def get(self, observation_id: int) -> Observation | None:
