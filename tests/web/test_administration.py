@@ -246,7 +246,7 @@ def test_the_journal_tells_and_proves(browser, csrf, town: Town) -> None:
     page = client.get("/administration/journal").text
     assert page.count("<tr>") == 51
     older = re.search(r'rel="next" href="([^"]+)"', page).group(1).replace("&amp;", "&")
-    assert "person.add" in client.get(f"/administration/journal{older}").text
+    assert "a ajouté une personne" in client.get(f"/administration/journal{older}").text
     lines = client.get("/administration/journal.json", params={"action": "key."}).json()
     assert [line["detail"]["name"] for line in lines] == [f"clé {n}" for n in reversed(range(60))]
     assert client.get("/administration/journal.csv").text.count("key.create") == 60

@@ -1,7 +1,7 @@
 """The gate: from what a request holds (a key, a session cookie) to who is asking, thousands of times a second.
 
-Answers are remembered until the records database changes: SQLite says so in two microseconds
-(`PRAGMA data_version`), so a key revoked by another process is refused by the very next request. On PostgreSQL,
+Answers are remembered until the records database changes: SQLite says so in microseconds (`PRAGMA
+data_version`, looked at once a millisecond), so a key revoked by another process is refused at once. On PostgreSQL,
 which has no such sign, an answer is remembered until this process commits something, and for 50 ms at most.
 """
 
@@ -27,6 +27,7 @@ __all__ = ["Caller", "Gate"]
 
 _MOST = 10_000  # answers remembered
 _MEMORY_S = 0.05  # on PostgreSQL
+_LOOK_S = 0.001  # on SQLite: a thousand looks a second are enough, however many requests
 _USED_STEP_US = HOUR_US
 
 
@@ -49,6 +50,7 @@ class Gate:
         self._lock = threading.Lock()
         self._sign: sqlite3.Connection | None = None
         self._version = -1
+        self._looked_at = 0.0
         path = store.database.records_path
         self._cancel: Callable[[], None] | None = None
         if path is None:
@@ -102,6 +104,10 @@ class Gate:
         """Return False, having forgotten everything, when the records changed since the last look."""
         if self._sign is None:
             return True
+        now = time.monotonic()
+        if now < self._looked_at + _LOOK_S:
+            return True
+        self._looked_at = now
         version = self._sign.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
             return True

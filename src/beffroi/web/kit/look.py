@@ -10,18 +10,11 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["DEFAULT_ACCENT", "Look", "check_accent", "check_logo", "contrast", "look_of", "readable"]
+__all__ = ["DEFAULT_ACCENT", "Look", "check_accent", "contrast", "look_of", "readable"]
 
 DEFAULT_ACCENT = "#0b5c73"
 LIGHT_GROUND, DARK_GROUND = "#f6f5f2", "#171614"
 LEAST_CONTRAST = 4.5  # WCAG 2.2 §1.4.3
-LOGO_TYPES = {
-    "image/png": b"\x89PNG",
-    "image/jpeg": b"\xff\xd8\xff",
-    "image/webp": b"RIFF",
-    "image/svg+xml": b"<",
-}
-LOGO_BYTES = 60_000
 _HEX = re.compile(r"#[0-9a-f]{6}\Z")
 
 
@@ -103,29 +96,6 @@ def check_accent(colour: str) -> str:
             place="accent",
         )  # fmt: skip
     return colour
-
-
-def check_logo(body: bytes, media_type: str) -> str:
-    """Return the logo as it is kept. Raises `Problem` when it is no image of a kind we show, or too heavy."""
-    start = LOGO_TYPES.get(media_type)
-    if start is None or not body.lstrip().startswith(start):
-        raise Problem(
-            Text(
-                "Ce fichier n'est pas une image PNG, JPEG, WebP ou SVG.",
-                "This file is no PNG, JPEG, WebP or SVG image.",
-            ),
-            Text("Enregistrez le logo dans l'un de ces formats.", "Save the logo in one of these formats."),
-            place="logo",
-        )
-    if len(body) > LOGO_BYTES:
-        raise Problem(
-            Text("Le logo pèse plus de 60 ko.", "The logo is heavier than 60 kB."),
-            Text(
-                "Réduisez-le : 200 pixels de haut suffisent.", "Make it smaller: 200 pixels high are enough."
-            ),
-            place="logo",
-        )
-    return f"{media_type};base64,{base64.b64encode(body).decode()}"
 
 
 def look_of(town: Any) -> Look:

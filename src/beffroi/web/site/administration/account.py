@@ -55,8 +55,8 @@ async def _account(request: Request, errors: dict[str, str] | None = None, statu
     columns, rows = session_table(request, mine, {person.id: person.name})
     return show(
         request, "account", status, person=person, role=role_names(request)[person.role], inputs=inputs,
-        errors=errors or {}, columns=columns, rows=rows, done=request.query_params.get("fait", ""),
-        languages=[Input("language", _("Langue des pages"), "radio", options=(("fr", "Français"), ("en", "English")))],
+        errors=errors or {}, columns=columns[1:], rows=rows, done=request.query_params.get("fait", ""),
+        languages=[Input("language", _("Langue des pages"), "radio", required=True, options=(("fr", "Français"), ("en", "English")))],
     )  # fmt: skip
 
 

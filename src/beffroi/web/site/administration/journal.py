@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from beffroi.identity import people
+from beffroi.identity import keys, people
 from beffroi.identity.rights import require_reach
 from beffroi.model.instant import format_instant
 from beffroi.store.audit import Entry, Fault
 from beffroi.store.open import Store
 from beffroi.web.kit.page import principal_of, translate
 from beffroi.web.kit.table import Cell, Column, Row
+from beffroi.web.site.administration.deeds import deed, place_of
 from beffroi.web.site.administration.desk import PRIVATE, entry, off_loop, show, store_of
 
 __all__ = ["ROUTES"]
@@ -47,14 +48,17 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
     store, query = store_of(request), dict(request.query_params)
     found = await off_loop(_read, store, query, PAGE + 1)
     names = {f"user:{p.id}": p.name for p in await off_loop(people.every, store)}
+    names |= {f"token:{k.id}": k.name for k in await off_loop(keys.every, store)} | {"system": "Beffroi"}
     columns = [
         Column("at", _("Quand"), "instant"), Column("who", _("Qui")), Column("action", _("Action")),
         Column("target", _("Sur quoi")), Column("detail", _("Détail")), Column("line", _("Ligne")),
     ]  # fmt: skip
     rows = [
         Row({
-            "at": e.at_us, "who": Cell(e.who, note=names.get(e.who, "")), "action": e.action, "target": e.target,
-            "detail": ", ".join(f"{k} : {_short(v)}" for k, v in e.detail.items()), "line": f"{e.writer}/{e.number}",
+            "at": e.at_us, "who": Cell(names.get(e.who) or e.who, href=place_of(e.who)),
+            "action": deed(e.action, request.state.language), "target": Cell(e.target, href=place_of(e.target)),
+            "detail": ", ".join(f"{k} : {_short(v)}" for k, v in e.detail.items() if v not in (None, "", [])),
+            "line": f"{e.writer}/{e.number}",
         })
         for e in found[:PAGE]
     ]  # fmt: skip

@@ -1,0 +1,44 @@
+"""What the actions of the audit are called in words, and where their targets are seen."""
+
+from beffroi.model.text import Text
+
+__all__ = ["deed", "place_of"]
+
+_DEEDS = {
+    "sign_in": Text("s'est connecté", "signed in"),
+    "sign_in.refused": Text("connexion refusée", "sign-in refused"),
+    "sign_out": Text("s'est déconnecté", "signed out"),
+    "session.end": Text("a fermé une session", "ended a session"),
+    "link.create": Text("a créé un lien de connexion", "created a sign-in link"),
+    "person.add": Text("a ajouté une personne", "added a person"),
+    "person.change": Text("a changé une personne", "changed a person"),
+    "person.password": Text("a changé son mot de passe", "changed their password"),
+    "key.create": Text("a créé une clé", "created a key"),
+    "key.revoke": Text("a révoqué une clé", "revoked a key"),
+    "territory.add": Text("a ajouté un territoire", "added a territory"),
+    "territory.rename": Text("a renommé un territoire", "renamed a territory"),
+    "town.look": Text("a changé l'allure de la ville", "changed the town's look"),
+    "record.create": Text("a créé une fiche", "created a record"),
+    "record.update": Text("a modifié une fiche", "changed a record"),
+    "record.delete": Text("a supprimé une fiche", "deleted a record"),
+    "record.restore": Text("a rétabli une fiche", "restored a record"),
+    "record.erase": Text("a effacé des données personnelles", "erased personal data"),
+    "record.undo": Text("a annulé des changements", "undid changes"),
+    "record.import": Text("a importé des fiches", "imported records"),
+}
+_PLACES = {"user": "/administration/personnes/{}", "token": "/administration/cles/{}"}
+
+
+def deed(action: str, language: str) -> str:
+    """Return the words for an action, or its code when it has none."""
+    words = _DEEDS.get(action)
+    return action if words is None else words.of(language)
+
+
+def place_of(target: str) -> str:
+    """Return the address of the page about a target (`user:3`, `token:9`, `bin/12`), or ""."""
+    kind, _, number = target.partition(":")
+    if number.isdecimal() and kind in _PLACES:
+        return _PLACES[kind].format(number)
+    collection, _, record = target.partition("/")
+    return f"/donnees/{collection}/{record}" if record.isdecimal() and collection != "user" else ""
