@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from .conftest import AXE, Served
-from .crawl import crawl
+from .crawl import crawl, shape
 
 pytestmark = pytest.mark.browser
 TAGS = ["RGAAv4", "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -29,12 +29,14 @@ WIDER = """() => {
 def context_of(browser: Browser, reader: str, administrator: Path, **options: object) -> BrowserContext:
     """Return a browser context of a reader."""
     state = administrator if reader == "administrator" else None
-    return browser.new_context(storage_state=state, **options)  # type: ignore[arg-type]
+    context = browser.new_context(storage_state=state, **options)  # type: ignore[arg-type]
+    context.set_default_timeout(60_000)
+    return context
 
 
 @pytest.fixture(scope="module")
 def pages(chromium: Browser, town: Served, administrator: Path) -> Iterator[dict[str, list[str]]]:
-    """Return, by reader, one page for each shape of address that they can reach."""
+    """Return, by reader, one page for each shape of path that they can reach."""
     found = {}
     for reader in READERS:
         context = context_of(chromium, reader, administrator)
@@ -42,7 +44,11 @@ def pages(chromium: Browser, town: Served, administrator: Path) -> Iterator[dict
             town.url,
             *(town.url + p for p in ("connexion", "capteurs", "alarmes", "regles", "donnees", "services")),
         ]
-        found[reader] = crawl(context.request, starts, each=1).pages
+        reached = crawl(context.request, starts, each=1).pages
+        # a filter or an order does not make another page to look at; the links among them are followed elsewhere
+        found[reader] = list({shape(page).partition("?")[0]: page for page in reversed(reached)}.values())[
+            ::-1
+        ]
         context.close()
     yield found
 
@@ -71,7 +77,7 @@ def test_every_link_answers(chromium: Browser, town: Served, administrator: Path
     context = context_of(chromium, reader, administrator)
     site = crawl(context.request, [town.url], each=2)
     context.close()
-    assert site.broken == []
+    assert site.broken == [], "\n".join(site.broken)
     assert len(site.pages) >= 10
 
 
