@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import duckdb
 import msgspec
 from sqlalchemy.exc import DBAPIError
 
@@ -43,9 +44,15 @@ def answer(
     try:
         with store.read() as c:
             return _answer(Reader(store, c, base, sight, now_us), path, resource, options, texts)
-    except DBAPIError as error:
+    except (DBAPIError, duckdb.Error) as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.
-        detail = str(error.orig).strip().splitlines()[0][:200].replace("{", "(").replace("}", ")")
+        detail = (
+            str(getattr(error, "orig", error))
+            .strip()
+            .splitlines()[0][:200]
+            .replace("{", "(")
+            .replace("}", ")")
+        )
         raise Problem(
             Text(f"La base ne peut pas calculer cette requête : {detail}", f"The database cannot compute this query: {detail}"),
             Text("Vérifiez les nombres et les géométries de $filter et $orderby.",

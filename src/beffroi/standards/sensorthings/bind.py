@@ -17,6 +17,7 @@ from beffroi.model.text import Text
 from beffroi.standards.sensorthings import syntax
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation, Property
 from beffroi.standards.sensorthings.functions import (
+    ARITHMETIC,
     EARLIEST_US,
     FUNCTIONS,
     LATEST_US,
@@ -352,10 +353,13 @@ class _Binder:
             self.taken_as(self.bind(a), kind, a)
             for a, kind in zip(node.arguments, function.parameters, strict=False)
         )
-        return Apply(function, bound, function.result)
+        return _folded(Apply(function, bound, function.result))
 
     @bind.register
     def _arithmetic(self, node: syntax.Arithmetic) -> Bound:
+        return _folded(self._computed(node))
+
+    def _computed(self, node: syntax.Arithmetic) -> Bound:
         left, right = self.bind(node.left), self.bind(node.right)
         if left.kind in _TIMES and node.operator in ("add", "sub"):
             moved = self.taken_as(left, "instant", node.left)
@@ -405,7 +409,9 @@ class _Binder:
         if kinds <= {"json", "result"}:
             return "json"
         if kinds & set(_OPEN):
-            return (kinds - set(_OPEN)).pop()
+            other = (kinds - set(_OPEN)).pop()
+            # a JSON text may be an interval (validTime is one)
+            return "moment" if other in _TIMES else other
         if kinds <= {"instant", "moment", "date"}:
             return "moment" if "moment" in kinds else "instant"
         if kinds <= {"instant", "moment", "text", "date"} or kinds == {"number", "text"}:
@@ -494,6 +500,34 @@ class _Binder:
         )  # fmt: skip
 
 
+def _folded(node: Bound) -> Bound:
+    """Return what does not depend on the entity as the value that it is."""
+    parts = (
+        node.arguments
+        if isinstance(node, Apply)
+        else (node.left, node.right)
+        if isinstance(node, Binary)
+        else ()
+    )
+    values = [part.value for part in parts if isinstance(part, Value)]
+    if not parts or len(values) < len(parts):
+        return node
+    if isinstance(node, Apply):
+        flat: list[Any] = []
+        for kind, value in zip(node.function.parameters, values, strict=False):
+            flat.extend((value or (None, None)) if kind == "moment" else (value,))
+        return Value(node.kind, _storable(node.function.python(*flat)))
+    assert isinstance(node, Binary)
+    return Value(node.kind, _storable(ARITHMETIC[node.operator](*values)))
+
+
+def _storable(value: Any) -> Any:
+    """Return `value`, or nothing when it is a number that no database holds."""
+    if isinstance(value, float) and value - value != 0.0:
+        return None
+    return None if isinstance(value, int) and abs(value) > 2**62 else value
+
+
 def _number(value: str) -> Value:
     return Value(
         "number", int(value) if value.lstrip("-").isdigit() and len(value) < 17 else _finite(float(value))
@@ -570,6 +604,11 @@ def bind_orderby(entity: Entity, orders: tuple[Order, ...], now_us: int) -> tupl
                 Text("Triez par une propriété de l'entité ou de ce dont elle dépend.",
                      "Order by a property of the entity or of what it belongs to."),
                 Text("On ne peut pas trier par une relation à plusieurs.", "A relation to many gives no order."),
+            )  # fmt: skip
+        if not fields(bound):
+            raise misread(
+                "$orderby", order.by.at, "", Text("Triez par une propriété.", "Order by a property."),
+                Text("Ceci est pareil pour toutes les entités.", "This is the same for every entity."),
             )  # fmt: skip
         terms.append(Term(bound, order.descending))
     return tuple(terms)

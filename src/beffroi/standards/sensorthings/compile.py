@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
-    Float,
+    Double,
     FromClause,
     Select,
+    Text,
     and_,
     bindparam,
     cast,
@@ -51,6 +53,14 @@ def table_of(entity: Entity) -> Any:
     return _ALL[entity.table]
 
 
+_TYPES: dict[str, Any] = {
+    "number": Double,
+    "boolean": Boolean,
+    "text": Text,
+    "geometry": Text,
+    "null": Text,
+    "json": Text,
+} | dict.fromkeys(("instant", "date", "time", "duration"), BigInteger)
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
@@ -175,13 +185,13 @@ class Compiler:
 
     @sql.register
     def _value(self, node: bind.Value) -> Any:
-        if node.kind == "moment":
+        if node.kind == "moment" and node.value is not None:
             return Pair((literal(node.value[0], BigInteger), literal(node.value[1], BigInteger)))
         if node.kind == "number" and isinstance(node.value, float):
-            return literal(node.value, Float)
+            return literal(node.value, Double)
         if isinstance(node.value, int) and not isinstance(node.value, bool):
             return literal(node.value, BigInteger)
-        return null() if node.value is None else literal(node.value)
+        return literal(node.value, _TYPES.get(node.kind, Text))
 
     @sql.register
     def _always(self, node: bind.Always) -> Any:
@@ -228,9 +238,9 @@ class Compiler:
         if node.operator == "mod":
             return self.dialect.remainder(left, right)
         if node.operator == "div":
-            return cast(left, Float) / func.nullif(cast(right, Float), 0.0)
+            return cast(left, Double) / func.nullif(cast(right, Double), 0.0)
         if node.kind == "number":
-            left, right = cast(left, Float), cast(right, Float)
+            left, right = cast(left, Double), cast(right, Double)
         return _ARITHMETIC[node.operator](left, right)
 
     @sql.register

@@ -4,7 +4,6 @@ SQLite calls the Python functions of `functions.py`, registered on its connectio
 PostgreSQL uses its own and PostGIS; DuckDB reads sealed observations, which have no geometry.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,8 +12,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     ColumnElement,
+    Double,
     Engine,
-    Float,
     Integer,
     Text,
     and_,
@@ -24,19 +23,29 @@ from sqlalchemy import (
     event,
     func,
     literal,
+    literal_column,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text as Words
 from beffroi.standards.sensorthings.entities import Kind
-from beffroi.standards.sensorthings.functions import FUNCTIONS, Function, geometry_of, moment_of, total
+from beffroi.standards.sensorthings.functions import (
+    FUNCTIONS,
+    Function,
+    geometry_of,
+    moment_of,
+    remainder,
+    total,
+)
 
 __all__ = ["DIALECTS", "Dialect", "prepare"]
 
 Sql = ColumnElement[Any]
 _TYPES: dict[str, Any] = {
     "boolean": Boolean,
-    "number": Float,
+    "number": Double,
     "text": Text,
     "date": BigInteger,
     "time": BigInteger,
@@ -89,13 +98,13 @@ class _Sqlite(Dialect):
         return func.sta_moment(text, 1 if end else 0, type_=BigInteger)
 
     def remainder(self, left: Sql, right: Sql) -> Sql:
-        return func.sta_remainder(left, right, type_=Float)
+        return func.sta_remainder(left, right, type_=Double)
 
 
 def _json_case(value: Sql, found: Sql, kind: Kind, numbers: tuple[str, ...], text: str, scalar: Sql) -> Sql:
     lower = func.lower(found)
     if kind == "number":
-        return case((lower.in_(numbers), cast(value, Float)))
+        return case((lower.in_(numbers), cast(value, Double)))
     if kind == "boolean":
         return case((scalar == "true", literal(value=True)), (scalar == "false", literal(value=False))) if text != "text" else (
             case((lower == "true", literal(value=True)), (lower == "false", literal(value=False)))
@@ -133,13 +142,13 @@ _SHARED: dict[str, Callable[..., Sql]] = {
     "hour": lambda t: _modulo(t, DAY_US).op("/")(HOUR_US),
     "minute": lambda t: _modulo(t, HOUR_US).op("/")(MINUTE_US),
     "second": lambda t: _modulo(t, MINUTE_US).op("/")(SECOND_US),
-    "fractionalseconds": lambda t: cast(_modulo(t, SECOND_US), Float) / float(SECOND_US),
+    "fractionalseconds": lambda t: cast(_modulo(t, SECOND_US), Double) / float(SECOND_US),
     "date": lambda t: t - _modulo(t, DAY_US),
     "time": lambda t: _modulo(t, DAY_US),
     "totaloffsetminutes": lambda t: t - t,
-    "round": lambda x: func.sign(cast(x, Float), type_=Float) * func.floor(func.abs(cast(x, Float)) + 0.5, type_=Float),
-    "floor": lambda x: func.floor(cast(x, Float), type_=Float),
-    "ceiling": lambda x: func.ceil(cast(x, Float), type_=Float),
+    "round": lambda x: func.sign(cast(x, Double), type_=Double) * func.floor(func.abs(cast(x, Double)) + 0.5, type_=Double),
+    "floor": lambda x: func.floor(cast(x, Double), type_=Double),
+    "ceiling": lambda x: func.ceil(cast(x, Double), type_=Double),
     "before": lambda s1, e1, s2, _e2: and_(s1 < s2, e1 <= s2),
     "after": lambda s1, _e1, s2, e2: and_(s1 >= e2, s1 > s2),
     "meets": lambda s1, e1, s2, e2: (e1 == s2) | (e2 == s1),
@@ -158,17 +167,20 @@ class _Postgresql(Dialect):
 
     def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
         whole, keys = cast(column, JSONB), [str(s) for s in steps]
-        scalar = func.jsonb_extract_path_text(whole, *keys, type_=Text)
-        found = func.jsonb_typeof(func.jsonb_extract_path(whole, *keys), type_=Text)
+        inner = func.jsonb_extract_path(whole, *keys) if keys else whole
+        scalar = inner.op("#>>")(literal_column("'{}'"))
+        found = func.jsonb_typeof(inner, type_=Text)
         return _json_case(scalar, found, kind, ("number",), "string", scalar)
 
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         if function.name in _SHARED:
             return _SHARED[function.name](*arguments)
         if function.name in ("year", "month", "day"):
-            moment = func.timezone("UTC", func.to_timestamp(cast(arguments[0], Float) / 1e6))
-            return cast(func.date_part(function.name, moment), Float)
-        shapes = [self._shape(a) for a in arguments[:2]] + arguments[2:]
+            moment = func.timezone("UTC", func.to_timestamp(cast(arguments[0], Double) / 1e6))
+            return cast(func.date_part(function.name, moment), Double)
+        shapes: list[Sql] = [self._shape(a) for a in arguments[:2]] + arguments[2:]
+        if function.name == "geo.length":
+            return func.ST_Length(shapes[0], type_=Double) + func.ST_Perimeter(shapes[0], type_=Double)
         called = _POSTGIS.get(function.name, function.name)
         return getattr(func, called)(*shapes, type_=_TYPES[function.result])  # type: ignore[no-any-return]
 
@@ -189,7 +201,7 @@ class _Postgresql(Dialect):
         return cast(func.round(func.date_part("epoch", cast(moment, _TimestampTz)) * 1e6), BigInteger)
 
     def remainder(self, left: Sql, right: Sql) -> Sql:
-        a, b = cast(left, Float), func.nullif(cast(right, Float), 0.0)
+        a, b = cast(left, Double), func.nullif(cast(right, Double), 0.0)
         return a - b * func.trunc(a / b)
 
     def ordered(self, text: Sql) -> Sql:
@@ -199,7 +211,6 @@ class _Postgresql(Dialect):
 _TimestampTz = TIMESTAMP(timezone=True)
 _POSTGIS = {
     "geo.distance": "ST_Distance",
-    "geo.length": "ST_Length",
     "geo.intersects": "ST_Intersects",
 }
 
@@ -215,9 +226,14 @@ class _Duckdb(_Postgresql):
 
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         if function.name in ("hour", "minute", "second"):
-            return func.floor(_SHARED[function.name](*arguments), type_=Float)
+            return func.floor(_SHARED[function.name](*arguments), type_=Double)
         if function.name in ("year", "month", "day"):
-            return getattr(func, function.name)(func.make_timestamp(arguments[0]), type_=Float)  # type: ignore[no-any-return]
+            return getattr(func, function.name)(func.make_timestamp(arguments[0]), type_=Double)  # type: ignore[no-any-return]
+        if function.name not in _SHARED:
+            raise Problem(
+                Words("Une observation n'a pas de géométrie.", "An observation has no geometry."),
+                Words("Comparez FeatureOfInterest/feature.", "Compare FeatureOfInterest/feature."), place="$filter",
+            )  # fmt: skip
         return _SHARED[function.name](*arguments)
 
     def instant(self, text: Sql, *, end: bool = False) -> Sql:
@@ -250,5 +266,5 @@ def _register(raw: Any, record: Any, _proxy: Any) -> None:
         name = "sta_" + function.name.replace(".", "_")
         raw.create_function(name, -1, function.python, deterministic=True)
     raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
-    raw.create_function("sta_remainder", 2, total(math.fmod), deterministic=True)
+    raw.create_function("sta_remainder", 2, total(remainder), deterministic=True)
     record.info["sensorthings"] = True

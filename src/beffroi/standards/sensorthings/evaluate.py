@@ -11,7 +11,7 @@ from typing import Any
 from beffroi.standards.sensorthings import bind
 from beffroi.standards.sensorthings.bind import Bound
 from beffroi.standards.sensorthings.entities import Navigation
-from beffroi.standards.sensorthings.functions import instant_of, moment_of, total
+from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of
 
 __all__ = ["Follow", "evaluate", "holds"]
 
@@ -71,7 +71,9 @@ _TAKEN: dict[str, Callable[[Any], Any]] = {
     "number": lambda v: v if isinstance(v, int | float) and not isinstance(v, bool) else None,
     "text": lambda v: v if isinstance(v, str) else None,
     "boolean": lambda v: v if isinstance(v, bool) else None,
-    "instant": lambda v: v[0] if isinstance(v, tuple) else v if isinstance(v, int) else instant_of(v),
+    "instant": lambda v: (
+        v[0] if isinstance(v, tuple) else v if isinstance(v, int) else (moment_of(v) or (None,))[0]
+    ),
     "moment": lambda v: v if isinstance(v, tuple) else (v, v) if isinstance(v, int) else moment_of(v),
 }
 
@@ -92,18 +94,9 @@ def _apply(node: bind.Apply, entity: Row, follow: Follow) -> Any:
     return node.function.python(*flat)
 
 
-_ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
-    "add": total(lambda a, b: a + b),
-    "sub": total(lambda a, b: a - b),
-    "mul": total(lambda a, b: a * b),
-    "div": total(lambda a, b: a / b),
-    "mod": total(math.fmod),
-}
-
-
 @evaluate.register
 def _binary(node: bind.Binary, entity: Row, follow: Follow) -> Any:
-    value = _ARITHMETIC[node.operator](
+    value = ARITHMETIC[node.operator](
         evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
     )
     return value if value is None or math.isfinite(value) else None

@@ -26,7 +26,16 @@ from beffroi.model.instant import (
 from beffroi.model.problem import Problem
 from beffroi.standards.sensorthings.entities import Kind
 
-__all__ = ["FUNCTIONS", "Function", "geometry_of", "instant_of", "moment_of", "total"]
+__all__ = [
+    "ARITHMETIC",
+    "FUNCTIONS",
+    "Function",
+    "geometry_of",
+    "instant_of",
+    "moment_of",
+    "remainder",
+    "total",
+]
 
 EARLIEST_US = -62_135_596_800 * SECOND_US  # 0001-01-01T00:00:00Z
 LATEST_US = 253_402_300_799 * SECOND_US  # 9999-12-31T23:59:59Z
@@ -99,6 +108,11 @@ def moment_of(text: str) -> tuple[int, int] | None:
 
 def _round(value: float) -> float:
     return math.copysign(math.floor(abs(value) + 0.5), value)
+
+
+def remainder(left: float, right: float) -> float:
+    """Return what is left of a division, by the same steps as the SQL: pages depend on equal last digits."""
+    return left - right * float(math.trunc(left / right))
 
 
 def _substring(text: str, start: float, length: float | None = None) -> str:
@@ -181,4 +195,13 @@ _table: tuple[tuple[Any, ...], ...] = (
 FUNCTIONS: dict[str, Function] = {
     name: Function(name, parameters, result, total(python), *optional)
     for name, parameters, result, python, *optional in _table
+}
+
+
+ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
+    "add": total(lambda a, b: a + b),
+    "sub": total(lambda a, b: a - b),
+    "mul": total(lambda a, b: a * b),
+    "div": total(lambda a, b: a / b),
+    "mod": total(remainder),
 }

@@ -10,7 +10,7 @@ from typing import Any
 from lark import Lark, Token, Transformer, UnexpectedInput
 from lark.exceptions import VisitError
 
-from beffroi.model.instant import parse_duration, parse_instant
+from beffroi.model.instant import DAY_US, parse_duration, parse_instant
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings import syntax
@@ -21,6 +21,7 @@ __all__ = ["misread", "parse_expand", "parse_filter", "parse_orderby", "parse_se
 LONGEST = 10_000
 DEEPEST = 50
 MOST_NODES = 2_000
+LONGEST_US = 3_652_500 * DAY_US
 
 # What a person calls each terminal of the grammar, for the mend of an error.
 _TERMINALS = {
@@ -81,6 +82,16 @@ def _unquote(text: str) -> str:
     return text[1:-1].replace("''", "'")
 
 
+def _duration(text: str) -> int:
+    found = parse_duration(text)
+    if abs(found) > LONGEST_US:
+        raise Problem(
+            Text("Cette durée est trop longue.", "This duration is too long."),
+            Text("Écrivez au plus 10 000 ans.", "Write ten thousand years at most."),
+        )
+    return found
+
+
 def _instant(text: str) -> int:
     # A "+" of an offset that travelled as a space in a query string.
     return parse_instant(text.replace(" ", "+"))
@@ -97,7 +108,7 @@ def _time_of_day(text: str) -> int:
 def _moment(text: str) -> tuple[int, int]:
     start, _, end = text.partition("/")
     first = _instant(start)
-    last = first + parse_duration(end) if end.startswith("P") else _instant(end)
+    last = first + _duration(end) if end.startswith("P") else _instant(end)
     if last < first:
         raise Problem(
             Text("L'intervalle finit avant de commencer.", "The interval ends before it starts."),
@@ -107,7 +118,7 @@ def _moment(text: str) -> tuple[int, int]:
 
 
 _TYPED: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "duration": ("duration", parse_duration),
+    "duration": ("duration", _duration),
     "geography": ("geometry", str),
     "geometry": ("geometry", str),
     "datetimeoffset": ("instant", _instant),
