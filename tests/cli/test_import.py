@@ -145,3 +145,30 @@ def test_misuse_is_code_2_and_says_how_to_mend(
 def test_the_kinds_are_named(data: Path) -> None:
     kinds = [kind["name"] for kind in run("--list", "--json")["kinds"]]
     assert {"istsos-csv", "stage-tsv", "opendatasoft", "comptage", "csv"} <= set(kinds)
+
+
+def test_a_layer_comes_into_its_collection_and_again_unchanged(data: Path, tmp_path: Path) -> None:
+    def lamp(code: str | None, x: float, **more: Any) -> dict[str, Any]:
+        properties = {"CODE": code, "Rue": "x", "État": "En panne", **more}
+        return {
+            "type": "Feature",
+            "properties": properties,
+            "geometry": {"type": "Point", "coordinates": [x, 47.65]},
+        }
+
+    layer = tmp_path / "export.geojson"
+    layer.write_text(json.dumps({
+        "type": "FeatureCollection", "name": "x",
+        "features": [lamp("L-1", -2.08), lamp("12", -2.09), lamp(None, -2.1), {"type": "Point"}, lamp("L-1", -2.0)],
+    }), "utf-8")  # fmt: skip
+    dry = run("geojson", layer, "--collection", "lamp", "--data", data, "--json", "--dry-run")
+    first = run("geojson", layer, "--collection", "lamp", "--data", data, "--json")
+    assert (first["read"], first["stored"], first["unchanged"], first["rejected"]) == (5, 2, 0, 3)
+    assert (dry["read"], dry["stored"]) == (5, 2)
+    assert all(r["reason"] and r["mend"] for r in first["rejects"])
+    again = run("geojson", layer, "--collection", "lamp", "--data", data, "--json")
+    assert (again["read"], again["stored"], again["unchanged"], again["rejected"]) == (5, 0, 2, 3)
+    refusal = run("geojson", layer, "--data", data, code=2)
+    assert "lamp" in refusal.stderr
+    table = write(tmp_path, "lamp.geojson", '{"type": "FeatureCollection", "features": [{"a": 1}]}')
+    assert "GeoJSON" in run("geojson", table, "--data", data, code=2).stderr

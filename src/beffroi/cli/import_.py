@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from beffroi.cli import Data, Json, language, say, tell
+from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
@@ -119,6 +120,7 @@ def _options(mapping: Path | None) -> dict[str, Any]:
 
 
 def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, dry: bool) -> "ImportReport":
+    from beffroi.intake.features import import_features
     from beffroi.intake.files import import_files
     from beffroi.intake.kinds import kind_called
     from beffroi.intake.take import Intake
@@ -127,6 +129,11 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
     chosen = kind_called(kind, _kinds())
     town = open_town(data)
     try:
+        if chosen.name == "geojson":
+            with _progress() as progress:
+                return import_features(
+                    town.store, town.registry.collections, files, options, SYSTEM, dry=dry, progress=progress
+                )
         intake = Intake(town.store, town.registry.datastream_kind)
         with _progress() as progress:
             return import_files(intake, chosen, files, options, dry=dry, progress=progress)

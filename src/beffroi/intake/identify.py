@@ -161,7 +161,8 @@ class _Maker:
             sensor_id=self.sensor(series),
             observed_property_id=self.observed_property(series, kind),
             key=series.key,
-            kind=kind.code if kind is not None else "",
+            # in another unit it is not that kind for rules and cards, which know only the kind's own unit
+            kind=kind.code if kind is not None and _fitting(kind, unit.ucum) else "",
             seq=self.store.next(self.connection),
         )
         feature = default_feature(self.store, self.connection, number)

@@ -7,24 +7,25 @@ from typing import Any, BinaryIO
 from beffroi.model.declaration import KindOfImport
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
-from beffroi.standards import comptage, istsos, mapped_table, opendatasoft, stage_table
-from beffroi.standards.reading import Rows
+from beffroi.standards import comptage, geojson, istsos, mapped_table, opendatasoft, stage_table
 
 __all__ = ["KINDS", "kind_called"]
 
 
-def _file(read: Callable[[BinaryIO, Mapping[str, Any]], Rows]) -> Callable[[Path, Mapping[str, Any]], Rows]:
-    def rows(path: Path, options: Mapping[str, Any]) -> Rows:
+def _file(read: Callable[[BinaryIO, Mapping[str, Any]], Any]) -> Callable[[Path, Mapping[str, Any]], Any]:
+    def rows(path: Path, options: Mapping[str, Any]) -> Any:
         with path.open("rb") as stream:
             yield from read(stream, {"stem": path.stem, **options})
 
     return rows
 
 
-def _kind(
-    name: str, fr: str, en: str, read: Callable[[BinaryIO, Mapping[str, Any]], Rows], *extensions: str
-) -> KindOfImport:
+def _kind(name: str, fr: str, en: str, read: Callable[..., Any], *extensions: str) -> KindOfImport:
     return KindOfImport(name, Text(fr, en), _file(read), extensions)
+
+
+def _features(stream: BinaryIO, _options: Mapping[str, Any]) -> Any:
+    return geojson.features(stream)
 
 
 KINDS: tuple[KindOfImport, ...] = (
@@ -40,6 +41,10 @@ KINDS: tuple[KindOfImport, ...] = (
     _kind(
         "comptage", "Comptages des mobilités (schéma national)", "Mobility counts (national schema)",
         comptage.read, ".csv",
+    ),
+    _kind(
+        "geojson", "Objets d'une couche GeoJSON, dans une collection (--collection)",
+        "Features of a GeoJSON layer, into a collection (--collection)", _features, ".geojson", ".json",
     ),
     _kind(
         "csv", "Tableau quelconque de mesures, avec un fichier de correspondance (--mapping)",

@@ -1,0 +1,224 @@
+"""Features of files into the records of a collection: which collection, which property is which field."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from beffroi.intake.files import FileReject, ImportReport, Progress
+from beffroi.model.collection import Collection, Field
+from beffroi.model.principal import Principal
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.standards.geojson import Feature, features
+from beffroi.standards.reading import Reject
+from beffroi.store import record_import
+from beffroi.store.open import Store
+from beffroi.store.record import Entry, Outcome
+from beffroi.store.record import Reject as RecordReject
+from beffroi.store.record_writer import draft
+
+__all__ = ["collection_for", "import_features"]
+
+_TERRITORY = ("code_insee", "insee", "insee_com", "codeinsee", "depcom")
+
+
+def _plain(text: str) -> str:
+    """Return a name without accents, case and punctuation, as it is compared."""
+    bare = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return "".join(c for c in bare if c.isalnum())
+
+
+def collection_for(collections: Mapping[str, Collection], name: str, stem: str) -> Collection:
+    """Return the collection that is named, or that the file is called like. Raises `NotFound` naming them all."""
+    open_ones = {key: one for key, one in collections.items() if not one.system}
+    wanted = _plain(name or stem)
+    for key, one in open_ones.items():
+        titles = {_plain(key), _plain(key) + "s", _plain(one.title.fr), _plain(one.title.en)}
+        if wanted in titles:
+            return one
+    known = ", ".join(sorted(open_ones)) or "-"
+    raise NotFound(
+        Text("Aucune collection n'est choisie pour ce fichier.", "No collection is chosen for this file.")
+        if not name
+        else Text("Cette collection n'existe pas.", "There is no such collection."),
+        Text(
+            f"Ajoutez --collection NOM, avec un nom parmi : {known}.",
+            f"Add --collection NAME, one of: {known}.",
+        ),
+        place="--collection",
+    )
+
+
+def import_features(
+    store: Store, collections: Mapping[str, Collection], paths: Iterable[Path], options: Mapping[str, Any],
+    who: Principal, *, dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None,
+) -> ImportReport:  # fmt: skip
+    """Take GeoJSON files into a collection: a feature whose key is known changes its record, or nothing.
+
+    Every file is read whole before the first feature of any is stored. Raises `Problem` for a file that cannot
+    be read, or a collection without key (importing again would double it).
+    """
+    report = ImportReport(rejects=[], datastreams={})
+    named = str(options.get("collection") or "")
+    plans = [(path, _keyed(collection_for(collections, named, path.stem))) for path in paths]
+    counts = [sum(1 for _ in _read(path)) for path, _ in plans]
+    for (path, collection), whole in zip(plans, counts, strict=True):
+        entries = _entries(path, collection, options)
+        _take(store, collection, path, entries, who, report, whole, dry, progress)
+    return report
+
+
+def _take(
+    store: Store, collection: Collection, path: Path, entries: Iterator[Entry | RecordReject], who: Principal,
+    report: ImportReport, whole: int, dry: bool, progress: Progress,
+) -> None:  # fmt: skip
+    def told(outcome: Outcome) -> None:
+        progress(path, "store", outcome.read, whole)
+
+    if dry:
+        outcome = _would_take(store, collection, entries)
+    else:
+        outcome = record_import.take(
+            store.records, collection, entries, who=who, reason=path.name, progress=told
+        )
+    report.read += outcome.read
+    report.stored += outcome.created + outcome.updated
+    report.unchanged += outcome.unchanged
+    report.rejected += len(outcome.rejects)
+    for one in outcome.rejects:
+        line = re.match(r"line (\d+)", one.place)
+        report.rejects.append(
+            FileReject(str(path), int(line[1]) if line else 0, one.field, one.reason, one.mend)
+        )
+
+
+def _would_take(store: Store, collection: Collection, entries: Iterator[Entry | RecordReject]) -> Outcome:
+    """Say what `record_import.take` would do, changing nothing."""
+    outcome = Outcome(0)
+    key = collection.key
+    assert key is not None
+    seen: set[tuple[str, Any]] = set()
+    for entry in entries:
+        if isinstance(entry, RecordReject):
+            outcome.rejects.append(entry)
+            continue
+        try:
+            made = draft(collection, entry.values, entry.geometry, entry.territory)
+        except Problem as problem:
+            outcome.rejects.append(RecordReject(entry.place, problem.place, problem.reason, problem.mend))
+            continue
+        own = (made.territory, made.values[key.name])
+        if own in seen:
+            words = Text(f"{key.title.fr} : déjà dans ce fichier.", f"{key.title.en}: already in this file.")
+            mend = Text("Gardez une seule des deux lignes.", "Keep only one of the two lines.")
+            outcome.rejects.append(RecordReject(entry.place, key.name, words, mend))
+            continue
+        seen.add(own)
+        held = store.records.by_key(collection, own[1], made.territory)
+        same = held is not None and all(held.values.get(name) == made.values[name] for name in entry.values)
+        outcome.created += held is None
+        outcome.unchanged += same
+        outcome.updated += held is not None and not same
+    return outcome
+
+
+def _keyed(collection: Collection) -> Collection:
+    if collection.key is None:
+        raise Problem(
+            Text(f"La collection {collection.name} n'a pas d'identifiant : un second import la doublerait.",
+                 f"The collection {collection.name} has no key: importing again would double it."),
+            Text("Choisissez une collection qui a un identifiant.", "Choose a collection that has a key."),
+            place="--collection",
+        )  # fmt: skip
+    return collection
+
+
+def _read(path: Path) -> Iterator[Feature | Reject]:
+    try:
+        with path.open("rb") as stream:
+            yield from features(stream)
+    except Problem as problem:
+        raise problem.at(f"{path}, ") from problem
+    except OSError as error:
+        detail = (error.strerror or str(error)).replace("{", "(").replace("}", ")")
+        raise Problem(
+            Text("Le fichier ne peut pas être lu : {detail}", "The file cannot be read: {detail}").filled(detail=detail),
+            Text("Vérifiez son chemin et ses droits.", "Check its path and its rights."),
+            place=str(path),
+        ) from error  # fmt: skip
+
+
+def _entries(
+    path: Path, collection: Collection, options: Mapping[str, Any]
+) -> Iterator[Entry | RecordReject]:
+    fields = options.get("fields") or {}
+    told = {str(name): _plain(str(source)) for name, source in fields.items()}
+    territory = str(options.get("territory") or "")
+    key = collection.key
+    for number, item in enumerate(_read(path), 1):
+        place = (
+            f"line {item.line} ({number})"  # a layer may be written on one line: the number tells two apart
+        )
+        if isinstance(item, Reject):
+            yield RecordReject(place, item.field, item.reason, item.mend)
+            continue
+        given = {_plain(name): value for name, value in item.properties.items()}
+        values = {
+            field.name: value
+            for field in collection.fields
+            if (value := _value(field, given, told)) is not None
+        }
+        if key is not None and key.name not in values and item.id:
+            values[key.name] = item.id
+        where = territory or next((str(given[_plain(n)]) for n in _TERRITORY if given.get(_plain(n))), "")
+        yield Entry(values, item.geometry if collection.geometry != "none" else None, where or None, place)
+
+
+def _value(field: Field, given: Mapping[str, Any], told: Mapping[str, str]) -> Any:
+    names = (
+        (told[field.name],)
+        if field.name in told
+        else (_plain(field.name), _plain(field.title.fr), _plain(field.title.en))
+    )
+    value = next((given[name] for name in names if given.get(name) is not None), None)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    return _as_kind(field, value)
+
+
+def _as_kind(field: Field, value: Any) -> Any:
+    """Return a value as the field wants it where files write it otherwise: codes as numbers, words of a choice."""
+    if field.choices and isinstance(value, str):
+        wanted = _plain(value)
+        for option in field.choices:
+            if wanted in (_plain(option.value), _plain(option.title.fr), _plain(option.title.en)):
+                return option.value
+    convert = _CONVERT.get((field.kind, type(value)))
+    if convert is None:
+        return value
+    try:
+        return convert(value)
+    except (ValueError, KeyError):
+        return value  # the record says what is wrong with it
+
+
+def _decimal(text: str) -> float:
+    return float(text.strip().replace("\u202f", "").replace("\xa0", "").replace(" ", "").replace(",", "."))
+
+
+_CONVERT: dict[tuple[str, type], Callable[[Any], Any]] = {
+    ("text", int): str,
+    ("text", float): lambda value: f"{value:g}",
+    ("number", str): _decimal,
+    ("integer", str): lambda text: int(_decimal(text)),
+    ("boolean", str): lambda text: {
+        "oui": True,
+        "true": True,
+        "1": True,
+        "non": False,
+        "false": False,
+        "0": False,
+    }[text.strip().lower()],
+}
