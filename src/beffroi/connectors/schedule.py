@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from beffroi.connectors import opendatasoft, sensorthings, table
 from beffroi.connectors.source import Batch, Poll, Source
+from beffroi.intake.devices import learn_steps
 from beffroi.intake.source_keys import Occurrences, file_key, row_text
 from beffroi.intake.take import Intake
 from beffroi.model.instant import HOUR_US, SECOND_US
@@ -83,9 +84,10 @@ def run_once(intake: Intake, source: Source, poll: Poll | None = None) -> State:
     now = store.clock()
     state.tried_us, state.stored, state.unchanged, state.rejected = now, 0, 0, 0
     seen = Occurrences.exact()
+    touched: set[int] = set()
     try:
         for batch in (poll or KINDS[source.kind])(source, dict(state.position)):
-            _take(intake, batch, seen, state)
+            touched |= _take(intake, batch, seen, state)
             state.position = dict(batch.cursor) if batch.cursor is not None else state.position
             _keep(store, source.name, state)
     except Problem as problem:
@@ -94,6 +96,7 @@ def run_once(intake: Intake, source: Source, poll: Poll | None = None) -> State:
         state.worked_us, state.failures, state.error = store.clock(), 0, None
         state.next_us = now + source.every_us
     try:
+        learn_steps(store, touched)
         _keep(store, source.name, state)
     except Problem as problem:
         _failed(state, source, problem, now)
@@ -109,13 +112,14 @@ def _failed(state: State, source: Source, problem: Problem, now: int) -> None:
     log.warning("the source %r failed (%d in a row): %s", source.name, state.failures, problem.reason.en)
 
 
-def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> None:
+def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> set[int]:
+    """Store a batch; return the datastreams it was of."""
     state.rejected += len(batch.rejects)
     if not batch.readings:
-        return
+        return set()
     if batch.readings[0].source_key is not None:
         taken = intake.take(batch.readings)
-        stored, folded = taken.stored, taken.folded
+        stored, folded, numbers = taken.stored, taken.folded, set(taken.datastreams)
     else:
         found = intake.identified(batch.readings)
         rows = [row_text(reading) for reading in batch.readings]
@@ -124,10 +128,11 @@ def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> None
             for reading, row in zip(batch.readings, rows, strict=True)
         ]
         ack = intake.store.observations.append(intake.drafts(batch.readings, keys=keys))
-        stored, folded = ack.stored, ack.folded
+        stored, folded, numbers = ack.stored, ack.folded, {one.id for one in found.values()}
     state.stored += stored
     state.unchanged += folded
     state.total += stored
+    return numbers
 
 
 def work(

@@ -1,6 +1,7 @@
 """The device registry: last seen, battery, radio, silence; which ones wait for an agent's approval."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -16,7 +17,7 @@ from beffroi.store.observations import Stat
 from beffroi.store.open import Store
 from beffroi.store.tables import datastream, thing
 
-__all__ = ["Device", "approve", "devices", "learn_rhythm", "may_manage"]
+__all__ = ["Device", "approve", "devices", "learn_rhythm", "learn_steps", "may_manage"]
 
 SILENCE_STEPS = 3
 SILENCE_LEAST_US = HOUR_US
@@ -161,11 +162,18 @@ def learn_rhythm(store: Store, things: Iterable[int]) -> int:
 
     Silence is counted in that step; a series that is not regular keeps none, and is never called silent.
     """
+    with store.read() as connection:
+        mine = select(datastream.c.id).where(datastream.c.thing_id.in_(list(things)))
+        rows = list(connection.execute(mine).scalars())
+    return learn_steps(store, rows)
+
+
+def learn_steps(store: Store, series: Iterable[int]) -> int:
+    """Do the same for some datastreams."""
     c = datastream.c
     with store.read() as connection:
-        rows = connection.execute(
-            select(c.id).where(c.thing_id.in_(list(things)), c.expected_interval_us.is_(None))
-        ).scalars().all()  # fmt: skip
+        without = select(c.id).where(c.id.in_(list(series)), c.expected_interval_us.is_(None))
+        rows = list(connection.execute(without).scalars())
     stats = store.observations.stats(rows)
     steps = {number: step for number in rows if (step := _step(store, number, stats.get(number))) is not None}
     if steps:
@@ -181,7 +189,7 @@ def _step(store: Store, number: int, stat: Stat | None) -> int | None:
         return None
     newest = store.observations.series(number, limit=GAPS, newest_first=True)
     times = sorted({one.start_us for one in newest})
-    gaps = sorted(b - a for a, b in zip(times, times[1:], strict=False))
+    gaps = sorted(b - a for a, b in pairwise(times))
     if len(gaps) < 4:
         return None
     middle = gaps[len(gaps) // 2]

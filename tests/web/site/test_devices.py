@@ -31,7 +31,7 @@ def hear(town: Town, eui: str, count: int = 12, *, ago_us: int = 0, battery: flo
 
 def ids(town: Town) -> dict[str, int]:
     with town.store.read() as connection:
-        return {key: number for key, number in connection.execute(select(thing.c.key, thing.c.id))}
+        return {row.key: row.id for row in connection.execute(select(thing.c.key, thing.c.id))}
 
 
 def test_the_registry_tells_battery_signal_and_silence(town: Town) -> None:
