@@ -19,6 +19,7 @@ import { PMTiles } from "pmtiles";
 import { baseStyle, markStyle } from "./marks.js";
 import { number, onScheme } from "./words.js";
 
+const FRANCE = [-5.2, 41.3, 9.6, 51.1];
 const LISTED = 100;
 const SHAPES = { vert: "●", jaune: "▲", orange: "◆", rouge: "■" };
 const level = (feature) => Object.keys(SHAPES).indexOf(feature.get("severity"));
@@ -53,14 +54,15 @@ class TownMap extends HTMLElement {
     box.className = "canvas";
     const fallback = [...this.children];
     this.append(box);
+    const layers = [...(await this.base()), this.shapes, this.marks];
+    await this.load();
     this.map = new Map({
       target: box,
-      layers: [...(await this.base()), this.shapes, this.marks],
-      view: new View({ center: [0, 0], zoom: 2, maxZoom: 19, enableRotation: false }),
+      layers,
+      view: new View({ maxZoom: 19, enableRotation: false }),
       controls: controls({ attribution: false, rotate: false, zoomOptions: { zoomInTipLabel: this.words.in, zoomOutTipLabel: this.words.out } }),
       interactions: interactions({ altShiftDragRotate: false, pinchRotate: false }),
     });
-    await this.load();
     this.place();
     this.map.once("rendercomplete", () => {
       fallback.forEach((element) => element.remove());
@@ -87,7 +89,8 @@ class TownMap extends HTMLElement {
         tile.setFeatures(found ? tile.getFormat().readFeatures(found.data, { extent, featureProjection: projection }) : []);
       });
     });
-    return [new VectorTileLayer({ source, style: baseStyle, declutter: "base", zIndex: 0, renderBuffer: 64 })];
+    // Far out, its least zoom would mean hundreds of thousands of tiles: then there is no base map.
+    return [new VectorTileLayer({ source, style: baseStyle, declutter: "base", zIndex: 0, renderBuffer: 64, minZoom: Math.max(0, header.minZoom - 2) })];
   }
 
   async load(bbox) {
@@ -112,7 +115,7 @@ class TownMap extends HTMLElement {
     }
     const given = this.dataset.box && transformExtent(this.dataset.box.split(",").map(Number), "EPSG:4326", "EPSG:3857");
     const extent = given || (this.features.isEmpty() ? undefined : this.features.getExtent());
-    if (extent) view.fit(extent, { padding: [24, 24, 24, 24], maxZoom: 17 });
+    view.fit(extent ?? transformExtent(FRANCE, "EPSG:4326", "EPSG:3857"), { padding: [24, 24, 24, 24], maxZoom: 17, size: this.map.getSize() });
   }
 
   listen(box) {
