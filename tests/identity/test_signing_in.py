@@ -204,6 +204,19 @@ def test_one_address_cannot_try_every_account(
         enter(store, GOOD, address="198.51.100.4")
 
 
+def test_an_ipv6_network_counts_as_one_address(
+    store: Store, ada: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sign_in, "matches", lambda kept, password: False)
+    for n in range(attempts.FREE["address"]):
+        with pytest.raises(Unauthorised):
+            enter(store, "wrong words here", f"person{n}@x.fr", address=f"2001:db8:1:2::{n:x}")
+    with pytest.raises(Problem, match="Too many attempts"):
+        enter(store, GOOD, address="2001:db8:1:2:ffff::1")
+    with pytest.raises(Unauthorised):
+        enter(store, GOOD, address="2001:db8:1:3::1")
+
+
 def test_waits_double_up_to_a_quarter_of_an_hour() -> None:
     waits = [attempts.wait_us(n, 5) // SECOND_US for n in (0, 4, 5, 6, 7, 8, 11, 12, 1000)]
     assert waits == [0, 0, 15, 30, 60, 120, 900, 900, 900]

@@ -48,7 +48,10 @@ def create_town(
                  "Choose another directory, or serve that one: beffroi serve --data {data}.").filled(data=_plain(data)),
             place="--data",
         )  # fmt: skip
-    data.mkdir(parents=True, exist_ok=True)
+    if not data.exists():
+        data.mkdir(
+            parents=True, mode=0o750
+        )  # it holds secrets and people's data: not for every user of the machine
     store = Store.open(Settings(data=data, name=name, store=StoreSettings(records=records)))
     try:
         if insee and insee not in {t.code for t in territories.every(store)}:

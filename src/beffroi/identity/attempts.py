@@ -6,6 +6,7 @@ too (nothing is learnt), and kept only as keyed hashes.
 
 import hashlib
 import hmac
+import ipaddress
 
 from sqlalchemy import delete, select
 
@@ -67,6 +68,16 @@ def forgive(store: Store, account: str, address: str) -> None:
         )
 
 
+def _network(address: str) -> str:
+    """Return the address, or for IPv6 its /64: one household has 2⁶⁴ of them."""
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((parsed, 64), strict=False)) if parsed.version == 6 else address
+
+
 def _key(store: Store, kind: str, value: str) -> bytes:
+    value = _network(value) if kind == "address" else value
     message = f"attempt\0{kind}\0{value.strip().lower()}".encode()
     return hmac.new(store.settings.secret(), message, hashlib.sha256).digest()

@@ -81,7 +81,7 @@ def create(
     with store.write() as connection:
         codes = clean_territories(connection, territories)
         require_reach(who, codes)
-        number = store.next(connection)
+        number = store.number(connection, "token")
         values = {
             "id": number, "prefix": secret[: len(PREFIX) + 6], "name": label, "role": wanted, "service": limit,
             "territories": json.dumps(codes), "author": who.id, "created_us": now,

@@ -104,7 +104,7 @@ def add(
                 ),
                 place="email",
             )
-        number = store.next(connection)
+        number = store.number(connection, "account")
         connection.execute(
             insert(account).values(
                 **values, id=number, territories=json.dumps(codes), created_us=store.clock(), disabled=0

@@ -49,7 +49,7 @@ def start(store: Store, connection: Connection, person_id: int, agent: str) -> s
     )
     connection.execute(
         insert(session).values(
-            id=store.next(connection), hash=digest(secret), account_id=person_id, agent=browser_of(agent),
+            id=store.number(connection, "session"), hash=digest(secret), account_id=person_id, agent=browser_of(agent),
             created_us=now, seen_us=now, expires_us=now + ABSOLUTE_US,
         )
     )  # fmt: skip

@@ -44,10 +44,10 @@ class CsrfMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection, unless it was forged."""
-        if scope["type"] != "http":
+        state = scope.setdefault("state", {})
+        if scope["type"] != "http" or state.get("means") == "key":  # no browser adds a key by itself
             await self.app(scope, receive, send)
             return
-        state = scope.setdefault("state", {})
         anchor = state.get("session_secret") or cookie_parser(header_of(scope, b"cookie")).get(
             FORM_COOKIE, ""
         )
@@ -67,7 +67,7 @@ class CsrfMiddleware:
             await send(message)
 
         state["csrf"] = token
-        if scope["method"] not in _SAFE and state.get("means") != "key":
+        if scope["method"] not in _SAFE:
             try:
                 receive = await self._checked(scope, receive, anchor)
             except Problem as problem:

@@ -1,6 +1,6 @@
 """Which language a page speaks: `?lang=`, then the cookie, then the browser's wish, then the town's own."""
 
-from starlette.datastructures import Headers, MutableHeaders, QueryParams
+from starlette.datastructures import MutableHeaders, QueryParams
 from starlette.requests import cookie_parser
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -37,22 +37,28 @@ class LanguageMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        asked = QueryParams(scope.get("query_string", b"")).get("lang", "")
-        chosen = asked if asked in KNOWN else self._remembered(headers)
+        query = scope.get("query_string", b"")
+        asked = QueryParams(query).get("lang", "") if b"lang=" in query else ""
+        chosen = asked if asked in KNOWN else self._remembered(dict(scope["headers"]))
         scope.setdefault("state", {})["language"] = chosen
+        if asked not in KNOWN:
+            await self.app(scope, receive, send)
+            return
 
         async def answer(message: Message) -> None:
-            if message["type"] == "http.response.start" and asked in KNOWN:
+            if message["type"] == "http.response.start":
                 cookie = f"{COOKIE}={asked}; Path=/; Max-Age=31536000; SameSite=Lax"
                 MutableHeaders(scope=message).append("Set-Cookie", cookie)
             await send(message)
 
         await self.app(scope, receive, answer)
 
-    def _remembered(self, headers: Headers) -> str:
-        # Starlette's parser: the standard library's raises on cookies that other programs may have set.
-        remembered = cookie_parser(headers.get("cookie", "")).get(COOKIE)
-        if remembered in KNOWN:
-            return remembered
-        return preferred(headers.get("accept-language", ""), self.default)
+    def _remembered(self, headers: dict[bytes, bytes]) -> str:
+        cookies = headers.get(b"cookie")
+        if cookies is not None:
+            # Starlette's parser: the standard library's raises on cookies that other programs may have set.
+            remembered = cookie_parser(cookies.decode("latin-1")).get(COOKIE)
+            if remembered in KNOWN:
+                return remembered
+        wish = headers.get(b"accept-language")
+        return self.default if wish is None else preferred(wish.decode("latin-1"), self.default)
