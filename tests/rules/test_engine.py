@@ -358,3 +358,20 @@ def test_the_next_deadline_is_known(small):
     small.rule("{above: 5, for: PT10M}", series)
     small.now(series, "9")
     assert small.engine.next_due() == small.clock.now + 10 * MINUTE_US
+
+
+def test_after_a_start_silence_is_said_only_once_what_waited_outside_had_time_to_arrive(place):
+    series = place.series()
+    place.now(series, "1")
+    place.rule("{silent: PT1H}", series)
+    place.work()
+    place.engine.checkpoint()
+    place.clock.go(2 * 3600)
+    place.restart()
+    place.work()
+    place.clock.go(60)
+    place.work()
+    assert place.alarms() == []
+    place.send(series, (600, "1"), (3000, "1"), (7200, "1"))
+    place.work()
+    assert told(place.alarms()) == [("cleared_unacknowledged", "orange", 6600, 7200)]

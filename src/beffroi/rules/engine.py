@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, select, text
 
-from beffroi.model.instant import DAY_US, HOUR_US, SECOND_US, Clock
+from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Clock
 from beffroi.model.observation import Observation
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound, Problem
 from beffroi.rules.backtest import moment_of, number_of_observation
-from beffroi.rules.condition import NEVER
+from beffroi.rules.condition import NEVER, Silent, leaves
 from beffroi.rules.machine import Machine, Part, Transition
 from beffroi.rules.reading import read_rule
 from beffroi.rules.ringing import Belfry, Ending, Move
@@ -42,6 +42,9 @@ LIVE_US = HOUR_US
 AHEAD_US = DAY_US
 CHECKPOINT_US = 5 * SECOND_US
 REFRESH_US = 30 * SECOND_US
+GRACE_US = (
+    2 * MINUTE_US
+)  # after a start, what was sent while Beffroi was down has that long to arrive before silence is said
 BATCH = 5_000
 TOGETHER = 0  # the key of the one state of a rule that judges several series together
 OBSERVED, RECORDED = "bus.rules", "bus.rules.records"
@@ -73,6 +76,7 @@ class Running:
         self.machine: Machine = rule.machine()
         self.from_seq = int(row.values["from_seq"] or 0)
         self.enabled_us = int(row.values["enabled_at"] or 0)
+        self.listens_for_silence = any(isinstance(leaf, Silent) for leaf in leaves(rule.when))
         self.parts: dict[int, Part] = {}
         self.subjects: dict[int, str] = {}
 
@@ -102,7 +106,7 @@ class Engine:
         self._moves: list[Move] = []
         self._endings: list[Ending] = []
         self._version = -1
-        self._checked_us = self.clock()
+        self._checked_us = self._loaded_us = self.clock()
         self.observed = int(self.store.setting(OBSERVED, -1))
         self.recorded = int(self.store.setting(RECORDED, 0))
         self._saved = (self.observed, self.recorded)
@@ -284,6 +288,8 @@ class Engine:
 
     def _pass_time(self, now: int) -> None:
         for running in self.running.values():
+            if running.listens_for_silence and now - self._loaded_us < GRACE_US:
+                continue
             for key, part in running.parts.items():
                 if part.due_us + part.lag_us <= now:
                     self._note(running, key, running.machine.advance(part, now - part.lag_us))

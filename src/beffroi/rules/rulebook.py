@@ -6,6 +6,7 @@ from typing import Any
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
+from beffroi.rules.condition import SEVERITIES, ranks_of
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Rule
 from beffroi.rules.watching import Series, naming_for, read_series, watched
@@ -89,7 +90,7 @@ def add(store: Store, text: str, who: Principal, *, enabled: bool, origin: str |
     values = {
         "name": rule.name,
         "yaml": text,
-        "severity": rule.severity,
+        "severity": _worst(rule),
         "origin": origin,
         **_state(store, enabled),
     }
@@ -101,7 +102,7 @@ def change(store: Store, rule_id: int, text: str, who: Principal, version: int |
     rule = read_rule(text)
     check(store, rule)
     row = store.records.get("rule", rule_id)
-    values: dict[str, Any] = {"name": rule.name, "yaml": text, "severity": rule.severity}
+    values: dict[str, Any] = {"name": rule.name, "yaml": text, "severity": _worst(rule)}
     if row.values["enabled"] and read_rule(row.values["yaml"]).fingerprint != rule.fingerprint:
         values["from_seq"] = store.observations.head()
     return store.records.put("rule", values, id=rule_id, version=version, who=who, reason="Règle modifiée")
@@ -119,6 +120,11 @@ def switch(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> Row:
 def delete(store: Store, rule_id: int, who: Principal) -> Row:
     """Remove a rule; its alarms stay in history, the open ones end."""
     return store.records.delete("rule", rule_id, who=who, reason="Règle supprimée")
+
+
+def _worst(rule: Rule) -> str:
+    """Return the highest severity that a rule can raise."""
+    return SEVERITIES[ranks_of(rule.when)[-1]]
 
 
 def _state(store: Store, enabled: bool) -> dict[str, Any]:

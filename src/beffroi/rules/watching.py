@@ -75,7 +75,7 @@ def naming_for(rule: Rule, catalogue: Mapping[int, Series], titles: Mapping[str,
                only: int | None = None) -> Naming:  # fmt: skip
     """Return how to call the series of `rule` in words; `only` names the one series meant by "value".
 
-    `titles` are those of collections and of kinds of datastream.
+    `titles` are those of collections, of kinds of datastream, and of services (`service:NAME`).
     """
     named, known = dict(rule.watch.series), titles or {}
 
@@ -111,7 +111,8 @@ def _several(watch: Watch, catalogue: Mapping[int, Series], titles: Mapping[str,
         name = next((s.thing for s in catalogue.values() if s.thing_id == watch.thing), f"n° {watch.thing}")
         fr, en = f"{fr} de {name}", f"{en} of {name}"
     if watch.service:
-        fr, en = f"{fr} du service {watch.service}", f"{en} of service {watch.service}"
+        service = titles.get(f"service:{watch.service}", Text(watch.service, watch.service))
+        fr, en = f"{fr} du service {service.fr}", f"{en} of service {service.en}"
     if watch.territory:
         fr, en = f"{fr} du territoire {watch.territory}", f"{en} of territory {watch.territory}"
     return Text(fr, en), unit

@@ -74,8 +74,8 @@ def sentence(rule: Rule, naming: Naming) -> Text:
     """Return the whole rule as one sentence."""
     said = _say(rule.when, naming)
     ranks = ranks_of(rule.when)
-    fr = " ou ".join(SEVERITY_WORDS[SEVERITIES[r]].fr for r in ranks)
-    en = " or ".join(SEVERITY_WORDS[SEVERITIES[r]].en for r in ranks)
+    fr = _list([SEVERITY_WORDS[SEVERITIES[r]].fr for r in ranks], "ou")
+    en = _list([SEVERITY_WORDS[SEVERITIES[r]].en for r in ranks], "or")
     text = Text(f"Alerte {fr} quand {said.fr}", f"{en.capitalize()} alert when {said.en}")
     if rule.clear is not None:
         over = _say(rule.clear, naming)

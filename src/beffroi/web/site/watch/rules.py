@@ -34,7 +34,7 @@ __all__ = ["ROUTES"]
 YEAR_US = 365 * DAY_US
 MONTH_US = 30 * DAY_US
 MOST_SERIES = 400
-SHOWN = 20
+SHOWN = 10
 LARGEST = 100_000
 
 
@@ -82,8 +82,11 @@ def _author(who: Principal) -> bool:
 
 
 def _titles(town: Town) -> dict[str, Text]:
+    services = town.registry.services
+    titles = {f"service:{name}": service.title for name, service in services.items()}
     return {
-        kind.code: kind.title for service in town.registry.services.values() for kind in service.datastreams
+        **titles,
+        **{kind.code: kind.title for service in services.values() for kind in service.datastreams},
     }
 
 
