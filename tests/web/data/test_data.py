@@ -95,7 +95,13 @@ def test_files_are_exactly_what_is_seen(browser, lamps, tmp_path: Path) -> None:
     (tmp_path / "lamps.geojson").write_bytes(citizen.get(f"/donnees/lamp.geojson{query}").content)
     frame = pyogrio.read_arrow(tmp_path / "lamps.geojson")[1]
     assert frame.column("code").to_pylist() == [row["code"] for row in table]
+    link = re.search(r'href="(/donnees/lamp\.csv[^"]*)"', citizen.get("/donnees/lamp?state=broken").text)[
+        1
+    ].replace("&amp;", "&")
+    seen = list(csv.DictReader(io.StringIO(citizen.get(link).text)))
+    assert (len(seen), list(seen[0])[1:4]) == (13, ["code", "state", "street"])
     all_of_them = citizen.get("/donnees/lamp.csv").text
+    assert {"flux_lm", "cie3_percent", "dimming"} <= set(all_of_them.partition("\r\n")[0].split(","))
     assert all_of_them.count("\r\n") == LAMPS + 1
     assert "note 1" not in all_of_them
     assert "note 1" in browser("agent", "35236").get("/donnees/lamp.csv?col=code&col=notes").text

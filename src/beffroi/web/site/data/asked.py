@@ -22,6 +22,7 @@ from beffroi.store.record import Operator, Query, Where
 __all__ = ["Asked", "asked_of", "box_of", "filters_of"]
 
 PAGE = 50
+COLUMNS = 7
 _LIMITS: dict[str, Operator] = {"min": ">=", "max": "<="}
 
 
@@ -86,14 +87,22 @@ def _order(collection: Collection, fields: Iterable[Field], written: str) -> str
     return "-_updated" if collection.key is None else collection.key.name
 
 
+def _usual(collection: Collection, fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    """Return the columns shown when none were chosen: its name, its state, and the first that are listed."""
+    first = [f for n in (collection.label, collection.status) for f in fields if f.name == n]
+    listed = [f for f in fields if f.listed and f not in first]
+    return tuple([*first, *listed][:COLUMNS])
+
+
 def asked_of(collection: Collection, fields: tuple[Field, ...], params: QueryParams, who: Principal) -> Asked:
     """Return what the address asks. Raises `Problem` for a value that a field cannot have."""
     where = filters_of(fields, params)
     box = box_of(params["bbox"]) if params.get("bbox") else None
     places = tuple(params.getlist("territory")) or None
     deleted = params.get("deleted") == "1" and who.staff
-    chosen = params.getlist("col")
-    columns = tuple(f for f in fields if f.name in chosen) or tuple(f for f in fields if f.listed)
+    known = {f.name: f for f in fields}
+    chosen = tuple(known[n] for n in dict.fromkeys(params.getlist("col")) if n in known)
+    columns = chosen or _usual(collection, fields)
     query = Query(
         where=where, text=params.get("q", "").strip()[:200], bbox=box, territories=places, deleted=deleted,
         sort=_order(collection, fields, params.get("sort", "")), limit=PAGE, after=params.get("after") or None,

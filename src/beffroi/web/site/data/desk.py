@@ -1,5 +1,6 @@
 """What the pages of data have in common: the reader's desk, names of territories and people, fields in words."""
 
+from datetime import date
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import account, territory
 from beffroi.town import Town
-from beffroi.web.kit.page import language_of, principal_of
+from beffroi.web.kit.page import figures_of, language_of, principal_of
 
 __all__ = ["author_names", "desk_of", "label_of", "labels_of", "say", "territory_names", "town_of"]
 
@@ -29,7 +30,14 @@ def desk_of(request: Request) -> Desk:
 
 
 def say(request: Request, field: Field, value: Any) -> str:
-    """Return a value in the reader's words."""
+    """Return a value in the reader's words, with its unit."""
+    figures = figures_of(request)
+    if isinstance(value, int | float) and not isinstance(value, bool) and field.unit and not field.reference:
+        return figures.quantity(value, field.unit)
+    if isinstance(value, date):
+        return figures.day(value)
+    if field.kind == "instant" and value is not None:
+        return figures.moment(value)
     return say_value(field, value, language_of(request), ZoneInfo(town_of(request).settings.time_zone))
 
 

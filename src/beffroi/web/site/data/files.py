@@ -31,7 +31,12 @@ _MAPPED = 2000
 def _asked(request: Request) -> tuple[Collection, Asked]:
     desk = desk_of(request)
     collection = desk.collection(request.path_params["name"])
-    asked = asked_of(collection, desk.fields(collection), request.query_params, desk.who)
+    fields = desk.fields(collection)
+    asked = asked_of(collection, fields, request.query_params, desk.who)
+    if not request.query_params.getlist(
+        "col"
+    ):  # the page's own links name its columns; the bare address gives all
+        asked = msgspec.structs.replace(asked, columns=fields)
     return collection, msgspec.structs.replace(
         asked, query=msgspec.structs.replace(asked.query, limit=_STEP, after=None)
     )

@@ -234,11 +234,14 @@ def listing(request: Request) -> Response:
     values = {i.name: request.query_params.get(i.name, "") for i in inputs}
     kinds = [("CSV", "csv"), ("JSON", "json"), *([("GeoJSON", "geojson")] if collection.geometry != "none" else []),
              ("GeoParquet" if collection.geometry != "none" else "Parquet", "parquet")]  # fmt: skip
+    seen = urlencode(
+        [*parse_qsl(_query_of(request, without=(*_KEPT, "col"))), *(("col", f.name) for f in asked.columns)]
+    )
     return render(
         request, "data/list.html", collection=collection, title=collection.title.of(language), total=total,
         asked=asked, inputs=inputs, values=values, open_filters=any(values.values()),
         columns=[_column(f, language) for f in asked.columns], rows=_rows(request, collection, asked, page),
-        pager=_pager(request, asked, page, total), exports=[(n, _twin(collection.name, k, query)) for n, k in kinds],
+        pager=_pager(request, asked, page, total), exports=[(n, _twin(collection.name, k, seen)) for n, k in kinds],
         bulk=_bulk(request, desk, collection) if page.rows and not asked.query.deleted else [], query=query,
         views=views_of(town_of(request).store, collection.name, desk.who) if desk.who.id.startswith("user:") else [],
         choosable=[(f.name, f.title.of(language), f in asked.columns) for f in fields], map_view=_map(

@@ -39,7 +39,7 @@ def _facts(request: Request, fields: tuple[Field, ...], row: Row) -> list[tuple[
         value = row.values.get(field.name)
         if value is None:
             continue
-        said = say(request, field, value) + (f"\u00a0{field.unit}" if field.unit else "")
+        said = say(request, field, value)
         severity = next((c.severity for c in field.choices if c.value == value), None) or ""
         href = ""
         if field.reference:
