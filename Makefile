@@ -20,7 +20,7 @@ run: setup $(DATA)/beffroi.toml ## Serve the demonstration town on http://127.0.
 
 $(DATA)/beffroi.toml: | .venv/.installed
 	@echo "Building the demonstration town in $(DATA)/ (once, about a minute)"
-	@$(BIN)/beffroi demo --data $(DATA)
+	@$(BIN)/beffroi demo --data $(DATA) --json > /dev/null
 
 setup: .venv/.system .venv/.installed ## Set up .venv/ with all extras, the front-end bundle and (as root) Debian packages
 	@$(BIN)/python hatch_build.py
