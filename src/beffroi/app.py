@@ -41,7 +41,7 @@ FACES = (
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",
 )
-ENVIRONMENT = ("BEFFROI_DATA", "BEFFROI_MQTT", "BEFFROI_OPEN_WRITES")
+ENVIRONMENT = ("BEFFROI_DATA", "BEFFROI_MQTT", "BEFFROI_OPEN_WRITES", "BEFFROI_ADDRESS")
 
 
 def routes_of(town: Town) -> list[BaseRoute]:
@@ -87,5 +87,6 @@ def from_environment(town: Town | None = None) -> Starlette:
     town = town or open_town(Path(os.environ["BEFFROI_DATA"]))
     mqtt_host, _, mqtt_port = os.environ.get("BEFFROI_MQTT", "127.0.0.1:0").rpartition(":")
     open_writes = os.environ.get("BEFFROI_OPEN_WRITES") == "1"
-    keeper = Keeper(town, mqtt=(mqtt_host, int(mqtt_port)), open_writes=open_writes)
+    address = os.environ.get("BEFFROI_ADDRESS", "")
+    keeper = Keeper(town, mqtt=(mqtt_host, int(mqtt_port)), open_writes=open_writes, address=address)
     return create_app(town, open_writes=open_writes, keeper=keeper)

@@ -37,11 +37,17 @@ class Keeper:
     """Runs the duties while this process is the elected one; an asynchronous context manager."""
 
     def __init__(
-        self, town: Town, *, mqtt: tuple[str, int] = ("127.0.0.1", 0), open_writes: bool = False
+        self,
+        town: Town,
+        *,
+        mqtt: tuple[str, int] = ("127.0.0.1", 0),
+        open_writes: bool = False,
+        address: str = "",
     ) -> None:
         self.town = town
         self.mqtt = mqtt
         self.open_writes = open_writes
+        self.address = address
         self.elected = False
         self.stop = threading.Event()
         self.publish: Publish | None = None  # set by the duty that runs MQTT
@@ -139,7 +145,9 @@ async def _mqtt(keeper: Keeper) -> None:
     def ready(_port: int, publish: Callable[[str, bytes, bool], None]) -> None:
         keeper.publish = publish
 
-    await serve_mqtt(keeper.town, host, port, open_writes=keeper.open_writes, ready=ready)
+    await serve_mqtt(
+        keeper.town, host, port, open_writes=keeper.open_writes, address=keeper.address, ready=ready
+    )
 
 
 async def _connectors(keeper: Keeper) -> None:

@@ -228,6 +228,18 @@ def test_mosquitto_pub_and_sub(town: Town, serving: Serving, key: str, version: 
     assert digits(town, series) == ["3.10"]
 
 
+def test_a_value_that_cannot_be_is_flagged_and_kept(town: Town, client: Make, key: str) -> None:
+    series = add_series(town.store)
+    with town.store.write() as connection:
+        connection.execute(update(tables.datastream).values(kind="temperature", unit_definition="Cel"))
+    for text in ("21.50", "999", "21.4"):
+        client(key).publish(f"v1.1/Datastreams({series})/Observations", f'{{"result": {text}}}')
+    found = town.store.observations.series(series)
+    assert [(o.result.json(), o.quality, o.extra) for o in found] == [
+        ("21.50", 0, None), ("999", 2, '{"parameters":{"qualityFlag":"range"}}'), ("21.4", 0, None),
+    ]  # fmt: skip
+
+
 def test_an_observation_that_brings_its_feature_along(town: Town, client: Make, key: str) -> None:
     series = add_series(town.store)
     feature = {
@@ -268,9 +280,9 @@ def test_without_a_key_one_may_hear_what_is_public_and_write_nothing(
     assert nobody.publish(f"v1.1/Datastreams({public})/Observations", '{"result": 1}') == "Not authorized"
     for series in (hidden, public):
         device.publish(f"v1.1/Datastreams({series})/Observations", '{"result": 2}')
-    until(lambda: any(f"({public})" in topic for topic, _, _ in nobody.heard))
-    assert not [topic for topic, _, _ in nobody.heard if f"({hidden})" in topic]
-    until(lambda: any(f"({hidden})" in topic for topic, _, _ in device.heard))
+    until(lambda: any(f"Datastreams({public})" in topic for topic, _, _ in nobody.heard))
+    assert not [topic for topic, _, _ in nobody.heard if f"Datastreams({hidden})" in topic]
+    until(lambda: any(f"Datastreams({hidden})" in topic for topic, _, _ in device.heard))
     assert client().subscribe("v1.1/+/Observations").heard == [] or digits(town, public) == ["2"]
 
 

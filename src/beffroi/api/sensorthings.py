@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from beffroi.intake.flags import Flags
 from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Problem
@@ -86,6 +87,7 @@ class SensorThings:
         self.town = town
         self.store = town.store
         self._cache: SeriesCache | None = None
+        self.flags = Flags(town.store, town.registry.datastream_kind)
 
     @property
     def cache(self) -> SeriesCache:
@@ -179,6 +181,7 @@ class SensorThings:
             draft.feature_id = series.feature_id
         if key:
             with_source_key((draft,), who, key)
+        await self.flags.judge_soon((draft,))
         ack = await self.store.observations.append_soon((draft,))
         await self._made(scope, send, "Observations", ack.ids[0])
         return True
@@ -215,6 +218,7 @@ class SensorThings:
             await self._series((), tuple(features))
         if key:
             with_source_key(drafts, who, key)
+        await self.flags.judge_soon(drafts)
         stored = (await self.store.observations.append_soon(drafts)).ids if drafts else []
         await _send(send, 201, _outcome(groups, stored, f"{self.base(scope)}/Observations"))
 

@@ -64,6 +64,7 @@ def register(app: typer.Typer) -> None:
         sys.stdout.flush()
         os.environ["BEFFROI_DATA"] = str(data.resolve())
         os.environ["BEFFROI_MQTT"] = f"{host}:{mqtt_port}"
+        os.environ["BEFFROI_ADDRESS"] = address
         os.environ["BEFFROI_OPEN_WRITES"] = "1" if open_writes else "0"
         logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
         _run(town, listening, workers)

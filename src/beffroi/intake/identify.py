@@ -22,7 +22,7 @@ from beffroi.store.tables import (
     thing_location,
 )
 
-__all__ = ["OPEN", "Entrance", "Identified", "KindOf", "identify"]
+__all__ = ["OPEN", "Entrance", "Identified", "KindOf", "fitting", "identify"]
 
 KindOf = Callable[[str], DatastreamKind | None]
 MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
@@ -97,7 +97,7 @@ def _existing(connection: Connection, wanted: dict[str, Series], known: KindOf) 
             select(*columns).where(c.key.in_(part))
         ):
             kind = known(code) if code else kind_of(wanted[key].code, known)
-            found[key] = Identified(number, name, symbol or "", _fitting(kind, ucum or ""), feature)
+            found[key] = Identified(number, name, symbol or "", fitting(kind, ucum or ""), feature)
     return found
 
 
@@ -108,7 +108,8 @@ def _feature() -> ScalarSelect[Any]:
     return here.where(link.thing_id == datastream.c.thing_id).correlate(datastream).scalar_subquery()
 
 
-def _fitting(kind: DatastreamKind | None, ucum: str) -> DatastreamKind | None:
+def fitting(kind: DatastreamKind | None, ucum: str) -> DatastreamKind | None:
+    """Return `kind` when the series has its unit: its plausible range means nothing in another."""
     return kind if kind is not None and kind.unit_ucum == ucum else None
 
 
@@ -162,11 +163,11 @@ class _Maker:
             observed_property_id=self.observed_property(series, kind),
             key=series.key,
             # in another unit it is not that kind for rules and cards, which know only the kind's own unit
-            kind=kind.code if kind is not None and _fitting(kind, unit.ucum) else "",
+            kind=kind.code if kind is not None and fitting(kind, unit.ucum) else "",
             seq=self.store.next(self.connection),
         )
         feature = default_feature(self.store, self.connection, number)
-        return Identified(number, name, unit.symbol, _fitting(kind, unit.ucum), feature)
+        return Identified(number, name, unit.symbol, fitting(kind, unit.ucum), feature)
 
     def thing(self, station: Station) -> int:
         found = self.connection.execute(select(thing.c.id).where(thing.c.key == station.key)).scalar()

@@ -1,20 +1,17 @@
 """Intake: the one way in. Readings are identified, flagged, keyed and stored; folded when they came before."""
 
-import threading
 from collections.abc import Sequence
 
 import msgspec
 
+from beffroi.intake.flags import Flags
 from beffroi.intake.identify import OPEN, Entrance, Identified, KindOf, identify
-from beffroi.intake.quality import Flagger
 from beffroi.intake.source_keys import sent_key
 from beffroi.model.observation import Draft, Quality
 from beffroi.standards.reading import Reading
 from beffroi.store.open import Store
 
 __all__ = ["Intake", "Taken"]
-
-_MOST_FLAGGERS = 50_000
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -32,8 +29,7 @@ class Intake:
     def __init__(self, store: Store, known: KindOf) -> None:
         self.store = store
         self.known = known
-        self._flaggers: dict[int, Flagger] = {}
-        self._lock = threading.Lock()
+        self.flags = Flags(store, known)
 
     def identified(self, readings: Sequence[Reading], *, door: Entrance = OPEN) -> dict[str, Identified]:
         """Return the datastream of each series of `readings`, made when it is new."""
@@ -52,45 +48,28 @@ class Intake:
     ) -> list[Draft]:
         """Return the drafts of `readings`, flagged, with their source keys (or with `keys`)."""
         found = self.identified(readings, door=door)
-        with self._lock:
-            self._prepare(found)
-            return [
-                self._keyed(reading, found[reading.series.key], keys, at)
-                for at, reading in enumerate(readings)
-            ]
-
-    def _keyed(self, reading: Reading, one: Identified, keys: Sequence[bytes] | None, at: int) -> Draft:
-        if keys is not None:
-            return self._draft(reading, one, keys[at])
-        key = reading.source_key
-        return self._draft(reading, one, None if key is None else sent_key(one.id, key))
-
-    def _draft(self, reading: Reading, one: Identified, key: bytes | None) -> Draft:
-        judged, why = self._flaggers[one.id].judge(reading.start_us, reading.result.value)
-        quality = judged if reading.quality is None else Quality(reading.quality)
-        extra = _with_flag(reading.extra, why) if why else reading.extra
-        return Draft(one.id, reading.start_us, reading.result, reading.end_us, feature_id=one.feature_id, quality=int(quality), extra=extra,
-                     source_key=key)  # fmt: skip
-
-    def _prepare(self, found: dict[str, Identified]) -> None:
-        """Give each datastream that is new here its flagger, going on from its last stored value."""
-        fresh = {one.id: one for one in found.values() if one.id not in self._flaggers}
-        if not fresh:
-            return
-        if len(self._flaggers) > _MOST_FLAGGERS:
-            self._flaggers.clear()
-            fresh = {one.id: one for one in found.values()}
-        last = self.store.observations.last([one.id for one in fresh.values() if one.kind is not None])
-        for number, one in fresh.items():
-            known = last.get(number)
-            value = None if known is None else known.result.value
-            start = None if known is None or value is None else (known.start_us, value)
-            self._flaggers[number] = Flagger(one.kind, start)
+        self.flags.prepare({one.id: one.kind for one in found.values()})
+        drafts = []
+        for at, reading in enumerate(readings):
+            one = found[reading.series.key]
+            key = reading.source_key
+            if keys is not None:
+                key = keys[at]
+            elif key is not None:
+                key = sent_key(one.id, key)
+            drafts.append(_draft(reading, one, key))
+        self.flags.judge(drafts)
+        return drafts
 
 
-def _with_flag(extra: str | None, why: str) -> str:
-    """Return the observation's extra JSON with the flag's reason among its parameters."""
-    told = msgspec.json.decode(extra) if extra else {}
-    parameters = told.setdefault("parameters", {})
-    parameters["qualityFlag"] = why
-    return msgspec.json.encode(told).decode()
+def _draft(reading: Reading, one: Identified, key: bytes | None) -> Draft:
+    return Draft(
+        one.id,
+        reading.start_us,
+        reading.result,
+        reading.end_us,
+        feature_id=one.feature_id,
+        quality=int(Quality.UNCHECKED if reading.quality is None else reading.quality),
+        extra=reading.extra,
+        source_key=key,
+    )

@@ -43,23 +43,24 @@ class Listeners(Protocol):
         """True when somebody listens to `topic`."""
 
 
-def base_of(town: Town) -> str:
-    """Return the address of the service root for links in messages."""
-    return (town.settings.base_url.rstrip("/") or "http://127.0.0.1:8080") + ROOT
+def base_of(town: Town, address: str = "") -> str:
+    """Return the service root for links in messages: at the town's public address, else where it is served."""
+    return (town.settings.base_url or address or "http://127.0.0.1:8080").rstrip("/") + ROOT
 
 
 def observation_message(
-    town: Town, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True
+    base: str, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True
 ) -> Message:
     """Return the message of an observation at `topic`."""
-    return Message(topic, encode(observation_json(found, base_of(town), keep)), public=public)
+    return Message(topic, encode(observation_json(found, base, keep)), public=public)
 
 
 class Commits:
     """Follows the commits of a store from now on. A correction is sent again as it is now."""
 
-    def __init__(self, town: Town, listeners: Listeners) -> None:
+    def __init__(self, town: Town, listeners: Listeners, address: str = "") -> None:
         self.town = town
+        self.base = base_of(town, address)
         self.listeners = listeners
         self._hidden: set[int] = set()
         self._version = -1
@@ -97,10 +98,10 @@ class Commits:
             public = one.datastream_id not in self._hidden
             for topic in _topics(one):
                 if self.listeners.heard(topic):
-                    self.listeners.send(observation_message(self.town, one, topic, public=public))
+                    self.listeners.send(observation_message(self.base, one, topic, public=public))
                 for query, keep in queries.items():
                     if self.listeners.heard(topic + query):
-                        message = observation_message(self.town, one, topic + query, keep, public=public)
+                        message = observation_message(self.base, one, topic + query, keep, public=public)
                         self.listeners.send(message)
 
     def _queries(self) -> dict[str, Chosen]:
@@ -142,7 +143,7 @@ class Commits:
                 changed = select(table).where(table.c.seq > self._changed)
                 for row in connection.execute(changed).mappings().all():
                     newest = max(newest, int(row["seq"]))
-                    body = encode(entity_json(entity, dict(row), base_of(self.town), WHOLE, {}))
+                    body = encode(entity_json(entity, dict(row), self.base, WHOLE, {}))
                     topics = (f"v1.1/{entity.set_name}", f"v1.1/{entity.set_name}({row['id']})")
                     messages.extend(Message(topic, body, public=row["id"] in shown) for topic in topics)
         self._changed = newest

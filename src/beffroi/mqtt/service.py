@@ -19,25 +19,25 @@ Publisher = Callable[[str, bytes, bool], None]
 
 
 async def serve_mqtt(
-    town: Town, host: str, port: int, *, open_writes: bool = False,
+    town: Town, host: str, port: int, *, open_writes: bool = False, address: str = "",
     ready: Callable[[int, Publisher], None] = lambda _port, _publish: None,
 ) -> None:  # fmt: skip
     """Serve MQTT until cancelled: on `host` and `port` (0: no broker of ours), or through `settings.mqtt.url`.
 
-    `ready` is told the port and how to publish a message from any thread. A busy port is a warning, not an end.
+    `address` is where the town's pages are served, for links; `ready` is told the port and how to publish a message from any thread. A busy port is a warning, not an end.
     """
-    door = TownDoor(town, open_writes=open_writes)
+    door = TownDoor(town, open_writes=open_writes, address=address)
     try:
         if town.settings.mqtt.url:
-            await _through(town, door, ready)
+            await _through(town, door, address, ready)
         elif port:
-            await _own(town, door, host, port, ready)
+            await _own(town, door, host, port, address, ready)
     finally:
         door.close()
 
 
 async def _own(
-    town: Town, door: TownDoor, host: str, port: int, ready: Callable[[int, Publisher], None]
+    town: Town, door: TownDoor, host: str, port: int, address: str, ready: Callable[[int, Publisher], None]
 ) -> None:
     broker = Broker(door, host, max(port, 0))
     try:
@@ -57,12 +57,12 @@ async def _own(
 
     try:
         ready(broker.port, publish)
-        await Commits(town, broker).run()
+        await Commits(town, broker, address).run()
     finally:
         await broker.__aexit__(None, None, None)
 
 
-async def _through(town: Town, door: TownDoor, ready: Callable[[int, Publisher], None]) -> None:
+async def _through(town: Town, door: TownDoor, address: str, ready: Callable[[int, Publisher], None]) -> None:
     async with Bridge(town.settings.mqtt, door) as bridge:
         ready(0, bridge.publish)
-        await Commits(town, bridge).run()
+        await Commits(town, bridge, address).run()

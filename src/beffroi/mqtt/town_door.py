@@ -16,7 +16,7 @@ from beffroi.intake.take import Intake
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.mqtt.commits import observation_message
+from beffroi.mqtt.commits import base_of, observation_message
 from beffroi.mqtt.packets import Publish
 from beffroi.mqtt.session import Message
 from beffroi.mqtt.topics import matches
@@ -44,8 +44,9 @@ MOST_RETAINED = 10_000
 class TownDoor:
     """The town behind the broker (see `broker.Door`)."""
 
-    def __init__(self, town: Town, *, open_writes: bool = False) -> None:
+    def __init__(self, town: Town, *, open_writes: bool = False, address: str = "") -> None:
         self.town = town
+        self.base = base_of(town, address)
         self.open_writes = open_writes
         self.gate = Gate(town.store)
         self.cache = SeriesCache(town.store)
@@ -126,6 +127,7 @@ class TownDoor:
                 check_writer(who, series.territory, series.service)
                 draft.datastream_id = number
                 draft.feature_id = series.feature_id if draft.feature_id is None else draft.feature_id
+                await self.intake.flags.judge_soon((draft,))
                 await self.town.store.observations.append_soon((draft,))
                 return
         await asyncio.to_thread(self._carefully, who, path, body)
@@ -153,4 +155,4 @@ class TownDoor:
         ]  # fmt: skip
         last = self.town.store.observations.last(wanted) if wanted else {}
         topics = {number: f"v1.1/Datastreams({number})/Observations" for number in last}
-        return [observation_message(self.town, last[number], topic) for number, topic in topics.items()]
+        return [observation_message(self.base, last[number], topic) for number, topic in topics.items()]
