@@ -35,11 +35,11 @@ def _instant(value: Any) -> int:
     return value if isinstance(value, int) else from_datetime(value)
 
 
-def _of(row: Row) -> OpenAlarm:
+def _of(row: Row, who: Principal) -> OpenAlarm:
     v = row.values
     return OpenAlarm(
         row.id, v["message"], v["severity"], v["state"], _instant(v["raised_at"]), v["thing_id"], v["datastream_id"],
-        v["assignee"], bool(v["public"]),
+        v["assignee"] if who.staff else None, bool(v["public"]),
     )  # fmt: skip
 
 
@@ -50,13 +50,19 @@ def open_alarms(town: Town, who: Principal) -> list[OpenAlarm]:
         where["public"] = True
     territories = who.territories or None
     query = Query(where=where, sort="-raised_at", limit=MOST, territories=territories)
-    found = [_of(row) for row in town.store.records.find("alarm", query).rows]
+    found = [_of(row, who) for row in town.store.records.find("alarm", query).rows]
     return sorted(found, key=lambda a: (-SEVERITIES.index(a.severity), -a.since_us))
 
 
 def worst(alarms: list[OpenAlarm]) -> str:
     """Return the highest severity among `alarms`, "vert" for none."""
     return max((a.severity for a in alarms), key=SEVERITIES.index, default="vert")
+
+
+def _where(alarm: OpenAlarm, names: dict[int, str]) -> str:
+    """Return the name of the alarm's thing, unless its message says it already."""
+    name = names.get(alarm.thing_id or 0, "")
+    return "" if name in alarm.message else name
 
 
 def alarm_rows(alarms: list[OpenAlarm], names: dict[int, str], states: dict[str, str]) -> list[AlarmRow]:
@@ -66,7 +72,7 @@ def alarm_rows(alarms: list[OpenAlarm], names: dict[int, str], states: dict[str,
             alarm.severity,
             alarm.message,
             f"/alarmes/{alarm.id}",
-            detail=names.get(alarm.thing_id or 0, ""),
+            detail=_where(alarm, names),
             since_us=alarm.since_us,
             state=states.get(alarm.state, "") + (f" · {alarm.assignee}" if alarm.assignee else ""),
         )
