@@ -319,3 +319,20 @@ def test_pages_are_light_and_english_is_complete(browser, lamps) -> None:
         assert answer.status_code == 200
         assert answer.headers["content-language"] == "en"
     assert "Rechercher" not in citizen.get("/donnees/lamp?lang=en").text
+
+
+NASTY = ["", "0", "-1", "9" * 40, "1e999", "nan", "'; DROP TABLE c_lamp; --", "%", "\x00", "é" * 300, "../../x", "{{7*7}}", "[1,2]",
+         "null", "-180,-90,180,90", "a,b,c,d", "2026-01-01", "<script>", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace")]  # fmt: skip
+
+
+def test_no_address_however_odd_breaks_a_page(browser, lamps) -> None:
+    names = ["q", "state", "power_w.min", "power_w.max", "installed.min", "support", "dimming", "bbox", "sort", "after", "n", "col",
+             "territory", "deleted", "done", "limit", "datetime", "crs", "bbox-crs", "lang"]  # fmt: skip
+    agent = browser("agent", "35236")
+    for name in names:
+        for value in NASTY:
+            for page in ("/donnees/lamp", "/donnees/lamp.csv", "/ogc/collections/lamp/items"):
+                answer = agent.get(page, params={name: value})
+                assert answer.status_code < 500, (page, name, value, answer.text[:300])
+                if "html" in answer.headers["content-type"]:
+                    assert "<script>" not in answer.text.replace('<script type="module"', "")
