@@ -13,6 +13,7 @@ from sqlalchemy import and_, or_, select
 from beffroi.model.declaration import Indicator
 from beffroi.model.observation import Quality
 from beffroi.model.text import Text
+from beffroi.services.environment.datastreams import DATASTREAMS
 from beffroi.services.environment.domain import by_day, days_beyond, middle_day, percent_change
 from beffroi.services.environment.limits import LIMITS
 from beffroi.store.observations import ObservationQuery
@@ -22,13 +23,15 @@ from beffroi.town import Town
 __all__ = ["INDICATORS"]
 
 _SERVICE = "environment"
+_KINDS = tuple(kind.code for kind in DATASTREAMS)
 _LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 Compute = Callable[[Any, str | None, int, int], float | None]
 
 
 def _series(town: Town, kind: str | None, territory: str | None) -> dict[int, int | None]:
     """Return the datastreams of a kind (None: any), with their expected interval, in a territory (None: all)."""
-    wanted = [thing.c.service == _SERVICE]
+    # what came by a standard belongs to no service; a classroom's thermometer belongs to another
+    wanted = [thing.c.service.in_((_SERVICE, "")), datastream.c.kind.in_(_KINDS)]
     if kind is not None:
         wanted.append(datastream.c.kind == kind)
     if territory is not None:
