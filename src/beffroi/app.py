@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
+from beffroi.api.express import ExpressLane
 from beffroi.identity.gate import Gate
 from beffroi.keeper import Keeper
 from beffroi.town import Town, open_town
@@ -72,7 +74,10 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
     app = Starlette(
         routes=routes_of(town),
         lifespan=lifespan,
-        middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
+        middleware=[
+            Middleware(ExpressLane, town=town, gate=gate, open_writes=open_writes),
+            *doors.middleware(gate, town.settings, open_writes=open_writes),
+        ],
         exception_handlers=HANDLERS,
     )
     app.state.town = town

@@ -6,6 +6,7 @@ durable single posts a second.
 
 import functools
 import re
+import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
 from beffroi.town import Town
 
-__all__ = ["SensorThings", "routes"]
+__all__ = ["ROOT", "SensorThings", "routes", "served"]
 
 ROOT = "/sensorthings/v1.1"
 LARGEST_BODY = 64 * 1024 * 1024
@@ -54,6 +55,14 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _named(host: str, scope: Scope) -> str:
+    """Return the host of a request, or the server's own name when what was sent is none."""
+    if re.fullmatch(r"[\w.\-\[\]:]+", host):
+        return host
+    server = scope.get("server") or ("localhost", None)
+    return str(server[0]) if server[1] is None else f"{server[0]}:{server[1]}"
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -84,8 +93,10 @@ class SensorThings:
     """The ASGI application of the standard for one town."""
 
     def __init__(self, town: Town) -> None:
-        self.town = town
         self.store = town.store
+        self.clock = town.clock
+        self._base_url = town.settings.base_url.rstrip("/")
+        self._bases: dict[str, str] = {}
         self._cache: SeriesCache | None = None
         self.flags = Flags(town.store, town.registry.datastream_kind)
 
@@ -122,7 +133,7 @@ class SensorThings:
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
         reading = functools.partial(
             answer, self.store, sight_of(self._who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
-            self.town.clock(),
+            self.clock(),
         )  # fmt: skip
         found = await to_thread.run_sync(reading)
         body = b"" if scope["method"] == "HEAD" else found.body
@@ -130,14 +141,15 @@ class SensorThings:
 
     def base(self, scope: Scope) -> str:
         """Return the address of the service root as this client reaches it, without final slash."""
-        known = self.town.settings.base_url.rstrip("/")
-        if known:
-            return known + ROOT
+        if self._base_url:
+            return self._base_url + ROOT
         host = _header(scope, b"host")
-        if not re.fullmatch(r"[\w.\-\[\]:]+", host):
-            server = scope.get("server") or ("localhost", None)
-            host = server[0] if server[1] is None else f"{server[0]}:{server[1]}"
-        return f"{scope.get('scheme', 'http')}://{host}{ROOT}"
+        known = self._bases.get(host)
+        if known is None or scope.get("scheme", "http") != "http":
+            known = f"{scope.get('scheme', 'http')}://{_named(host, scope)}{ROOT}"
+            if len(self._bases) < 1_000 and known.startswith("http:"):
+                self._bases[host] = known
+        return known
 
     @staticmethod
     def _who(scope: Scope) -> Principal:
@@ -156,7 +168,7 @@ class SensorThings:
             return
         series = _SERIES.match(path)
         if path in _OBSERVATIONS or series is not None:
-            draft = read_observation(body, self.town.clock())
+            draft = read_observation(body, self.clock())
             if draft is not None and await self._single(
                 draft, int(series[1]) if series else 0, who, key, scope, send
             ):
@@ -200,7 +212,7 @@ class SensorThings:
         await _send(send, 201, body.encode(), (b"location", link.encode()))
 
     async def _arrays(self, body: bytes, who: Principal, key: str, scope: Scope, send: Send) -> None:
-        groups = read_arrays(body, self.town.clock())
+        groups = read_arrays(body, self.clock())
         ids = {group.datastream_id for group in groups}
         known = await self._series(tuple(ids))
         drafts: list[Draft] = []
@@ -226,7 +238,7 @@ class SensorThings:
         self, path: str, body: bytes, who: Principal, key: str, scope: Scope, send: Send
     ) -> None:
         resource = _resource(path)
-        writer = EntityWriter(self.store, who, self.town.clock())
+        writer = EntityWriter(self.store, who, self.clock())
         entity, made = await to_thread.run_sync(lambda: writer.create(resource, decode(body), key))
         await self._made(scope, send, entity.set_name, made)
 
@@ -237,7 +249,7 @@ class SensorThings:
         resource = _resource(path)
         body = decode(await _body(receive))
         patch = "json-patch" in _header(scope, b"content-type").lower() or isinstance(body, list)
-        writer = EntityWriter(self.store, who, self.town.clock())
+        writer = EntityWriter(self.store, who, self.clock())
         update = functools.partial(writer.update, resource, body, whole=scope["method"] == "PUT", patch=patch)
         await to_thread.run_sync(update)
         await self.read(path, {**scope, "method": "GET", "query_string": b""}, receive, send)
@@ -245,7 +257,7 @@ class SensorThings:
     async def delete(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer DELETE."""
         del receive
-        writer = EntityWriter(self.store, self._who(scope), self.town.clock())
+        writer = EntityWriter(self.store, self._who(scope), self.clock())
         await to_thread.run_sync(writer.delete, _resource(path))
         await _send(send, 200, b"{}")
 
@@ -293,7 +305,16 @@ _SERVERS: dict[str, _Serve] = {
 }  # fmt: skip
 
 
+_served: weakref.WeakKeyDictionary[Town, SensorThings] = weakref.WeakKeyDictionary()
+
+
+def served(town: Town) -> SensorThings:
+    """Return the one SensorThings application of `town`."""
+    if town not in _served:
+        _served[town] = SensorThings(town)
+    return _served[town]
+
+
 def routes(town: Town) -> list[BaseRoute]:
     """Return the routes of SensorThings for `town`."""
-    served = SensorThings(town)
-    return [Route(ROOT, endpoint=served), Route(ROOT + "/{path:path}", endpoint=served)]
+    return [Route(ROOT, endpoint=served(town)), Route(ROOT + "/{path:path}", endpoint=served(town))]

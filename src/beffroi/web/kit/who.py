@@ -1,5 +1,6 @@
 """Who is asking: from the key or the session cookie of a request to `request.state.who`."""
 
+import functools
 import ipaddress
 
 from anyio import to_thread
@@ -85,6 +86,7 @@ def _from_this_machine(scope: Scope) -> bool:
     return _loopback(peer) and (name == "localhost" or _loopback(name))
 
 
+@functools.lru_cache(maxsize=1024)
 def _loopback(address: str) -> bool:
     try:
         return ipaddress.ip_address(address).is_loopback
