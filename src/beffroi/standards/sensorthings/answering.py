@@ -1,5 +1,6 @@
 """Answer a reading: from an address to the JSON (or text) that it names."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import duckdb
@@ -13,10 +14,16 @@ from beffroi.standards.sensorthings.address import Resource
 from beffroi.standards.sensorthings.dialects import prepare
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.reading import Here, Reader
-from beffroi.standards.sensorthings.render import chosen, encode, observation_values, value_json
+from beffroi.standards.sensorthings.render import (
+    chosen,
+    encode,
+    observation_row,
+    observation_values,
+    value_json,
+)
 from beffroi.standards.sensorthings.service_root import service_root
 from beffroi.standards.sensorthings.sight import Sight
-from beffroi.standards.sensorthings.syntax import Options
+from beffroi.standards.sensorthings.syntax import Name, Options
 from beffroi.store.open import Store
 
 __all__ = ["Answer", "answer"]
@@ -141,7 +148,7 @@ def _references(
 ) -> dict[str, Any]:
     if here.key is not None:
         return {"@iot.selfLink": f"{reader.base}/{here.entity.set_name}({here.key})"}
-    bare = msgspec.structs.replace(options, select=(), expand=())
+    bare = msgspec.structs.replace(options, select=(Name(("@iot.selfLink",)),), expand=())
     page = reader.page(here, bare, texts, path)
     page["value"] = [{"@iot.selfLink": one["@iot.selfLink"]} for one in page["value"]]
     return page
@@ -159,16 +166,10 @@ def _data_array(
             Text("dataArray n'existe que pour les observations.", "dataArray exists for observations only."),
         )  # fmt: skip
     observed = reader.observed(here, options)
-    keep = chosen(here.entity, options.select)
-    values = [observation_values(found) for found in observed.found]
-    if keep.names is None:
-        extra = sorted({name for row in values for name in row} - set(_COMPONENTS))
-        components = [*_COMPONENTS, *extra]
-    else:
-        components = [("id" if name in ("@iot.id", "id") else name) for name in _asked(options)]
-    groups: dict[int, list[list[Any]]] = {}
-    for found, row in zip(observed.found, values, strict=True):
-        groups.setdefault(found.datastream_id, []).append(_row(found, row, components))
+    components, rows_of = _rows(here, observed.found, options)
+    groups: dict[int, list[Any]] = {}
+    for found, row in zip(observed.found, rows_of, strict=True):
+        groups.setdefault(found.datastream_id, []).append(row)
     answer: dict[str, Any] = {}
     if observed.count is not None:
         answer["@iot.count"] = observed.count
@@ -182,6 +183,20 @@ def _data_array(
         for series, rows in groups.items()
     ]  # fmt: skip
     return answer
+
+
+def _rows(here: Here, found: Sequence[Observation], options: Options) -> tuple[list[str], list[Any]]:
+    """Return the components of a data array, and a row of each observation."""
+    keep = chosen(here.entity, options.select)
+    if keep.names is None and all(one.extra is None for one in found):
+        return list(_COMPONENTS), [observation_row(one) for one in found]
+    values = [observation_values(one) for one in found]
+    if keep.names is None:
+        extra = sorted({name for row in values for name in row} - set(_COMPONENTS))
+        components = [*_COMPONENTS, *extra]
+    else:
+        components = [("id" if name in ("@iot.id", "id") else name) for name in _asked(options)]
+    return components, [_row(one, row, components) for one, row in zip(found, values, strict=True)]
 
 
 def _asked(options: Options) -> list[str]:

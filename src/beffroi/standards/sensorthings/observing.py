@@ -195,7 +195,7 @@ class ObservationReader:
         return beyond
 
     def _count(self, conditions: list[Bound], datastreams: tuple[int, ...] | None) -> int:
-        if datastreams is None and not self.sight.everything:
+        if datastreams is None and self._unseen():
             row = tables.datastream
             datastreams = tuple(
                 self.c.execute(select(row.c.id).where(*self.sight.of(BY_NAME["Datastream"], row))).scalars()

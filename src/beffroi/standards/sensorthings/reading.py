@@ -16,7 +16,7 @@ from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
 from beffroi.standards.sensorthings.keyset import after, directed, read_token, write_token
 from beffroi.standards.sensorthings.observing import ObservationReader
 from beffroi.standards.sensorthings.parse import misread
-from beffroi.standards.sensorthings.render import chosen, entity_json, observation_json
+from beffroi.standards.sensorthings.render import chosen, entity_json, observation_json, observation_raw
 from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Expanded, Options
@@ -134,7 +134,7 @@ class Reader:
             raise absent(here.entity, here.key or 0)
         return found
 
-    def one(self, here: Here, options: Options) -> dict[str, Any]:
+    def one(self, here: Here, options: Options) -> Any:
         """Return an entity as it is shown."""
         if here.entity.name == "Observation":
             found = self.store.observations.get(here.key or 0)
@@ -257,10 +257,12 @@ class Reader:
         self._expand(entity, rows, shown, options.expand)
         return shown
 
-    def _observations(self, found: Sequence[Any], options: Options) -> list[dict[str, Any]]:
+    def _observations(self, found: Sequence[Any], options: Options) -> list[Any]:
         self._spend(len(found))
         entity = BY_NAME["Observation"]
         keep = chosen(entity, options.select)
+        if keep.names is None and not options.expand:
+            return [observation_raw(one, self.base) for one in found]
         shown = [observation_json(one, self.base, keep) for one in found]
         if options.expand:
             rows = [{"id": o.id, "datastream_id": o.datastream_id, "feature_id": o.feature_id} for o in found]
@@ -363,7 +365,7 @@ class Reader:
         return {row[0]: row[1] for row in self.c.execute(counted)}
 
     def _put(
-        self, entity: Entity, hop: Navigation, owner: int, outer: dict[str, Any], inner: list[dict[str, Any]],
+        self, entity: Entity, hop: Navigation, owner: int, outer: dict[str, Any], inner: list[Any],
         token: str | None, options: Options, count: int | None,
     ) -> None:  # fmt: skip
         if options.count and count is not None:

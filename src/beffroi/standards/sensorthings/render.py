@@ -1,11 +1,12 @@
 """Write entities as JSON (18-088 §9.1): properties as they were received, links, control information."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from beffroi.model.instant import format_instant, format_interval
+from beffroi.model.instant import DAY_US, SECOND_US, format_instant, format_interval
 from beffroi.model.observation import Observation
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.bind import bind_path
@@ -20,6 +21,8 @@ __all__ = [
     "encode",
     "entity_json",
     "observation_json",
+    "observation_raw",
+    "observation_row",
     "observation_values",
     "raw",
     "value_json",
@@ -164,12 +167,58 @@ def observation_json(found: Observation, base: str, keep: Chosen) -> dict[str, A
 _OBSERVATION_LINKS = ("Datastream", "FeatureOfInterest")
 
 
+_MINUTES = [f"T{m // 60:02d}:{m % 60:02d}:" for m in range(1440)]
+_SECONDS = [f"{n:02d}" for n in range(60)]
+
+
+@functools.lru_cache(maxsize=4096)
+def _date(day: int) -> str:
+    return format_instant(day * DAY_US)[:10]
+
+
+def _stamp(instant_us: int) -> str:
+    """Return `format_instant`, faster for the many instants of few days that a page holds."""
+    day, rest = divmod(instant_us, DAY_US)
+    seconds, fraction = divmod(rest, SECOND_US)
+    if fraction:
+        return format_instant(instant_us)
+    minute, second = divmod(seconds, 60)
+    return f"{_date(day)}{_MINUTES[minute]}{_SECONDS[second]}Z"
+
+
+def observation_raw(found: Observation, base: str) -> msgspec.Raw:
+    """Return what `observation_json` gives with everything shown, written already: the shape of most answers."""
+    link = f"{base}/Observations({found.id})"
+    time = _stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
+    made = "null" if found.result_time_us is None else f'"{_stamp(found.result_time_us)}"'
+    extra = "" if found.extra is None else _members(found.extra)
+    return msgspec.Raw(
+        f'{{"@iot.id":{found.id},"@iot.selfLink":"{link}","phenomenonTime":"{time}","result":{found.result.json()},'
+        f'"resultTime":{made},{extra}"Datastream@iot.navigationLink":"{link}/Datastream",'
+        f'"FeatureOfInterest@iot.navigationLink":"{link}/FeatureOfInterest"}}'
+    )
+
+
+def observation_row(found: Observation) -> msgspec.Raw:
+    """Return an observation without extras as a written row: id, phenomenonTime, result, resultTime."""
+    time = _stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
+    made = "null" if found.result_time_us is None else f'"{_stamp(found.result_time_us)}"'
+    return msgspec.Raw(f'[{found.id},"{time}",{found.result.json()},{made}]')
+
+
+def _members(extra: str) -> str:
+    inner = extra.strip()[1:-1]
+    return inner + "," if inner.strip() else ""
+
+
 def observation_values(found: Observation) -> dict[str, Any]:
     """Return the properties of an observation by name, ready to be written."""
     values: dict[str, Any] = {
-        "phenomenonTime": format_interval(found.start_us, found.end_us),
+        "phenomenonTime": _stamp(found.start_us)
+        if found.end_us is None
+        else format_interval(found.start_us, found.end_us),
         "result": msgspec.Raw(found.result.json().encode()),
-        "resultTime": None if found.result_time_us is None else format_instant(found.result_time_us),
+        "resultTime": None if found.result_time_us is None else _stamp(found.result_time_us),
     }
     if found.extra is not None:
         values.update(msgspec.json.decode(found.extra, type=dict[str, msgspec.Raw]))
