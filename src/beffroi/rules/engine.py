@@ -149,79 +149,98 @@ class Engine:
             log.warning("rule %s cannot be read and does not run: %s", row.id, problem.reason.en)
             return
         self.running[row.id] = running
+        known = self._watched(running)
         for (rule_id, key), state in kept.items():
             if rule_id != row.id:
                 continue
-            if state.fingerprint == running.rule.fingerprint and self._still_watched(running, key):
+            if state.fingerprint == running.rule.fingerprint and (known is None or key in known):
                 running.parts[key], running.subjects[key] = state.part, state.subject
                 self.belfry.at(row.id, state.subject).levels[key] = state.part.level
             else:
                 self._gone.add((rule_id, key))
-        self._watch(running)
+        self._watch(running, self.observed if running.parts else running.from_seq)
         for subject in self.belfry.open_subjects(row.id):
             if not running.level(subject):
                 self._endings.append(Ending(self.clock(), row.id, subject, "La condition n'est plus vraie"))
 
-    def _still_watched(self, running: Running, key: int) -> bool:
+    def _watched(self, running: Running) -> dict[int, list[tuple[int, str]]] | None:
+        """Return, by key of state, the (datastream, name) it is made of; None for records, which are never listed."""
         watch = running.rule.watch
-        return bool(watch.collection) or key == TOGETHER or key in watched(watch, self.catalogue)
-
-    def _watch(self, running: Running) -> None:
-        """Listen to the series of a rule, making the states that are missing."""
-        watch = running.rule.watch
+        if watch.collection:
+            return None
         if watch.series:
-            self._listen(running, TOGETHER, [(number, name) for name, number in watch.series])
-        elif not watch.collection:
-            for number in watched(watch, self.catalogue):
-                self._listen(running, number, [(number, "value")])
+            return {TOGETHER: [(number, name) for name, number in watch.series]}
+        return {number: [(number, "value")] for number in watched(watch, self.catalogue)}
 
-    def _listen(self, running: Running, key: int, names: list[tuple[int, str]]) -> None:
-        for number, name in names:
-            listeners = self._listeners.setdefault(number, [])
-            if (running, key, name) not in listeners:
-                listeners.append((running, key, name))
-        if key not in running.parts:
-            self._begin(running, key, names)
+    def _watch(self, running: Running, since: int) -> None:
+        """Listen to the series of a rule, making the states that are missing as they were at place `since` of the bus."""
+        entries = self._watched(running) or {}
+        for key, names in entries.items():
+            for number, name in names:
+                listeners = self._listeners.setdefault(number, [])
+                if (running, key, name) not in listeners:
+                    listeners.append((running, key, name))
+        missing = {key: names for key, names in entries.items() if key not in running.parts}
+        if missing:
+            newest = self._newest_before({number for names in missing.values() for number, _ in names}, since)
+            for key, names in missing.items():
+                self._begin(running, key, names, newest, since)
+            self._catch_up(running, missing, since)
 
-    def _begin(self, running: Running, key: int, names: list[tuple[int, str]]) -> None:
-        """Make a state from what was newest when the rule was switched on, then judge what came since."""
-        now, numbers = self.clock(), {number for number, _ in names}
-        known = sorted(self._newest_before(numbers, running.from_seq), key=lambda o: (moment_of(o), o.id))
-        start = min([running.enabled_us, *(moment_of(o) for o in known)])
-        running.parts[key] = part = running.machine.fresh(start if known else running.enabled_us)
+    def _begin(
+        self,
+        running: Running,
+        key: int,
+        names: list[tuple[int, str]],
+        newest: dict[int, Observation],
+        since: int,
+    ) -> None:
+        """Make a state from what was newest when the rule was switched on."""
+        now = self.clock()
+        known = sorted(
+            ((newest[number], name) for number, name in names if number in newest),
+            key=lambda k: (moment_of(k[0]), k[0].id),
+        )
+        start = min([running.enabled_us, *(moment_of(o) for o, _ in known)])
+        running.parts[key] = part = running.machine.fresh(start)
         series = self.catalogue.get(names[0][0])
         running.subjects[key] = f"thing:{series.thing_id}" if series else f"datastream:{names[0][0]}"
-        for observation in known:
-            for number, name in names:
-                if number == observation.datastream_id:
-                    self._judge(running, key, name, observation, now, first=True)
-        part.seq = max(part.seq, running.from_seq)
+        for observation, name in known:
+            self._judge(running, key, name, observation, now, first=True)
+        part.seq = max(part.seq, since)
         self._dirty.add((running.id, key))
-        self._catch_up(running, key, names)
 
-    def _newest_before(self, numbers: Iterable[int], seq: int) -> list[Observation]:
+    def _newest_before(self, numbers: Iterable[int], seq: int) -> dict[int, Observation]:
         """Return each series' newest observation among those committed up to `seq`."""
-        found = []
+        found = {}
         for number, newest in self.store.observations.last(numbers).items():
             if newest.id <= seq:
-                found.append(newest)
+                found[number] = newest
                 continue
             recent = self.store.observations.series(number, limit=1000, newest_first=True)
-            found += [o for o in recent if o.seq <= seq][:1]
+            before = next((o for o in recent if o.seq <= seq), None)
+            if before is not None:
+                found[number] = before
         return found
 
-    def _catch_up(self, running: Running, key: int, names: list[tuple[int, str]]) -> None:
+    def _catch_up(self, running: Running, entries: dict[int, list[tuple[int, str]]], since: int) -> None:
         """Judge what was committed between the switching on of a rule and the engine's own place."""
-        seq, now = running.from_seq, self.clock()
-        while seq < self.observed:
-            batch = self.store.observations.after(seq, BATCH)
+        now, names = (
+            self.clock(),
+            [(number, key, name) for key, pairs in entries.items() for number, name in pairs],
+        )
+        listeners: dict[int, list[tuple[int, str]]] = {}
+        for number, key, name in names:
+            listeners.setdefault(number, []).append((key, name))
+        while since < self.observed:
+            batch = self.store.observations.after(since, BATCH)
             if not batch:
                 return
             for observation in batch:
-                for number, name in names:
-                    if observation.seq <= self.observed and observation.datastream_id == number:
+                if observation.seq <= self.observed:
+                    for key, name in listeners.get(observation.datastream_id, ()):
                         self._judge(running, key, name, observation, now)
-            seq = batch[-1].seq
+            since = batch[-1].seq
 
     # --- working
 
@@ -299,8 +318,9 @@ class Engine:
         if not self._read_catalogue():
             return
         for running in self.running.values():
-            self._watch(running)
-            for key in [k for k in running.parts if not self._still_watched(running, k)]:
+            self._watch(running, self.observed)
+            known = self._watched(running)
+            for key in [k for k in running.parts if known is not None and k not in known]:
                 self._drop(running, key)
 
     def _drop(self, running: Running, key: int) -> None:
