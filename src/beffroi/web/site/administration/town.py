@@ -50,11 +50,11 @@ async def overview(request: Request) -> Response:
     ]  # fmt: skip
     if who.territories:
         facts = facts[:1]
-    counts = {
-        "people": len(staff),
-        "keys": len(valid),
-        "sessions": len(await off_loop(sessions.of_person, store)),
-    }
+    names = {p.id for p in staff}
+    here = [s for s in await off_loop(sessions.of_person, store) if s.person_id in names]
+    counts = [
+        (_("Comptes actifs"), len(staff)), (_("Clés valables"), len(valid)), (_("Sessions ouvertes"), len(here)),
+    ]  # fmt: skip
     return show(request, "overview", facts=facts, counts=counts)
 
 
