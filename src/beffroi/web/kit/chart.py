@@ -53,8 +53,8 @@ class Plot(msgspec.Struct, frozen=True):
 
 def ticks(low: float, high: float, wanted: int = 4) -> list[float]:
     """Return round values that cover `low` to `high`, first and last included in the axis."""
-    if high - low < 1e-9:
-        pad = abs(low) * 0.1 or 1.0
+    if high - low < 1e-7:
+        pad = abs(low) * 0.1 if abs(low) > 1e-3 else 1.0
         low, high = low - pad, high + pad
     raw = (high - low) / wanted
     scale = 10.0 ** math.floor(math.log10(raw))
