@@ -26,7 +26,9 @@ from beffroi.plugins import API_VERSION, HookSpecs, Registry, Service, load_regi
 from beffroi.rules import condition, reading
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings
-from beffroi.standards import mapped_table
+from beffroi.standards import feature_documents, mapped_table
+from beffroi.standards.sensorthings import service_root
+from beffroi.standards.sensorthings.entities import ENTITIES
 from beffroi.standards.sensorthings.functions import FUNCTIONS
 from beffroi.town import open_town
 
@@ -289,8 +291,18 @@ def rules(_registry: Registry) -> str:
 
 def sensorthings(_registry: Registry) -> str:
     """Return the page of what of SensorThings is answered."""
-    rows = ((code(f.name), ", ".join(f.parameters), f.result) for f in FUNCTIONS.values())
-    return "## Functions of `$filter`\n\n" + table(("Function", "Takes", "Gives"), rows)
+    functions = ((code(f.name), ", ".join(f.parameters), f.result) for f in FUNCTIONS.values())
+    sets = ((code(f"/sensorthings/v1.1/{e.set_name}"),) for e in ENTITIES)
+    return (
+        "OGC SensorThings API part 1: Sensing 1.1 (18-088). Base address: `/sensorthings/v1.1`.\n\n"
+        + table(("Entity set",), sets)
+        + "\n## Requirements declared\n\nEach is tested. The service root lists them too.\n\n"
+        + "".join(f"- `{uri.rpartition('/1.1/')[2]}`\n" for uri in service_root.CONFORMANCE)
+        + "\n## Functions of `$filter`\n\n"
+        + table(("Function", "Takes", "Gives"), functions)
+        + "\n## OGC API Features\n\nAt `/ogc`, one collection per declared `Collection`; conformance classes:\n\n"
+        + "".join(f"- {uri}\n" for uri in feature_documents.CONFORMANCE)
+    )
 
 
 # --- addresses --------------------------------------------------------------------------------------------------
@@ -340,7 +352,7 @@ PAGES: dict[str, tuple[str, Callable[[Registry], str]]] = {
     "collections.md": ("Collections", collections),
     "imports.md": ("Kinds of import", imports),
     "rules.md": ("Conditions of rules", rules),
-    "sensorthings.md": ("SensorThings", sensorthings),
+    "sensorthings.md": ("SensorThings and OGC API", sensorthings),
     "datastreams.md": ("Kinds of datastream", datastreams),
     "indicators.md": ("Indicators", indicators),
     "routes.md": ("Addresses", routes),
