@@ -47,6 +47,11 @@ def with_source_key(drafts: Sequence[Draft], who: Principal, key: str) -> None:
         draft.source_key = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
+def _deed(here: Here, what: str) -> tuple[str, str]:
+    """Return the audit's action and target for something done to an entity."""
+    return f"{here.entity.table}.{what}", f"{here.entity.table}:{here.key}"
+
+
 class EntityWriter:
     """Writes for `who`; every method blocks until what it wrote is on disk."""
 
@@ -72,6 +77,8 @@ class EntityWriter:
             self._allowed_to_make(c, new)
             self._belonging(new)
             made = catalogue.create(self.store, c, new)
+            if entity.name != "Observation":
+                self.store.audit.note(c, self.who, f"{new.table}.create", f"{new.table}:{made.id}")
         ack = self._append(made.drafts, key if entity.name == "Observation" else "")
         if entity.name == "Observation":
             assert ack is not None
@@ -153,6 +160,7 @@ class EntityWriter:
                 if isinstance(changes.values.get(column), int):
                     self._check_thing(c, changes.values[column])
             catalogue.change(self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked)
+            self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changes.values)})
         return here
 
     def _correct(self, here: Here, changed: dict[str, Any]) -> None:
@@ -167,6 +175,8 @@ class EntityWriter:
                 self._check_series(c, changed["datastream_id"])
         if changed:
             self.store.observations.correct(known.id, **changed)
+            with self.store.write() as c:
+                self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changed)})
 
     def _single(self, resource: Resource) -> Here:
         if not resource.hops or not resource.single or resource.property is not None or resource.suffix:
@@ -222,10 +232,13 @@ class EntityWriter:
                 if known is not None:
                     self._check_series(c, known.datastream_id)
             self.store.observations.delete([key])
+            with self.store.write() as c:
+                self.store.audit.note(c, self.who, *_deed(here, "delete"))
             return
         with self.store.write() as c:
             self._allowed_to_change(c, here)
             gone = catalogue.remove(self.store, c, here.entity.table, key)
+            self.store.audit.note(c, self.who, *_deed(here, "delete"), {"series": gone} if gone else None)
         for series in gone:
             self.store.observations.delete_series(series)
         if here.entity.name == "FeatureOfInterest":

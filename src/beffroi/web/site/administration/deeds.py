@@ -24,9 +24,22 @@ _DEEDS = {
     "record.restore": Text("a rétabli une fiche", "restored a record"),
     "record.erase": Text("a effacé des données personnelles", "erased personal data"),
     "record.undo": Text("a annulé des changements", "undid changes"),
+    "thing.create": Text("a créé un objet", "created a thing"),
+    "thing.change": Text("a modifié un objet", "changed a thing"),
+    "thing.delete": Text("a supprimé un objet", "deleted a thing"),
+    "thing.approve": Text("a approuvé un appareil", "approved a device"),
+    "thing.hide": Text("a masqué un appareil", "hid a device"),
+    "datastream.create": Text("a créé une série", "created a series"),
+    "datastream.change": Text("a modifié une série", "changed a series"),
+    "datastream.delete": Text("a supprimé une série", "deleted a series"),
+    "observation.change": Text("a corrigé une mesure", "corrected a measurement"),
+    "observation.delete": Text("a supprimé une mesure", "deleted a measurement"),
     "record.import": Text("a importé des fiches", "imported records"),
 }
-_PLACES = {"user": "/administration/personnes/{}", "token": "/administration/cles/{}"}
+_PLACES = {
+    "user": "/administration/personnes/{}", "token": "/administration/cles/{}", "thing": "/capteurs/{}",
+    "datastream": "/series/{}",
+}  # fmt: skip
 
 
 def deed(action: str, language: str) -> str:
