@@ -155,7 +155,7 @@ async def _connectors(keeper: Keeper) -> None:
     town = keeper.town
     sources = sources_of(town.settings.connectors, KINDS)
     if sources:
-        intake = Intake(town.store, town.registry.datastream_kind)
+        intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         await _thread(lambda: work(intake, sources, keeper.stop))
 
 

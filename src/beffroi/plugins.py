@@ -146,6 +146,10 @@ class Registry:
                     return kind
         return None
 
+    def service_of(self, kind: DatastreamKind) -> str:
+        """Return the name of the service that declares `kind`, "" when none does."""
+        return next((name for name, s in self.services.items() if any(k is kind for k in s.datastreams)), "")
+
     def indicator(self, name: str) -> Indicator | None:
         """Return the indicator called `name`."""
         return next((i for s in self.services.values() for i in s.indicators if i.name == name), None)

@@ -62,7 +62,7 @@ async def _body(request: Request) -> bytes:
 
 def routes(town: Town) -> list[BaseRoute]:
     """Return the webhooks of `town`."""
-    intake = Intake(town.store, town.registry.datastream_kind)
+    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
     def take(uplink: Uplink, who: Principal) -> Taken:
         territory = who.territories[0] if len(who.territories) == 1 else None

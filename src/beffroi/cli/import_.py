@@ -134,7 +134,7 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
                 return import_features(
                     town.store, town.registry.collections, files, options, SYSTEM, dry=dry, progress=progress
                 )
-        intake = Intake(town.store, town.registry.datastream_kind)
+        intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         with _progress() as progress:
             return import_files(intake, chosen, files, options, dry=dry, progress=progress)
     finally:

@@ -25,6 +25,8 @@ from beffroi.store.tables import (
 __all__ = ["OPEN", "Entrance", "Identified", "KindOf", "fitting", "identify"]
 
 KindOf = Callable[[str], DatastreamKind | None]
+ServiceOf = Callable[[DatastreamKind], str]
+_EVERY_DEVICE = ("battery", "rssi", "snr")  # kinds that say nothing of what a thing is for
 MEASUREMENT = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement"
 OBSERVATION = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Observation"
 _IN_LIMIT = 500
@@ -66,8 +68,9 @@ def kind_of(code: str, known: KindOf) -> DatastreamKind | None:
 
 
 def identify(
-    store: Store, known: KindOf, series: Iterable[Series], *, numeric: Callable[[str], bool], door: Entrance
-) -> dict[str, Identified]:
+    store: Store, known: KindOf, series: Iterable[Series], *, numeric: Callable[[str], bool], door: Entrance,
+    service_of: ServiceOf = lambda _kind: "",
+) -> dict[str, Identified]:  # fmt: skip
     """Return the datastream of each series by its key, making what does not exist yet in one transaction.
 
     `numeric(key)` tells whether the series holds numbers. Raises `Unavailable`.
@@ -78,12 +81,16 @@ def identify(
     missing = [one for key, one in wanted.items() if key not in found]
     if not missing:
         return found
+
+    def make() -> dict[str, Identified]:
+        with store.write() as connection:
+            return _made(_Maker(store, connection, known, door, service_of), missing, numeric)
+
     try:
-        made = _make(store, known, missing, numeric, door)
+        return found | make()
     except IntegrityError:
         # another process made one of them between our two looks
-        made = _make(store, known, missing, numeric, door)
-    return found | made
+        return found | make()
 
 
 def _existing(connection: Connection, wanted: dict[str, Series], known: KindOf) -> dict[str, Identified]:
@@ -113,27 +120,26 @@ def fitting(kind: DatastreamKind | None, ucum: str) -> DatastreamKind | None:
     return kind if kind is not None and kind.unit_ucum == ucum else None
 
 
-def _make(
-    store: Store, known: KindOf, missing: list[Series], numeric: Callable[[str], bool], door: Entrance
-) -> dict[str, Identified]:
-    with store.write() as connection:
-        touch(connection)
-        maker = _Maker(store, connection, known, door)
-        found = _existing(connection, {one.key: one for one in missing}, known)
-        for one in missing:
-            if one.key not in found:
-                found[one.key] = maker.datastream(one, numeric=numeric(one.key))
-        return found
+def _made(maker: "_Maker", missing: list[Series], numeric: Callable[[str], bool]) -> dict[str, Identified]:
+    touch(maker.connection)
+    found = _existing(maker.connection, {one.key: one for one in missing}, maker.known)
+    for one in missing:
+        if one.key not in found:
+            found[one.key] = maker.datastream(one, numeric=numeric(one.key))
+    return found
 
 
 class _Maker:
     """Writes entities in one transaction."""
 
-    def __init__(self, store: Store, connection: Connection, known: KindOf, door: Entrance) -> None:
+    def __init__(
+        self, store: Store, connection: Connection, known: KindOf, door: Entrance, service_of: ServiceOf
+    ) -> None:
         self.store = store
         self.connection = connection
         self.known = known
         self.door = door
+        self.service_of = service_of
 
     def insert(self, table: Table, **values: Any) -> int:
         number = self.store.number(self.connection, table.name)
@@ -148,7 +154,7 @@ class _Maker:
             title = f"{title} ({series.aggregation})"
         name = f"{title}, {series.station.name}"
         properties = {"code": series.code, "aggregation": series.aggregation}
-        thing_id = self.thing(series.station)
+        thing_id = self.thing(series.station, self._service(kind))
         number = self.insert(
             datastream,
             name=name,
@@ -169,21 +175,31 @@ class _Maker:
         feature = default_feature(self.store, self.connection, number)
         return Identified(number, name, unit.symbol, fitting(kind, unit.ucum), feature)
 
-    def thing(self, station: Station) -> int:
-        found = self.connection.execute(select(thing.c.id).where(thing.c.key == station.key)).scalar()
-        if found is None:
-            found = self.insert(
-                thing,
-                name=station.name,
-                description=station.description or station.name,
-                properties=msgspec.json.encode(dict(station.properties)).decode(),
-                key=station.key,
-                approved=int(self.door.approved),
-                territory=self.door.territory,
-                seq=self.store.next(self.connection),
-            )
+    def _service(self, kind: DatastreamKind | None) -> str:
+        return "" if kind is None or kind.code in _EVERY_DEVICE else self.service_of(kind)
+
+    def thing(self, station: Station, service: str) -> int:
+        """Return the thing of a station; it is of the service that declares the first kind it is known by."""
+        known = select(thing.c.id, thing.c.service).where(thing.c.key == station.key)
+        row = self.connection.execute(known).first()
+        found = row.id if row is not None else self.new_thing(station, service)
+        if row is not None and service and not row.service:
+            self.connection.execute(update(thing).where(thing.c.id == found).values(service=service))
         self.place(found, station)
         return int(found)
+
+    def new_thing(self, station: Station, service: str) -> int:
+        return self.insert(
+            thing,
+            name=station.name,
+            description=station.description or station.name,
+            properties=msgspec.json.encode(dict(station.properties)).decode(),
+            key=station.key,
+            service=service,
+            approved=int(self.door.approved),
+            territory=self.door.territory,
+            seq=self.store.next(self.connection),
+        )
 
     def place(self, thing_id: int, station: Station) -> None:
         """Give the thing its location when the source tells it and none is known yet."""

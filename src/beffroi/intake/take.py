@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from beffroi.intake.flags import Flags
-from beffroi.intake.identify import OPEN, Entrance, Identified, KindOf, identify
+from beffroi.intake.identify import OPEN, Entrance, Identified, KindOf, ServiceOf, identify
 from beffroi.intake.source_keys import sent_key
 from beffroi.model.observation import Draft, Quality
 from beffroi.standards.reading import Reading
@@ -26,16 +26,24 @@ class Taken(msgspec.Struct, frozen=True):
 class Intake:
     """Takes readings into a store; any number of threads may share one."""
 
-    def __init__(self, store: Store, known: KindOf) -> None:
+    def __init__(self, store: Store, known: KindOf, service_of: ServiceOf = lambda _kind: "") -> None:
         self.store = store
         self.known = known
+        self.service_of = service_of
         self.flags = Flags(store, known)
 
     def identified(self, readings: Sequence[Reading], *, door: Entrance = OPEN) -> dict[str, Identified]:
         """Return the datastream of each series of `readings`, made when it is new."""
         series = {reading.series.key: reading.series for reading in readings}
         numbers = {reading.series.key: reading.result.value is not None for reading in readings}
-        return identify(self.store, self.known, series.values(), numeric=numbers.__getitem__, door=door)
+        return identify(
+            self.store,
+            self.known,
+            series.values(),
+            numeric=numbers.__getitem__,
+            door=door,
+            service_of=self.service_of,
+        )
 
     def take(self, readings: Sequence[Reading], *, door: Entrance = OPEN) -> Taken:
         """Store `readings`; they are on disk when this returns. Raises `Unavailable`."""

@@ -50,7 +50,7 @@ class TownDoor:
         self.open_writes = open_writes
         self.gate = Gate(town.store)
         self.cache = SeriesCache(town.store)
-        self.intake = Intake(town.store, town.registry.datastream_kind)
+        self.intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
     def close(self) -> None:
         """Let go of what was opened."""

@@ -10,6 +10,7 @@ from beffroi.model.text import Text
 __all__ = ["decimal_of", "is_missing", "measure_of"]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?\Z", re.ASCII)
+_PLAIN = re.compile(r"-?\d{1,15}(?:\.\d{1,15})?\Z", re.ASCII)
 _MEASURE = re.compile(r"([+-]?\d+(?:[.,]\d+)?)\s*([^\d\s.,+-][^\d]{0,15})\Z", re.ASCII)
 _MISSING = frozenset(("", "-", "--", "na", "n/a", "nan", "null", "none", "nd", "n.d.", "vide", "#n/a"))
 _SPACES = str.maketrans("", "", " \u00a0\u202f\u2009'")
@@ -34,6 +35,8 @@ def decimal_of(text: str) -> Result:
 
     Raises `Problem` when the cell is empty or is no number.
     """
+    if _PLAIN.match(text) is not None:
+        return number_of(text)
     if is_missing(text):
         raise no_value()
     bare = text.translate(_SPACES).replace("\u2212", "-").removeprefix("+")

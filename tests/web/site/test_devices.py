@@ -20,7 +20,7 @@ PAGE = "/capteurs/appareils"
 
 
 def hear(town: Town, eui: str, count: int = 12, *, ago_us: int = 0, battery: float = 90.0) -> None:
-    intake = Intake(town.store, town.registry.datastream_kind)
+    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
     last = town.clock() - ago_us
     for n in range(count):
         at = last - (count - 1 - n) * 10 * MINUTE_US
@@ -45,13 +45,15 @@ def test_the_registry_tells_battery_signal_and_silence(town: Town) -> None:
     assert (first.battery, first.rssi, first.snr, first.series, first.approved) == (90, -101, 4.5, 4, False)
     assert (first.expected_us, first.silent_us, first.source) == (10 * MINUTE_US, None, "ecole")
     assert told["lora/c3"].expected_us is None
+    with town.store.read() as connection:
+        assert set(connection.execute(select(thing.c.service)).scalars()) == {"environment"}
     later = {one.key: one for one in devices(town.store, SYSTEM, now + 3 * HOUR_US)}
     assert (later["lora/a1"].silent_us or 0) >= 3 * HOUR_US
     assert later["lora/c3"].silent_us is None
 
 
 def test_an_irregular_series_is_never_called_silent(town: Town) -> None:
-    intake = Intake(town.store, town.registry.datastream_kind)
+    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
     for n in range(12):
         uplink = Uplink("d4", "Porte", 1000 * MINUTE_US + 7**n % 5000 * MINUTE_US, n, decoded={"open": n})
         intake.take(readings_of(uplink, town.clock()))
