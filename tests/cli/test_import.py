@@ -172,3 +172,32 @@ def test_a_layer_comes_into_its_collection_and_again_unchanged(data: Path, tmp_p
     assert "lamp" in refusal.stderr
     table = write(tmp_path, "lamp.geojson", '{"type": "FeatureCollection", "features": [{"a": 1}]}')
     assert "GeoJSON" in run("geojson", table, "--data", data, code=2).stderr
+
+
+def test_a_table_of_records_goes_into_its_collection(data: Path, tmp_path: Path) -> None:
+    table, mapping = tmp_path / "Supports 2024.csv", tmp_path / "map.toml"
+    table.write_bytes(
+        "Hauteur;lanterne;X_L93;Y_L93\n8,5;LANTERNE;770999,84;6278801,52\nhaut;LANTERNE;1;2\n".encode(
+            "cp1252"
+        )
+    )
+    mapping.write_text(
+        'crs = "EPSG:2154"\nterritory = "34172"\n[fields]\nsource_kind = "lanterne"\n', "utf-8"
+    )
+    command = ("csv", table, "--collection", "support", "--mapping", mapping, "--data", data, "--json")
+    first = run(*command)
+    assert (first["read"], first["stored"], first["rejected"]) == (2, 1, 1)
+    assert (first["rejects"][0]["line"], first["rejects"][0]["field"]) == (3, "height_m")
+    assert run(*command)["unchanged"] == 1
+    store = Store.open(Settings(data=data))
+    try:
+        from beffroi.services.equipment.collections import COLLECTIONS
+
+        store.records.declare(COLLECTIONS)
+        row = store.records.by_key("support", "supports-2024-2", "34172")
+        assert row is not None
+        assert (row.values["height_m"], row.values["source_kind"]) == (8.5, "LANTERNE")
+        assert row.geometry is not None
+        assert row.geometry["coordinates"] == pytest.approx([3.8786, 43.5981], abs=0.01)
+    finally:
+        store.close()

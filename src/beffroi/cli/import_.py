@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
             ),
         ] = None,
         collection: Annotated[
-            str, typer.Option("--collection", help=say("Collection (geojson).", "Collection (geojson)."))
+            str, typer.Option("--collection", help=say("Collection (geojson, csv d'objets).", "Collection (geojson, csv of objects)."))
         ] = "",
         dry_run: Annotated[
             bool,
@@ -129,7 +129,7 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
     chosen = kind_called(kind, _kinds())
     town = open_town(data)
     try:
-        if chosen.name == "geojson":
+        if chosen.name == "geojson" or (chosen.name == "csv" and options.get("collection")):
             with _progress() as progress:
                 return import_features(
                     town.store, town.registry.collections, files, options, SYSTEM, dry=dry, progress=progress

@@ -1,4 +1,4 @@
-"""Features of files into the records of a collection: which collection, which property is which field."""
+"""Features and tables of files into the records of a collection: which collection, which column is which field."""
 
 import re
 import unicodedata
@@ -13,6 +13,7 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
+from beffroi.standards.record_table import read_records
 from beffroi.store import record_import
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Outcome
@@ -55,7 +56,7 @@ def import_features(
     store: Store, collections: Mapping[str, Collection], paths: Iterable[Path], options: Mapping[str, Any],
     who: Principal, *, dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None,
 ) -> ImportReport:  # fmt: skip
-    """Take GeoJSON files into a collection: a feature whose key is known changes its record, or nothing.
+    """Take GeoJSON files and CSV tables into a collection: a key that is known changes its record, or nothing.
 
     Every file is read whole before the first feature of any is stored. Raises `Problem` for a file that cannot
     be read, or a collection without key (importing again would double it).
@@ -63,9 +64,13 @@ def import_features(
     report = ImportReport(rejects=[], datastreams={})
     named = str(options.get("collection") or "")
     plans = [(path, _keyed(collection_for(collections, named, path.stem))) for path in paths]
-    counts = [sum(1 for _ in _read(path)) for path, _ in plans]
+    counts = [
+        sum(1 for _ in (_table(path, c, options) if _is_table(path) else _read(path))) for path, c in plans
+    ]
     for (path, collection), whole in zip(plans, counts, strict=True):
-        entries = _entries(path, collection, options)
+        entries = (
+            _table(path, collection, options) if _is_table(path) else _entries(path, collection, options)
+        )
         _take(store, collection, path, entries, who, report, whole, dry, progress)
     return report
 
@@ -135,6 +140,35 @@ def _keyed(collection: Collection) -> Collection:
     return collection
 
 
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() in (".csv", ".tsv", ".txt")
+
+
+def _table(path: Path, collection: Collection, options: Mapping[str, Any]) -> Iterator[Entry | RecordReject]:
+    """Yield the rows of a CSV table. The mapping file may say `fields` (field = "column"), `crs` and `territory`."""
+    columns = {str(column): str(name) for name, column in (options.get("fields") or {}).items()}
+    source = re.sub(r"[^a-z0-9]+", "-", path.stem.lower()).strip("-")[:40] or "import"
+    try:
+        with path.open("rb") as stream:
+            yield from read_records(
+                stream, collection, territory=str(options.get("territory") or "") or None,
+                crs=str(options.get("crs") or "EPSG:4326"), source=source, mapped=columns,
+            )  # fmt: skip
+    except Problem as problem:
+        raise problem.at(f"{path}, ") from problem
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> Problem:
+    detail = (error.strerror or str(error)).replace("{", "(").replace("}", ")")
+    return Problem(
+        Text("Le fichier ne peut pas être lu : {detail}", "The file cannot be read: {detail}").filled(detail=detail),
+        Text("Vérifiez son chemin et ses droits.", "Check its path and its rights."),
+        place=str(path),
+    )  # fmt: skip
+
+
 def _read(path: Path) -> Iterator[Feature | Reject]:
     try:
         with path.open("rb") as stream:
@@ -142,12 +176,7 @@ def _read(path: Path) -> Iterator[Feature | Reject]:
     except Problem as problem:
         raise problem.at(f"{path}, ") from problem
     except OSError as error:
-        detail = (error.strerror or str(error)).replace("{", "(").replace("}", ")")
-        raise Problem(
-            Text("Le fichier ne peut pas être lu : {detail}", "The file cannot be read: {detail}").filled(detail=detail),
-            Text("Vérifiez son chemin et ses droits.", "Check its path and its rights."),
-            place=str(path),
-        ) from error  # fmt: skip
+        raise _unreadable(path, error) from error
 
 
 def _entries(
