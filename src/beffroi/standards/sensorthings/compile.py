@@ -114,7 +114,7 @@ class Compiler:
     def order(self, bound: Bound) -> list[Sql]:
         """Return the expressions that order by `bound`."""
         if isinstance(bound, bind.Field) and bound.kind == "result":
-            return [self._column(bound, 0), self.dialect.ordered(self._column(bound, 1))]
+            return [self._column(bound, 0), self.dialect.ordered(self._column(bound, 2))]
         if isinstance(bound, bind.Field) and bound.kind == "moment" and not bound.hops:
             return [self._pair(bound)[0]]
         value = self.sql(bound)
@@ -166,17 +166,13 @@ class Compiler:
         """Return a JSON field taken as `kind`."""
         if node.property.kind == "result" and not node.inside and kind == "number":
             return self._column(node)
+        if node.property.kind == "result" and not node.inside and kind in ("text", "json"):
+            return self.dialect.result_text(*(self._column(node, i) for i in range(3)))
         index = len(node.property.columns) - 1 if node.property.kind == "result" else 0
         column = self._column(node, index)
         if node.property.parts:
             return func.coalesce(column, "")
         steps = (*node.property.inside, *node.inside)
-        if kind == "json" and node.property.kind == "result" and not node.inside:
-            number, decimals = self._column(node), "REAL"
-            del decimals
-            return func.coalesce(
-                self.dialect.json(column, steps, "json"), cast(number, tables.thing.c.name.type)
-            )
         if kind in ("instant", "moment"):
             text = self.dialect.json(column, steps, "text")
             start, end = self.dialect.instant(text), self.dialect.instant(text, end=True)
@@ -267,7 +263,7 @@ class Compiler:
             part = part[0]
         elif isinstance(node.part, bind.Field) and node.part.kind == "result" and not node.part.inside:
             # a number is in `value`, anything else in `literal`; JSON null is the text null
-            value, text = self._column(node.part, 0), self._column(node.part, 1)
+            value, text = self._column(node.part, 0), self._column(node.part, 2)
             some = or_(value.is_not(None), and_(text.is_not(None), text != "null"))
             return some if node.present else not_(some)
         return part.is_not(None) if node.present else part.is_(None)
@@ -284,7 +280,7 @@ class Compiler:
     @sql.register
     def _among(self, node: bind.Among) -> Any:
         ids: Any = bindparam(None, node.ids, expanding=True, literal_execute=True, unique=True)
-        return self.row.c[node.column].in_(ids)
+        return _some_of(self.row.c[node.column], ids)
 
     @sql.register
     def _any(self, node: bind.Some) -> Any:
@@ -309,4 +305,9 @@ class Compiler:
             )
         else:
             found = select(far.c[join.there]).where(fulfilled)
-        return self.row.c[join.here].in_(found)
+        return _some_of(self.row.c[join.here], found)
+
+
+def _some_of(column: Any, ids: Any) -> Any:
+    """Return "column is one of ids", false (never nothing) for an entity that is related to none."""
+    return and_(column.is_not(None), column.in_(ids)) if column.nullable else column.in_(ids)

@@ -7,6 +7,7 @@ PostgreSQL uses its own and PostGIS; DuckDB reads sealed observations, which hav
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     TIMESTAMP,
     BigInteger,
@@ -15,6 +16,7 @@ from sqlalchemy import (
     Double,
     Engine,
     Integer,
+    Numeric,
     Text,
     and_,
     case,
@@ -24,11 +26,13 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from beffroi.model.problem import Problem
+from beffroi.model.result import Result
 from beffroi.model.text import Text as Words
 from beffroi.standards.sensorthings.entities import Kind
 from beffroi.standards.sensorthings.functions import (
@@ -69,6 +73,10 @@ class Dialect:
         """Return the instant (or the end of the interval) that a text names."""
         raise NotImplementedError
 
+    def result_text(self, value: Sql, decimals: Sql, written: Sql) -> Sql:
+        """Return a result as text: a text itself, a number's digits as they were received, true or false."""
+        raise NotImplementedError
+
     def remainder(self, left: Sql, right: Sql) -> Sql:
         """Return what is left of a division, with the sign of `left`."""
         raise NotImplementedError
@@ -96,6 +104,9 @@ class _Sqlite(Dialect):
 
     def instant(self, text: Sql, *, end: bool = False) -> Sql:
         return func.sta_moment(text, 1 if end else 0, type_=BigInteger)
+
+    def result_text(self, value: Sql, decimals: Sql, written: Sql) -> Sql:
+        return func.sta_result_text(value, decimals, written, type_=Text)
 
     def remainder(self, left: Sql, right: Sql) -> Sql:
         return func.sta_remainder(left, right, type_=Double)
@@ -200,6 +211,30 @@ class _Postgresql(Dialect):
         moment = case((chosen.regexp_match(r"^\d{4}-\d\d-\d\d([T ]\d\d:\d\d.*)?$"), chosen))
         return cast(func.round(func.date_part("epoch", cast(moment, _TimestampTz)) * 1e6), BigInteger)
 
+    def result_text(self, value: Sql, decimals: Sql, written: Sql) -> Sql:
+        found = self.json_kind(written)
+        plain = case((and_(value == func.trunc(value), func.abs(value) < 1e16), self._whole(value).op("||")(".0")),
+                     else_=cast(value, Text))  # fmt: skip
+        return case(
+            (and_(written.is_not(None), value.is_not(None)), written),
+            (found.in_(("string", "boolean", "varchar")), self.json(written, (), "json")),
+            (value.is_(None), cast(null(), Text)),
+            (decimals == 0, self._whole(value)),
+            (decimals.is_not(None), self._fixed(value, decimals)),
+            else_=plain,
+        )
+
+    def json_kind(self, column: Sql) -> Sql:
+        """Return the JSON type of a JSON text, in small letters."""
+        return func.jsonb_typeof(cast(column, JSONB), type_=Text)
+
+    @staticmethod
+    def _whole(value: Sql) -> Sql:
+        return cast(cast(value, BigInteger), Text)
+
+    def _fixed(self, value: Sql, decimals: Sql) -> Sql:
+        return cast(func.round(cast(value, Numeric), decimals), Text)
+
     def remainder(self, left: Sql, right: Sql) -> Sql:
         a, b = cast(left, Double), func.nullif(cast(right, Double), 0.0)
         return a - b * func.trunc(a / b)
@@ -236,6 +271,13 @@ class _Duckdb(_Postgresql):
             )  # fmt: skip
         return _SHARED[function.name](*arguments)
 
+    def json_kind(self, column: Sql) -> Sql:
+        return func.lower(func.json_type(column), type_=Text)
+
+    def _fixed(self, value: Sql, decimals: Sql) -> Sql:
+        pattern = literal("%.").op("||")(cast(decimals, Text)).op("||")("f")
+        return func.printf(pattern, value, type_=Text)
+
     def instant(self, text: Sql, *, end: bool = False) -> Sql:
         part = func.split_part(text, "/", 2 if end else 1)
         chosen = func.coalesce(func.nullif(part, ""), func.split_part(text, "/", 1))
@@ -259,6 +301,20 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "checkout", _register)
 
 
+def result_text(value: float | None, decimals: int | None, written: str | None) -> str | None:
+    """Return a result as text (see `Dialect.result_text`)."""
+    if value is None:
+        known = None if written is None else msgspec.json.decode(written)
+        return (
+            known
+            if isinstance(known, str)
+            else {True: "true", False: "false"}.get(known)
+            if isinstance(known, bool)
+            else None
+        )
+    return Result(value, decimals, written).json()
+
+
 def _register(raw: Any, record: Any, _proxy: Any) -> None:
     if "sensorthings" in record.info:
         return
@@ -267,4 +323,5 @@ def _register(raw: Any, record: Any, _proxy: Any) -> None:
         raw.create_function(name, -1, function.python, deterministic=True)
     raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
     raw.create_function("sta_remainder", 2, total(remainder), deterministic=True)
+    raw.create_function("sta_result_text", 3, result_text, deterministic=True)
     record.info["sensorthings"] = True

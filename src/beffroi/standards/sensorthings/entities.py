@@ -163,7 +163,7 @@ ENTITIES: tuple[Entity, ...] = (
         (
             Property("phenomenonTime", "moment", ("start_us", "end_us")),
             Property("resultTime", "instant", ("result_time_us",)),
-            Property("result", "result", ("value", "literal"), required=True),
+            Property("result", "result", ("value", "decimals", "literal"), required=True),
             Property("resultQuality", "json", ("extra",), inside=("resultQuality",)),
             Property("validTime", "json", ("extra",), inside=("validTime",)),
             Property("parameters", "json", ("extra",), inside=("parameters",)),

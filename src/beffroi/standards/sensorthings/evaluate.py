@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import singledispatch
 from typing import Any
 
+from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import bind
 from beffroi.standards.sensorthings.bind import Bound
 from beffroi.standards.sensorthings.entities import Navigation
@@ -69,7 +70,7 @@ def _always(node: bind.Always, entity: Row, follow: Follow) -> Any:  # noqa: ARG
 
 _TAKEN: dict[str, Callable[[Any], Any]] = {
     "number": lambda v: v if isinstance(v, int | float) and not isinstance(v, bool) else None,
-    "text": lambda v: v if isinstance(v, str) else None,
+    "text": lambda v: v if isinstance(v, str) else v.text if isinstance(v, Numeral) else None,
     "boolean": lambda v: v if isinstance(v, bool) else None,
     "instant": lambda v: (
         v[0] if isinstance(v, tuple) else v if isinstance(v, int) else (moment_of(v) or (None,))[0]
@@ -81,6 +82,13 @@ _TAKEN: dict[str, Callable[[Any], Any]] = {
 @evaluate.register
 def _cast(node: bind.Cast, entity: Row, follow: Follow) -> Any:
     value = evaluate(node.part, entity, follow)
+    if (
+        node.kind == "text"
+        and isinstance(node.part, bind.Field)
+        and node.part.kind == "result"
+        and isinstance(value, bool)
+    ):
+        return "true" if value else "false"
     taken = _TAKEN.get(node.kind)
     return None if value is None or taken is None else taken(value)
 

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, select
 
 from beffroi.model.observation import Observation
+from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import bind
 from beffroi.standards.sensorthings.bind import Bound, Term, bind_filter, bind_orderby, fields
 from beffroi.standards.sensorthings.compile import Compiler, table_of
@@ -39,10 +40,10 @@ def plain_row(found: Observation) -> dict[str, Any]:
     extra = {} if found.extra is None else msgspec.json.decode(found.extra)
     result = found.result
     value = (
-        result.value
-        if result.literal is None or result.value is not None
-        else msgspec.json.decode(result.literal)
+        None if result.literal is None or result.value is not None else msgspec.json.decode(result.literal)
     )
+    if result.value is not None:
+        value = Numeral(result.json())  # a number that, taken as a text, has the digits that were received
     return {
         "@iot.id": found.id, "phenomenonTime": (found.start_us, found.start_us if found.end_us is None else found.end_us),
         "resultTime": found.result_time_us, "result": value, "Datastream/@iot.id": found.datastream_id,
