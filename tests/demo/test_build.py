@@ -1,7 +1,6 @@
 """The demonstration town in a real store."""
 
 import hashlib
-import importlib.util
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -72,13 +71,16 @@ def prints(town: Town) -> dict[str, str]:
     return found
 
 
-def test_build_twice_gives_the_same_town(town: Town, tmp_path: Path) -> None:
-    build_town(tmp_path / "again", make_scene(1, 3, END), settle)
-    again = open_town(tmp_path / "again", clock=lambda: END)
-    try:
-        assert prints(again) == prints(town)
-    finally:
-        again.close()
+def test_build_twice_gives_the_same_town(tmp_path: Path) -> None:
+    found = []
+    for name in ("one", "two"):
+        build_town(tmp_path / name, make_scene(1, 1, END), settle)
+        town = open_town(tmp_path / name, clock=lambda: END)
+        try:
+            found.append(prints(town))
+        finally:
+            town.close()
+    assert found[0] == found[1]
 
 
 def test_build_refuses_a_town_that_is_there(folder: Path) -> None:
@@ -206,7 +208,6 @@ def test_thing_on_an_asset_names_its_record(town: Town) -> None:
     assert town.store.records.get("bin", row.record_id).values["code"] == "PAV001"
 
 
-@pytest.mark.skipif(importlib.util.find_spec("beffroi.standards.pmtiles") is None, reason="no base map yet")
 def test_base_map_is_drawn(folder: Path) -> None:
     assert (folder / "base.json").exists()
     assert any((folder / name).exists() for name in ("base.pmtiles", "base.geojson"))

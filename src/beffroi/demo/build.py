@@ -1,9 +1,9 @@
 """Build the demonstration town: aside first, put in place when it is whole."""
 
-import importlib
-import importlib.util
 import shutil
+from collections import deque
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -23,12 +23,13 @@ from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.rules.engine import Engine
 from beffroi.scene import Scene
 from beffroi.settings import Settings
+from beffroi.standards.pmtiles import Ground, build_base_map
 from beffroi.store.open import Store
 from beffroi.town import Town
 
 __all__ = ["Built", "build_town"]
 
-CHUNK_US = HOUR_US  # what is older when it arrives is history to the rules
+CHUNK_US = 2 * HOUR_US
 GROUP_CODE, GROUP_NAME = "200099907", "Communauté de communes du Val de Sarelle"
 Progress = Callable[[float], None]
 Event = tuple[int, Callable[[], None]]
@@ -90,20 +91,11 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         records = {name: town.store.records.count(name) for name in registry.collections}
     finally:
         town.close()
-    _base_map(data, scene)
+    build_base_map([Ground(*part) for part in ground(scene)], data, credit="Ville inventée par Beffroi")
     return Built(
         scene.name, len({line.feature_id for line in lines}), len(lines), stored,
         sum(n for name, n in records.items() if name not in ("rule", "alarm")), records["alarm"],
     )  # fmt: skip
-
-
-def _base_map(data: Path, scene: Scene) -> None:
-    name = "beffroi.standards.pmtiles"
-    if importlib.util.find_spec(name) is not None:
-        tiles = importlib.import_module(name)
-        tiles.build_base_map(
-            [tiles.Ground(*part) for part in ground(scene)], data, credit="Ville inventée par Beffroi"
-        )
 
 
 class _Assets(dict[tuple[str, str], int]):
@@ -154,20 +146,33 @@ def _replay(
     """Let the history happen, in the order of time, watched by the rules; return how many observations there are."""
     waiting = sorted((at, number) for number, (at, _) in enumerate(events) if at < scene.end_us)
     engine = Engine(town.store)
+    starts = range(scene.start_us, scene.end_us, CHUNK_US)
+    ends = [min(start + CHUNK_US, scene.end_us) for start in starts]
     stored = 0
-    for start in range(scene.start_us, scene.end_us, CHUNK_US):
-        end = min(start + CHUNK_US, scene.end_us)
-        while waiting and waiting[0][0] < end:
-            at, number = waiting.pop(0)
-            clock.move(at)
-            events[number][1]()
-        clock.move(end)
-        told = teller.until(start, end)
-        if told:
-            stored += town.store.observations.append([draft for _, draft in told]).stored
-        while engine.step():
-            continue
-        duty.see_to(end)
-        progress((end - scene.start_us) / (scene.end_us - scene.start_us))
+    # the next part is imagined while the disk is busy with this one
+    with ThreadPoolExecutor(1) as ahead:
+        parts = deque(
+            ahead.submit(teller.until, start, end) for start, end in zip(starts[:1], ends[:1], strict=True)
+        )
+        for number, end in enumerate(ends):
+            if number + 1 < len(ends):
+                parts.append(ahead.submit(teller.until, end, ends[number + 1]))
+            _happen(events, waiting, clock, end)
+            clock.move(end)
+            told = parts.popleft().result()
+            if told:
+                stored += town.store.observations.append([draft for _, draft in told]).stored
+            while engine.step():
+                continue
+            duty.see_to(end)
+            progress((end - scene.start_us) / (scene.end_us - scene.start_us))
     engine.checkpoint()
     return stored
+
+
+def _happen(events: list[Event], waiting: list[tuple[int, int]], clock: StoryClock, end_us: int) -> None:
+    """Let the events before an instant happen, each at its own time."""
+    while waiting and waiting[0][0] < end_us:
+        at, number = waiting.pop(0)
+        clock.move(at)
+        events[number][1]()

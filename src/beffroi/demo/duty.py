@@ -6,7 +6,7 @@ from beffroi.rules import alarms, rulebook
 from beffroi.scene import Scene
 from beffroi.scene.chance import Chance
 from beffroi.scene.civil import moment
-from beffroi.store.record import Query
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
 __all__ = ["Duty", "switch_on"]
@@ -42,17 +42,23 @@ class Duty:
         self.names: dict[int, str] = {}
 
     def see_to(self, now_us: int) -> None:
-        """Take in charge what waits, if it is a working hour."""
+        """Take in charge what waits: at working hours, red alarms at any hour."""
         _, weekday, hour, holiday = moment(now_us)
-        if weekday >= 5 or holiday or not _WORK_H[0] <= hour < _WORK_H[1]:
-            return
+        at_work = weekday < 5 and not holiday and _WORK_H[0] <= hour < _WORK_H[1]
         waiting = Query(where={"state": ["active", "cleared_unacknowledged"]}, limit=500)
         for row in list(self.store.records.all("alarm", waiting)):
-            delay = self.draw.between(0.3, 9.0, row.id, 1) * HOUR_US
-            if now_us - row.values["raised_at"] < delay or self.draw.unit(row.id, 2) < 0.12:
+            if not self._due(row, now_us, at_work=at_work):
                 continue
             agent = next((a for a in self.agents if a.covers(row.territory)), self.agents[0])
             alarms.acknowledge(self.store, [row.id], agent, self._said(row.id, row.values["rule"]))
+
+    def _due(self, row: Row, now_us: int, *, at_work: bool) -> bool:
+        """Tell whether someone takes this alarm in charge now."""
+        waited = now_us - int(row.values["raised_at"])
+        if row.values["severity"] == "rouge":
+            return waited > HOUR_US
+        delay = self.draw.between(0.3, 9.0, row.id, 1) * HOUR_US
+        return at_work and waited > delay and self.draw.unit(row.id, 2) >= 0.12
 
     def _said(self, alarm_id: int, rule_id: int) -> str:
         if self.draw.unit(alarm_id, 3) < 0.35:

@@ -15,6 +15,7 @@ import json
 import math
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -161,6 +162,7 @@ def rule_of(value: dict[str, Any]) -> Rule:
     return read_rule(write_yaml(value))
 
 
+@lru_cache(maxsize=512)
 def read_rule(text: str) -> Rule:
     """Return the rule that `text` says. Raises `Problem` with line and field."""
     value, lines = read_yaml(text)

@@ -15,6 +15,7 @@ from beffroi.scene.weather import Weather
 
 __all__ = ["equipment_stations", "slug"]
 
+_SKY_US = 10 * MINUTE_US  # indoors and at dusk the sky of the last ten minutes is near enough
 _LETTERS = str.maketrans("àâäéèêëîïôöùûüç", "aaaeeeeiioouuuc", "'’")
 
 
@@ -76,7 +77,7 @@ def _power(build: Builder, cabinet: Cabinet, watts: int, sky: Weather) -> Statio
         if cut is not None and cut.active(t):
             return 0.0
         hour = moment(t)[2]
-        dark = sun_elevation(t) < -0.03 - 0.05 * (0.5 - sky.cloud(t))
+        dark = sun_elevation(t) < -0.03 - 0.05 * (0.5 - sky.cloud(t // _SKY_US * _SKY_US))
         # most streets go dark between 23:30 and 5:30, the main road does not
         out = cabinet.astronomical_clock and (hour >= 23.5 or hour < 5.5)
         lit = watts * 1.09 if dark and not out else 0.0
@@ -178,11 +179,11 @@ def _classrooms(build: Builder, assets: Assets, sky: Weather, end_us: int) -> It
                 18.2
                 + 1.8 * crowd(t)
                 + 0.9 * math.sin((hour - 9) / 24 * 2 * math.pi)
-                + 0.06 * (sky.temperature(t) - 10)
+                + 0.06 * (sky.temperature(t // _SKY_US * _SKY_US) - 10)
             )
 
         def humidity(_: int, t: int) -> float:
-            return 44.0 + 7.0 * crowd(t) + 0.12 * (sky.humidity(t) - 75)
+            return 44.0 + 7.0 * crowd(t) + 0.12 * (sky.humidity(t // _SKY_US * _SKY_US) - 75)
 
         yield Station(
             key, f"Air intérieur, École Jules-Ferry, salle {number}", "Qualité de l'air de la classe (décret n° 2022-1689)",

@@ -8,7 +8,7 @@ left aside.
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 
 from beffroi.model.declaration import Indicator
 from beffroi.model.observation import Quality
@@ -31,7 +31,7 @@ Compute = Callable[[Any, str | None, int, int], float | None]
 def _series(town: Town, kind: str | None, territory: str | None) -> dict[int, int | None]:
     """Return the datastreams of a kind (None: any), with their expected interval, in a territory (None: all)."""
     # what came by a standard belongs to no service; a classroom's thermometer belongs to another
-    wanted = [thing.c.service.in_((_SERVICE, "")), datastream.c.kind.in_(_KINDS)]
+    wanted: list[ColumnElement[bool]] = [thing.c.service.in_((_SERVICE, "")), datastream.c.kind.in_(_KINDS)]
     if kind is not None:
         wanted.append(datastream.c.kind == kind)
     if territory is not None:
