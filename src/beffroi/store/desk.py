@@ -17,6 +17,7 @@ from beffroi.store.record import Change, Entry, Outcome, Page, Query, Reject, Ro
 from beffroi.store.record_import import take
 from beffroi.store.record_writer import missing
 from beffroi.store.records import Records
+from beffroi.store.retention import erase_person
 
 __all__ = ["Desk"]
 
@@ -233,6 +234,21 @@ class Desk:
         self._may(collection, self.get(name, record_id, deleted=True).territory, self.writable(collection))
         with self._records.writer(self.who, reason) as writer:
             return self._seen(collection, writer.restore(name, record_id))
+
+    def erasable(self, collection: Collection, row: Row) -> bool:
+        """True when the record holds a person whom the principal may erase."""
+        return (
+            row.person is not None
+            and self.deletable(collection, row.territory)
+            and self.staffed(row.territory)
+        )
+
+    def erase(self, name: str, record_id: int, reason: str = "") -> int:
+        """Erase the person of a record for good, everywhere they are; return how many records that touched."""
+        collection = self.collection(name)
+        row = self.get(name, record_id, deleted=None)
+        self._may(collection, row.territory, self.deletable(collection))
+        return erase_person(self._records, name, record_id, who=self.who, reason=reason)
 
     def take(
         self, name: str, entries: Iterable[Entry | Reject], *, territory: str | None = None, reason: str = "",

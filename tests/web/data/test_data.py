@@ -321,6 +321,30 @@ def test_pages_are_light_and_english_is_complete(browser, lamps) -> None:
     assert "Rechercher" not in citizen.get("/donnees/lamp?lang=en").text
 
 
+def test_a_person_is_erased_after_being_asked_twice(browser, town: Town) -> None:
+    chief, agent = browser("responsable"), browser("agent")
+    form = "/donnees/fault/nouveau"
+    values = {
+        "title": "Lampe éteinte",
+        "seen": "2026-11-22T14:05",
+        "severity": "jaune",
+        "state": "open",
+        "caller": "Mme Le Goff",
+    }
+    page = agent.submit(form, form, values).headers["location"]
+    assert "Mme Le Goff" in agent.get(page).text
+    assert "Effacer la personne" not in agent.get(page).text
+    assert agent.get(page + "/effacer").status_code == 403
+    assert "gardée 90 jours" in agent.get(form).text
+    assert "jamais être lues" in chief.get(page + "/effacer").text
+    assert chief.submit(page + "/effacer", page + "/effacer", {}).status_code == 303
+    after = chief.get(page).text
+    assert "Mme Le Goff" not in after
+    assert "Effacement de données personnelles" in after
+    assert "Effacer la personne" not in after
+    assert "Mme Le Goff" not in chief.get("/donnees/fault.csv").text
+
+
 NASTY = ["", "0", "-1", "9" * 40, "1e999", "nan", "'; DROP TABLE c_lamp; --", "%", "\x00", "é" * 300, "../../x", "{{7*7}}", "[1,2]",
          "null", "-180,-90,180,90", "a,b,c,d", "2026-01-01", "<script>", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace")]  # fmt: skip
 

@@ -280,11 +280,40 @@ async def restore(request: Request) -> Response:
     return RedirectResponse(await run_in_threadpool(_restore, request), 303)
 
 
+def _erase(request: Request, sure: bool) -> Response:
+    """Erase the person of a record, once the page that says what goes has been agreed to."""
+    desk = desk_of(request)
+    name, record_id = request.path_params["name"], request.path_params["id"]
+    collection = desk.collection(name)
+    row = desk.get(name, record_id, deleted=None)
+    if sure:
+        desk.erase(name, record_id)
+        return RedirectResponse(f"/donnees/{name}/{record_id}", 303)
+    if not desk.erasable(collection, row):
+        desk.refuse(collection)
+    fields = [f.title.of(language_of(request)) for f in desk.fields(collection) if f.personal is not None]
+    return render(request, "data/erase.html", title=label_of(request, collection, row), fields=fields,
+                  back=f"/donnees/{name}/{record_id}")  # fmt: skip
+
+
+def ask_erase(request: Request) -> Response:
+    """Answer the page that says what an erasure takes away."""
+    return _erase(request, sure=False)
+
+
+async def erase(request: Request) -> Response:
+    """Erase the person of a record."""
+    await request.form()
+    return await run_in_threadpool(_erase, request, True)
+
+
 ROUTES = [
     Route("/donnees/{name}/nouveau", new, methods=["GET"]),
     Route("/donnees/{name}/nouveau", save, methods=["POST"]),
     Route("/donnees/{name}/{id:int}/modifier", edit, methods=["GET"]),
     Route("/donnees/{name}/{id:int}/modifier", save, methods=["POST"]),
     Route("/donnees/{name}/{id:int}/supprimer", remove, methods=["POST"]),
+    Route("/donnees/{name}/{id:int}/effacer", ask_erase, methods=["GET"]),
+    Route("/donnees/{name}/{id:int}/effacer", erase, methods=["POST"]),
     Route("/donnees/{name}/{id:int}/restaurer", restore, methods=["POST"]),
 ]

@@ -160,7 +160,7 @@ def detail(request: Request) -> Response:
         things=_things(request, collection, row), map_view=_map(request, collection, row), where=_where(row.geometry),
         place=territory_names(request).get(row.territory or "", row.territory or ""),
         lines=_lines(request, desk, collection, row) if desk.staffed(row.territory) else [],
-        writable=desk.writable(collection, row.territory), deletable=desk.deletable(collection, row.territory),
+        erasable=desk.erasable(collection, row), writable=desk.writable(collection, row.territory), deletable=desk.deletable(collection, row.territory),
     )  # fmt: skip
 
 
