@@ -80,6 +80,13 @@ def test_a_rule_by_file_and_its_trial_before_it_is_added(town, tmp_path):
     )
     assert run("backtest", file, "--data", data, "--json")["levels"] == {"jaune": 2, "rouge": 1}
     assert run("backtest", file, "--data", data, "--start", "2026-01-01T05:00:00Z", "--json")["count"] == 1
+    options = ("--datastream", number, "--above", 100, "--hysteresis", 10)
+    assert run("backtest", *options, "--data", data, "--json")["count"] == 2
+    assert "2 alarmes sur 8 mesures, du 01/01/2026 01:00" in run("backtest", *options, "--data", data)
+    assert "1 alarm over" in run(
+        "backtest", "--datastream", number, "--above", 200, "--data", data, language="en"
+    )
+    assert "pas les deux" in run("backtest", file, *options, "--data", data, code=2)
     assert run("add", file, "--disabled", "--data", data, "--json")["enabled"] is False
 
 

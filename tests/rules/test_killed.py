@@ -17,7 +17,7 @@ from beffroi.rules.backtest import back_test
 from beffroi.rules.engine import OBSERVED
 from beffroi.rules.reading import read_rule
 
-KILLS = 8
+KILLS = 6
 JUDGE = """
 import sys, threading
 from pathlib import Path
@@ -50,10 +50,11 @@ def test_killed_again_and_again_the_alarms_are_those_of_a_quiet_run(small):
     ]
     rules = [rulebook.add(store, text, CHIEF, enabled=True).id for text in texts]
     at, kept, child = small.clock.now - 86_400_000_000 * 300, [], start(store.settings.data)
+    reached = set()
     for _ in range(KILLS):
         for _ in range(chance.randint(2, 8)):
             drafts = []
-            for _ in range(chance.randint(1, 80)):
+            for _ in range(chance.randint(1, 40)):
                 at += chance.choice((5, 5, 5, 30, 60)) * MINUTE_US
                 drafts.append(Draft(series, at, number_of(str(chance.randint(0, 100)))))
             ids = store.observations.append(drafts).ids
@@ -61,7 +62,8 @@ def test_killed_again_and_again_the_alarms_are_those_of_a_quiet_run(small):
                 Observation(i, series, d.start_us, None, None, d.result, None, 0, None, i)
                 for i, d in zip(ids, drafts, strict=True)
             ]
-            time.sleep(chance.random() * 0.08)
+            time.sleep(chance.random() * 0.5)
+        reached.add(store.setting(OBSERVED))
         child.send_signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
@@ -80,3 +82,4 @@ def test_killed_again_and_again_the_alarms_are_those_of_a_quiet_run(small):
         ]
         assert sorted(found, key=str) == sorted([(a.start_us, a.end_us, a.worst) for a in expected], key=str)
         assert len(expected) > 3
+    assert len(reached) > 2, "the engine was killed before it ever worked"

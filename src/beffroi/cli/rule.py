@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from beffroi.cli import Data, Json, opened, say, tell
-from beffroi.model.instant import DAY_US, format_instant, parse_instant
+from beffroi.cli import Data, Json, language, opened, say, tell
+from beffroi.model.instant import DAY_US, PARIS, format_instant, parse_instant, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -130,6 +130,56 @@ def register(app: typer.Typer) -> None:
         tell(report, as_json=as_json, words=f"{_line(report)}\n\n{report['yaml']}")
 
 
+Name = Annotated[str | None, typer.Option(help=say("Nom de la règle.", "Name of the rule."))]
+Datastreams = Annotated[
+    list[int] | None,
+    typer.Option(help=say("Série surveillée (répétable).", "Watched datastream (repeatable).")),
+]
+Kind = Annotated[
+    str | None, typer.Option(help=say("Toutes les séries de ce genre.", "Every datastream of this kind."))
+]
+Thing = Annotated[
+    int | None, typer.Option(help=say("Toutes les séries de cet objet.", "Every datastream of this thing."))
+]
+Service = Annotated[str | None, typer.Option(help=say("… de ce service.", "… of this service."))]
+Place = Annotated[str | None, typer.Option(help=say("… de ce territoire.", "… of this territory."))]
+Above = Annotated[float | None, typer.Option(help=say("Au-dessus de ce seuil.", "Above this limit."))]
+Below = Annotated[float | None, typer.Option(help=say("Au-dessous de ce seuil.", "Below this limit."))]
+Rises = Annotated[
+    float | None,
+    typer.Option(help=say("Monte de plus de … (avec --within).", "Rises by more than … (with --within).")),
+]
+Falls = Annotated[
+    float | None,
+    typer.Option(help=say("Baisse de plus de … (avec --within).", "Falls by more than … (with --within).")),
+]
+Silent = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DURATION", help=say("Muette depuis, par exemple PT1H.", "Silent for, such as PT1H.")
+    ),
+]
+Formula = Annotated[
+    str | None, typer.Option(help=say("Expression sur « value ».", "Expression over 'value'."))
+]
+Hysteresis = Annotated[
+    float | None, typer.Option(help=say("Recul avant la fin.", "How far back before it ends."))
+]
+Times = Annotated[int | None, typer.Option(help=say("Tant de fois…", "So many times…"))]
+Of = Annotated[int | None, typer.Option(help=say("… sur tant de mesures.", "… out of so many values."))]
+Within = Annotated[
+    str | None, typer.Option(metavar="DURATION", help=say("En combien de temps.", "In how much time."))
+]
+For = Annotated[
+    str | None,
+    typer.Option("--for", metavar="DURATION", help=say("Pendant, par exemple PT10M.", "For, such as PT10M.")),
+]
+ClearAfter = Annotated[
+    str | None, typer.Option(metavar="DURATION", help=say("Fin après ce calme.", "Ends after this calm."))
+]
+Severity = Annotated[str | None, typer.Option(help="jaune | orange | rouge")]
+
+
 def _register_add(group: typer.Typer) -> None:
     @group.command(
         "add",
@@ -140,25 +190,10 @@ def _register_add(group: typer.Typer) -> None:
     def add(
         data: Data,
         file: Annotated[Path | None, typer.Argument(help=say("Fichier YAML.", "YAML file."))] = None,
-        name: Annotated[str | None, typer.Option(help=say("Nom de la règle.", "Name of the rule."))] = None,
-        datastream: Annotated[list[int] | None, typer.Option(help=say("Série surveillée (répétable).", "Watched datastream (repeatable)."))] = None,
-        kind: Annotated[str | None, typer.Option(help=say("Toutes les séries de ce genre.", "Every datastream of this kind."))] = None,
-        thing: Annotated[int | None, typer.Option(help=say("Toutes les séries de cet objet.", "Every datastream of this thing."))] = None,
-        service: Annotated[str | None, typer.Option(help=say("… de ce service.", "… of this service."))] = None,
-        territory: Annotated[str | None, typer.Option(help=say("… de ce territoire.", "… of this territory."))] = None,
-        above: Annotated[float | None, typer.Option(help=say("Au-dessus de ce seuil.", "Above this limit."))] = None,
-        below: Annotated[float | None, typer.Option(help=say("Au-dessous de ce seuil.", "Below this limit."))] = None,
-        rises: Annotated[float | None, typer.Option(help=say("Monte de plus de … (avec --within).", "Rises by more than … (with --within)."))] = None,
-        falls: Annotated[float | None, typer.Option(help=say("Baisse de plus de … (avec --within).", "Falls by more than … (with --within)."))] = None,
-        silent: Annotated[str | None, typer.Option(metavar="DURATION", help=say("Muette depuis, par exemple PT1H.", "Silent for, such as PT1H."))] = None,
-        expression: Annotated[str | None, typer.Option(help=say("Expression sur « value ».", "Expression over 'value'."))] = None,
-        hysteresis: Annotated[float | None, typer.Option(help=say("Recul avant la fin.", "How far back before it ends."))] = None,
-        times: Annotated[int | None, typer.Option(help=say("Tant de fois…", "So many times…"))] = None,
-        of: Annotated[int | None, typer.Option(help=say("… sur tant de mesures.", "… out of so many values."))] = None,
-        within: Annotated[str | None, typer.Option(metavar="DURATION", help=say("En combien de temps.", "In how much time."))] = None,
-        for_: Annotated[str | None, typer.Option("--for", metavar="DURATION", help=say("Pendant, par exemple PT10M.", "For, such as PT10M."))] = None,
-        clear_after: Annotated[str | None, typer.Option(metavar="DURATION", help=say("Fin après ce calme.", "Ends after this calm."))] = None,
-        severity: Annotated[str | None, typer.Option(help="jaune | orange | rouge")] = None,
+        name: Name = None, datastream: Datastreams = None, kind: Kind = None, thing: Thing = None, service: Service = None,
+        territory: Place = None, above: Above = None, below: Below = None, rises: Rises = None, falls: Falls = None,
+        silent: Silent = None, expression: Formula = None, hysteresis: Hysteresis = None, times: Times = None, of: Of = None,
+        within: Within = None, for_: For = None, clear_after: ClearAfter = None, severity: Severity = None,
         message: Annotated[str | None, typer.Option(help=say("Texte de l'alarme.", "The alarm's text."))] = None,
         email: Annotated[list[str] | None, typer.Option(help=say("Prévenir par courriel (répétable).", "Tell by e-mail (repeatable)."))] = None,
         webhook: Annotated[list[str] | None, typer.Option(help=say("Prévenir par webhook (répétable).", "Tell by webhook (repeatable)."))] = None,
@@ -181,43 +216,69 @@ def _register_add(group: typer.Typer) -> None:
 
 
 def _register_backtest(group: typer.Typer) -> None:
-    @group.command(
-        "backtest",
-        help=say(
-            "Dit ce qu'une règle aurait fait sur le passé.", "Say what a rule would have done in the past."
-        ),
-    )
+    @group.command("backtest", help=say("Dit ce qu'une règle aurait fait sur le passé : une règle connue, un fichier, ou des options.",
+                                        "Say what a rule would have done in the past: a known rule, a file, or options."))  # fmt: skip
     def backtest(
-        which: Annotated[str, typer.Argument(help=say("Numéro, nom, ou fichier YAML.", "Number, name, or YAML file."))],
         data: Data,
+        which: Annotated[str | None, typer.Argument(help=say("Numéro, nom, ou fichier YAML.", "Number, name, or YAML file."))] = None,
+        datastream: Datastreams = None, kind: Kind = None, thing: Thing = None, service: Service = None, territory: Place = None,
+        above: Above = None, below: Below = None, rises: Rises = None, falls: Falls = None, silent: Silent = None,
+        expression: Formula = None, hysteresis: Hysteresis = None, times: Times = None, of: Of = None, within: Within = None,
+        for_: For = None, clear_after: ClearAfter = None, severity: Severity = None,
         start: Annotated[str | None, typer.Option(help=say("Début (ISO 8601) ; par défaut toute l'histoire.", "Start (ISO 8601); by default all history."))] = None,
         end: Annotated[str | None, typer.Option(help=say("Fin (ISO 8601).", "End (ISO 8601)."))] = None,
         days: Annotated[int | None, typer.Option(help=say("Ou : les derniers jours.", "Or: the last days."))] = None,
         limit: Annotated[int, typer.Option(help=say("Alarmes montrées.", "Alarms shown."))] = 1000,
         as_json: Json = False,
     ) -> None:  # fmt: skip
-        from beffroi.rules import rulebook
         from beffroi.rules.reading import read_rule
         from beffroi.rules.trial import try_rule
 
+        options = {
+            "datastream": datastream, "kind": kind, "thing": thing, "service": service, "territory": territory, "above": above,
+            "below": below, "rises": rises, "falls": falls, "silent": silent, "expression": expression, "hysteresis": hysteresis,
+            "times": times, "of": of, "within": within, "for": for_, "clear_after": clear_after, "severity": severity,
+        }  # fmt: skip
+        end_us = None if end is None else parse_instant(end)
+        start_us = None if start is None else parse_instant(start)
         with opened(data) as store:
             _declared(store)
-            path = Path(which)
-            if path.is_file():
-                text = path.read_text("utf-8", errors="replace")
-            else:
-                text = rulebook.find(store, which).values["yaml"]
-            end_us = None if end is None else parse_instant(end)
-            start_us = None if start is None else parse_instant(start)
             if days is not None:
                 start_us = (end_us or store.clock()) - days * DAY_US
-            report = _tried(try_rule(store, read_rule(text), start_us, end_us), shown=limit)
-        lines = [say("{count} alarmes sur {observations} mesures, du {start} au {end}.",
-                     "{count} alarms over {observations} values, from {start} to {end}.", **report)]  # fmt: skip
-        lines += [
-            f"  {a['start']} → {a['end'] or '…'}  {a['severity']:<7} {a['peak']}" for a in report["alarms"]
-        ]
-        tell(report, as_json=as_json, words="\n".join(lines))
+            rule = read_rule(_wanted(store, which, options))
+            report = _tried(try_rule(store, rule, start_us, end_us), shown=limit)
+        tell(report, as_json=as_json, words=_trial_words(report))
+
+
+def _wanted(store: "Store", which: str | None, options: dict[str, Any]) -> str:
+    """Return the YAML of a known rule, a file or options. Raises `Problem`."""
+    from beffroi.rules.rulebook import find
+
+    if which is None or Path(which).is_file():
+        return _written(None if which is None else Path(which), options)
+    if any(value not in (None, []) for value in options.values()):
+        raise Problem(
+            Text("Donnez une règle ou des options, pas les deux.", "Give a rule or options, not both.")
+        )
+    return str(find(store, which).values["yaml"])
+
+
+def _trial_words(report: dict[str, Any]) -> str:
+    """Return a trial for people, times in French civil time."""
+    count = report["count"]
+    head = say("{count} alarme{s} sur {observations} mesures, du {first} au {last}.",
+               "{count} alarm{s} over {observations} values, from {first} to {last}.", count=count,
+               s="" if count == 1 or (count == 0 and language() == "fr") else "s", observations=report["observations"],
+               first=_civil(report["start"]), last=_civil(report["end"]))  # fmt: skip
+    lines = [
+        f"  {_civil(a['start'])} → {_civil(a['end'])}  {a['severity']:<7} {'' if a['peak'] is None else a['peak']}"
+        for a in report["alarms"]
+    ]
+    return "\n".join([head, *lines])
+
+
+def _civil(iso: str | None) -> str:
+    return "…" if iso is None else f"{to_datetime(parse_instant(iso)).astimezone(PARIS):%d/%m/%Y %H:%M}"
 
 
 def _register_switches(group: typer.Typer) -> None:

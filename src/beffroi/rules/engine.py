@@ -46,6 +46,7 @@ GRACE_US = (
     2 * MINUTE_US
 )  # after a start, what was sent while Beffroi was down has that long to arrive before silence is said
 BATCH = 5_000
+MOVES = 50  # written in one transaction, so that importing a stormy past never keeps other writers waiting
 TOGETHER = 0  # the key of the one state of a rule that judges several series together
 OBSERVED, RECORDED = "bus.rules", "bus.rules.records"
 _UPSERT = text(
@@ -277,7 +278,9 @@ class Engine:
         for observation in batch:
             for running, key, name in self._listeners.get(observation.datastream_id, ()):
                 self._judge(running, key, name, observation, now)
-        self.observed = batch[-1].seq
+            self.observed = observation.seq
+            if len(self._moves) >= MOVES:
+                break
         return len(batch)
 
     def _judge(
