@@ -57,7 +57,7 @@ class Chart extends HTMLElement {
     const font = "13px system-ui, sans-serif";
     const near = thresholds.filter((level) => level.near);
     return {
-      width: this.clientWidth, height: HEIGHT, padding: [16, 0, 0, 0],
+      width: this.clientWidth, height: HEIGHT, padding: [16, 24, 0, 0],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone),
       legend: { show: false },
       cursor: { y: false, points: { size: 9 }, drag: { x: true, y: false, setScale: true } },
@@ -72,7 +72,7 @@ class Chart extends HTMLElement {
       series: [{}, { stroke: colour("--accent"), width: 1.75, spanGaps: false, points: { show: false } }],
       hooks: {
         drawClear: [(plot) => bands.forEach((band) => shade(plot, band))],
-        draw: [(plot) => near.forEach((level) => threshold(plot, level))],
+        draw: [(plot) => near.forEach((level) => threshold(plot, level)), (plot) => this.series.doubtful.forEach((point) => doubt(plot, point))],
         setCursor: [(plot) => this.say(plot.cursor.idx)],
       },
     };
@@ -131,8 +131,23 @@ function threshold(plot, { value, label, severity }) {
   ctx.stroke();
   ctx.fillStyle = colour("--ink");
   ctx.font = `600 ${13 * devicePixelRatio}px system-ui, sans-serif`;
-  ctx.textAlign = "right";
-  ctx.fillText(label, bbox.left + bbox.width, y - 5 * devicePixelRatio);
+  ctx.textAlign = "left";
+  ctx.fillText(label, bbox.left + 6 * devicePixelRatio, y - 5 * devicePixelRatio);
+  ctx.restore();
+}
+
+// A doubtful value: a lone mark, at the edge when it is out of the scale.
+function doubt(plot, [time, value]) {
+  const { ctx, bbox } = plot;
+  const x = plot.valToPos(time, "x", true);
+  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const y = Math.min(bbox.top + bbox.height, Math.max(bbox.top, plot.valToPos(value, "y", true)));
+  ctx.save();
+  ctx.beginPath();
+  ctx.arc(x, y, 3 * devicePixelRatio, 0, 2 * Math.PI);
+  ctx.strokeStyle = colour("--mark-orange");
+  ctx.lineWidth = 1.5 * devicePixelRatio;
+  ctx.stroke();
   ctx.restore();
 }
 

@@ -116,12 +116,27 @@ def test_series_page_shows_value_gap_threshold_table_and_files(town, browser, po
     assert "15,75" in html
     path = html.split('height="90%"><path d="')[1].split('"')[0]
     assert path.count("M") == 2  # the silence is a gap
-    assert ">Crue</text>" in html
+    assert ">orange\u00a020\u00a0cm</text>" in html
     assert html.count('<tr><th scope="row">') == 5
     assert f'href="/series/{series_id}.csv?periode=24h"' in html
     body = browser().get(f"/series/{series_id}.json?periode=24h").json()
     assert body["values"] == [12.5, 13.0, 14.25, None, 18.0, 15.75]
-    assert body["thresholds"] == [{"value": 20.0, "label": "Crue", "severity": "orange", "near": True}]
+    assert body["thresholds"] == [
+        {"value": 20.0, "label": "orange\u00a020\u00a0cm", "severity": "orange", "near": True}
+    ]
+
+
+def test_doubtful_values_are_marks_outside_the_line_and_the_figures(browser, post, fill):
+    _, series_id = post("Sonde du pont", every_us=HOUR_US)
+    fill(series_id, ["10", "11"], ago_us=5 * HOUR_US)
+    fill(series_id, ["999"], ago_us=4 * HOUR_US, quality=2)
+    fill(series_id, ["12", "13", "14"])
+    body = browser().get(f"/series/{series_id}.json?periode=24h").json()
+    assert [v for v in body["values"] if v is not None] == [10.0, 11.0, 12.0, 13.0, 14.0]
+    assert [value for _, value in body["doubtful"]] == [999.0]
+    html = browser().get(f"/series/{series_id}?periode=24h").text
+    assert html.count('class="doubt"') == 1
+    assert "1 valeur douteuse" in html and "<dd>14\u00a0cm</dd>" in html
 
 
 def test_series_file_keeps_the_digits_received(browser, post, fill):

@@ -19,6 +19,7 @@ from beffroi.web.kit.figures import Figures
 __all__ = ["Plot", "Threshold", "bands", "near_levels", "plot_svg", "reduce", "spark", "ticks", "with_gaps"]
 
 Point = tuple[int, float | None]
+MARKS = 100  # lone marks of doubtful values
 COLUMNS = 360  # points a screen can show; more are reduced to the extremes of each column
 END = Markup(' text-anchor="end"')
 FLOOR = 90  # per cent of the height given to the plot; below it, the words of time
@@ -47,6 +48,7 @@ class Plot(msgspec.Struct, frozen=True):
     thresholds: tuple[Threshold, ...] = ()
     data: str = ""
     files: tuple[tuple[str, str], ...] = ()
+    doubtful: Sequence[tuple[int, float]] = ()  # shown as lone marks, outside the line
     gap_us: int = 0  # a longer silence is a gap; 0: three times the usual step
     rows: int = 48  # lines of the table twin
 
@@ -197,7 +199,7 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
         y = (high - level) * FLOOR / (high - low)
         parts.append(_level(y, words, "grid", below=index == len(axis) - 1))
     parts += [
-        _level((high - t.value) * FLOOR / (high - low), t.label, f"threshold {t.severity}", end=True)
+        _level((high - t.value) * FLOOR / (high - low), t.label, f"threshold {t.severity}", beside=True)
         for t in shown
     ]
     parts.append(
@@ -205,6 +207,12 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
             '<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="{}%"><path d="{}"/></svg>'
         ).format(FLOOR, _path(points, plot.start_us, plot.end_us, low, high))
     )
+    parts += [
+        Markup('<circle class="doubt" cx="{:.2f}%" cy="{:.2f}%" r="3"/>').format(
+            (at - plot.start_us) * 100 / span, min(max((high - value) / (high - low), 0), 1) * FLOOR
+        )
+        for at, value in plot.doubtful[:MARKS]
+    ]
     parts += [
         Markup('<text class="time" x="{:.2f}%" y="100%" dy="-4"{}>{}</text>').format(
             (at - plot.start_us) * 100 / span, anchor, words
@@ -225,8 +233,8 @@ def _near(level: float, low: float, high: float) -> bool:
     return low - 2 * span <= level <= high + 2 * span
 
 
-def _level(y: float, words: str, kind: str, *, end: bool = False, below: bool = False) -> Markup:
-    x, anchor = ("100%", END) if end else ("0", Markup(""))
+def _level(y: float, words: str, kind: str, *, beside: bool = False, below: bool = False) -> Markup:
+    x, anchor = ("56" if beside else "0"), Markup("")
     return Markup(
         '<g class="{}"><line x1="0" x2="100%" y1="{:.2f}%" y2="{:.2f}%"/><text x="{}" y="{:.2f}%" dy="{}"{}>{}</text></g>'
     ).format(kind, y, y, x, y, 14 if below else -4, anchor, words)

@@ -12,7 +12,7 @@ from babel.dates import format_date, format_datetime
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US, format_instant, to_datetime
 from beffroi.web.kit.words import Words
 
-__all__ = ["Figures"]
+__all__ = ["NO_BREAK", "Figures"]
 
 NARROW = "\u202f"
 NO_BREAK = "\u00a0"

@@ -34,6 +34,8 @@ QUALITIES = {
     Quality.BAD: Text("mauvaise", "bad"),
     Quality.ESTIMATED: Text("estimée", "estimated"),
 }
+ASIDE = (Quality.SUSPECT, Quality.BAD)
+MOST_DOUBTFUL = 300
 CHUNK_US = 31 * DAY_US
 EXPORT_HEAD = ("debut", "fin", "valeur", "unite", "qualite")
 
@@ -44,8 +46,13 @@ def qualities(quality: int, language: str) -> str:
 
 
 def points_of(found: list[Observation]) -> list[tuple[int, float | None]]:
-    """Return the numbers of a series for a chart; what is no number, or said bad, is a gap."""
-    return [(o.start_us, None if o.quality == Quality.BAD else o.result.value) for o in found]
+    """Return the numbers of a series for a chart; what is no number, suspect or bad is a gap."""
+    return [(o.start_us, None if o.quality in ASIDE else o.result.value) for o in found]
+
+
+def doubtful_of(found: list[Observation]) -> list[tuple[int, float]]:
+    """Return the suspect and bad numbers, which charts show as lone marks: raw values are never hidden."""
+    return [(o.start_us, o.result.value) for o in found if o.quality in ASIDE and o.result.value is not None]
 
 
 def _asked(request: Request) -> tuple[Town, Series, Period]:
@@ -66,18 +73,18 @@ def page(request: Request) -> Response:
     path = f"/series/{series.id}"
     query = "&".join(f"{k}={v}" for k, v in period.query.items())
     plot = Plot(
-        title=f"{series.name} – {series.thing}", start_us=period.start_us, end_us=period.end_us, points=points_of(found),
-        unit=series.unit, decimals=series.decimals, thresholds=thresholds_of(town, series, station),
+        title=f"{series.name} – {series.thing}", start_us=period.start_us, end_us=period.end_us, points=points_of(found), doubtful=doubtful_of(found),
+        unit=series.unit, decimals=series.decimals, thresholds=thresholds_of(town, series, station, figures_of(request)),
         data=f"{path}.json?{query}", gap_us=3 * (series.expected_us or 0),
         files=((_("CSV de la période"), f"{path}.csv?{query}"), (_("CSV entier"), f"{path}.csv"),
                (_("JSON"), f"{path}.json?{query}"), (_("SensorThings"), f"/sensorthings/v1.1/Datastreams({series.id})/Observations")),
     )  # fmt: skip
-    numbers = [o.result.value for o in found if o.result.value is not None and o.quality != Quality.BAD]
+    numbers = [o.result.value for o in found if o.result.value is not None and o.quality not in ASIDE]
     return render(
         request, "site/series.html", series=series, station=station, period=period, plot=plot, periods=PERIODS,
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
-        numbers=numbers, count=len(found), seq=town.store.observations.head(),
+        numbers=numbers, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
         lead=_lead(series), **_texts(found, numbers, translate(request)),
     )  # fmt: skip
 
@@ -105,9 +112,10 @@ def as_json(request: Request) -> Response:
     """Answer the points of a period for the chart: seconds and values, gaps as null, thresholds, shaded bands."""
     town, series, period = _asked(request)
     station = find_station(town, principal_of(request), series.thing_id)
-    found = points_of(town.store.observations.series(series.id, period.start_us, period.end_us))
+    stored = town.store.observations.series(series.id, period.start_us, period.end_us)
+    found = points_of(stored)
     points = reduce(with_gaps(found, 3 * (series.expected_us or 0)), period.start_us, period.end_us, 700)
-    lines = thresholds_of(town, series, station)
+    lines = thresholds_of(town, series, station, figures_of(request))
     near = near_levels(lines, [v for _, v in points if v is not None])
     body: dict[str, Any] = {
         "id": series.id, "name": series.name, "thing": series.thing, "unit": series.unit,
@@ -115,7 +123,7 @@ def as_json(request: Request) -> Response:
         "times": [t / 1e6 for t, _ in points], "values": [v for _, v in points],
         "thresholds": [{"value": t.value, "label": t.label, "severity": t.severity, "near": t in near} for t in lines],
         "bands": [[a / 1e6, b / 1e6] for a, b in bands(period.start_us, period.end_us, figures_of(request).zone)],
-        "reduced": len(points) < len(found),
+        "doubtful": [[t / 1e6, v] for t, v in doubtful_of(stored)[:MOST_DOUBTFUL]], "reduced": len(points) < len(found),
     }  # fmt: skip
     return packed(request, msgspec.json.encode(body), "application/json", 200, {"Cache-Control": "no-cache"})
 

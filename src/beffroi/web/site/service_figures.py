@@ -9,12 +9,14 @@ import time
 from weakref import WeakKeyDictionary
 
 import msgspec
+from sqlalchemy import func, select
 
 from beffroi.model.declaration import Card as Declared
 from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_duration
 from beffroi.model.principal import ROLES, Principal
 from beffroi.plugins import Service
+from beffroi.store.tables import latest
 from beffroi.town import Town
 from beffroi.web.kit.card import Card
 from beffroi.web.kit.figures import Figures
@@ -68,11 +70,20 @@ def indicator_now(town: Town, who: Principal, indicator: Indicator, span_us: int
             return known
         started = time.perf_counter_ns()
         now = indicator.compute(town, territory, end - span_us, end)
-        before = indicator.compute(town, territory, end - 2 * span_us, end - span_us)
+        known_since = _first(town)
+        covered = known_since is not None and known_since <= end - 2 * span_us
+        before = indicator.compute(town, territory, end - 2 * span_us, end - span_us) if covered else None
         took_us = (time.perf_counter_ns() - started) // 1000
         kept = Measure(now, before, end, end + min(HOUR_US, max(MINUTE_US, WORTH * took_us)))
         ledger.measures[key] = kept
         return kept
+
+
+def _first(town: Town) -> int | None:
+    """Return the time of the oldest observation: before it, no comparison is honest."""
+    with town.store.read() as connection:
+        found: int | None = connection.execute(select(func.min(latest.c.first_us))).scalar()
+    return found
 
 
 def _steadiest(town: Town, found: list[Series], kind: str, service: str) -> Series | None:

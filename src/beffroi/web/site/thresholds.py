@@ -7,6 +7,7 @@ from beffroi.rules.rule import Rule
 from beffroi.store.record import Query
 from beffroi.town import Town
 from beffroi.web.kit.chart import Threshold as Line
+from beffroi.web.kit.figures import NO_BREAK, Figures
 from beffroi.web.site.catalogue import Series, Station
 
 __all__ = ["rules_in_service", "thresholds_of"]
@@ -46,8 +47,8 @@ def _watches(rule: Rule, series: Series, station: Station) -> str | None:
     return "" if all(asked == found for asked, found in wanted if asked) else None
 
 
-def thresholds_of(town: Town, series: Series, station: Station) -> tuple[Line, ...]:
-    """Return the levels of every rule in service on `series`, each with its rule's name."""
+def thresholds_of(town: Town, series: Series, station: Station, figures: Figures) -> tuple[Line, ...]:
+    """Return the levels of every rule in service on `series`, each with its colour in words and its value."""
     lines: dict[tuple[float, str], Line] = {}
     for rule in rules_in_service(town):
         name = _watches(rule, series, station)
@@ -57,5 +58,6 @@ def thresholds_of(town: Town, series: Series, station: Station) -> tuple[Line, .
             if isinstance(leaf, Threshold) and (not name or leaf.series == name):
                 for level in leaf.levels:
                     severity = SEVERITIES[level.rank]
-                    lines[level.limit, severity] = Line(level.limit, rule.name, severity)
+                    said = figures.words.of(severity) + NO_BREAK + figures.quantity(level.limit, series.unit)
+                    lines[level.limit, severity] = Line(level.limit, said, severity)
     return tuple(sorted(lines.values(), key=lambda line: line.value))
