@@ -254,3 +254,13 @@ def test_commands_work_beside_a_running_town(data: Path) -> None:
         serving.wait(20)
         assert serving.stdout is not None
         serving.stdout.close()
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    script = "import sys; from beffroi.cli import application; application(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    assert {"sqlalchemy", "duckdb", "numpy", "starlette", "uvicorn", "cryptography"} & set(
+        done.stdout.split()
+    ) == set()

@@ -5,17 +5,16 @@ import logging
 import os
 import socket
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from beffroi.cli import Data, Json, say, tell
-from beffroi.identity.sign_in import admin_link
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.town import Town, open_town
+
+if TYPE_CHECKING:
+    from beffroi.town import Town
 
 __all__ = ["register"]
 
@@ -52,6 +51,9 @@ def register(app: typer.Typer) -> None:
                      "Add --host 127.0.0.1, or create a key: beffroi token create --role device."),
                 place="--open-writes",
             )  # fmt: skip
+        from beffroi.identity.sign_in import admin_link
+        from beffroi.town import open_town
+
         town = open_town(data)
         listening = _listen(host, port)
         bound = listening.getsockname()[1]
@@ -70,7 +72,10 @@ def register(app: typer.Typer) -> None:
         _run(town, listening, workers)
 
 
-def _run(town: Town, listening: socket.socket, workers: int) -> None:
+def _run(town: "Town", listening: socket.socket, workers: int) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
     # With the plain asyncio loop, several workers add 44 ms to every keep-alive answer: uvloop, always.
     options: dict[str, Any] = {
         "loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False, "lifespan": "on",

@@ -7,26 +7,26 @@ import typer
 
 from beffroi.cli import Data, Json, fail, language, opened, say, tell
 from beffroi.model.text import Text
-from beffroi.store.audit import Fault
 
 if TYPE_CHECKING:
+    from beffroi.store.audit import Fault
     from beffroi.store.open import Store
 
 __all__ = ["VERIFIERS", "register"]
 
 
-def _audit(store: "Store") -> tuple[int, list[Fault]]:
+def _audit(store: "Store") -> tuple[int, list["Fault"]]:
     with store.read() as connection:
         return store.audit.verify(connection)
 
 
-def _kept(store: "Store") -> tuple[int, list[Fault]]:
+def _kept(store: "Store") -> tuple[int, list["Fault"]]:
     with store.read() as connection:
         segments = len(store.archive.live(connection))
     return segments, store.verify()
 
 
-VERIFIERS: dict[str, tuple[Text, Callable[["Store"], tuple[int, list[Fault]]]]] = {
+VERIFIERS: dict[str, tuple[Text, Callable[["Store"], tuple[int, list["Fault"]]]]] = {
     "audit": (Text("Journal : {n} lignes", "Audit: {n} entries"), _audit),
     "store": (Text("Base et archives : {n} segments", "Database and archive: {n} segments"), _kept),
 }
@@ -63,5 +63,5 @@ def register(app: typer.Typer) -> None:
             fail(1)
 
 
-def _fault(fault: Fault) -> dict[str, str]:
+def _fault(fault: "Fault") -> dict[str, str]:
     return {"place": fault.place, "reason": fault.reason.of(language())}
