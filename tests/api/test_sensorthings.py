@@ -103,6 +103,8 @@ def test_times_of_an_observation(sta: TestClient) -> None:
     one = made(sta.post("Observations", json={"result": 1, **link}))
     shown = sta.get(f"Observations({one})").json()
     assert shown["resultTime"] is None
+    assert sta.get(f"Observations({one})/resultTime").json() == {"resultTime": None}
+    assert sta.get(f"Observations({one})/parameters").status_code == 204
     assert shown["phenomenonTime"].startswith("2023-11-14T22:13:2")  # now
     body = {"phenomenonTime": "2020-01-01T01:00:00+01:00/2020-01-01T02:00:00.5+01:00", "resultTime": "2020-01-01T03:00:00+02",
             "result": 1, "resultQuality": "Bon", "validTime": "2020-01-01T00:00:00Z/2020-01-02T00:00:00Z",
@@ -139,10 +141,17 @@ def test_the_feature_of_a_place_is_made_once_and_follows_the_thing(sta: TestClie
     assert sta.get(f"Observations({third})/FeatureOfInterest").json()["feature"]["coordinates"] == [3, 45]
 
 
-def test_a_thing_without_place_has_observations_without_feature(sta: TestClient) -> None:
+def test_an_observation_without_any_place_is_refused(sta: TestClient) -> None:
     series = series_of(sta, made(sta.post("Things", json=station(Locations=[]))))
-    one = made(sta.post("Observations", json={"result": 1, "Datastream": {"@iot.id": series}}))
-    assert sta.get(f"Observations({one})/FeatureOfInterest").status_code == 404
+    body = {"result": 1, "Datastream": {"@iot.id": series}}
+    for one in (body, {**body, "resultQuality": "bon"}):
+        answer = sta.post("Observations", json=one)
+        assert (answer.status_code, answer.json()["place"]) == (400, "/FeatureOfInterest")
+    array = [{"Datastream": {"@iot.id": series}, "components": ["result"], "dataArray": [[1]]}]
+    assert "error" in sta.post("CreateObservations", json=array).json()[0]
+    assert values(sta, "Observations") == []
+    feature = {"name": "f", "description": "g", "encodingType": "application/geo+json", "feature": POINT}
+    made(sta.post("Observations", json={**body, "FeatureOfInterest": feature}))
 
 
 def test_patch_put_and_json_patch(sta: TestClient) -> None:

@@ -28,6 +28,7 @@ from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
+from beffroi.store.catalogue import no_feature
 from beffroi.town import Town
 
 __all__ = ["ROOT", "SensorThings", "routes", "served"]
@@ -190,6 +191,8 @@ class SensorThings:
         check_writer(who, series.territory, series.service)
         draft.datastream_id = series_id
         if draft.feature_id is None:
+            if series.feature_id is None:
+                raise no_feature()
             draft.feature_id = series.feature_id
         if key:
             with_source_key((draft,), who, key)
@@ -224,7 +227,7 @@ class SensorThings:
                     Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{i}/Datastream",
                 )  # fmt: skip
             check_writer(who, series.territory, series.service)
-            drafts.extend(_usable(group, series))
+            drafts.extend(_usable(group, series, f"/{i}/dataArray"))
         features = {d.feature_id for d in drafts} - {s.feature_id for s in known.values() if s is not None}
         if features:
             await self._series((), tuple(features))
@@ -275,11 +278,19 @@ def _resource(path: str) -> Resource:
     return resource
 
 
-def _usable(group: Group, series: Series) -> list[Draft]:
-    drafts = [row for row in group.rows if not isinstance(row, Rejected)]
-    for draft in drafts:
-        if draft.feature_id is None:
-            draft.feature_id = series.feature_id
+def _usable(group: Group, series: Series, place: str) -> list[Draft]:
+    """Return the drafts of a group, each with a feature; rows that have none become rejected."""
+    feature = series.feature_id
+    drafts: list[Draft] = []
+    for i, row in enumerate(group.rows):
+        if isinstance(row, Rejected):
+            continue
+        if row.feature_id is None:
+            if feature is None:
+                group.rows[i] = Rejected(no_feature(f"{place}/{i}"))
+                continue
+            row.feature_id = feature
+        drafts.append(row)
     return drafts
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "create",
     "default_feature",
     "move_things",
+    "no_feature",
     "remove",
     "require",
     "touch",
@@ -178,6 +179,8 @@ class _Maker:
         assert new.draft is not None
         series = owned["datastream_id"]
         feature = owned.get("feature_id") or default_feature(self.store, self.c, series)
+        if feature is None:
+            raise no_feature(new.place)
         self.drafts.append(msgspec.structs.replace(new.draft, datastream_id=series, feature_id=feature))
 
 
@@ -220,6 +223,16 @@ def _follow_history(c: Connection, history_id: int, locations: Iterable[int]) ->
     if c.execute(newer).first() is None:
         c.execute(delete(link).where(link.c.thing_id == thing_id))
         c.execute(insert(link), [{"thing_id": thing_id, "location_id": i} for i in locations])
+
+
+def no_feature(place: str = "") -> Problem:
+    """Return the problem of an observation that names no feature while its Thing has no Location (18-088 §10.2.2)."""
+    return Problem(
+        Text("Où a-t-on mesuré ? Le Thing n'a pas de Location.", "Where was it measured? The Thing has no Location."),
+        Text("Donnez une Location au Thing, ou un FeatureOfInterest à l'observation.",
+             "Give the Thing a Location, or the observation a FeatureOfInterest."),
+        f"{place}/FeatureOfInterest",
+    )  # fmt: skip
 
 
 def known_feature(c: Connection, datastream_id: int) -> tuple[int | None, int | None]:

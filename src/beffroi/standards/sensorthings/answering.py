@@ -89,8 +89,8 @@ def _property(reader: Reader, here: Here, resource: Resource) -> Answer:
     assert found is not None
     value = _value(reader, here, resource)
     last: str = resource.inside[-1] if resource.inside else found.name
-    if value is None:
-        return _EMPTY
+    if value is None and found.name != "resultTime":
+        return _EMPTY  # an absent property; a null resultTime is shown as null (18-088 table 12), here as in the entity
     if resource.suffix != "$value":
         return Answer(encode({last: value}))
     if isinstance(value, str):
