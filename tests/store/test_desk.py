@@ -10,6 +10,8 @@ from beffroi.store.desk import Desk
 from beffroi.store.open import Store
 from beffroi.store.record import Query
 
+# what differs between the databases is tested in test_records.py; rights are the same code on both
+pytestmark = pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 ANNE = Principal("user:1", "Anne", "agent", ("A",))
 BRUNO = Principal("user:2", "Bruno", "agent", ("B",))
 CHIEF = Principal("user:3", "Claire", "responsable")

