@@ -134,20 +134,31 @@ def _state(store: Store, enabled: bool) -> dict[str, Any]:
     return {"enabled": True, "enabled_at": store.clock(), "from_seq": store.observations.head()}
 
 
-def said(store: Store, row: Row, titles: Mapping[str, Text] | None = None) -> Text:
-    """Return the rule in one sentence; of one that can no longer be read, why."""
+def said(
+    store: Store,
+    row: Row,
+    titles: Mapping[str, Text] | None = None,
+    known: Mapping[int, Series] | None = None,
+) -> Text:
+    """Return the rule in one sentence; of one that can no longer be read, why. `known`: the catalogue, if read already."""
     try:
         rule = read_rule(row.values["yaml"])
     except Problem as problem:
         return problem.reason
-    return in_words(store, rule, titles)
+    return in_words(store, rule, titles, known)
 
 
-def in_words(store: Store, rule: Rule, titles: Mapping[str, Text] | None = None) -> Text:
+def in_words(
+    store: Store,
+    rule: Rule,
+    titles: Mapping[str, Text] | None = None,
+    known: Mapping[int, Series] | None = None,
+) -> Text:
     """Return a rule in one sentence, its series called by their names."""
     watch = rule.watch
-    explicit = {*watch.datastreams, *(i for _, i in watch.series)}
-    with store.read() as c:
-        known = read_series(c, None if watch.wide else explicit)
+    if known is None:
+        explicit = {*watch.datastreams, *(i for _, i in watch.series)}
+        with store.read() as c:
+            known = read_series(c, None if watch.wide else explicit)
     collections = {name: collection.title for name, collection in store.records.collections.items()}
     return sentence(rule, naming_for(rule, known, {**collections, **(titles or {})}))

@@ -66,7 +66,7 @@ def test_the_text_of_a_rule_is_tried_and_changed(town, place, browser, csrf):
     tried = client.post(
         f"/regles/{row.id}", data={"csrf": token, "yaml": text.replace("above: 5", "above: 50"), "do": "try"}
     )
-    assert "aucune alarme en un an" in html.unescape(tried.text)
+    assert "Elle n'aurait donné aucune alarme du" in html.unescape(tried.text)
     wrong = client.post(
         f"/regles/{row.id}", data={"csrf": token, "yaml": text.replace("above", "abvoe"), "do": "save"}
     )

@@ -33,6 +33,8 @@ __all__ = ["ROUTES"]
 
 YEAR_US = 365 * DAY_US
 MONTH_US = 30 * DAY_US
+WEEK_US = 7 * DAY_US
+MOST_TRIED = 100_000  # observations: about a second
 MOST_SERIES = 400
 SHOWN = 10
 LARGEST = 100_000
@@ -116,8 +118,10 @@ def index(request: Request) -> Response:
     open_ = town.store.records.tally("alarm", "rule", Query(where={"state": list(alarms.OPEN)}))
     month = town.store.records.tally("alarm", "rule", Query(where=since))
     titles, language = _titles(town), language_of(request)
+    with town.store.read() as c:
+        known = read_series(c)
     rows = [
-        Row({"name": Cell(row.values["name"], f"/regles/{row.id}", note=rulebook.said(town.store, row, titles).of(language)),
+        Row({"name": Cell(row.values["name"], f"/regles/{row.id}", note=rulebook.said(town.store, row, titles, known).of(language)),
              "severity": row.values["severity"], "on": _("en service") if row.values["enabled"] else _("arrêtée"),
              "open": open_.get(row.id, 0), "month": month.get(row.id, 0)})
         for row in rules
@@ -212,12 +216,16 @@ def _draft(request: Request, text: str) -> Draft:
 
 
 def _try(request: Request, rule: Rule, draft: Draft) -> None:
+    """Try a rule on the last year, or on the last days that hold as much as a page can judge while one waits."""
     town = _town(request)
     with town.store.read() as c:
         numbers = rulebook.numbers_of(rule, read_series(c))
-    last = max((o.start_us for o in town.store.observations.last(numbers).values()), default=town.clock())
+    stats = [stat for stat in town.store.observations.stats(numbers).values() if stat.last_us is not None]
+    last = max((stat.last_us or 0 for stat in stats), default=town.clock())
+    a_day = sum(stat.count * DAY_US / max(DAY_US, last - (stat.first_us or last)) for stat in stats)
+    span = min(YEAR_US, max(WEEK_US, int(MOST_TRIED / max(a_day, 1.0)) * DAY_US))
     try:
-        draft.trial = try_rule(town.store, rule, last - YEAR_US, last + 1)
+        draft.trial = try_rule(town.store, rule, last - span, last + 1)
     except Problem as problem:
         draft.untried = problem.reason.of(language_of(request))
 
