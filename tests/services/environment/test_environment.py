@@ -203,14 +203,31 @@ def test_days_over_the_pm10_limit_equal_a_count_by_hand(town: Town) -> None:
     assert 0 < wanted < 10
 
 
-def test_cyclists_add_the_counters_and_a_missing_day_is_no_zero(town: Town) -> None:
-    one, two = write(town, ("a", "bicycles", "18901", 60), ("b", "bicycles", "18901", 60))
-    noon = END - 10 * DAY_US + 12 * HOUR_US
-    fill(town, one, [(noon + d * DAY_US, 100.0) for d in range(10)])
-    fill(town, two, [(noon + d * DAY_US, 50.0) for d in range(0, 10, 2)])
-    fill(town, one, [(noon - (d + 1) * DAY_US, 120.0) for d in range(10)])
-    assert figure(town, "cyclists_per_day", None) == 150.0
-    assert figure(town, "cyclists_trend", None) == pytest.approx(25.0)
+def test_cyclists_add_the_counters_and_an_incomplete_day_is_no_small_day(town: Town) -> None:
+    one, two = write(town, ("a", "bicycles", "18901", 360), ("b", "bicycles", "18901", 360))
+    midnight = from_datetime(datetime(2026, 10, 2, tzinfo=PARIS))
+    quarter = 6 * HOUR_US
+
+    def days(first: int, last: int, each: float) -> list[tuple[int, float]]:
+        return [(midnight + d * DAY_US + q * quarter, each) for d in range(first, last) for q in range(4)]
+
+    fill(town, one, days(0, 10, 20.0) + days(10, 20, 25.0))
+    fill(town, two, days(12, 16, 10.0))
+    fill(town, two, [(midnight + 17 * DAY_US + 9 * HOUR_US, 1.0)])  # the counter came back for an hour
+    start, end = midnight + 10 * DAY_US, midnight + 20 * DAY_US
+    by_name = {i.name: i for i in INDICATORS}
+    assert by_name["cyclists_per_day"].compute(town, None, start, end) == 140.0
+    assert by_name["cyclists_trend"].compute(town, None, start, end) == pytest.approx(
+        25.0
+    )  # the same counters
+
+
+def test_trend_is_unknown_when_there_was_little_before(town: Town) -> None:
+    (one,) = write(town, ("a", "bicycles", "18901", 360))
+    midnight = from_datetime(datetime(2026, 10, 2, tzinfo=PARIS))
+    fill(town, one, [(midnight + h * 6 * HOUR_US, 10.0) for h in range(4 * 12)])
+    trend = next(i for i in INDICATORS if i.name == "cyclists_trend")
+    assert trend.compute(town, None, midnight + 2 * DAY_US, midnight + 12 * DAY_US) is None
 
 
 def test_completeness_counts_what_came_against_the_announced_pace(town: Town) -> None:

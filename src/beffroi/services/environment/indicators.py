@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from beffroi.model.declaration import Indicator
+from beffroi.model.instant import DAY_US
 from beffroi.model.observation import Quality
 from beffroi.model.text import Text
 from beffroi.services.environment.datastreams import DATASTREAMS
@@ -24,6 +25,7 @@ __all__ = ["INDICATORS"]
 
 _SERVICE = "environment"
 _KINDS = tuple(kind.code for kind in DATASTREAMS)
+_WHOLE = 0.8
 _LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 Compute = Callable[[Any, str | None, int, int], float | None]
 
@@ -99,24 +101,39 @@ def _river_peak(town: Town, territory: str | None, start_us: int, end_us: int) -
     return max((v for values in levels for _, v in values), default=None)
 
 
-def _per_day(town: Town, kind: str, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return the passages of a mean day, added over the counters; a counter's missing days are not zeros."""
-    means = []
-    for values in _values(town, _series(town, kind, territory), start_us, end_us):
-        days = by_day(values)
-        if days:
-            means.append(_mean(sum(day) for day in days.values()))
-    return sum(means) if means else None
+def _per_day(
+    town: Town, kind: str, territory: str | None, start_us: int, end_us: int
+) -> dict[int, tuple[float, int]]:
+    """Return the passages of a mean day of each counter, and the days that it is a mean of.
+
+    Only whole days count: one with fewer than 4 in 5 of the values that the counter's pace promises is neither
+    a small day nor a zero.
+    """
+    paces = _series(town, kind, territory)
+    found = {}
+    for (number, every), values in zip(paces.items(), _values(town, paces, start_us, end_us), strict=True):
+        enough = _WHOLE * DAY_US / every if every else 0
+        whole = [sum(day) for day in by_day(values).values() if len(day) >= enough]
+        if whole:
+            found[number] = _mean(whole), len(whole)
+    return found
 
 
 def _passages(kind: str) -> Compute:
-    return lambda town, territory, start_us, end_us: _per_day(town, kind, territory, start_us, end_us)
+    def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
+        counters = _per_day(town, kind, territory, start_us, end_us)
+        return sum(mean for mean, _ in counters.values()) if counters else None
+
+    return compute
 
 
 def _trend(kind: str) -> Compute:
     def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
         before = _per_day(town, kind, territory, 2 * start_us - end_us, start_us)
-        return percent_change(before, _per_day(town, kind, territory, start_us, end_us))
+        now = _per_day(town, kind, territory, start_us, end_us)
+        # like with like: the counters that told at least half as many days before
+        both = [n for n in now if n in before and 2 * before[n][1] >= now[n][1]]
+        return percent_change(sum(before[n][0] for n in both), sum(now[n][0] for n in both))
 
     return compute
 
@@ -189,20 +206,20 @@ INDICATORS = (
     ),
     Indicator(
         "cyclists_per_day", Text("Passages de vélos par jour", "Bicycle passages a day"), "", _passages("bicycles"),
-        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour sans donnée ne compte pas pour zéro.",
-             "Total of a mean day, added over the counters; a day without data is not a zero."),
+        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour incomplet ne compte pas.",
+             "Total of a mean day, added over the counters; an incomplete day does not count."),
         "higher",
     ),
     Indicator(
         "cyclists_trend", Text("Évolution des vélos", "Change in cycling"), "%", _trend("bicycles"),
-        Text("Passages par jour de la période, comparés à la période de même durée qui la précède.",
-             "Passages a day of the period, against the period of equal length before it."),
+        Text("Passages par jour de la période, comparés à ceux de la période précédente, sur les mêmes compteurs.",
+             "Passages a day of the period, against the period before it, on the same counters."),
         "higher",
     ),
     Indicator(
         "pedestrians_per_day", Text("Passages de piétons par jour", "Pedestrian passages a day"), "", _passages("pedestrians"),
-        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour sans donnée ne compte pas pour zéro.",
-             "Total of a mean day, added over the counters; a day without data is not a zero."),
+        Text("Total d'un jour moyen, ajouté sur les compteurs ; un jour incomplet ne compte pas.",
+             "Total of a mean day, added over the counters; an incomplete day does not count."),
     ),
     Indicator(
         "environment_completeness", Text("Données reçues", "Data received"), "%", _completeness,
