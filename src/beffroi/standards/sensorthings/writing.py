@@ -1,7 +1,7 @@
 """Write entities for someone: make, change, replace, patch, delete, with the rights that it takes (18-088 §10)."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -24,7 +24,7 @@ from beffroi.store.catalogue import Link, New
 from beffroi.store.observations import Ack
 from beffroi.store.open import Store
 
-__all__ = ["WRITERS", "EntityWriter", "may_write", "with_source_key"]
+__all__ = ["WRITERS", "EntityWriter", "KindOf", "may_write", "with_source_key"]
 
 WRITERS = ("admin", "responsable", "agent", "device")
 
@@ -52,12 +52,17 @@ def _deed(here: Here, what: str) -> tuple[str, str]:
     return f"{here.entity.table}.{what}", f"{here.entity.table}:{here.key}"
 
 
+KindOf = Callable[[str, str, str, str], tuple[str, str] | None]
+"""Returns the declared kind of datastream, and its service, of an observed property (name, definition) and a unit
+(symbol, definition); None when no service knows it."""
+
+
 class EntityWriter:
     """Writes for `who`; every method blocks until what it wrote is on disk."""
 
-    def __init__(self, store: Store, who: Principal, now_us: int) -> None:
+    def __init__(self, store: Store, who: Principal, now_us: int, kind_of: KindOf | None = None) -> None:
         may_write(who)
-        self.store, self.who, self.now_us = store, who, now_us
+        self.store, self.who, self.now_us, self.kind_of = store, who, now_us, kind_of
 
     # --- making
     def create(self, resource: Resource, body: Any, key: str = "") -> tuple[Entity, int | None]:
@@ -76,6 +81,7 @@ class EntityWriter:
         with self.store.write() as c:
             self._allowed_to_make(c, new)
             self._belonging(new)
+            self._recognise(c, new, None)
             made = catalogue.create(self.store, c, new)
             if entity.name != "Observation":
                 self.store.audit.note(c, self.who, f"{new.table}.create", f"{new.table}:{made.id}")
@@ -110,6 +116,28 @@ class EntityWriter:
             new.values.setdefault("service", self.who.service or "")
         for part in _parts(new):
             self._belonging(part)
+
+    def _recognise(self, c: Connection, new: New, thing: New | None) -> None:
+        """Say what declared kind new Datastreams are of, and that their new Thing is of its service."""
+        if new.table == "datastream" and self.kind_of is not None:
+            seen = self._seen(c, new.belongs.get("observed_property_id"))
+            unit = [str(new.values.get(column) or "") for column in ("unit_symbol", "unit_definition")]
+            known = None if seen is None else self.kind_of(*seen, *unit)
+            if known is not None:
+                new.values.setdefault("kind", known[0])
+                if thing is not None and not thing.values.get("service"):
+                    thing.values["service"] = known[1]
+        for part in _parts(new):
+            self._recognise(c, part, new if new.table == "thing" else None)
+
+    @staticmethod
+    def _seen(c: Connection, what: int | New | None) -> tuple[str, str] | None:
+        """Return name and definition of an observed property, made along or known."""
+        if isinstance(what, New):
+            return str(what.values["name"]), str(what.values["definition"])
+        row = tables.observed_property
+        found = c.execute(select(row.c.name, row.c.definition).where(row.c.id == what)).first()
+        return None if found is None else (found[0], found[1])
 
     def _territory(self) -> str | None:
         if self.who.territories:
