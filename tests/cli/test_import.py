@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import select
 
 from beffroi.model.instant import format_interval
+from beffroi.plugins import load_registry
 from beffroi.settings import Settings
 from beffroi.store.open import Store
 from beffroi.store.tables import datastream, thing
@@ -201,3 +202,27 @@ def test_a_table_of_records_goes_into_its_collection(data: Path, tmp_path: Path)
         assert row.geometry["coordinates"] == pytest.approx([3.8786, 43.5981], abs=0.01)
     finally:
         store.close()
+
+
+def test_a_table_of_objects_comes_into_its_collection(data: Path, tmp_path: Path) -> None:
+    table = tmp_path / "parc.csv"
+    table.write_bytes(
+        "N° support;Voie;État;Latitude;Longitude\nS-1;Rue de l'Église;En panne;47,65;-2,08\nS-2;x;ok;;\nS-3;x;ok;nord;1\n".encode(
+            "cp1252"
+        )
+    )
+    mapping = write(tmp_path, "m.yaml", "fields: {code: 'N° support', street: Voie}")
+    arguments = ("csv", table, "--collection", "support", "--mapping", mapping, "--data", data, "--json")
+    report = run(*arguments)
+    assert (report["read"], report["stored"]) == (3, 2)
+    assert [(r["line"], r["field"]) for r in report["rejects"]] == [(4, "geometry")]
+    again = run(*arguments)
+    assert (again["stored"], again["unchanged"]) == (0, 2)
+    store = Store.open(Settings(data=data))
+    store.records.declare(load_registry().collections.values())
+    found = store.records.by_key("support", "S-1")
+    store.close()
+    assert found is not None
+    assert (found.values["street"], found.values["state"], found.geometry) == (
+        "Rue de l'Église", "broken", {"type": "Point", "coordinates": [-2.08, 47.65]},
+    )  # fmt: skip

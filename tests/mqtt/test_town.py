@@ -482,3 +482,24 @@ def test_the_town_publishes_its_commits_there_and_does_not_hear_itself(
     ]
     assert digits(bridged, series) == ["5.0"]
     reader.leave()
+
+
+def test_a_broker_of_mqtt_311_is_listened_to_and_nothing_goes_out(
+    tmp_path: Path, mosquitto: Mosquitto
+) -> None:
+    (tmp_path / "beffroi.toml").write_text(
+        f'[mqtt]\nurl = "mqtt://127.0.0.1:{mosquitto.port}?version=3"\n', "utf-8"
+    )
+    town = open_town(tmp_path)
+    serving = Serving(town, 0)
+    assert serving.ready.wait(10)
+    series = add_series(town.store)
+    reader = Client(mosquitto.port).subscribe("v1.1/+/Observations")
+    time.sleep(1)
+    reader.publish("v1.1/Observations", f'{{"result": 4.0, "Datastream": {{"@iot.id": {series}}}}}')
+    until(lambda: digits(town, series) == ["4.0"])
+    time.sleep(0.5)
+    assert reader.heard == []
+    reader.leave()
+    serving.close()
+    town.close()

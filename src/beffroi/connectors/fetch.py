@@ -60,7 +60,8 @@ def fetch(
     except urllib.error.URLError as error:
         if isinstance(error.reason, TimeoutError | socket.timeout):
             raise _slow(url, timeout) from error
-        detail = str(error.reason).replace("{", "(").replace("}", ")")
+        said = getattr(error.reason, "strerror", None) or str(error.reason)
+        detail = said.replace("{", "(").replace("}", ")")
         raise _failed(
             f"La source ne répond pas ({detail}).", f"The source does not answer ({detail}).", url
         ) from error
