@@ -1,6 +1,7 @@
 """Signing in: passwords, links, sessions, and what a guesser meets."""
 
 import statistics
+import threading
 import time
 
 import pytest
@@ -215,6 +216,29 @@ def test_an_ipv6_network_counts_as_one_address(
         enter(store, GOOD, address="2001:db8:1:2:ffff::1")
     with pytest.raises(Unauthorised):
         enter(store, GOOD, address="2001:db8:1:3::1")
+
+
+def test_processes_counting_at_once_all_count(store: Store, ada: Person) -> None:
+    """Two stores stand for two workers; none of twelve guesses may slip by uncounted."""
+    beside = Store.open(store.settings, store.clock)
+    outcomes: list[str] = []
+
+    def guess(mine: Store) -> None:
+        for _ in range(6):
+            try:
+                attempts.admit(mine, "maire@essai.fr", "192.0.2.7")
+                outcomes.append("admitted")
+            except Problem:
+                outcomes.append("made to wait")
+
+    threads = [threading.Thread(target=guess, args=(s,)) for s in (store, beside)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    beside.close()
+    assert len(outcomes) == 12
+    assert outcomes.count("admitted") in (5, 6)  # PostgreSQL may admit one that was already asking
 
 
 def test_waits_double_up_to_a_quarter_of_an_hour() -> None:

@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import ipaddress
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 
 from beffroi.model.instant import MINUTE_US, SECOND_US
 from beffroi.model.problem import Problem
@@ -22,6 +22,11 @@ WINDOW_US = 30 * MINUTE_US  # without a failure for that long, the count starts 
 FREE = {"account": 5, "address": 30}  # a town hall has one address
 _FIRST_WAIT_US = 15 * SECOND_US
 _LONGEST_WAIT_US = 15 * MINUTE_US
+# One statement, so that two processes counting at once both count.
+_COUNT = text(
+    "INSERT INTO attempt (key, failures, last_us) VALUES (:key, 1, :now)"
+    " ON CONFLICT (key) DO UPDATE SET failures = attempt.failures + 1, last_us = excluded.last_us"
+)
 
 
 def wait_us(failures: int, free: int) -> int:
@@ -37,17 +42,16 @@ def admit(store: Store, account: str, address: str) -> None:
     longest = 0
     with store.write() as connection:
         connection.execute(delete(attempt).where(attempt.c.last_us < now - WINDOW_US))
-        counts = {}
+        keys = []
         for kind, value in (("account", account), ("address", address)):
             key = _key(store, kind, value)
             row = connection.execute(select(attempt).where(attempt.c.key == key)).first()
-            counts[key] = row.failures if row else 0
+            keys.append(key)
             if row is not None:
                 longest = max(longest, row.last_us + wait_us(row.failures, FREE[kind]) - now)
         if longest <= 0:
-            for key, failures in counts.items():
-                connection.execute(delete(attempt).where(attempt.c.key == key))
-                connection.execute(attempt.insert().values(key=key, failures=failures + 1, last_us=now))
+            for key in sorted(keys):  # always in the same order: no deadlock
+                connection.execute(_COUNT, {"key": key, "now": now})
     if longest > 0:
         raise Problem(
             Text("Trop d'essais : attendez {n} s.", "Too many attempts: wait {n} s.").filled(n=-(-longest // SECOND_US)),

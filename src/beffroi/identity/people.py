@@ -90,6 +90,7 @@ def add(
     """Add an account without a password (its first sign-in is by link). Raises `Problem`, `Conflict`, `Forbidden`."""
     values = _checked({"email": email, "name": name, "role": role, "service": service, "language": language})
     with store.write() as connection:
+        number = store.number(connection, "account")  # first: two processes adding at once wait here
         codes = clean_territories(connection, territories)
         require_reach(who, codes)
         if (
@@ -104,7 +105,6 @@ def add(
                 ),
                 place="email",
             )
-        number = store.number(connection, "account")
         connection.execute(
             insert(account).values(
                 **values, id=number, territories=json.dumps(codes), created_us=store.clock(), disabled=0

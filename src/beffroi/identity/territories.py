@@ -3,7 +3,7 @@
 import json
 import re
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import select, text, update
 
 from beffroi.identity.rights import require_admin, require_reach
 from beffroi.identity.wording import clean_name
@@ -42,14 +42,17 @@ def add(
         )  # fmt: skip
     with store.write() as connection:
         known = set(connection.execute(select(territory.c.code)).scalars())
-        if code in known:
-            raise Conflict(Text("Ce territoire existe déjà.", "This territory exists already."), place="code")
         if parent and parent not in known:
             raise NotFound(
                 Text("Le groupe nommé n'existe pas.", "The group named does not exist."), place="parent"
             )
         values = {"code": code, "name": name, "kind": kind, "parent": parent or None}
-        connection.execute(insert(territory).values(**values, settings="{}"))
+        insert = text(
+            "INSERT INTO territory (code, name, kind, parent, settings) VALUES (:code, :name, :kind, :parent, '{}')"
+            " ON CONFLICT (code) DO NOTHING"
+        )
+        if connection.execute(insert, values).rowcount == 0:
+            raise Conflict(Text("Ce territoire existe déjà.", "This territory exists already."), place="code")
         store.audit.note(connection, who, "territory.add", f"territory/{code}", values)
     return Territory(code, name, kind, parent or None)
 
