@@ -107,11 +107,10 @@ def test_every_page_is_accessible_quiet_and_self_contained(
         found = [] if page.locator("html").get_attribute("lang") == language else ["lang is not the reader's"]
         page.evaluate(axe)
         found += page.evaluate(RUN, {"runOnly": {"type": "tag", "values": TAGS}})
-        page.emulate_media(color_scheme="dark")
-        found += [
-            f"dark: {f}"
-            for f in page.evaluate(RUN, {"runOnly": {"type": "rule", "values": ["color-contrast"]}})
-        ]
+        if language == "fr":  # the words change no colour
+            page.emulate_media(color_scheme="dark")
+            only = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+            found += [f"dark: {fault}" for fault in page.evaluate(RUN, only)]
         found += witness.take()
         if found:
             faults[address.removeprefix(town.url)] = found

@@ -37,13 +37,16 @@ def test_first_tab_stop_skips_to_the_content_and_every_stop_is_seen(
     assert unseen == []
 
 
-def tab_to(page: Page, text: str) -> None:
-    """Press Tab until the focus is on what is called `text`."""
-    for _ in range(80):
+def tab_to(page: Page, text: str = "", address: str = "^$") -> None:
+    """Press Tab until the focus is on what is called `text`, or on a link to `address` (a pattern)."""
+    for _ in range(120):
         page.keyboard.press("Tab")
-        if page.evaluate("document.activeElement.textContent").strip().startswith(text):
+        focus = page.evaluate(
+            "[document.activeElement.textContent.trim(), document.activeElement.getAttribute('href') || '-']"
+        )
+        if (text and focus[0].startswith(text)) or re.search(address, focus[1]):
             return
-    raise AssertionError(f"no way to {text!r} by keyboard")
+    raise AssertionError(f"no way to {text or address!r} by keyboard")
 
 
 def test_navigation_by_keyboard_reaches_the_data(visitor: BrowserContext, town: Served) -> None:
@@ -79,4 +82,20 @@ def test_administrator_is_signed_in_and_signs_out(
     page = context.new_page()
     page.goto(town.url + "administration")
     assert page.locator("main h1").count() == 1
+    context.close()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with-script", "without-script"])
+def test_agent_takes_an_alarm_in_charge_by_keyboard_alone(
+    chromium: Browser, town: Served, administrator: Path, script: bool
+) -> None:
+    context = chromium.new_context(storage_state=administrator, java_script_enabled=script)
+    page = context.new_page()
+    page.goto(town.url + "alarmes?vue=a-voir")
+    tab_to(page, address=r"^/alarmes/\d+$")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(r"/alarmes/\d+$"))
+    tab_to(page, "Prendre en charge")
+    page.keyboard.press("Enter")
+    expect(page.locator("main .state")).to_contain_text("rise en charge")
     context.close()
