@@ -1,12 +1,11 @@
 """`beffroi rule`: rules by options and by file, tried on the past, on and off; exit codes."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
 
+from beffroi.cli import main
 from beffroi.model.instant import parse_instant
 from beffroi.model.observation import Draft
 from beffroi.model.result import number_of
@@ -39,14 +38,21 @@ def town(tmp_path):
     return folder, number
 
 
-def run(*arguments, code=0, language="fr"):
-    done = subprocess.run([sys.executable, "-m", "beffroi", "rule", *map(str, arguments)], capture_output=True, text=True, check=False,
-                          timeout=120, env={**os.environ, "BEFFROI_LANG": language})  # fmt: skip
-    assert done.returncode == code, done.stdout + done.stderr
-    return json.loads(done.stdout) if "--json" in arguments and code == 0 else done.stdout + done.stderr
+@pytest.fixture
+def run(monkeypatch, capsys):
+    def command(*arguments, code=0, language="fr"):
+        monkeypatch.setenv("BEFFROI_LANG", language)
+        monkeypatch.setattr(sys, "argv", ["beffroi", "rule", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        told = capsys.readouterr()
+        assert (ended.value.code or 0) == code, told.out + told.err
+        return json.loads(told.out) if "--json" in arguments and code == 0 else told.out + told.err
+
+    return command
 
 
-def test_a_rule_by_options(town):
+def test_a_rule_by_options(run, town):
     data, number = town
     made = run("add", "--data", data, "--datastream", number, "--above", "100", "--hysteresis", "10", "--for", "PT10M",
                "--severity", "rouge", "--name", "Crue", "--json")  # fmt: skip
@@ -71,7 +77,7 @@ def test_a_rule_by_options(town):
     assert run("list", "--data", data) == "Aucune règle.\n"
 
 
-def test_a_rule_by_file_and_its_trial_before_it_is_added(town, tmp_path):
+def test_a_rule_by_file_and_its_trial_before_it_is_added(run, town, tmp_path):
     data, number = town
     file = tmp_path / "rule.yaml"
     file.write_text(
@@ -97,10 +103,10 @@ def test_a_rule_by_file_and_its_trial_before_it_is_added(town, tmp_path):
         (["nowhere.yaml"], "nowhere.yaml"), (["--datastream", "1", "--above", "1", "--below", "1"], "when"),
     ],
 )  # fmt: skip
-def test_misuse_says_where(town, arguments, words):
+def test_misuse_says_where(run, town, arguments, words):
     data, _ = town
     assert words in run("add", *arguments, "--data", data, code=2)
 
 
-def test_an_unknown_rule(town):
+def test_an_unknown_rule(run, town):
     assert "rule list" in run("show", "Rien", "--data", town[0], code=2)

@@ -17,7 +17,7 @@ from beffroi.rules.backtest import back_test
 from beffroi.rules.engine import OBSERVED
 from beffroi.rules.reading import read_rule
 
-KILLS = 6
+KILLS = 4
 JUDGE = """
 import sys, threading
 from pathlib import Path

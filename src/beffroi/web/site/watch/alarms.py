@@ -75,7 +75,7 @@ def alarm_line(request: Request, row: Row, states: Mapping[str, str]) -> Line:
     cells = {
         "message": values["message"], "severity": values["severity"] if open_ else values["worst"], "raised_at": values["raised_at"],
         "lasted": figures.duration(max(0, end - values["raised_at"])) if over is not None or open_ else None,
-        "peak": None if values["peak"] is None else figures.quantity(values["peak"], values["unit"] or ""),
+        "peak": None if values["peak"] is None or open_ else figures.quantity(values["peak"], values["unit"] or ""),
         "state": Cell(states[values["state"]]), "assignee": values["assignee"],
     }  # fmt: skip
     return Line(cells, f"/alarmes/{row.id}", str(row.id))
@@ -241,7 +241,7 @@ def _plot(town: Town, row: Row, rule: Row | None, _: Callable[..., str]) -> Plot
     points = [(o.start_us, None if o.quality == Quality.BAD else o.result.value) for o in found]
     return Plot(
         title=str(values["message"]), start_us=start, end_us=stop, points=points, unit=values["unit"] or "",
-        thresholds=tuple(Threshold(limit, severity, severity) for limit, severity in lines),
+        thresholds=tuple(Threshold(limit, _(severity), severity) for limit, severity in lines),
         files=((_("Série"), f"/series/{number}.csv"),),
     )  # fmt: skip
 
