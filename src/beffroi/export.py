@@ -188,5 +188,12 @@ def _history(store: Store, collection: str) -> Iterator[bytes]:
         for row in connection.execute(query.execution_options(yield_per=5000)):
             values = dict(row._mapping)
             for name in ("before", "after"):
-                values[name] = json.loads(values[name]) if values[name] else None
+                values[name] = _opened(json.loads(values[name])) if values[name] else None
             yield _line(values)
+
+
+def _opened(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values of history without what is sealed: outside this house nobody has the key that opens it."""
+    return {
+        name: {"sealed": True} if isinstance(v, dict) and "sealed" in v else v for name, v in values.items()
+    }

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import delete
 
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
@@ -22,9 +23,10 @@ from beffroi.plugins import load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.rules.engine import Engine
 from beffroi.scene import Scene
-from beffroi.settings import Settings
+from beffroi.settings import Settings, load_settings
 from beffroi.standards.pmtiles import Ground, build_base_map
 from beffroi.store.open import Store
+from beffroi.store.tables import audit, audit_head
 from beffroi.town import Town
 
 __all__ = ["Built", "build_town"]
@@ -66,10 +68,23 @@ def build_town(
     aside.mkdir(parents=True)
     built = _write(aside, scene, progress)
     settle(aside, scene)
+    _begin_journal(aside)
     for file in sorted(aside.iterdir(), key=lambda f: f.name == "beffroi.toml"):
         file.replace(data / file.name)  # the settings last: without them it is no town
     aside.rmdir()
     return built
+
+
+def _begin_journal(data: Path) -> None:
+    """Empty the audit: making an invented town is nobody's act, and its journal begins with its first visitor."""
+    store = Store.open(load_settings(data))
+    try:
+        with store.write() as connection:
+            connection.execute(delete(audit_head))
+            connection.execute(delete(audit))
+    finally:
+        store.close()
+    (data / "audit.heads").unlink(missing_ok=True)
 
 
 def _write(data: Path, scene: Scene, progress: Progress) -> Built:
