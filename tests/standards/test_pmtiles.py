@@ -10,7 +10,7 @@ from shapely.geometry import LineString, Point, box
 
 from beffroi.model.problem import Problem
 from beffroi.standards import pmtiles
-from beffroi.standards.pmtiles import Ground, build_base_map, read_osm
+from beffroi.standards.pmtiles import Ground, build_base_map, read_geojson, read_osm
 
 TOWN = [
     Ground("street", LineString([(-2.09, 47.65), (-2.08, 47.655), (-2.07, 47.65)]), "Rue du Port"),
@@ -71,3 +71,24 @@ def test_file_that_is_no_extract_is_refused(tmp_path: Path) -> None:
     (tmp_path / "x.osm").write_text("bonjour")
     with pytest.raises(Problem, match="no OpenStreetMap extract"):
         read_osm(tmp_path / "x.osm")
+
+
+def test_geojson_of_another_system_lands_where_it_should(tmp_path: Path) -> None:
+    path = tmp_path / "rues.geojson"
+    place = {"type": "Point", "coordinates": [652_469.02, 6_862_035.26]}  # Paris, Notre-Dame, Lambert-93
+    feature = {"type": "Feature", "properties": {"nom": "Parvis"}, "geometry": place}
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::2154"}}
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
+    (ground,) = read_geojson(path, "place")
+    assert (ground.kind, ground.name) == ("place", "Parvis")
+    assert ground.geometry.distance(Point(2.3522, 48.8566)) < 0.0001  # about ten metres
+
+
+def test_geojson_without_kind_or_sense_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.geojson"
+    path.write_text('{"features":[{"geometry":{"type":"Point","coordinates":[1,2]}}]}')
+    with pytest.raises(Problem, match="say its kind"):
+        read_geojson(path)
+    path.write_text('{"features":[{"geometry":{"type":"Rond"}}]}')
+    with pytest.raises(Problem, match="no GeoJSON"):
+        read_geojson(path, "place")

@@ -8,20 +8,22 @@ Beside it, `base.json` says the box, the credit, and holds a light drawing for p
 import importlib.util
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import shapely
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["KINDS", "OSM_CREDIT", "Ground", "build_base_map", "read_osm"]
+__all__ = ["KINDS", "OSM_CREDIT", "Ground", "build_base_map", "read_geojson", "read_osm"]
 
 KINDS = (
     "boundary", "water", "river", "green", "building", "rail", "motorway", "trunk", "primary", "secondary", "tertiary",
@@ -134,6 +136,44 @@ def _drawing(grounds: Sequence[Ground], box: Sequence[float]) -> list[dict[str, 
             return drawn
         tolerance *= 1.6
     return drawn
+
+
+def read_geojson(path: Path, kind: str = "") -> list[Ground]:
+    """Return the features of a GeoJSON for a base map; `kind` is theirs when they have no property `kind`.
+
+    RFC 7946 wants longitude and latitude, but older files name another system in `crs` (Lambert-93, UTM):
+    it is honoured. Raises `Problem`.
+    """
+    try:
+        collection = json.loads(path.read_text("utf-8-sig"))
+        features = collection["features"]
+        shapes = [shapely.geometry.shape(f["geometry"]) for f in features if f.get("geometry")]
+        values = [f.get("properties") or {} for f in features if f.get("geometry")]
+        to_degrees = _degrees((collection.get("crs") or {}).get("properties", {}).get("name", ""))
+    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError, CRSError) as error:
+        raise Problem(
+            Text("Ce fichier n'est pas un GeoJSON d'entités.", "This file is no GeoJSON of features."),
+            place=str(path),
+        ) from error
+    found = []
+    for shape, properties in zip(shapes, values, strict=True):
+        own = str(properties.get("kind") or kind)
+        if own not in KINDS:
+            raise Problem(
+                Text("Chaque entité doit dire sa sorte (« kind »).", "Each feature must say its kind."),
+                Text("Donnez --kind : {kinds}.", "Give --kind: {kinds}.").filled(kinds=", ".join(KINDS)),
+                place=str(path),
+            )
+        name = str(properties.get("name") or properties.get("nom") or "")
+        found.append(Ground(own, shapely.transform(shapely.force_2d(shape), to_degrees), name))
+    return found
+
+
+def _degrees(system: str) -> Callable[[Any], Any]:
+    if not system or system.upper().endswith(("CRS84", ":4326")):
+        return lambda points: points
+    change = Transformer.from_crs(CRS.from_user_input(system), 4326, always_xy=True)
+    return lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1]))
 
 
 _HIGHWAYS = {
