@@ -151,8 +151,9 @@ class TownMap extends HTMLElement {
     const visible = this.features.getFeatures().filter((f) => containsCoordinate(extent, anchor(f).getCoordinates()));
     visible.sort((a, b) => level(b) - level(a) || a.get("name").localeCompare(b.get("name")));
     list.replaceChildren(...visible.slice(0, LISTED).map((f) => this.item(f)));
+    for (const left of document.querySelectorAll("[data-map-rest]")) left.hidden = true;
     if (visible.length > LISTED) list.append(element("li", { className: "about", textContent: this.words.more.replace("{n}", LISTED) }));
-    for (const said of document.querySelectorAll("[data-map-count]")) said.textContent = (visible.length < 2 ? said.dataset.one : said.dataset.many).replace("{n}", number(visible.length));
+    for (const said of document.querySelectorAll("[data-map-count]")) said.textContent = [said.dataset.none, said.dataset.one, said.dataset.many][Math.min(2, visible.length)].replace("{n}", number(visible.length));
   }
 
   item(feature) {
