@@ -25,11 +25,11 @@ from sqlalchemy import (
     true,
 )
 
-from beffroi.standards.sensorthings import bind
-from beffroi.standards.sensorthings.bind import Bound
+from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.dialects import DIALECTS
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation
 from beffroi.standards.sensorthings.functions import geometry_of
+from beffroi.standards.sensorthings.meaning import Bound
 from beffroi.store import tables
 
 __all__ = ["Compiler", "Pair", "Seen", "table_of"]
@@ -109,13 +109,13 @@ class Compiler:
     def condition(self, bound: Bound) -> ColumnElement[bool]:
         """Return the SQL of a condition."""
         sql = self.sql(bound)
-        return sql if isinstance(bound, bind.Join | bind.Not | bind.Compare) else and_(sql)
+        return sql if isinstance(bound, meaning.Join | meaning.Not | meaning.Compare) else and_(sql)
 
     def order(self, bound: Bound) -> list[Sql]:
         """Return the expressions that order by `bound`."""
-        if isinstance(bound, bind.Field) and bound.kind == "result":
+        if isinstance(bound, meaning.Field) and bound.kind == "result":
             return [self._column(bound, 0), self.dialect.ordered(self._column(bound, 2))]
-        if isinstance(bound, bind.Field) and bound.kind == "moment" and not bound.hops:
+        if isinstance(bound, meaning.Field) and bound.kind == "moment" and not bound.hops:
             return [self._pair(bound)[0]]
         value = self.sql(bound)
         if isinstance(value, Pair):
@@ -127,7 +127,7 @@ class Compiler:
         """Return the SQL of `node`: an expression, or a `Pair` for a moment."""
         raise AssertionError(node)
 
-    def _column(self, node: bind.Field, index: int = 0) -> Any:
+    def _column(self, node: meaning.Field, index: int = 0) -> Any:
         """Return a field's column, reached over relations to one by scalar subqueries."""
         if not node.hops:
             return self._own(node, self.row, index)
@@ -143,26 +143,26 @@ class Compiler:
         return chosen.correlate(self.row).scalar_subquery()
 
     @staticmethod
-    def _own(node: bind.Field, row: Any, index: int) -> Any:
+    def _own(node: meaning.Field, row: Any, index: int) -> Any:
         if node.property.derived:
             known = tables.latest.alias()
             column = (known.c.first_us, func.coalesce(known.c.end_us, known.c.start_us))[index]
             return select(column).where(known.c.datastream_id == row.c.id).correlate(row).scalar_subquery()
         return row.c[node.property.columns[index]]
 
-    def _pair(self, node: bind.Field) -> Pair:
+    def _pair(self, node: meaning.Field) -> Pair:
         start, end = self._column(node, 0), self._column(node, 1)
         return Pair((start, func.coalesce(end, start)))
 
     @sql.register
-    def _field(self, node: bind.Field) -> Any:
+    def _field(self, node: meaning.Field) -> Any:
         if node.kind == "moment":
             return self._pair(node)
         if node.kind in ("json", "result"):
             return self._taken(node, "json")
         return self._column(node)
 
-    def _taken(self, node: bind.Field, kind: Kind) -> Any:
+    def _taken(self, node: meaning.Field, kind: Kind) -> Any:
         """Return a JSON field taken as `kind`."""
         if node.property.kind == "result" and not node.inside and kind == "number":
             return self._column(node)
@@ -180,7 +180,7 @@ class Compiler:
         return self.dialect.json(column, steps, kind)
 
     @sql.register
-    def _value(self, node: bind.Value) -> Any:
+    def _value(self, node: meaning.Value) -> Any:
         if node.kind == "moment" and node.value is not None:
             return Pair((literal(node.value[0], BigInteger), literal(node.value[1], BigInteger)))
         if node.kind == "number" and isinstance(node.value, float):
@@ -190,13 +190,13 @@ class Compiler:
         return literal(node.value, _TYPES.get(node.kind, Text))
 
     @sql.register
-    def _always(self, node: bind.Always) -> Any:
+    def _always(self, node: meaning.Always) -> Any:
         return true() if node.value else false()
 
     @sql.register
-    def _cast(self, node: bind.Cast) -> Any:
+    def _cast(self, node: meaning.Cast) -> Any:
         part = node.part
-        if isinstance(part, bind.Field) and part.kind in ("json", "result"):
+        if isinstance(part, meaning.Field) and part.kind in ("json", "result"):
             return self._taken(part, node.kind)
         value = self.sql(part)
         if node.kind == "instant":
@@ -206,7 +206,7 @@ class Compiler:
         return value
 
     @sql.register
-    def _apply(self, node: bind.Apply) -> Any:
+    def _apply(self, node: meaning.Apply) -> Any:
         flat: list[Any] = []
         for kind, argument in zip(node.function.parameters, node.arguments, strict=False):
             value = self.sql(argument)
@@ -216,12 +216,12 @@ class Compiler:
         applied = self.dialect.apply(node.function, flat)
         return and_(*self._boxes(node), applied) if node.function.name in _BOXED else applied
 
-    def _boxes(self, node: bind.Apply) -> list[Any]:
+    def _boxes(self, node: meaning.Apply) -> list[Any]:
         """Return what an index on the bounding box can say before the exact test."""
         field = next(
-            (a for a in node.arguments if isinstance(a, bind.Field) and not a.hops and not a.inside), None
+            (a for a in node.arguments if isinstance(a, meaning.Field) and not a.hops and not a.inside), None
         )
-        shape = next((a for a in node.arguments if isinstance(a, bind.Value) and a.value), None)
+        shape = next((a for a in node.arguments if isinstance(a, meaning.Value) and a.value), None)
         if field is None or shape is None or "minx" not in self.row.c:
             return []
         minx, miny, maxx, maxy = geometry_of(shape.value).bounds
@@ -229,7 +229,7 @@ class Compiler:
         return [c.minx <= maxx, c.maxx >= minx, c.miny <= maxy, c.maxy >= miny]
 
     @sql.register
-    def _binary(self, node: bind.Binary) -> Any:
+    def _binary(self, node: meaning.Binary) -> Any:
         left, right = self.sql(node.left), self.sql(node.right)
         if node.operator == "mod":
             return self.dialect.remainder(left, right)
@@ -240,7 +240,7 @@ class Compiler:
         return _ARITHMETIC[node.operator](left, right)
 
     @sql.register
-    def _compare(self, node: bind.Compare) -> Any:
+    def _compare(self, node: meaning.Compare) -> Any:
         left, right = self.sql(node.left), self.sql(node.right)
         if node.of == "moment":
             return _MOMENTS[node.operator](left, right)
@@ -249,19 +249,19 @@ class Compiler:
         return _OPERATORS[node.operator](left, right)
 
     @sql.register
-    def _one_of(self, node: bind.OneOf) -> Any:
+    def _one_of(self, node: meaning.OneOf) -> Any:
         left = self.sql(node.left)
-        values = [v.value for v in node.values if isinstance(v, bind.Value)]
+        values = [v.value for v in node.values if isinstance(v, meaning.Value)]
         if len(values) == len(node.values):
             return left.in_(values)
         return or_(false(), *(left == self.sql(v) for v in node.values))
 
     @sql.register
-    def _nothing(self, node: bind.Nothing) -> Any:
+    def _nothing(self, node: meaning.Nothing) -> Any:
         part = self.sql(node.part)
         if isinstance(part, Pair):
             part = part[0]
-        elif isinstance(node.part, bind.Field) and node.part.kind == "result" and not node.part.inside:
+        elif isinstance(node.part, meaning.Field) and node.part.kind == "result" and not node.part.inside:
             # a number is in `value`, anything else in `literal`; JSON null is the text null
             value, text = self._column(node.part, 0), self._column(node.part, 2)
             some = or_(value.is_not(None), and_(text.is_not(None), text != "null"))
@@ -269,21 +269,21 @@ class Compiler:
         return part.is_not(None) if node.present else part.is_(None)
 
     @sql.register
-    def _join(self, node: bind.Join) -> Any:
+    def _join(self, node: meaning.Join) -> Any:
         parts = [self.condition(p) for p in node.parts]
         return and_(true(), *parts) if node.operator == "and" else or_(false(), *parts)
 
     @sql.register
-    def _not(self, node: bind.Not) -> Any:
+    def _not(self, node: meaning.Not) -> Any:
         return not_(self.condition(node.part))
 
     @sql.register
-    def _among(self, node: bind.Among) -> Any:
+    def _among(self, node: meaning.Among) -> Any:
         ids: Any = bindparam(None, node.ids, expanding=True, literal_execute=True, unique=True)
         return _some_of(self.row.c[node.column], ids)
 
     @sql.register
-    def _any(self, node: bind.Some) -> Any:
+    def _any(self, node: meaning.Some) -> Any:
         return self._some(node.hops, node.part)
 
     def _some(self, hops: tuple[Navigation, ...], part: Bound) -> Any:

@@ -9,10 +9,10 @@ from functools import singledispatch
 from typing import Any
 
 from beffroi.model.result import Numeral
-from beffroi.standards.sensorthings import bind
-from beffroi.standards.sensorthings.bind import Bound
+from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.entities import Navigation
 from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of
+from beffroi.standards.sensorthings.meaning import Bound
 
 __all__ = ["Follow", "evaluate", "holds"]
 
@@ -52,19 +52,19 @@ def _inside(value: Any, steps: tuple[str | int, ...]) -> Any:
 
 
 @evaluate.register
-def _field(node: bind.Field, entity: Row, follow: Follow) -> Any:
+def _field(node: meaning.Field, entity: Row, follow: Follow) -> Any:
     for found in _reach(entity, node.hops, follow):
         return _inside(found.get(node.property.name), node.inside)
     return None
 
 
 @evaluate.register
-def _value(node: bind.Value, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
+def _value(node: meaning.Value, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
     return node.value
 
 
 @evaluate.register
-def _always(node: bind.Always, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
+def _always(node: meaning.Always, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
     return node.value
 
 
@@ -80,11 +80,11 @@ _TAKEN: dict[str, Callable[[Any], Any]] = {
 
 
 @evaluate.register
-def _cast(node: bind.Cast, entity: Row, follow: Follow) -> Any:
+def _cast(node: meaning.Cast, entity: Row, follow: Follow) -> Any:
     value = evaluate(node.part, entity, follow)
     if (
         node.kind == "text"
-        and isinstance(node.part, bind.Field)
+        and isinstance(node.part, meaning.Field)
         and node.part.kind == "result"
         and isinstance(value, bool)
     ):
@@ -94,7 +94,7 @@ def _cast(node: bind.Cast, entity: Row, follow: Follow) -> Any:
 
 
 @evaluate.register
-def _apply(node: bind.Apply, entity: Row, follow: Follow) -> Any:
+def _apply(node: meaning.Apply, entity: Row, follow: Follow) -> Any:
     flat: list[Any] = []
     for kind, argument in zip(node.function.parameters, node.arguments, strict=False):
         value = evaluate(argument, entity, follow)
@@ -103,7 +103,7 @@ def _apply(node: bind.Apply, entity: Row, follow: Follow) -> Any:
 
 
 @evaluate.register
-def _binary(node: bind.Binary, entity: Row, follow: Follow) -> Any:
+def _binary(node: meaning.Binary, entity: Row, follow: Follow) -> Any:
     value = ARITHMETIC[node.operator](
         evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
     )
@@ -129,7 +129,7 @@ _COMPARE_MOMENTS: dict[str, Callable[[Any, Any], bool]] = {
 
 
 @evaluate.register
-def _compare(node: bind.Compare, entity: Row, follow: Follow) -> Any:
+def _compare(node: meaning.Compare, entity: Row, follow: Follow) -> Any:
     left, right = evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
     if left is None or right is None:
         return None
@@ -140,34 +140,34 @@ def _compare(node: bind.Compare, entity: Row, follow: Follow) -> Any:
 
 
 @evaluate.register
-def _one_of(node: bind.OneOf, entity: Row, follow: Follow) -> Any:
+def _one_of(node: meaning.OneOf, entity: Row, follow: Follow) -> Any:
     left = evaluate(node.left, entity, follow)
     return None if left is None else left in [evaluate(v, entity, follow) for v in node.values]
 
 
 @evaluate.register
-def _nothing(node: bind.Nothing, entity: Row, follow: Follow) -> Any:
+def _nothing(node: meaning.Nothing, entity: Row, follow: Follow) -> Any:
     return (evaluate(node.part, entity, follow) is not None) == node.present
 
 
 @evaluate.register
-def _not(node: bind.Not, entity: Row, follow: Follow) -> Any:
+def _not(node: meaning.Not, entity: Row, follow: Follow) -> Any:
     value = evaluate(node.part, entity, follow)
     return None if value is None else not value
 
 
 @evaluate.register
-def _any(node: bind.Some, entity: Row, follow: Follow) -> Any:
+def _any(node: meaning.Some, entity: Row, follow: Follow) -> Any:
     return any(holds(node.part, found, follow) for found in _reach(entity, node.hops, follow))
 
 
 @evaluate.register
-def _among(node: bind.Among, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
+def _among(node: meaning.Among, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
     return entity.get(node.column) in node.ids
 
 
 @evaluate.register
-def _join(node: bind.Join, entity: Row, follow: Follow) -> Any:
+def _join(node: meaning.Join, entity: Row, follow: Follow) -> Any:
     values = [evaluate(part, entity, follow) for part in node.parts]
     decisive = node.operator == "or"
     if decisive in values:

@@ -8,12 +8,13 @@ from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, litera
 
 from beffroi.model.observation import Observation
 from beffroi.model.result import Numeral
-from beffroi.standards.sensorthings import bind
-from beffroi.standards.sensorthings.bind import Bound, Term, bind_filter, bind_orderby, fields
+from beffroi.standards.sensorthings import meaning
+from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
+from beffroi.standards.sensorthings.meaning import Bound, Term, fields
 from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Options
@@ -76,7 +77,7 @@ class _Own:
 
     def _by(self) -> str:
         by = self.term.by
-        return by.kind if isinstance(by, bind.Field) and not by.inside else ""
+        return by.kind if isinstance(by, meaning.Field) and not by.inside else ""
 
     def sql(self, dialect: str) -> Terms:
         return [(e, self.term.descending) for e in Compiler(dialect, OBSERVATION).order(self.term.by)]
@@ -137,7 +138,7 @@ class ObservationReader:
 
     def of_feature(self, feature: int, limit: int) -> list[int]:
         """Return ids of observations of a feature, at most `limit`."""
-        query = ObservationQuery(where=_where([bind.Among("feature_id", (feature,))], None), limit=limit)
+        query = ObservationQuery(where=_where([meaning.Among("feature_id", (feature,))], None), limit=limit)
         return [found.id for found in self.store.observations.select(query)]
 
     def ids(self, entity: Entity, condition: Bound, column: str) -> tuple[int, ...]:
@@ -152,7 +153,7 @@ class ObservationReader:
     def _conditions(self, options: Options, feature: int | None) -> list[Bound]:
         found: list[Bound] = []
         if feature is not None:
-            found.append(bind.Among("feature_id", (feature,)))
+            found.append(meaning.Among("feature_id", (feature,)))
         if options.filter is not None:
             bound = bind_filter(OBSERVATION, options.filter, self.now_us)
             found.append(settle(OBSERVATION, bound, self.ids))
@@ -162,7 +163,7 @@ class ObservationReader:
         if self.sight.everything:
             return []
         hidden = tuple(self.c.execute(self.sight.hidden_series()).scalars())
-        return [bind.Not(bind.Among("datastream_id", hidden))] if hidden else []
+        return [meaning.Not(meaning.Among("datastream_id", hidden))] if hidden else []
 
     def _order(self, options: Options, *, one: bool) -> list[_Own | _Rank]:
         if not options.orderby:
@@ -174,7 +175,7 @@ class ObservationReader:
         hop = next(f.hops[0] for f in fields(term.by) if f.hops)
         target = BY_NAME[hop.target]
         row = table_of(target)
-        inner = bind.without(term.by, 1)
+        inner = meaning.without(term.by, 1)
         by = Compiler(self.store.dialect, target, row).order(inner)
         ordered = [e.desc().nulls_last() if term.descending else e.asc().nulls_first() for e in by]
         return _Rank(
@@ -209,7 +210,7 @@ class ObservationReader:
         )
 
 
-_TIME = bind.Field((), OBSERVATION.properties[0], (), "moment")
+_TIME = meaning.Field((), OBSERVATION.properties[0], (), "moment")
 
 
 def _where(
@@ -232,7 +233,7 @@ def _between(conditions: Sequence[Bound]) -> tuple[int | None, int | None]:
     end: int | None = None
     for part in _all_of(conditions):
         if (
-            not isinstance(part, bind.Compare)
+            not isinstance(part, meaning.Compare)
             or part.left != _without_place(part.left)
             or part.of != "moment"
         ):
@@ -246,20 +247,22 @@ def _between(conditions: Sequence[Bound]) -> tuple[int | None, int | None]:
 def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
     flat: list[Bound] = []
     for part in conditions:
-        flat.extend(_all_of(part.parts) if isinstance(part, bind.Join) and part.operator == "and" else [part])
+        flat.extend(
+            _all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part]
+        )
     return flat
 
 
 def _without_place(node: Bound) -> Bound:
     return (
         node
-        if isinstance(node, bind.Field) and node.property == OBSERVATION.properties[0]
-        else bind.Always(value=False)
+        if isinstance(node, meaning.Field) and node.property == OBSERVATION.properties[0]
+        else meaning.Always(value=False)
     )
 
 
-def _bounds(part: bind.Compare) -> tuple[int | None, int | None]:
-    if not isinstance(part.right, bind.Value):
+def _bounds(part: meaning.Compare) -> tuple[int | None, int | None]:
+    if not isinstance(part.right, meaning.Value):
         return None, None
     low, high = part.right.value
     return {

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import msgspec
 
 from beffroi.model.text import Text
-from beffroi.standards.sensorthings import bind
-from beffroi.standards.sensorthings.bind import Bound, fields
+from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity
+from beffroi.standards.sensorthings.meaning import Bound, fields
 from beffroi.standards.sensorthings.parse import misread
 
 __all__ = ["Ids", "settle"]
@@ -23,11 +23,11 @@ Ids = Callable[[Entity, Bound, str], tuple[int, ...]]
 def settle(entity: Entity, node: Bound, ids: Ids) -> Bound:
     """Return `node` with each crossing replaced by the ids that it comes to. Raises `Problem`."""
     match node:
-        case bind.Join():
+        case meaning.Join():
             return msgspec.structs.replace(node, parts=tuple(settle(entity, p, ids) for p in node.parts))
-        case bind.Not():
+        case meaning.Not():
             return msgspec.structs.replace(node, part=settle(entity, node.part, ids))
-        case bind.Some():
+        case meaning.Some():
             return _some(entity, node, ids)
     for field in fields(node):
         names = [entity.name, *(hop.target for hop in field.hops)]
@@ -41,13 +41,13 @@ def settle(entity: Entity, node: Bound, ids: Ids) -> Bound:
     return node
 
 
-def _some(entity: Entity, node: bind.Some, ids: Ids) -> Bound:
+def _some(entity: Entity, node: meaning.Some, ids: Ids) -> Bound:
     hop, rest = node.hops[0], node.hops[1:]
     target = BY_NAME[hop.target]
-    part = bind.Some(rest, node.part, node.at) if rest else node.part
+    part = meaning.Some(rest, node.part, node.at) if rest else node.part
     inner = settle(target, part, ids)
     if "Observation" in (entity.name, target.name):
-        return bind.Among(hop.join.here, ids(target, inner, hop.join.there))
-    if isinstance(inner, bind.Some):
-        return bind.Some((hop, *inner.hops), inner.part, node.at)
-    return bind.Some((hop,), inner, node.at)
+        return meaning.Among(hop.join.here, ids(target, inner, hop.join.there))
+    if isinstance(inner, meaning.Some):
+        return meaning.Some((hop, *inner.hops), inner.part, node.at)
+    return meaning.Some((hop,), inner, node.at)
