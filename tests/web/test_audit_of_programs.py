@@ -7,6 +7,10 @@ from beffroi.town import Town
 ROOT = "/sensorthings/v1.1"
 THING = {
     "name": "Pont", "description": "Le pont",
+    "Locations": [{
+        "name": "Pont", "description": "x", "encodingType": "application/geo+json",
+        "location": {"type": "Point", "coordinates": [-2.08, 47.65]},
+    }],
     "Datastreams": [{
         "name": "Hauteur", "description": "Hauteur d'eau", "observationType": "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_Measurement",
         "unitOfMeasurement": {"name": "centimètre", "symbol": "cm", "definition": "ucum:cm"},
@@ -21,7 +25,8 @@ def test_the_journal_knows_what_a_key_did(browser, town: Town) -> None:
     client = browser()
     key, secret = keys.create(town.store, SYSTEM, role="admin")
     client.headers["Authorization"] = f"Bearer {secret}"
-    assert client.post(f"{ROOT}/Things", json=THING).status_code == 201
+    made = client.post(f"{ROOT}/Things", json=THING)
+    assert made.status_code == 201, made.text
     thing = client.get(f"{ROOT}/Things?$expand=Datastreams").json()["value"][0]
     series = thing["Datastreams"][0]["@iot.id"]
     one = client.get(f"{ROOT}/Observations").json()["value"][0]["@iot.id"]

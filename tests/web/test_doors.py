@@ -288,6 +288,21 @@ class TestOpenWrites:
         assert self.ask(town, Origin="https://evil.example") == 403
         assert self.ask(town, Authorization="Bearer nope") == 401
 
+    @pytest.mark.parametrize(
+        "path", ["Observations", "CreateObservations", "Datastreams(1)/Observations", "Things"]
+    )
+    def test_another_sites_page_writes_nothing(self, town: Town, path: str) -> None:
+        app = create_app(town, open_writes=True)
+        with TestClient(app, base_url="http://127.0.0.1:8080", client=("127.0.0.1", 5)) as client:
+            for sign in (
+                {"Origin": "https://evil.example"},
+                {"Origin": "null"},
+                {"Sec-Fetch-Site": "cross-site"},
+            ):
+                headers = {**sign, "Content-Type": "text/plain"}
+                answer = client.post(f"/sensorthings/v1.1/{path}", content=b'{"result": 1}', headers=headers)
+                assert answer.status_code == 403
+
     def test_pages_still_ask_for_a_sign_in(self, town: Town) -> None:
         with TestClient(
             create_app(town, open_writes=True), base_url="http://127.0.0.1", client=("127.0.0.1", 5)

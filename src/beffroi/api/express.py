@@ -1,7 +1,8 @@
 """The express lane: observations that arrive pass only the doors that concern them.
 
-A post of observations by a program carries no cookie, so there is no form to be forged and no language to choose:
-it goes through the safety headers, the size limit and the check of the key, straight to SensorThings.
+A post of observations by a program carries no cookie and no mark of a browser, so there is nothing to be forged and
+no language to choose: it goes through the safety headers, the size limit and the check of the key, straight to
+SensorThings. What a browser sends passes every door (with `--open-writes`, another site's page could write else).
 """
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -15,6 +16,7 @@ from beffroi.web.kit.who import WhoMiddleware
 __all__ = ["ExpressLane"]
 
 _PREFIX = ROOT + "/"
+_BROWSERS_SAY = (b"cookie", b"origin", b"sec-fetch-site")
 
 
 class ExpressLane:
@@ -28,11 +30,11 @@ class ExpressLane:
         """Serve one connection."""
         if scope["type"] == "http" and scope["method"] == "POST":
             path: str = scope["path"]
-            if path.endswith("Observations") and path.startswith(_PREFIX) and not _has_cookie(scope):
+            if path.endswith("Observations") and path.startswith(_PREFIX) and not _by_a_browser(scope):
                 await self.lane(scope, receive, send)
                 return
         await self.app(scope, receive, send)
 
 
-def _has_cookie(scope: Scope) -> bool:
-    return any(name == b"cookie" for name, _value in scope["headers"])
+def _by_a_browser(scope: Scope) -> bool:
+    return any(name in _BROWSERS_SAY for name, _value in scope["headers"])
