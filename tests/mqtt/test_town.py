@@ -351,6 +351,15 @@ def test_a_key_of_another_territory_may_not_write_here(town: Town, client: Make)
     assert outcomes == ["Not authorized", "Success"]
 
 
+def test_a_key_revoked_while_connected_writes_no_more(town: Town, client: Make) -> None:
+    topic = f"v1.1/Datastreams({add_series(town.store)})/Observations"
+    key, secret = keys.create(town.store, SYSTEM, role="device", name="d")
+    device = client(secret)
+    assert [device.publish(topic, '{"result": 1}') for _ in range(2)] == ["Success", "Success"]
+    keys.revoke(town.store, SYSTEM, key.id)
+    assert device.publish(topic, '{"result": 2}') == "Not authorized"
+
+
 def test_thousands_of_messages_are_all_stored(town: Town, client: Make, key: str) -> None:
     series = add_series(town.store)
     writer = client(key)

@@ -49,6 +49,7 @@ class TownDoor:
         self.base = base_of(town, address)
         self.open_writes = open_writes
         self.gate = Gate(town.store)
+        self._keys: dict[str, str] = {}  # of those who came with one, by their principal's id
         self.cache = SeriesCache(town.store)
         self.intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
@@ -66,13 +67,19 @@ class TownDoor:
         known = self.gate.recall("token", secret)
         known = known or await asyncio.to_thread(self.gate.look_up, "token", secret)
         if known is not None:
+            self._keys[known.who.id] = secret
             return known.who
         return OPEN_WRITES if self.open_writes and peer in ("127.0.0.1", "::1") else None
 
     def may_publish(self, who: Principal, topic: str) -> bool:
         """Tell whether `who` may publish to `topic`: of the standard's topics, only to observations."""
         del topic
-        return who.role in WRITERS
+        return who.role in WRITERS and self._still(who)
+
+    def _still(self, who: Principal) -> bool:
+        """Tell whether the key that `who` came with is still valid: a connection outlives neither it nor its rights."""
+        secret = self._keys.get(who.id)
+        return secret is None or self.gate.who("token", secret) == who
 
     def may_subscribe(self, who: Principal, pattern: str) -> bool:
         """Everybody may subscribe; what is not public is left out message by message."""
