@@ -248,7 +248,7 @@ def test_sql_selects_what_the_evaluation_selects(store: Store) -> None:
     mixed = []
     for entity, texts in FILTERS.items():
         plain = [t for t in texts if not _of_geometry_json(t)]
-        for _ in range(40):
+        for _ in range(20):
             parts = [
                 ("not " if chance.random() < 0.3 else "") + f"({chance.choice(plain)})" for _ in range(3)
             ]
@@ -381,7 +381,8 @@ def test_two_thousand_filters_answer_or_refuse(store: Store) -> None:
     seal_all(store)
     chance = random.Random(11)
     answered = 0
-    for _ in range(2_200):
+    rounds = 2_200 if store.dialect == "sqlite" else 600
+    for _ in range(rounds):
         path = chance.choice(list(BY_NAME.values())).set_name
         text = sentence(chance)
         from urllib.parse import quote
@@ -396,4 +397,4 @@ def test_two_thousand_filters_answer_or_refuse(store: Store) -> None:
         except Problem as problem:
             assert problem.status == 400, (path, text, order)
             assert problem.place, (path, text)
-    assert answered > 400
+    assert answered > rounds // 6

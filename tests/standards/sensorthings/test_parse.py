@@ -197,7 +197,7 @@ _WORDS = st.sampled_from(
 )
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(
     st.one_of(st.lists(_WORDS, max_size=12).map(" ".join), st.text(max_size=40)), st.sampled_from(ENTITIES)
 )
