@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 
-from beffroi.model.instant import HOUR_US, MINUTE_US
+from beffroi.model.instant import HOUR_US, MINUTE_US, SECOND_US
 from beffroi.scene.chance import Chance
 from beffroi.scene.civil import moment, school_day, sun_elevation
 from beffroi.scene.plan import VILLAGE_AT
@@ -201,8 +201,8 @@ def _river(build: Builder, river: River) -> Iterator[Station]:
 
         yield Station(
             key, name, "Échelle limnimétrique doublée d'un radar ; hauteur au-dessus du zéro de l'échelle", "environment",
-            commune, place, "Radar de niveau, télétransmis", (build(key, "river_level", 10, level, decimals=2),),
-            category="rivière",
+            commune, place, "Radar de niveau, télétransmis",
+            (build(key, "river_level", 10, level, decimals=2, delay_us=int(lag) * 5 * SECOND_US),), category="rivière",
         )  # fmt: skip
 
 
