@@ -40,6 +40,8 @@ SESSIONS = 20_000
 SUBSCRIPTIONS = 1_000
 RETAINED = 50_000
 EXPIRY_S = 86_400.0  # a session of 3.1.1 that is to be kept is kept for a day
+SWEEP_S = 5.0
+WAYS = 100_000  # topics whose subscribers are remembered
 UNANSWERED = 2_000  # messages of one client being stored, beyond which its next ones are not read
 _V3_REFUSAL = {0x84: 1, 0x85: 2, 0x97: 3, 0x86: 4, 0x87: 5}  # CONNACK codes of 3.1.1
 
@@ -80,6 +82,8 @@ class Broker:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.kept: dict[str, Message] = {}  # retained messages of clients
         self._connections: set[_Connection] = set()
+        self._ways: dict[str, list[tuple[Session, int]]] = {}
+        self._swept = time.monotonic()
         self._server: asyncio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -114,10 +118,23 @@ class Broker:
         if retain:
             self._keep(message)
         self._sweep()
-        for session in list(self.sessions.values()):
-            qos = session.wants(message.topic)
-            if qos is not None and session.sees(message):
+        for session, qos in self._way(message.topic):
+            if session.sees(message):
                 session.send(message, qos)
+
+    def _way(self, topic: str) -> list[tuple[Session, int]]:
+        """Return who subscribed to `topic` and at which QoS, remembered until subscriptions change."""
+        known = self._ways.get(topic)
+        if known is None:
+            if len(self._ways) >= WAYS:
+                self._ways.clear()
+            wanted = ((session, session.wants(topic)) for session in self.sessions.values())
+            known = self._ways[topic] = [(session, qos) for session, qos in wanted if qos is not None]
+        return known
+
+    def changed(self) -> None:
+        """Forget the ways: a client came, went, subscribed or unsubscribed."""
+        self._ways.clear()
 
     def patterns(self) -> Iterator[str]:
         """Return the filters that clients subscribed to."""
@@ -126,7 +143,7 @@ class Broker:
 
     def heard(self, topic: str) -> bool:
         """True when somebody subscribed to `topic`."""
-        return any(session.wants(topic) is not None for session in self.sessions.values())
+        return bool(self._way(topic))
 
     def _keep(self, message: Message) -> None:
         if not message.payload:
@@ -150,6 +167,7 @@ class Broker:
         session.kept = packet.expiry > 0 if packet.level == 5 else not packet.clean
         session.ends_at = None
         self.sessions[key] = session
+        self.changed()
         return session, found is not None
 
     def leave_session(self, session: Session, packet: Connect) -> None:
@@ -160,12 +178,17 @@ class Broker:
             session.ends_at = time.monotonic() + min(seconds, EXPIRY_S)
         elif self.sessions.get((session.who.id, session.client_id)) is session:
             del self.sessions[session.who.id, session.client_id]
+            self.changed()
 
     def _sweep(self) -> None:
         now = time.monotonic()
+        if now < self._swept + SWEEP_S:
+            return
+        self._swept = now
         over = [key for key, one in self.sessions.items() if one.ends_at is not None and one.ends_at < now]
         for key in over:
             del self.sessions[key]
+            self.changed()
 
     async def take(self, who: Principal, packet: Publish) -> None:
         """Store a client's message, then hand it on when it is not one of ours. Raises `Problem`."""
@@ -291,6 +314,7 @@ class _Connection:
                 await self._subscribe(session, packet)
             case Unsubscribe():
                 known = [session.subscriptions.pop(pattern, None) for pattern in packet.filters]
+                self.broker.changed()
                 codes = [0x11 if one is None else 0 for one in known]
                 self.writer.write(packets.unsuback(packet.id, codes, level=self.level))
             case Ping():
@@ -384,6 +408,7 @@ class _Connection:
             if handling == 0 or (handling == 1 and not again):
                 fresh.append((pattern, options & 3))
             session.subscriptions[pattern] = options & 3
+        self.broker.changed()
         self.writer.write(packets.suback(packet.id, codes, level=self.level))
         for pattern, qos in fresh:
             await self._send_kept(session, pattern, qos)

@@ -94,9 +94,11 @@ class Commits:
 
     def _send(self, found: list[Observation]) -> None:
         queries = self._queries()
+        # each observation has a topic of its own: it is only made when a subscription can be for such a topic
+        single = any("Observations(" in p or "#" in p or p.endswith("+") for p in self.listeners.patterns())
         for one in found:
             public = one.datastream_id not in self._hidden
-            for topic in _topics(one):
+            for topic in _topics(one, single=single):
                 if self.listeners.heard(topic):
                     self.listeners.send(observation_message(self.base, one, topic, public=public))
                 for query, keep in queries.items():
@@ -150,10 +152,11 @@ class Commits:
         return messages
 
 
-def _topics(found: Observation) -> Iterator[str]:
+def _topics(found: Observation, *, single: bool) -> Iterator[str]:
     yield f"v1.1/Datastreams({found.datastream_id})/Observations"
     yield "v1.1/Observations"
-    yield f"v1.1/Observations({found.id})"
+    if single:
+        yield f"v1.1/Observations({found.id})"
     if found.feature_id is not None:
         yield f"v1.1/FeaturesOfInterest({found.feature_id})/Observations"
 
