@@ -322,6 +322,32 @@ def follow(
         between()
 
 
+def test_newest_of_many_are_those_of_each(store: Store) -> None:
+    """Observations expanded in many datastreams at once are those of each datastream asked alone, sealed or not."""
+    import msgspec
+
+    def asked(path: str, query: str) -> Any:
+        parsed, texts = read_options(query)
+        return msgspec.json.decode(
+            answer(store, EVERYTHING, "", path, read_path(path), parsed, texts, NOW_US).body
+        )
+
+    people(store)
+    for sealed in (False, True):
+        if sealed:
+            seal_all(store)
+        for top in (1, 3, 30, 200):
+            inner = f"$top={top};$orderby=phenomenonTime desc"
+            page = asked("Datastreams", f"$expand=Observations({inner})")["value"]
+            for one in page:
+                alone = asked(f"Datastreams({one['@iot.id']})/Observations", inner.replace(";", "&"))
+                assert one["Observations"] == alone["value"]
+                assert ("Observations@iot.nextLink" in one) == ("@iot.nextLink" in alone)
+                if "@iot.nextLink" in alone:
+                    token = alone["@iot.nextLink"].rpartition("=")[2]
+                    assert one["Observations@iot.nextLink"].endswith(token)
+
+
 def test_things_by_pages_while_others_are_made(store: Store) -> None:
     people(store)
     prepare(store.database.reader)

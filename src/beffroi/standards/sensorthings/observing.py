@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, literal, select, true
 
 from beffroi.model.observation import Observation
 from beffroi.model.result import Numeral
@@ -19,12 +19,14 @@ from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Options
 from beffroi.store import tables
-from beffroi.store.observations import ObservationQuery
+from beffroi.store.observations import ObservationQuery, observation_of
 from beffroi.store.open import Store
 
 __all__ = ["ObservationReader", "Observed", "plain_row"]
 
 OBSERVATION = BY_NAME["Observation"]
+_COLUMNS = ("id", "datastream_id", "start_us", "end_us", "result_time_us", "value", "decimals", "literal", "feature_id",
+            "quality", "extra", "seq")  # fmt: skip
 Terms = list[tuple[ColumnElement[Any], bool]]
 
 
@@ -128,6 +130,39 @@ class ObservationReader:
         if options.count:
             page.count = self._count(conditions, datastreams)
         return page
+
+    def newest(self, owners: Sequence[int], limit: int) -> dict[int, list[Observation]]:
+        """Return the `limit` newest observations of each datastream, newest first, by one statement.
+
+        A datastream is left out when sealed history may hold some of them.
+        """
+        row, series = tables.observation, tables.datastream
+        inner = row.alias()
+        last = (
+            select(inner if self.store.dialect == "postgresql" else inner.c.id)
+            .where(inner.c.datastream_id == series.c.id, inner.c.deleted.is_(None))
+            .order_by(inner.c.start_us.desc(), inner.c.id.desc())
+            .limit(limit)
+            .correlate(series)
+        )
+        if self.store.dialect == "postgresql":
+            found: Any = last.lateral()
+            statement = select(*found.c).select_from(series.join(found, true()))
+        else:
+            found = row
+            statement = select(*row.c).select_from(series.join(row, row.c.id.in_(last)))
+        rows = self.c.execute(
+            statement.where(series.c.id.in_(owners)).order_by(
+                found.c.datastream_id, found.c.start_us.desc(), found.c.id.desc()
+            )
+        ).mappings()
+        newest: dict[int, list[Observation]] = {owner: [] for owner in owners}
+        for one in rows:
+            newest[one["datastream_id"]].append(observation_of([one[name] for name in _COLUMNS]))
+        sealed_us = max((segment.max_us for segment in self.store.archive.live(self.c)), default=None)
+        if sealed_us is None:
+            return newest
+        return {o: few for o, few in newest.items() if len(few) == limit and few[-1].start_us > sealed_us}
 
     def holders(self, condition: Bound, column: str) -> tuple[int, ...]:
         """Return the values of `column` among the observations that fulfil a settled condition."""

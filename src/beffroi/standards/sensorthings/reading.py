@@ -386,7 +386,26 @@ class Reader:
         options = part.options
         if hop.join.there == "datastream_id" and _is_latest(options):
             return self._expand_latest(entity, hop, rows, shown, options)
+        top = _top(options)
+        several = len(rows) > 1 and hop.join.there == "datastream_id" and _is_newest(options)
+        newest = self.observing.newest([row["id"] for row in rows], top + 1) if several else {}
         for row, outer in zip(rows, shown, strict=True):
+            if row["id"] in newest:
+                found = newest[row["id"]]
+                token = (
+                    write_token([found[top - 1].start_us, found[top - 1].id]) if len(found) > top else None
+                )
+                self._put(
+                    entity,
+                    hop,
+                    row["id"],
+                    outer,
+                    self._observations(found[:top], options),
+                    token,
+                    options,
+                    None,
+                )
+                continue
             observed = self.observed(Here(BY_NAME["Observation"], None, hop, row["id"]), options)
             inner = self._observations(observed.found, options)
             self._put(entity, hop, row["id"], outer, inner, observed.token, options, observed.count)
@@ -416,9 +435,20 @@ def _token(row: Row, length: int) -> str:
     return write_token([*(row[f"sort_{i}"] for i in range(length - 1)), row["id"]])
 
 
-def _is_latest(options: Options) -> bool:
-    """True when the options ask for the one newest observation, and for nothing that the last values lack."""
-    if options.top != 1 or options.skip or options.filter is not None or len(options.orderby) != 1:
+def _is_newest(options: Options) -> bool:
+    """True when the options ask for the newest observations, and for nothing else."""
+    if (
+        not options.top
+        or options.skip
+        or options.count
+        or options.filter is not None
+        or len(options.orderby) != 1
+    ):
         return False
     order = options.orderby[0]
     return order.descending and getattr(order.by, "steps", None) == ("phenomenonTime",)
+
+
+def _is_latest(options: Options) -> bool:
+    """True when the options ask for the one newest observation, which the table of last values holds."""
+    return options.top == 1 and _is_newest(msgspec.structs.replace(options, count=False))
