@@ -143,3 +143,11 @@ def test_figures_are_french_or_english() -> None:
 def test_pages_take_the_zone_of_their_town() -> None:
     app = SimpleNamespace(zone="Indian/Reunion")
     assert Pages((), app.zone).figures["fr"].clock(NOON) == "17:05"
+
+
+def test_plural_follows_each_language_and_groups_thousands() -> None:
+    french, english = Words("fr"), Words("en", {"{n} fiche": ("{n} record", "{n} records")})
+    said = [french.plural(n, "{n} fiche", "{n} fiches") for n in (0, 1, 2, 1884)]
+    assert said == ["0 fiche", "1 fiche", "2 fiches", "1\u202f884 fiches"]
+    said = [english.plural(n, "{n} fiche", "{n} fiches") for n in (0, 1, 1884)]
+    assert said == ["0 records", "1 record", "1,884 records"]

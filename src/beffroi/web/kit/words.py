@@ -24,13 +24,17 @@ class Words:
         said = found if isinstance(found, str) else found[0]
         return (said or text).format(**values) if values else (said or text)
 
+    def grouped(self, number: int) -> str:
+        """Return a whole number with its thousands apart: narrow no-break spaces, or commas in English."""
+        return f"{number:,}".replace(",", "\u202f") if self.language == "fr" else f"{number:,}"
+
     def plural(self, number: int, one: str, many: str, **values: object) -> str:
         """Return `one` or `many` for `number` (French: 0 and 1 are singular; English: only 1 is)."""
         single = abs(number) < 2 if self.language == "fr" else abs(number) == 1
         found = self._messages.get(one)
         if isinstance(found, tuple) and len(found) == 2 and all(found):
             one, many = found
-        return (one if single else many).format(n=number, **values)
+        return (one if single else many).format(n=self.grouped(number), **values)
 
 
 def po_files(packages: Iterable[Path], language: str) -> list[Path]:

@@ -12,19 +12,17 @@ from beffroi.model.text import Text
 from beffroi.plugins import Service
 from beffroi.town import Town
 from beffroi.web.kit.page import figures_of, principal_of, render, words_of
-from beffroi.web.site.catalogue import Series, series_of, stations
+from beffroi.web.site.catalogue import Series, series_of
 from beffroi.web.site.service_figures import MONTH_US, indicator_now, may_read, service_cards
 
 __all__ = ["ROUTES", "indicators_of"]
 
 
-def _counts(
-    town: Town, who: Principal, service: Service, found: list[Series], things: dict[int, str]
-) -> dict[str, int]:
+def _counts(town: Town, who: Principal, service: Service, found: list[Series]) -> dict[str, int]:
     records = sum(town.store.records.count(c.name) for c in service.collections if c.readable(who))
     return {
         "records": records,
-        "series": sum(things.get(s.thing_id) == service.name for s in found),
+        "series": sum(s.service == service.name for s in found),
         "indicators": len(service.indicators),
     }
 
@@ -34,8 +32,7 @@ def index(request: Request) -> Response:
     town: Town = request.app.state.town
     who = principal_of(request)
     found = series_of(town, who)
-    things = {s.id: s.service for s in stations(town, who)}
-    services = [(s, _counts(town, who, s, found, things)) for s in town.registry.services.values()]
+    services = [(s, _counts(town, who, s, found)) for s in town.registry.services.values()]
     return render(request, "site/services.html", services=services)
 
 
@@ -58,12 +55,36 @@ def indicators_of(request: Request, service: Service) -> list[dict[str, Any]]:
     return rows
 
 
+MANIFEST = {
+    "version": Text("Version", "Version"), "maintainer": Text("Tenu par", "Maintained by"),
+    "quality": Text("Qualité, d'après son auteur", "Quality, as its author says"),
+    "standards_in": Text("Normes qu'il lit", "Standards it reads"),
+    "standards_out": Text("Normes qu'il écrit", "Standards it writes"),
+    "personal_data": Text("Données personnelles", "Personal data"),
+    "limits": Text("Ce qu'il ne fait pas", "What it does not do"),
+    "collections": Text("fiches", "records"), "fields": Text("champs", "fields"),
+    "retention_days": Text("jours de garde", "days kept"),
+}  # fmt: skip
+NONE = Text("aucune", "none")
+
+
+def _word(key: str, language: str) -> str:
+    return MANIFEST[key].of(language) if key in MANIFEST else key
+
+
 def said(value: Any, language: str) -> str:
     """Return a value of a manifest in words: a `{fr, en}` table in the reader's language, a list with commas."""
     if isinstance(value, dict):
         if "fr" in value:
             return str(value["en"] if language == "en" else value["fr"])
-        return ", ".join(f"{k}: {said(v, language)}" for k, v in value.items())
+        other = "_fr" if language == "en" else "_en"
+        known = {k.removesuffix("_" + language): v for k, v in value.items() if v and not k.endswith(other)}
+        colon = ": " if language == "en" else " : "
+        parts = [
+            said(v, language) if k == "purpose" else f"{_word(k, language)}{colon}{said(v, language)}"
+            for k, v in known.items()
+        ]
+        return " ; ".join(parts) or NONE.of(language)
     if isinstance(value, list):
         return ", ".join(said(part, language) for part in value)
     return str(value)
@@ -76,7 +97,11 @@ def detail(request: Request) -> Response:
     service = town.registry.services.get(request.path_params["name"])
     if service is None:
         raise NotFound(Text("Il n'y a pas de service de ce nom.", "There is no service of that name."))
-    manifest = [(key, said(value, words.language)) for key, value in service.manifest.items()]
+    manifest = [
+        (_word(key, words.language), said(value, words.language))
+        for key, value in service.manifest.items()
+        if key != "name"
+    ]
     collections = [(c, town.store.records.count(c.name)) for c in service.collections if c.readable(who)]
     return render(
         request, "site/service.html", service=service, manifest=manifest, collections=collections,
