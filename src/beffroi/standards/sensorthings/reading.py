@@ -1,5 +1,6 @@
 """Read the entities of the catalogue, alone or in pages, with what is expanded in them, in a fixed number of queries."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -192,8 +193,7 @@ class Reader:
     def next_link(self, path: str, texts: Iterable[tuple[str, str]], token: str) -> str:
         """Return the address of the page that begins after `token`."""
         kept = [(n, t) for n, t in texts if n.lower() not in ("$skip", "$skiptoken")]
-        pairs = "&".join(f"{n}={quote(t, safe='$(),;=/:@*')}" for n, t in [*kept, ("$skiptoken", token)])
-        return f"{self.base}/{path}?{pairs}"
+        return f"{self.base}/{path}?{_pairs(kept)}$skiptoken={token}"
 
     # --- statements
     def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
@@ -372,8 +372,8 @@ class Reader:
             outer[f"{hop.name}@iot.count"] = count
         outer[hop.name] = inner
         if token is not None:
-            path = f"{entity.set_name}({owner})/{hop.name}"
-            outer[f"{hop.name}@iot.nextLink"] = self.next_link(path, unparse_options(options), token)
+            link = f"{self.base}/{entity.set_name}({owner})/{hop.name}"
+            outer[f"{hop.name}@iot.nextLink"] = f"{link}?{_query(options)}$skiptoken={token}"
 
     def _expand_observations(
         self,
@@ -429,6 +429,16 @@ class Reader:
             count = counts[owner].count if owner in counts else 0
             token = write_token([newest[owner].start_us, newest[owner].id]) if count > 1 and inner else None
             self._put(entity, hop, owner, outer, inner, token, options, count)
+
+
+def _pairs(texts: Iterable[tuple[str, str]]) -> str:
+    return "".join(f"{name}={quote(text, safe='$(),;=/:@*')}&" for name, text in texts)
+
+
+@functools.lru_cache(maxsize=512)
+def _query(options: Options) -> str:
+    """Return the options of an expanded relation as the start of a query string."""
+    return _pairs(unparse_options(options))
 
 
 def _token(row: Row, length: int) -> str:

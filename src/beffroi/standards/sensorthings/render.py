@@ -94,13 +94,13 @@ def value_json(found: Property, row: Mapping[str, Any], stats: Mapping[int, Stat
         known = stats.get(row["id"])
         if known is None or known.first_us is None or known.last_us is None:
             return None
-        return format_interval(known.first_us, known.last_us)
+        return f"{_stamp(known.first_us)}/{_stamp(known.last_us)}"
     if found.parts:
         return {part.name: row[part.columns[0]] for part in found.parts}
     value = row[found.columns[0]]
     if value is None or found.kind == "text":
         return value
-    return format_instant(value) if found.kind == "instant" else raw(value)
+    return _stamp(value) if found.kind == "instant" else raw(value)
 
 
 def entity_json(
