@@ -208,6 +208,16 @@ def test_thing_on_an_asset_names_its_record(town: Town) -> None:
     assert town.store.records.get("bin", row.record_id).values["code"] == "PAV001"
 
 
+def test_school_meters_sit_on_the_school(town: Town) -> None:
+    with town.store.read() as connection:
+        row = connection.execute(
+            select(thing.c.collection, thing.c.record_id).where(thing.c.key == "ecole-jules-ferry")
+        ).one()
+    school = town.store.records.get(row.collection, row.record_id)
+    assert (school.values["name"], school.values["use"]) == ("École Jules-Ferry", "school")
+    assert school.values["address"].startswith("Rue")
+
+
 def test_base_map_is_drawn(folder: Path) -> None:
     assert (folder / "base.json").exists()
     assert any((folder / name).exists() for name in ("base.pmtiles", "base.geojson"))

@@ -149,7 +149,7 @@ def _meters(build: Builder, building: Building, sky: Weather) -> Station:
             build(key, "active_energy", 60, energy, decimals=2, interval=True, low=0.0),
             build(key, "water_volume", 60, volume, decimals=3, interval=True, low=0.0),
         ),
-        asset=("building", building.name), category="bâtiment",
+        asset=("building", key), category="bâtiment",
     )  # fmt: skip
 
 
@@ -195,5 +195,5 @@ def _classrooms(build: Builder, assets: Assets, sky: Weather, end_us: int) -> It
                 build(key, "humidity", 10, humidity, decimals=0, lost=0.015),
                 build.battery(key, draw.between(40, 95, 4), 0.08, end_us),
             ),
-            asset=("building", school.name), category="air intérieur",
+            asset=("building", slug(school.name)), category="air intérieur",
         )  # fmt: skip

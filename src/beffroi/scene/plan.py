@@ -118,7 +118,7 @@ def make_plan(seed: int) -> Plan:
         *_roads(draw, town, village),
     )
     water = river.buffer(RIVER_HALF_WIDTH_M)
-    public = tuple(_public(town.code, village.code))
+    public = tuple(_addressed(building, streets) for building in _public(town.code, village.code))
     houses = _houses(draw, streets, water.buffer(9.0), public)
     meadows = (_shift(river.buffer(130), town.limits), _shift(river.buffer(110), village.limits))
     woods = tuple(_woods(draw, (town, village), streets, water))
@@ -324,6 +324,13 @@ def _public(town: str, village: str) -> Iterable[Building]:
         box = [(cx - length / 2, cy - depth / 2), (cx + length / 2, cy - depth / 2), (cx + length / 2, cy + depth / 2),
                (cx - length / 2, cy + depth / 2)]  # fmt: skip
         yield Building(Polygon(box), name, village if where == "v" else town, floors, use, name)
+
+
+def _addressed(building: Building, streets: Sequence[Street]) -> Building:
+    """Return a public building with the street that it stands on."""
+    lit = (street for street in streets if street.lit)
+    nearest = min(lit, key=lambda street: street.axis.distance(building.footprint))
+    return msgspec.structs.replace(building, address=nearest.name)
 
 
 def _houses(

@@ -9,6 +9,7 @@ from beffroi.model.principal import SYSTEM, Principal
 from beffroi.scene import Scene
 from beffroi.scene.assets import Bin, Cabinet, Lamp
 from beffroi.scene.chance import Chance
+from beffroi.scene.meters import slug
 from beffroi.scene.plan import Building, wgs84
 from beffroi.store.record_writer import Writer, draft
 from beffroi.town import Town
@@ -90,10 +91,13 @@ def _bin(one: Bin) -> dict[str, Any]:
 
 
 def _building(one: Building) -> dict[str, Any]:
-    built = 1340 if one.use == "monument" else 1180 if one.use == "culte" else 1965
+    built = {"monument": 1340, "culte": 1180, "mairie": 1882, "école": 1934, "collège": 1972}.get(
+        one.use, 1986
+    )
     return {
-        "code": one.name, "name": one.name, "use": _USES[one.use], "surface_m2": round(one.footprint.area * one.floors),
-        "built": built, "heating": "none" if one.use in ("monument", "culte") else "gas", "state": "ok",
+        "code": slug(one.name), "name": one.name, "address": one.address, "use": _USES[one.use],
+        "surface_m2": round(one.footprint.area * one.floors), "built": built,
+        "heating": "none" if one.use in ("monument", "culte") else "gas", "state": "ok",
     }  # fmt: skip
 
 
