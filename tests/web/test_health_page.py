@@ -3,14 +3,17 @@
 import sqlite3
 import time
 
+import pytest
+
 from beffroi.api.health import REMEMBERED_S
 
 
-def test_health_is_503_when_nothing_can_be_written(browser, town) -> None:
+@pytest.mark.parametrize(("file", "table"), [("records.db", "setting"), ("observations.db", "counter")])
+def test_health_is_503_when_one_of_the_files_cannot_be_written(browser, town, file: str, table: str) -> None:
     client = browser()
     assert client.get("/health").status_code == 200
-    with sqlite3.connect(town.settings.data / "records.db") as connection:
-        connection.execute("ALTER TABLE setting RENAME TO setting_away")
+    with sqlite3.connect(town.settings.data / file) as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO away")
     connection.close()
     assert client.get("/health").status_code == 200  # remembered for a second
     time.sleep(REMEMBERED_S + 0.1)

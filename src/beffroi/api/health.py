@@ -1,8 +1,11 @@
 """`GET /health`: can this town write, right now?"""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
@@ -15,6 +18,7 @@ from beffroi import __version__
 from beffroi.election import Election
 from beffroi.model.instant import SECOND_US
 from beffroi.model.problem import Problem
+from beffroi.store.database import connect_sqlite
 from beffroi.store.open import Store
 from beffroi.store.tables import job
 
@@ -33,6 +37,8 @@ def examine(store: Store) -> dict[str, Any]:
     now = store.clock()
     try:
         store.set_setting("health.written_us", now)
+        if store.database.observations_path is not None:
+            _write_beside(store.database.observations_path)
         due = select(func.count(), func.min(job.c.due_us)).where(
             job.c.state == "waiting", job.c.due_us <= now
         )
@@ -41,10 +47,18 @@ def examine(store: Store) -> dict[str, Any]:
         report["keeper"] = Election(store).held()
         report["waiting"] = waiting
         report["lag_s"] = 0 if oldest is None else (now - oldest) // SECOND_US
-    except (Problem, OSError) as error:
+    except (Problem, OSError, sqlite3.Error) as error:
         report["status"] = "cannot write"
         report["reason"] = str(error)
     return report
+
+
+def _write_beside(path: Path) -> None:
+    """Write to the file of the observations, which may lie on a full disk when that of the records does not."""
+    with contextlib.closing(connect_sqlite(path)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("UPDATE counter SET next = next")
+        connection.execute("COMMIT")
 
 
 class _Doctor:
