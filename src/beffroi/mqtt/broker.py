@@ -219,6 +219,7 @@ class _Connection:
         self._answers: deque[tuple[Publish, asyncio.Future[None]]] = deque()
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
+        self._acks = bytearray()
 
     def close(self, code: int) -> None:
         """End the connection, with a reason where the version can tell it."""
@@ -343,17 +344,27 @@ class _Connection:
         try:
             while True:
                 while not self._answers:
+                    self._flush()
                     self._more.clear()
                     await self._more.wait()
                 packet, task = self._answers[0]
+                if not task.done():
+                    self._flush()  # what one commit stored is confirmed in one piece
                 self._confirm(packet, await self._outcome(packet, task))
                 self._answers.popleft()
                 if len(self._answers) < UNANSWERED // 2:
                     self._fewer.set()
         except _Unanswerable as error:
+            self._flush()
             self.close(error.args[0])
         finally:
+            self._flush()
             self._fewer.set()
+
+    def _flush(self) -> None:
+        if self._acks and not self.writer.is_closing():
+            self.writer.write(bytes(self._acks))
+        self._acks.clear()
 
     async def _outcome(self, packet: Publish, task: asyncio.Future[None]) -> int:
         """Return 0 once a message is stored, or version 5's reason why it never will be."""
@@ -381,11 +392,11 @@ class _Connection:
         if packet.qos == 1:
             if not code:
                 session.taken(packet)
-            self.writer.write(packets.receipt(packets.PUBACK, packet.id, level=self.level, code=code))
+            self._acks += packets.receipt(packets.PUBACK, packet.id, level=self.level, code=code)
         elif packet.qos == 2:
             if not code:
                 session.received.add(packet.id)
-            self.writer.write(packets.receipt(packets.PUBREC, packet.id, level=self.level, code=code))
+            self._acks += packets.receipt(packets.PUBREC, packet.id, level=self.level, code=code)
 
     def _received(self, session: Session, packet: Receipt) -> bytes:
         if packet.kind == packets.PUBREL:

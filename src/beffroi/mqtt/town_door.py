@@ -6,6 +6,7 @@ and ChirpStack come on the topics of those servers. Any other topic is handed on
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 
 from sqlalchemy import select
@@ -25,7 +26,7 @@ from beffroi.standards.lorawan.uplink import Uplink, readings_of
 from beffroi.standards.sensorthings.address import read_path
 from beffroi.standards.sensorthings.arrivals import read_observation, series_of_topic
 from beffroi.standards.sensorthings.body import decode
-from beffroi.standards.sensorthings.series_cache import SeriesCache, check_writer
+from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import WRITERS, EntityWriter
 from beffroi.store.tables import datastream
@@ -39,6 +40,7 @@ _TTN = re.compile(r"v3/[^/]+/devices/[^/]+/up\Z")
 _CHIRPSTACK = re.compile(r"application/[^/]+/device/[^/]+/event/([a-z]+)\Z")
 _RETAINED = re.compile(r"v1\.1/Datastreams\((\d{1,15})\)/Observations\Z")
 MOST_RETAINED = 10_000
+NEAR_S = 0.02  # a burst of messages asks of a datastream once
 
 
 class TownDoor:
@@ -51,6 +53,8 @@ class TownDoor:
         self.gate = Gate(town.store)
         self._keys: dict[str, str] = {}  # of those who came with one, by their principal's id
         self.cache = SeriesCache(town.store)
+        self._near: dict[int, Series | None] = {}
+        self._near_until = 0.0
         self.intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
     def close(self) -> None:
@@ -123,13 +127,7 @@ class TownDoor:
         if draft is not None and draft.datastream_id in (0, named or draft.datastream_id):
             number = named or draft.datastream_id
             features = () if draft.feature_id is None else (draft.feature_id,)
-            known = self.cache.recall((number,), features)
-            known = (
-                known
-                if known is not None
-                else await asyncio.to_thread(self.cache.look_up, (number,), features)
-            )
-            series = known[number]
+            series = await self._series(number, features)
             if series is not None:
                 check_writer(who, series.territory, series.service)
                 draft.datastream_id = number
@@ -138,6 +136,19 @@ class TownDoor:
                 await self.town.store.observations.append_soon((draft,))
                 return
         await asyncio.to_thread(self._carefully, who, path, body)
+
+    async def _series(self, number: int, features: tuple[int, ...]) -> Series | None:
+        """Return what an observation must know of its datastream; what was just asked is not asked again."""
+        now = time.monotonic()
+        if now >= self._near_until:
+            self._near, self._near_until = {}, now + NEAR_S
+        if not features and number in self._near:
+            return self._near[number]
+        known = self.cache.recall((number,), features)
+        if known is None:
+            known = await asyncio.to_thread(self.cache.look_up, (number,), features)
+        self._near[number] = known[number]
+        return known[number]
 
     def _carefully(self, who: Principal, path: str, body: bytes) -> None:
         """Store an observation of any shape, with the entities it brings along, or say what is wrong with it."""
