@@ -11,7 +11,6 @@ from typing import Self
 
 from beffroi.connectors.schedule import KINDS, work
 from beffroi.connectors.source import sources_of
-from beffroi.demo.live import live
 from beffroi.election import Election
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
@@ -114,6 +113,10 @@ async def _retention(keeper: Keeper) -> None:
 
 async def _demonstration(keeper: Keeper) -> None:
     """Let the sensors of a demonstration town go on; nothing in a real one."""
+    if not keeper.town.store.setting("demo.live"):
+        return
+    from beffroi.demo.live import live  # noqa: PLC0415 -- a whole invented town, which real ones never need
+
     await live(keeper.town, keeper.stop)
 
 

@@ -5,7 +5,6 @@ import errno
 import logging
 from collections.abc import Callable
 
-from beffroi.mqtt.bridge import Bridge
 from beffroi.mqtt.broker import Broker
 from beffroi.mqtt.commits import Commits
 from beffroi.mqtt.session import Message
@@ -63,6 +62,8 @@ async def _own(
 
 
 async def _through(town: Town, door: TownDoor, address: str, ready: Callable[[int, Publisher], None]) -> None:
+    from beffroi.mqtt.bridge import Bridge  # noqa: PLC0415 -- most towns have the broker that is built in
+
     async with Bridge(town.settings.mqtt, door) as bridge:
         ready(0, bridge.publish)
         await Commits(town, bridge, address).run()

@@ -14,8 +14,6 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import msgspec
-from paho.mqtt.client import Client
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
@@ -194,6 +192,9 @@ def _mqtt(_store: Store, hands: Hands, job: Job) -> None:
 
 
 def _publish_outside(url: Any, topic: str, payload: bytes, *, retain: bool) -> None:
+    from paho.mqtt.client import Client  # noqa: PLC0415 -- only towns with another broker pay for its import
+    from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode  # noqa: PLC0415
+
     client = Client(CallbackAPIVersion.VERSION2)
     if url.username:
         client.username_pw_set(unquote(url.username), unquote(url.password or ""))
