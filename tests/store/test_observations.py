@@ -130,3 +130,21 @@ def test_forgotten_keys_no_longer_fold(store: Store) -> None:
     assert store.observations.append([one]).folded == 1
     assert store.observations.forget_keys(store.clock() + 1) == 1
     assert store.observations.append([one]).stored == 1
+
+
+def test_rows_of_every_shape_in_one_large_batch(store: Store) -> None:
+    rows = [
+        Draft(1 + i % 3, NOON + i, number_of(f"{i}.10") if i % 2 else result_of("text"), end_us=NOON + i + 5 if i % 5 == 0 else None,
+              result_time_us=NOON if i % 7 == 0 else None, feature_id=i if i % 4 else None, quality=i % 5,
+              extra='{"parameters":{"a":1}}' if i % 11 == 0 else None)
+        for i in range(257)
+    ]  # fmt: skip
+    ids = store.observations.append(rows).ids
+    assert ids == list(range(1, 258))
+    for draft, number in zip(rows, ids, strict=True):
+        assert number is not None
+        held = store.observations.get(number)
+        assert held is not None
+        assert (held.datastream_id, held.start_us, held.end_us, held.result_time_us, held.result, held.feature_id,
+                held.quality, held.extra) == (draft.datastream_id, draft.start_us, draft.end_us, draft.result_time_us,
+                                              draft.result, draft.feature_id, draft.quality, draft.extra)  # fmt: skip

@@ -270,6 +270,9 @@ class Engine:
         return min(dues, default=NEVER)
 
     def _take_observations(self, now: int) -> int:
+        if not self.running:  # no rule is on: there is nothing to read
+            self.observed = self.store.observations.head()
+            return 0
         batch = self.store.observations.after(self.observed, BATCH)
         if not batch:
             return 0

@@ -11,7 +11,7 @@ from beffroi.store.open import Store
 __all__ = ["act", "judge"]
 
 log = logging.getLogger("beffroi.rules")
-GATHER_S = 0.03  # commits of that long are judged together
+GATHER_S = 0.1  # commits of that long are judged together
 QUIET_S = 0.5  # how often time passes when nothing is committed
 RETRY_S = 2.0
 

@@ -1,16 +1,23 @@
 """Writer: the SQL of storing observations, on a driver's own connection (no ORM in the hot path)."""
 
 import contextlib
+import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from beffroi.model.observation import Draft, Observation
+from beffroi.store.checkpoint import Checkpointer
 from beffroi.store.database import Database, connect_sqlite, unavailable
 
 __all__ = ["Writer", "writer_for"]
 
 _ROW = "id, datastream_id, start_us, end_us, result_time_us, value, decimals, literal, feature_id, quality, extra"
+_NAMES = _ROW.split(", ")
+_ROWS = 100  # in one INSERT of SQLite
+Columns = list[list[Any]]
+"""A batch by columns, in the order of `_NAMES`."""
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 _INSERT = f"INSERT INTO observation ({_ROW}) VALUES ({_PLACES})"
 _FRESHER = (
@@ -62,8 +69,7 @@ class Writer(Protocol):
 def writer_for(database: Database) -> Writer:
     """Return the writer of the database's kind."""
     if database.observations_path is not None:
-        path = database.observations_path
-        return _SqlWriter(lambda: connect_sqlite(path), _Sqlite())
+        return _SqliteWriter(database.observations_path)
     return _SqlWriter(lambda: _connect_postgresql(database), _Postgresql())
 
 
@@ -82,8 +88,19 @@ class _Sqlite:
     errors: tuple[type[Exception], ...] = (sqlite3.OperationalError, sqlite3.DatabaseError)
 
     @staticmethod
-    def insert(connection: Any, rows: list[tuple[Any, ...]]) -> None:
-        connection.executemany(_INSERT, rows)
+    def insert(connection: Any, columns: Columns) -> None:
+        # Binding costs more than storing: columns that this batch does not use are left out, and one statement
+        # takes a hundred rows, so that the interpreter changes hands a hundred times less.
+        used = [i for i, column in enumerate(columns) if column.count(None) != len(column)]
+        names = ", ".join(_NAMES[i] for i in used)
+        row = f"({', '.join('?' * len(used))})"
+        head, n = f"INSERT INTO observation ({names}) VALUES ", len(columns[0])
+        whole = n - n % _ROWS
+        sql = head + ", ".join([row] * _ROWS)
+        for start in range(0, whole, _ROWS):
+            parts = zip(*(columns[i][start : start + _ROWS] for i in used), strict=True)
+            connection.execute(sql, list(itertools.chain.from_iterable(parts)))
+        connection.executemany(head + row, zip(*(columns[i][whole:] for i in used), strict=True))
 
     @staticmethod
     def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -114,9 +131,10 @@ class _Postgresql:
         return (psycopg.OperationalError, psycopg.InterfaceError, psycopg.errors.DiskFull)
 
     @staticmethod
-    def insert(connection: Any, rows: list[tuple[Any, ...]]) -> None:
-        if len(rows) < 20:
-            connection.cursor().executemany(_INSERT.replace("?", "%s"), rows)
+    def insert(connection: Any, columns: Columns) -> None:
+        rows = zip(*columns, strict=True)
+        if len(columns[0]) < 20:
+            connection.cursor().executemany(_INSERT.replace("?", "%s"), list(rows))
             return
         with connection.cursor().copy(f"COPY observation ({_ROW}) FROM STDIN") as copy:
             for row in rows:
@@ -151,25 +169,22 @@ class _SqlWriter:
         def work(connection: Any) -> list[int | None]:
             fresh = self._unknown(connection, drafts) if keyed else [True] * len(drafts)
             n = fresh.count(True)
-            ids: list[int | None] = []
-            if n:
-                first = self._numbers(connection, n)
-                ids = _number(fresh, first)
-                rows = [_row(i, d) for i, d in zip(ids, drafts, strict=True) if i is not None]
-                self._kind.insert(connection, rows)
-                self._kind.many(connection, _LATEST, _newest(rows, now_us))
-                if keyed:
-                    keys = [
-                        (d.source_key, i, now_us)
-                        for i, d in zip(ids, drafts, strict=True)
-                        if i is not None and d.source_key
-                    ]
-                    self._kind.many(
-                        connection,
-                        "INSERT INTO source_key (key, observation_id, at_us) VALUES (?, ?, ?)",
-                        keys,
-                    )
-            return ids or [None] * len(drafts)
+            if not n:
+                return [None] * len(drafts)
+            first = self._numbers(connection, n)
+            ids = _number(fresh, first)
+            stored = drafts if n == len(drafts) else [d for d, new in zip(drafts, fresh, strict=True) if new]
+            columns = _columns(first, stored)
+            self._kind.insert(connection, columns)
+            self._kind.many(connection, _LATEST, _newest(columns, now_us))
+            if keyed:
+                keys = [
+                    (d.source_key, i, now_us) for i, d in enumerate(stored, first) if d.source_key is not None
+                ]
+                self._kind.many(
+                    connection, "INSERT INTO source_key (key, observation_id, at_us) VALUES (?, ?, ?)", keys
+                )
+            return ids
 
         return self._transaction(work)  # type: ignore[no-any-return]
 
@@ -245,6 +260,27 @@ class _SqlWriter:
                 connection.close()
 
 
+class _SqliteWriter(_SqlWriter):
+    """The writer on SQLite, its checkpoints made by a thread of their own."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(lambda: _connect_sqlite(path), _Sqlite())
+        self._checkpointer = Checkpointer(path)
+        self._checkpointer.start()
+
+    def close(self) -> None:
+        self._checkpointer.stop()
+        super().close()
+
+
+def _connect_sqlite(path: Path) -> sqlite3.Connection:
+    connection = connect_sqlite(path)
+    connection.execute(
+        "PRAGMA wal_autocheckpoint=50000"
+    )  # pages: 200 MB, should the checkpointer fall behind
+    return connection
+
+
 def _number(fresh: list[bool], first: int) -> list[int | None]:
     if all(fresh):
         return list(range(first, first + len(fresh)))
@@ -255,10 +291,15 @@ def _number(fresh: list[bool], first: int) -> list[int | None]:
     return ids
 
 
-def _row(number: int, d: Draft) -> tuple[Any, ...]:
-    r = d.result
-    return (number, d.datastream_id, d.start_us, d.end_us, d.result_time_us, r.value, r.decimals, r.literal,
-            d.feature_id, d.quality, d.extra)  # fmt: skip
+def _columns(first: int, drafts: Sequence[Draft]) -> Columns:
+    """Return the columns of `_NAMES` for drafts numbered from `first`: a list per column costs half of a tuple per row."""
+    results = [d.result for d in drafts]
+    return [
+        list(range(first, first + len(drafts))), [d.datastream_id for d in drafts], [d.start_us for d in drafts],
+        [d.end_us for d in drafts], [d.result_time_us for d in drafts], [r.value for r in results],
+        [r.decimals for r in results], [r.literal for r in results], [d.feature_id for d in drafts],
+        [d.quality for d in drafts], [d.extra for d in drafts],
+    ]  # fmt: skip
 
 
 def _stored(o: Observation) -> tuple[Any, ...]:
@@ -267,23 +308,30 @@ def _stored(o: Observation) -> tuple[Any, ...]:
             o.feature_id, o.quality, o.extra)  # fmt: skip
 
 
-def _newest(rows: list[tuple[Any, ...]], now_us: int) -> list[tuple[Any, ...]]:
-    """Return the row of `latest` that each datastream of `rows` brings, in datastream order."""
-    best: dict[int, tuple[Any, ...]] = {}
+def _newest(columns: Columns, now_us: int) -> list[tuple[Any, ...]]:
+    """Return the row of `latest` that each datastream of a batch brings, in datastream order."""
+    best: dict[int, int] = {}
     counts: dict[int, int] = {}
     firsts: dict[int, int] = {}
-    for row in rows:
-        series, start = row[1], row[2]
-        known = best.get(series)
+    starts = columns[2]
+    for i, series in enumerate(columns[1]):
+        start, known = starts[i], best.get(series)
         if known is None:
-            best[series], counts[series], firsts[series] = row, 1, start
+            best[series], counts[series], firsts[series] = i, 1, start
             continue
         counts[series] += 1
-        if start >= known[2]:
-            best[series] = row
+        if start >= starts[known]:
+            best[series] = i
         elif start < firsts[series]:
             firsts[series] = start
     return [
-        (series, counts[series], firsts[series], now_us, row[0], *row[2:])
-        for series, row in sorted(best.items())
-    ]  # fmt: skip
+        (
+            series,
+            counts[series],
+            firsts[series],
+            now_us,
+            columns[0][i],
+            *(column[i] for column in columns[2:]),
+        )
+        for series, i in sorted(best.items())
+    ]

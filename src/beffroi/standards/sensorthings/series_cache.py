@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable
 
 import msgspec
@@ -17,6 +18,7 @@ from beffroi.store.tables import datastream, feature_of_interest, thing
 __all__ = ["Series", "SeriesCache", "check_writer"]
 
 _MOST = 200_000
+_GLANCE_S = 0.02  # how long what another process changed may go unnoticed
 
 
 class Series(msgspec.Struct, frozen=True, gc=False):
@@ -37,13 +39,16 @@ class SeriesCache:
         self._version = -1
         self._stale = True
         self._lock = threading.Lock()
+        self._asked: set[int] = set()  # by callers that wait: the first one in answers for all
+        self._asking = threading.Lock()
+        self._perhaps = True
+        self._glanced = 0.0
         self._sign: sqlite3.Connection | None = None
         self._seen = -1
-        self._cancel: Callable[[], None] | None = None
+        self._cancel: Callable[[], None] = lambda: None
         path = store.database.records_path
-        if path is None:
-            self._cancel = store.listen(self._wake)
-        else:
+        self._cancel = store.listen(self._wake)
+        if path is not None:
             # SQLite says in two microseconds whether another connection has written
             self._sign = sqlite3.connect(
                 f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None
@@ -53,14 +58,18 @@ class SeriesCache:
         """Stop watching the catalogue."""
         if self._sign is not None:
             self._sign.close()
-        if self._cancel is not None:
-            self._cancel()
+        self._cancel()
 
     def _wake(self) -> None:
-        self._stale = True
+        if self._sign is None:
+            self._stale = True
+        self._perhaps = True
 
     def _changed(self) -> bool:
-        if self._sign is not None:
+        # Even two microseconds are dear here: each call lets the writing thread take the interpreter.
+        now = time.monotonic()
+        if self._sign is not None and (self._perhaps or now - self._glanced > _GLANCE_S):
+            self._perhaps, self._glanced = False, now
             seen = self._sign.execute("PRAGMA data_version").fetchone()[0]
             if seen != self._seen:
                 self._seen, self._stale = seen, True
@@ -79,12 +88,16 @@ class SeriesCache:
     def look_up(self, ids: Iterable[int], features: Iterable[int] = ()) -> dict[int, Series | None]:
         """Return the same from the store. Raises `Problem` for a feature that does not exist."""
         wanted = set(ids)
+        with self._asking:
+            self._asked |= wanted
         with self._lock, self._store.read() as c:
             self._stale = False
+            with self._asking:
+                asked, self._asked = self._asked | wanted, set()
             version = catalogue.version(c)
             if version != self._version or len(self._known) > _MOST or len(self._features) > _MOST:
                 self._known, self._features, self._version = {}, set(), version
-            missing = wanted - self._known.keys()
+            missing = asked - self._known.keys()
             found = self._read(c, missing)
             self._check(c, set(features) - self._features)
             defaults = self._features_of(c, list(found))
