@@ -119,10 +119,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     chosen = options.parse_args(arguments or [])
     print(machine(), f"· {chosen.workers} worker(s)", "· PostgreSQL" if chosen.postgresql else "· SQLite")
-    with scratch() as data:
-        if chosen.postgresql:
-            with (data / "beffroi.toml").open("a") as file:
-                file.write(f'\n[store]\nrecords = "{chosen.postgresql}"\n')
+    with scratch(*(("--database", chosen.postgresql) if chosen.postgresql else ())) as data:  # noqa: SIM117 -- the server needs the directory
         with serving(data, "--workers", chosen.workers) as server:
             things(server.url, SERIES)
             begun = [

@@ -52,11 +52,11 @@ def beffroi(*arguments: str) -> str:
 
 
 @contextlib.contextmanager
-def scratch(name: str = "Banc") -> Iterator[Path]:
-    """Give the data directory of an empty town."""
+def scratch(*options: str) -> Iterator[Path]:
+    """Give the data directory of an empty town, made with the `options` of `beffroi init`."""
     with TemporaryDirectory(prefix="beffroi-bench-") as folder:
         data = Path(folder) / "town"
-        beffroi("init", "--data", str(data), "--name", name)
+        beffroi("init", "--data", str(data), "--name", "Banc", *options)
         yield data
 
 
