@@ -43,7 +43,6 @@ FACES = (
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",
 )
-ENVIRONMENT = ("BEFFROI_DATA", "BEFFROI_MQTT", "BEFFROI_OPEN_WRITES", "BEFFROI_ADDRESS")
 
 
 def routes_of(town: Town) -> list[BaseRoute]:

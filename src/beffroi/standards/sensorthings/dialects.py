@@ -4,6 +4,7 @@ SQLite calls the Python functions of `functions.py`, registered on its connectio
 PostgreSQL uses its own and PostGIS; DuckDB reads sealed observations, which have no geometry.
 """
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,30 +57,30 @@ _TYPES: dict[str, Any] = {
 }
 
 
-class Dialect:
+class Dialect(abc.ABC):
     """How one database writes what they do not share."""
 
     name = ""
 
+    @abc.abstractmethod
     def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
         """Return the value at `steps` of a JSON text column taken as `kind` (`json`: its scalar as text)."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         """Return the application of `function`."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def instant(self, text: Sql, *, end: bool = False) -> Sql:
         """Return the instant (or the end of the interval) that a text names."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def result_text(self, value: Sql, decimals: Sql, written: Sql) -> Sql:
         """Return a result as text: a text itself, a number's digits as they were received, true or false."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def remainder(self, left: Sql, right: Sql) -> Sql:
         """Return what is left of a division, with the sign of `left`."""
-        raise NotImplementedError
 
     def ordered(self, text: Sql) -> Sql:
         """Return a text that compares by its characters' codes."""
