@@ -37,7 +37,7 @@ def test_deep_insert_makes_everything_once(sta: TestClient) -> None:
     body["Datastreams"][0]["Observations"] = [{"phenomenonTime": "2020-01-01T00:00:00Z", "result": 1}]
     thing = made(sta.post("Things", json=body))
     for entity in ENTITIES:
-        assert len(values(sta, entity.set_name)) == 1, entity.set_name
+        assert len(values(sta, entity.set_name)) == int(entity.multi is not True), entity.set_name
     (shown,) = values(sta, f"Things({thing})/Locations")
     assert shown["location"] == POINT
     (history,) = values(sta, f"Things({thing})/HistoricalLocations?$expand=Locations")
@@ -227,7 +227,8 @@ def test_an_update_that_is_wrong_changes_nothing(sta: TestClient) -> None:
 
 def test_deleting_takes_along_what_cannot_stand_alone(sta: TestClient) -> None:
     def population() -> dict[str, int]:
-        return {e.name: sta.get(f"{e.set_name}?$count=true&$top=0").json()["@iot.count"] for e in ENTITIES}
+        counted = [e for e in ENTITIES if e.multi is not True]
+        return {e.name: sta.get(f"{e.set_name}?$count=true&$top=0").json()["@iot.count"] for e in counted}
 
     def full() -> None:
         series = series_of(sta, made(sta.post("Things", json=station())))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import Clock, client_of, ids, made, values
+from tests.sensorthings_town import MEASUREMENT, UNIT, Clock, client_of, ids, made, values
 
 from beffroi.plugins import Registry
 from beffroi.settings import Settings
@@ -138,6 +138,13 @@ def test_paths_four_deep_and_every_property(client: TestClient, shared: Path) ->
     folder = shared / "data/sensors/ets_sta10_entities"
     known = prepared(client, folder)
     made(client.post("Observations", json=body_of(folder / "observations/7.json", known)))
+    multi = {
+        "name": "vent", "description": "force et direction", "multiObservationDataTypes": [MEASUREMENT, MEASUREMENT],
+        "unitOfMeasurements": [UNIT, UNIT], "Thing": {"@iot.id": known["THING-ID"]},
+        "Sensor": {"@iot.id": known["SENSOR-ID"]},
+        "ObservedProperties": [{"@iot.id": known["OBSPROP-ID"]}, {"@iot.id": known["OBSPROP-ID"]}],
+    }  # fmt: skip
+    made(client.post("MultiDatastreams", json=multi))
     asked = 0
     for entity in ENTITIES:
         paths = [(f"{entity.set_name}({ids(client, entity.set_name)[0]})", entity)]

@@ -9,6 +9,7 @@ import re
 import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from anyio import to_thread
@@ -24,19 +25,20 @@ from beffroi.model.text import Text
 from beffroi.plugins import Registry
 from beffroi.standards.sensorthings.address import Resource, read_options, read_path
 from beffroi.standards.sensorthings.answering import answer
-from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
+from beffroi.standards.sensorthings.arrivals import Group, MultiDraft, Rejected, read_arrays, read_observation
 from beffroi.standards.sensorthings.body import decode
+from beffroi.standards.sensorthings.linking import Linker
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
-from beffroi.store.catalogue import no_feature
+from beffroi.store.catalogue import no_feature, no_fit
 from beffroi.town import Town
 
 __all__ = ["ROOT", "SensorThings", "routes", "served"]
 
 ROOT = "/sensorthings/v1.1"
 LARGEST_BODY = 64 * 1024 * 1024
-_SERIES = re.compile(r"Datastreams\((\d{1,15})\)/Observations/?\Z")
+_SERIES = re.compile(r"(Multi)?Datastreams\((\d{1,15})\)/Observations/?\Z")
 _OBSERVATIONS = ("Observations", "Observations/")
 _METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 
@@ -186,23 +188,26 @@ class SensorThings:
         series = _SERIES.match(path)
         if path in _OBSERVATIONS or series is not None:
             draft = read_observation(body, self.clock())
-            if draft is not None and await self._single(
-                draft, int(series[1]) if series else 0, who, key, scope, send
-            ):
+            named = int(series[2]) if series else 0
+            multi = series is not None and series[1] is not None
+            if draft is not None and await self._single(draft, named, multi, who, key, scope, send):
                 return
         await self._entity(path, body, who, key, scope, send)
 
     async def _single(
-        self, draft: Draft, series_id: int, who: Principal, key: str, scope: Scope, send: Send
+        self, draft: Draft, series_id: int, multi: bool, who: Principal, key: str, scope: Scope, send: Send
     ) -> bool:
         """Store an observation of the usual shape; False when it needs the careful reader."""
         if not series_id:
-            series_id = draft.datastream_id
-        elif draft.datastream_id not in (0, series_id):
+            series_id, multi = draft.datastream_id, isinstance(draft, MultiDraft)
+        elif draft.datastream_id and (series_id, multi) != (
+            draft.datastream_id,
+            isinstance(draft, MultiDraft),
+        ):
             return False
         features = () if draft.feature_id is None else (draft.feature_id,)
         series = (await self._series((series_id,), features)).get(series_id)
-        if series is None:
+        if series is None or not series.takes(draft.result, multi=multi):
             return False
         check_writer(who, series.territory, series.service)
         draft.datastream_id = series_id
@@ -237,10 +242,11 @@ class SensorThings:
         drafts: list[Draft] = []
         for i, group in enumerate(groups):
             series = known[group.datastream_id]
-            if series is None:
+            if series is None or bool(series.components) is not group.multi:
+                name = "MultiDatastream" if group.multi else "Datastream"
                 raise Problem(
-                    Text(f"Datastream {group.datastream_id} n'existe pas.", f"There is no Datastream {group.datastream_id}."),
-                    Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{i}/Datastream",
+                    Text(f"{name} {group.datastream_id} n'existe pas.", f"There is no {name} {group.datastream_id}."),
+                    Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{i}/{name}",
                 )  # fmt: skip
             check_writer(who, series.territory, series.service)
             drafts.extend(_usable(group, series, f"/{i}/dataArray"))
@@ -257,6 +263,9 @@ class SensorThings:
         self, path: str, body: bytes, who: Principal, key: str, scope: Scope, send: Send
     ) -> None:
         resource = _resource(path)
+        if resource.suffix == "$ref":
+            await self._link(scope, send, lambda linker: linker.add(resource, decode(body)))
+            return
         writer = EntityWriter(self.store, who, self.clock(), self.kind_of)
         entity, made = await to_thread.run_sync(lambda: writer.create(resource, decode(body), key))
         await self._made(scope, send, entity.set_name, made)
@@ -267,6 +276,9 @@ class SensorThings:
         may_write(who)
         resource = _resource(path)
         body = decode(await _body(receive))
+        if resource.suffix == "$ref":
+            await self._link(scope, send, lambda linker: linker.replace(resource, body))
+            return
         patch = "json-patch" in _header(scope, b"content-type").lower() or isinstance(body, list)
         writer = EntityWriter(self.store, who, self.clock())
         update = functools.partial(writer.update, resource, body, whole=scope["method"] == "PUT", patch=patch)
@@ -276,9 +288,21 @@ class SensorThings:
     async def delete(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer DELETE."""
         del receive
+        resource = _resource(path)
+        if resource.suffix == "$ref":
+            query = parse_qs(scope["query_string"].decode("utf-8", "replace"))
+            named = (query.get("$id") or [""])[0]
+            await self._link(scope, send, lambda linker: linker.take(resource, named))
+            return
         writer = EntityWriter(self.store, self._who(scope), self.clock())
-        await to_thread.run_sync(writer.delete, _resource(path))
+        await to_thread.run_sync(writer.delete, resource)
         await _send(send, 200, b"{}")
+
+    async def _link(self, scope: Scope, send: Send, work: Callable[[Linker], None]) -> None:
+        """Tie or untie entities, and answer that there is nothing to say."""
+        writer = EntityWriter(self.store, self._who(scope), self.clock())
+        await to_thread.run_sync(work, Linker(writer))
+        await _send(send, 204, b"")
 
     async def options(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer OPTIONS."""
@@ -300,6 +324,9 @@ def _usable(group: Group, series: Series, place: str) -> list[Draft]:
     drafts: list[Draft] = []
     for i, row in enumerate(group.rows):
         if isinstance(row, Rejected):
+            continue
+        if series.components and not series.takes(row.result, multi=True):
+            group.rows[i] = Rejected(no_fit(series.components, f"{place}/{i}"))
             continue
         if row.feature_id is None:
             if feature is None:

@@ -18,7 +18,7 @@ from beffroi.mqtt.session import Message
 from beffroi.standards.sensorthings.address import read_options
 from beffroi.standards.sensorthings.entities import BY_NAME
 from beffroi.standards.sensorthings.render import Chosen, chosen, encode, entity_json, observation_json
-from beffroi.standards.sensorthings.sight import sight_of
+from beffroi.standards.sensorthings.sight import of_type, sight_of
 from beffroi.store import catalogue, tables
 from beffroi.town import Town
 
@@ -138,11 +138,11 @@ class Commits:
             self._version = version
             seen = sight_of(ANONYMOUS)
             self._hidden = set(connection.execute(seen.hidden_series()).scalars())
-            for name in ("Thing", "Datastream"):
+            for name in ("Thing", "Datastream", "MultiDatastream"):
                 entity = BY_NAME[name]
                 table = tables.metadata.tables[entity.table]
                 shown = set(connection.execute(select(table.c.id).where(*seen.of(entity, table))).scalars())
-                changed = select(table).where(table.c.seq > self._changed)
+                changed = select(table).where(table.c.seq > self._changed, *of_type(entity, table))
                 for row in connection.execute(changed).mappings().all():
                     newest = max(newest, int(row["seq"]))
                     body = encode(entity_json(entity, dict(row), self.base, WHOLE, {}))

@@ -24,7 +24,7 @@ from beffroi.mqtt.topics import matches
 from beffroi.standards.lorawan import chirpstack, ttn
 from beffroi.standards.lorawan.uplink import Uplink, readings_of
 from beffroi.standards.sensorthings.address import read_path
-from beffroi.standards.sensorthings.arrivals import read_observation, series_of_topic
+from beffroi.standards.sensorthings.arrivals import MultiDraft, read_observation, series_of_topic
 from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
@@ -124,11 +124,12 @@ class TownDoor:
             )  # fmt: skip
         named = series_of_topic(topic)
         draft = read_observation(body, self.town.clock()) if named is not None else None
+        multi = not named and isinstance(draft, MultiDraft)
         if draft is not None and draft.datastream_id in (0, named or draft.datastream_id):
             number = named or draft.datastream_id
             features = () if draft.feature_id is None else (draft.feature_id,)
             series = await self._series(number, features)
-            if series is not None:
+            if series is not None and series.takes(draft.result, multi=multi):
                 check_writer(who, series.territory, series.service)
                 draft.datastream_id = number
                 draft.feature_id = series.feature_id if draft.feature_id is None else draft.feature_id

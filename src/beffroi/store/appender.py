@@ -15,7 +15,8 @@ from beffroi.model.instant import Clock
 from beffroi.model.observation import Draft, Observation
 from beffroi.model.problem import Unavailable
 from beffroi.model.text import Text
-from beffroi.store.writer import Writer
+from beffroi.store.versions import By
+from beffroi.store.writer import Kept, Writer
 
 __all__ = ["Ack", "Appender"]
 
@@ -65,9 +66,21 @@ class Appender:
         self._put(_Work(None, drafts, future, loop))
         return await future
 
-    def rewrite(self, observations: Sequence[Observation], *, deleted: bool = False) -> None:
-        """Write changed observations under a new commit number, in turn with the appends."""
-        self._do(lambda writer: writer.rewrite(observations, deleted=deleted))
+    def rewrite(
+        self,
+        observations: Sequence[Observation],
+        before: Sequence[Observation],
+        by: By,
+        *,
+        deleted: bool = False,
+    ) -> None:
+        """Write changed observations under a new commit number, in turn with the appends, and keep what they were."""
+        action = "delete" if deleted else "change"
+        self._do(
+            lambda writer: writer.rewrite(
+                observations, Kept(before, self._clock(), action, by), deleted=deleted
+            )
+        )
 
     def relatest(self, datastream_id: int, newest: Callable[[], Observation | None], gone: int) -> None:
         """Find a datastream's newest observation again, in turn with the appends."""

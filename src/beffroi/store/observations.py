@@ -21,6 +21,7 @@ from beffroi.store.appender import Ack, Appender
 from beffroi.store.archive import Archive
 from beffroi.store.database import Database
 from beffroi.store.tables import latest, observation, source_key
+from beffroi.store.versions import NOBODY, By, Window
 from beffroi.store.writer import writer_for
 
 __all__ = ["Ack", "ObservationQuery", "Observations", "Stat", "observation_of"]
@@ -58,6 +59,7 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     between: tuple[int | None, int | None] = (None, None)
     limit: int | None = None
     offset: int = 0
+    window: Window | None = None  # as of an instant
 
 
 def observation_of(row: Sequence[Any]) -> Observation:
@@ -87,21 +89,24 @@ class Observations:
         """Store `drafts` from the event loop, together with what other requests bring. Raises `Unavailable`."""
         return await self._appender.submit_async(drafts)
 
-    def correct(self, observation_id: int, **changes: Any) -> Observation:
-        """Change columns of one observation and return it as it is now; its id stays. Raises `NotFound`."""
+    def correct(self, observation_id: int, *, by: By = NOBODY, **changes: Any) -> Observation:
+        """Change columns of one observation and return it as it is now; its id stays, what it was is kept.
+
+        Raises `NotFound`.
+        """
         known = self.get(observation_id)
         if known is None:
             raise NotFound(Text("Cette observation n'existe pas.", "There is no such observation."))
         now = msgspec.structs.replace(known, **changes)
-        self._appender.rewrite([now])
+        self._appender.rewrite([now], [known], by)
         self._relatest([known, now], gone=0)
         return self.get(observation_id) or now
 
-    def delete(self, ids: Iterable[int]) -> int:
-        """Hide observations for good (they leave the disk at the next sealing); return how many there were."""
+    def delete(self, ids: Iterable[int], *, by: By = NOBODY) -> int:
+        """Delete observations and return how many there were. What they were is kept as a version."""
         known = [o for i in ids if (o := self.get(i)) is not None]
         if known:
-            self._appender.rewrite(known, deleted=True)
+            self._appender.rewrite(known, known, by, deleted=True)
             self._relatest(known, gone=1)
         return len(known)
 
@@ -127,8 +132,16 @@ class Observations:
             return connection.execute(delete(source_key).where(source_key.c.at_us < before_us)).rowcount
 
     # --- reading
-    def get(self, observation_id: int) -> Observation | None:
-        """Return one observation, or None."""
+    def get(self, observation_id: int, window: Window | None = None) -> Observation | None:
+        """Return one observation, perhaps as it was in a window, or None."""
+        if window is not None and (
+            observation_id in window.changed
+            or (window.below_id is not None and observation_id >= window.below_id)
+        ):
+            query = ObservationQuery(where=lambda _d: observation.c.id == observation_id, window=window)
+            with self._database.read() as connection:
+                before = self._before(connection, query)
+            return observation_of(before[0]) if before else None
         wanted = select(*_COLUMNS, observation.c.deleted).where(observation.c.id == observation_id)
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
@@ -163,7 +176,8 @@ class Observations:
         reach = None if query.limit is None else query.limit + query.offset
         with self._database.read() as connection:
             segments = self._archive.matching(connection, query.between)
-            if not segments:
+            before = self._before(connection, query)
+            if not segments and not before:
                 rows = connection.execute(
                     fresh_query.offset(query.offset or None).limit(query.limit)
                 ).fetchall()
@@ -172,17 +186,18 @@ class Observations:
             hidden = self._rewritten(connection)
         sealed_query = self._statement(query, "duckdb").limit(None if reach is None else reach + len(hidden))
         sealed = [r for r in self._archive.rows(sealed_query, segments) if r[0] not in hidden]
-        merged = heapq.merge(fresh, sealed, key=_rank(self._directions(query)))
+        merged = heapq.merge(fresh, sealed, before, key=_rank(self._directions(query)))
         return [observation_of(row) for row in itertools.islice(merged, query.offset, reach)]
 
     def count(self, query: ObservationQuery) -> int:
         """Return how many observations `query` selects (its limit and offset aside)."""
-        plain = query.where is None
+        plain = query.where is None and query.window is None
         if plain and query.between == (None, None):
             return self._counted(query.datastreams)
         with self._database.read() as connection:
             statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
             found: int = connection.execute(statement.where(observation.c.deleted.is_(None))).scalar_one()
+            found += sum(row[0] for row in self._before(connection, query, func.count()))
             segments = self._archive.matching(connection, query.between)
             if not segments:
                 return found
@@ -199,6 +214,7 @@ class Observations:
             statement = self._statement(query, self._database.dialect, wanted).order_by(None).distinct()
             rows = connection.execute(statement.where(observation.c.deleted.is_(None))).scalars()
             found = {value for value in rows if value is not None}
+            found |= {row[0] for row in self._before(connection, query, wanted) if row[0] is not None}
             segments = self._archive.matching(connection, query.between)
             if not segments:
                 return found
@@ -278,12 +294,38 @@ class Observations:
             statement = statement.where(observation.c.datastream_id.in_(wanted) if one is None else one)
         if query.where is not None:
             statement = statement.where(query.where(dialect))
+        if query.window is not None:
+            statement = statement.where(query.window.present(observation))
         by = [] if query.order is None else list(query.order(dialect))
         by.append((observation.c.id, query.id_descending))
         statement = statement.order_by(*(_directed(e, down) for e, down in by))
         if query.order is not None and columns == ():
             statement = statement.add_columns(*(e.label(f"rank_{i}") for i, (e, _) in enumerate(by[:-1])))
         return statement
+
+    def _before(self, connection: Connection, query: ObservationQuery, *columns: Any) -> list[Any]:
+        """Return the rows of `query` among what has changed since its window, as it was then.
+
+        The statement is the same; it reads the versions then in force in place of the observations.
+        """
+        if query.window is None or not query.window.changed:
+            return []
+        plain = msgspec.structs.replace(query, window=None)
+        statement = self._statement(plain, self._database.dialect, *columns)
+        if columns:
+            statement = statement.order_by(None)
+        reach = None if query.limit is None else query.limit + query.offset
+        compiled = statement.limit(reach).compile(
+            dialect=connection.dialect, compile_kwargs={"render_postcompile": True}
+        )
+        names = ", ".join(c.name for c in observation.c)
+        source = f"WITH observation AS (SELECT {names} FROM obs.observation_version WHERE {query.window.in_force()}) "
+        sql = source + str(compiled).replace("obs.observation.", "observation.").replace(
+            "FROM obs.observation ", "FROM observation "
+        )
+        values = compiled.params
+        given: Any = [values[n] for n in compiled.positiontup] if compiled.positiontup is not None else values
+        return list(connection.exec_driver_sql(sql, tuple(given) if isinstance(given, list) else given))
 
     def _directions(self, query: ObservationQuery) -> list[bool]:
         by = [] if query.order is None else [down for _, down in query.order(self._database.dialect)]

@@ -104,7 +104,38 @@ datastream = Table(
     Column("key", Text, unique=True), Column("kind", Text, nullable=False, server_default=""),
     _big("expected_interval_us"), Column("public", Integer, nullable=False, server_default="1"),
     _big("seq", nullable=False, server_default="0"),
+    # A MultiDatastream (18-088 §10): the types and units of its components, JSON arrays. NULL: a plain Datastream.
+    # Its observed_property_id is that of the first component.
+    Column("multi", Text), Column("multi_units", Text),
 )  # fmt: skip
+multi_datastream_property = Table(  # the observed properties of a MultiDatastream, in order
+    "multi_datastream_property", metadata,
+    Column("datastream_id", BigInteger, ForeignKey("datastream.id", ondelete="CASCADE"), primary_key=True),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("observed_property_id", BigInteger, ForeignKey("observed_property.id", ondelete="CASCADE"), nullable=False, index=True),
+)  # fmt: skip
+
+# --- Versions: what the catalogue and the observations were before they were changed (`versions.py`).
+_VERSIONED = (
+    thing, location, thing_location, historical_location, historical_location_location, sensor, observed_property,
+    feature_of_interest, datastream, multi_datastream_property,
+)  # fmt: skip
+
+
+def _past(name: str, of: Table) -> Table:
+    """Return the table of the earlier states of a table's rows: its columns, from when until when, by whom and why."""
+    columns = [Column(c.name, c.type, nullable=c.nullable) for c in of.c if c.name != "since_us"]
+    first = next(c.name for c in of.primary_key)
+    return Table(
+        name, of.metadata, *columns, _big("since_us", nullable=False), _big("until_us", nullable=False, index=True),
+        Column("action", Text, nullable=False), Column("author", Text, nullable=False),
+        Column("reason", Text, nullable=False), Index(f"{name}_of", first),
+    )  # fmt: skip
+
+
+for _table in _VERSIONED:
+    _table.append_column(_big("since_us", nullable=False, server_default="0"))  # since when it is as it is
+past: dict[str, Table] = {t.name: _past(f"{t.name}_version", t) for t in _VERSIONED}
 
 # --- History of records: the bus that rules, search and live pages read (one row per committed change).
 history = Table(
@@ -194,6 +225,11 @@ latest = Table(
     _big("observation_id"), _big("start_us"), _big("end_us"), _big("result_time_us"), Column("value", Float),
     Column("decimals", Integer), Column("literal", Text), _big("feature_id"), Column("quality", Integer), Column("extra", Text),
     _big("count", nullable=False), _big("first_us"), _big("received_us"),
+)  # fmt: skip
+past["observation"] = _past("observation_version", observation)
+pace = Table(  # when the observations from `first_id` on began to be stored, a few marks a second at most
+    "pace", obs_metadata, Column("first_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("at_us", nullable=False),
 )  # fmt: skip
 source_key = Table(
     "source_key", obs_metadata, Column("key", LargeBinary, primary_key=True), _big("observation_id", nullable=False),

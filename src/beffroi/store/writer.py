@@ -5,11 +5,12 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from beffroi.model.observation import Draft, Observation
 from beffroi.store.checkpoint import Checkpointer
 from beffroi.store.database import Database, connect_sqlite, unavailable
+from beffroi.store.versions import By
 
 __all__ = ["Writer", "writer_for"]
 
@@ -47,14 +48,30 @@ _RELATEST = (
 )
 
 
+_VERSION = (
+    f"INSERT INTO observation_version ({_ROW}, seq, since_us, until_us, action, author, reason) VALUES ({_PLACES}, ?,"
+    " COALESCE((SELECT max(v.until_us) FROM observation_version v WHERE v.id = ?), 0), ?, ?, ?, ?)"
+)
+PACE_US = 100_000  # between two marks of what number was given when
+
+
+class Kept(NamedTuple):
+    """What observations were, until when, and what was done to them by whom."""
+
+    before: Sequence[Observation]
+    until_us: int
+    action: str
+    by: By
+
+
 class Writer(Protocol):
     """What the appender needs of a database."""
 
     def append(self, drafts: Sequence[Draft], now_us: int) -> list[int | None]:
         """Store drafts in one durable transaction; return an id each, None where the source key was known."""
 
-    def rewrite(self, observations: Sequence[Observation], *, deleted: bool) -> None:
-        """Write changed or deleted observations in one durable transaction."""
+    def rewrite(self, observations: Sequence[Observation], kept: Kept, *, deleted: bool) -> None:
+        """Write changed or deleted observations, and what they were, in one durable transaction."""
 
     def relatest(self, datastream_id: int, newest: Observation | None, gone: int) -> None:
         """Say what a datastream's newest observation is now, and that `gone` of them went."""
@@ -157,6 +174,7 @@ class _SqlWriter:
         self._connect = connect
         self._kind = kind
         self._connection: Any = None
+        self._paced_us = 0
 
     def close(self) -> None:
         if self._connection is not None:
@@ -176,6 +194,11 @@ class _SqlWriter:
             stored = drafts if n == len(drafts) else [d for d, new in zip(drafts, fresh, strict=True) if new]
             columns = _columns(first, stored)
             self._kind.insert(connection, columns)
+            if now_us - self._paced_us >= PACE_US:
+                self._paced_us = now_us
+                self._kind.many(
+                    connection, "INSERT INTO pace (first_id, at_us) VALUES (?, ?)", [(first, now_us)]
+                )
             self._kind.many(connection, _LATEST, _newest(columns, now_us))
             if keyed:
                 keys = [
@@ -188,8 +211,10 @@ class _SqlWriter:
 
         return self._transaction(work)  # type: ignore[no-any-return]
 
-    def rewrite(self, observations: Sequence[Observation], *, deleted: bool) -> None:
+    def rewrite(self, observations: Sequence[Observation], kept: Kept, *, deleted: bool) -> None:
         def work(connection: Any) -> None:
+            end = (kept.until_us, kept.action, kept.by.author, kept.by.reason)
+            self._kind.many(connection, _VERSION, [(*_stored(o), o.seq, o.id, *end) for o in kept.before])
             first = self._numbers(connection, len(observations))
             mark = 1 if deleted else None
             self._kind.many(

@@ -8,6 +8,7 @@ from urllib.parse import unquote, unquote_plus
 
 import msgspec
 
+from beffroi.model.instant import parse_instant
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.entities import BY_NAME, BY_SET, Entity, Navigation, Property
@@ -33,12 +34,13 @@ class Hop(msgspec.Struct, frozen=True):
 
 
 class Resource(msgspec.Struct, frozen=True):
-    """What a path names: hops to an entity or a set, then perhaps a property, `$value`, `$ref` or `$count`."""
+    """What a path names: hops to an entity or a set, then perhaps a property, `$value`, `$ref`, `$count` or `Versions`."""
 
     hops: tuple[Hop, ...] = ()
     property: Property | None = None
     inside: tuple[str, ...] = ()
     suffix: str = ""
+    label: str = ""  # of a place inside a property, as the path has it: "result[0]"
 
     @builtins.property
     def entity(self) -> Entity:
@@ -54,6 +56,7 @@ class Resource(msgspec.Struct, frozen=True):
 
 _SEGMENT = re.compile(r"([^()]+)(?:\((.*)\))?\Z", re.DOTALL)
 _SUFFIXES = ("$value", "$ref", "$count")
+_INDEXED = re.compile(r"(.+?)((?:\[\d{1,8}\])+)\Z")
 
 
 def _absent(segment: str) -> Problem:
@@ -123,19 +126,27 @@ def read_path(path: str) -> Resource:
 
 
 def _tail(hops: tuple[Hop, ...], segments: list[str], *, single: bool) -> Resource:
-    suffix = segments.pop() if segments[-1] in _SUFFIXES else ""
+    suffix = segments.pop() if segments[-1] in _SUFFIXES or segments == ["Versions"] else ""
     if not segments:
-        allowed = ("$ref",) if single else ("$ref", "$count")
+        allowed = ("$ref", "Versions") if single else ("$ref", "$count")
         if suffix not in allowed:
             raise _absent(suffix)
         return Resource(hops, suffix=suffix)
+    label = segments[-1]
+    segments = [part for segment in segments for part in _indexed(segment)]
     found = _property(hops[-1].entity, segments[0]) if single else None
     if found is None or suffix not in ("", "$value"):
         raise _absent(segments[0])
     inside = tuple(segments[1:])
     if inside and found.kind not in ("json", "result", "geometry"):
         raise _absent(inside[0])
-    return Resource(hops, found, inside, suffix)
+    return Resource(hops, found, inside, suffix, label)
+
+
+def _indexed(segment: str) -> list[str]:
+    """Return `result[0][1]` as the steps result, 0, 1."""
+    match = _INDEXED.fullmatch(segment)
+    return [segment] if match is None else [match[1], *match[2][1:-1].split("][")]
 
 
 def _property(entity: Entity, name: str) -> Property | None:
@@ -161,6 +172,16 @@ def _format(option: str, text: str) -> str:
     )
 
 
+def _as_of(option: str, text: str) -> int:
+    try:
+        return parse_instant(text)
+    except Problem as problem:
+        raise misread(
+            option, 0, text[:40],
+            Text("Écrivez $asOf=2026-11-20T10:00:00Z.", "Write $asOf=2026-11-20T10:00:00Z."),
+        ) from problem  # fmt: skip
+
+
 _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$filter": ("filter", lambda _o, text: parse_filter(text)),
     "$orderby": ("orderby", lambda _o, text: parse_orderby(text)),
@@ -171,6 +192,8 @@ _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$count": ("count", _count),
     "$skiptoken": ("skiptoken", lambda _o, text: text),
     "$resultformat": ("result_format", _format),
+    "$asof": ("as_of", _as_of),
+    "$as_of": ("as_of", _as_of),
 }
 
 

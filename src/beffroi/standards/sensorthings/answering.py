@@ -12,6 +12,7 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
 from beffroi.standards.sensorthings.dialects import prepare
+from beffroi.standards.sensorthings.history import versions
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.reading import Here, Reader
 from beffroi.standards.sensorthings.render import (
@@ -50,7 +51,8 @@ def answer(
     prepare(store.database.reader)
     try:
         with store.read() as c:
-            return _answer(Reader(store, c, base, sight, now_us), path, resource, options, texts)
+            reader = Reader(store, c, base, sight, now_us, options.as_of)
+            return _answer(reader, path, resource, options, texts)
     except (DBAPIError, duckdb.Error) as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.
         detail = (
@@ -70,6 +72,8 @@ def answer(
 def _answer(
     reader: Reader, path: str, resource: Resource, options: Options, texts: list[tuple[str, str]]
 ) -> Answer:
+    if resource.suffix == "Versions":
+        return Answer(encode(versions(reader, resource, options, texts, path)))
     here = reader.find(resource)
     if resource.property is not None:
         return _property(reader, here, resource)
@@ -88,7 +92,7 @@ def _property(reader: Reader, here: Here, resource: Resource) -> Answer:
     found = resource.property
     assert found is not None
     value = _value(reader, here, resource)
-    last: str = resource.inside[-1] if resource.inside else found.name
+    last: str = resource.label if resource.inside else found.name
     if value is None and found.name != "resultTime":
         return _EMPTY  # an absent property; a null resultTime is shown as null (18-088 table 12), here as in the entity
     if resource.suffix != "$value":
@@ -107,7 +111,7 @@ def _value(reader: Reader, here: Here, resource: Resource) -> Any:
     if found.name in ("id", "@iot.id"):
         return here.key
     if here.entity.name == "Observation":
-        known = reader.store.observations.get(here.key or 0)
+        known = reader.store.observations.get(here.key or 0, reader.window)
         value = None if known is None else observation_values(known).get(found.name)
     else:
         row = reader.row(here)
@@ -175,9 +179,11 @@ def _data_array(
         answer["@iot.count"] = observed.count
     if observed.token is not None:
         answer["@iot.nextLink"] = reader.next_link(path, texts, observed.token)
+    multi = reader.multis(observed.found)
+    names = {series: "MultiDatastream" if series in multi else "Datastream" for series in groups}
     answer["value"] = [
         {
-            "Datastream@iot.navigationLink": f"{reader.base}/Datastreams({series})",
+            f"{names[series]}@iot.navigationLink": f"{reader.base}/{names[series]}s({series})",
             "components": components, "dataArray@iot.count": len(rows), "dataArray": rows,
         }
         for series, rows in groups.items()

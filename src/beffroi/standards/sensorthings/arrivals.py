@@ -18,7 +18,7 @@ from beffroi.model.result import Result, decode_json, number_of, result_of
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.body import extra_of, reference
 
-__all__ = ["Group", "Rejected", "read_arrays", "read_observation", "series_of_topic"]
+__all__ = ["Group", "MultiDraft", "Rejected", "read_arrays", "read_observation", "series_of_topic"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -35,6 +35,11 @@ class _Single(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     result_time: str | None = msgspec.field(name="resultTime", default=None)
     datastream: _Reference | None = msgspec.field(name="Datastream", default=None)
     feature: _Reference | None = msgspec.field(name="FeatureOfInterest", default=None)
+    multi: _Reference | None = msgspec.field(name="MultiDatastream", default=None)
+
+
+class MultiDraft(Draft, gc=False):
+    """A draft whose body names a MultiDatastream."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -44,10 +49,11 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Group(msgspec.Struct):
-    """The rows of one datastream of a data array, each a draft or a reason."""
+    """The rows of one datastream (`multi`: a MultiDatastream) of a data array, each a draft or a reason."""
 
     datastream_id: int
     rows: list[Draft | Rejected]
+    multi: bool = False
 
 
 _single = msgspec.json.Decoder(_Single)
@@ -81,12 +87,13 @@ def read_observation(body: bytes, now_us: int) -> Draft | None:
     try:
         single = _single.decode(body)
         start, end = (now_us, None) if single.phenomenon_time is None else _moment(single.phenomenon_time)
-        draft = Draft(
-            0 if single.datastream is None else single.datastream.id,
-            start,
-            _result(bytes(single.result)),
-            end,
-        )
+        if single.multi is None:
+            named = 0 if single.datastream is None else single.datastream.id
+            draft = Draft(named, start, _result(bytes(single.result)), end)
+        elif single.datastream is None:
+            draft = MultiDraft(single.multi.id, start, _result(bytes(single.result)), end)
+        else:
+            return None
         if single.result_time is not None:
             draft.result_time_us = _instant(single.result_time)
     except (msgspec.DecodeError, ValueError, RecursionError, Problem):
@@ -99,6 +106,7 @@ def read_observation(body: bytes, now_us: int) -> Draft | None:
 # --- data arrays (18-088 §12)
 class _Array(msgspec.Struct):
     datastream: Any = msgspec.field(name="Datastream", default=None)
+    multi: Any = msgspec.field(name="MultiDatastream", default=None)
     components: list[str] = []
     rows: list[list[msgspec.Raw]] = msgspec.field(name="dataArray", default=[])
 
@@ -172,10 +180,15 @@ def read_arrays(body: bytes, now_us: int) -> list[Group]:
 
 
 def _group(array: _Array, index: int, now_us: int) -> Group:
-    series = reference(array.datastream)
+    multi = array.datastream is None and array.multi is not None
+    series = reference(array.multi if multi else array.datastream)
     if series is None:
         raise _refuse("Le Datastream manque.", "The Datastream is missing.", f"/{index}/Datastream",
                       'Ajoutez {"@iot.id": …}.', 'Add {"@iot.id": …}.')  # fmt: skip
+    if array.datastream is not None and array.multi is not None:
+        raise _refuse("Un tableau est d'un Datastream ou d'un MultiDatastream.",
+                      "An array is of a Datastream or of a MultiDatastream.", f"/{index}/MultiDatastream",
+                      "Retirez l'un des deux.", "Take one of them out.")  # fmt: skip
     if "result" not in array.components:
         raise _refuse(
             "La composante « result » manque.", "The component 'result' is missing.", f"/{index}/components"
@@ -188,10 +201,10 @@ def _group(array: _Array, index: int, now_us: int) -> Group:
                           f"Les composantes sont : {known}.", f"The components are: {known}.")  # fmt: skip
     if array.components == ["phenomenonTime", "result"]:
         return Group(
-            series, [_pair(series, row, f"/{index}/dataArray/{i}") for i, row in enumerate(array.rows)]
+            series, [_pair(series, row, f"/{index}/dataArray/{i}") for i, row in enumerate(array.rows)], multi
         )
     return Group(series, [_row(series, array.components, row, now_us, f"/{index}/dataArray/{i}")
-                          for i, row in enumerate(array.rows)])  # fmt: skip
+                          for i, row in enumerate(array.rows)], multi)  # fmt: skip
 
 
 def _pair(series: int, row: Sequence[msgspec.Raw], place: str) -> Draft | Rejected:

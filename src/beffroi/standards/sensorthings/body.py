@@ -19,6 +19,8 @@ __all__ = [
     "Changes",
     "decode",
     "extra_of",
+    "from_multi",
+    "link_of",
     "observation_changes",
     "read_changes",
     "read_new",
@@ -165,7 +167,34 @@ def _columns(found: Property, value: Any, place: str, encoding: str) -> dict[str
         return {column: simple[found.kind](value, place)}
     if found.kind == "geometry":
         return {column: _as_geometry(value, place, encoding)}
-    return {column: _as_object(value, place) if found.name == "properties" else _stored(value)}
+    reader = _READERS.get(found.name)
+    return {column: _stored(value) if reader is None else reader(value, place)}
+
+
+def _as_list(value: Any, place: str) -> list[Any]:
+    if isinstance(value, list) and value:
+        return value
+    raise _refuse("Une liste est attendue.", "A list is expected.", place, "Écrivez […].", "Write […].")
+
+
+def _as_types(value: Any, place: str) -> str:
+    return _stored([_as_text(one, f"{place}/{i}") for i, one in enumerate(_as_list(value, place))])
+
+
+def _as_units(value: Any, place: str) -> str:
+    units = []
+    for i, one in enumerate(_as_list(value, place)):
+        columns = _columns(_UNIT, {} if one is None else one, f"{place}/{i}", "")
+        units.append({part.name: columns[part.columns[0]] for part in _UNIT.parts})
+    return _stored(units)
+
+
+_UNIT = next(p for p in BY_NAME["Datastream"].properties if p.parts)
+_READERS: dict[str, Callable[[Any, str], str]] = {
+    "properties": _as_object,
+    "multiObservationDataTypes": _as_types,
+    "unitOfMeasurements": _as_units,
+}
 
 
 def _missing(entity: Entity, name: str, place: str) -> Problem:
@@ -180,7 +209,7 @@ def _known(entity: Entity, body: dict[str, Any], place: str) -> None:
     for key in body:
         if "@" in key or key in _REFERENCE or entity.property(key) or entity.navigation(key):
             continue
-        if entity.name == "Datastream" and key in _LET_PASS:
+        if entity.table == "datastream" and key in _LET_PASS:
             continue
         names = ", ".join([*(p.name for p in entity.properties), *(n.name for n in entity.navigations)])
         raise _refuse(
@@ -204,6 +233,8 @@ def value_of(entity: Entity, body: Any, place: str, *, whole: bool) -> dict[str,
         given = body.get(found.name)
         if found.required and given is None and (whole or found.name in body):
             raise _missing(entity, found.name, place)
+        if given is None and found.default:
+            given = found.default
         if whole or found.name in body:
             encoded = encoding if isinstance(encoding, str) else ""
             columns.update(_columns(found, given, f"{place}/{found.name}", encoded))
@@ -259,17 +290,57 @@ def read_new(
         raise _refuse("L'insertion est trop profonde.", "The insert is too deep.", place)
     if entity.name == "Observation":
         new = New("observation", {}, draft=_observation(body, place, now_us), place=place)
+        new.multi = _names_multi(body, given, place)
     else:
         new = New(entity.table, value_of(entity, body, place, whole=True), place=place)
     for hop in entity.navigations:
         inner = body.get(hop.name)
+        if depth and hop.name in given and not hop.many and reference(inner) is not None:
+            raise _refuse(
+                f"{hop.name} est déjà dit par ce qui contient cette entité.",
+                f"What contains this entity already says its {hop.name}.", f"{place}/{hop.name}",
+                f"Retirez {hop.name}.", f"Take {hop.name} out.",
+            )  # fmt: skip
         if inner is None or (hop.name in given and not isinstance(inner, dict | list)):
-            if hop.required and hop.name not in given:
+            if (hop.required or hop.join.rank) and hop.name not in given:
                 raise _missing(entity, hop.name, place)
             continue
         if hop.name not in given or hop.many:
+            _check_bringing(entity, hop, place)
             _bring(new, hop, entity, inner, now_us, f"{place}/{hop.name}", depth)
     return new
+
+
+_SERIES = ("Datastream", "MultiDatastream")
+
+
+def _names_multi(body: dict[str, Any], given: tuple[str, ...], place: str) -> bool:
+    """Return whether an observation is of a MultiDatastream. Raises `Problem` unless it is of one datastream."""
+    named = [name for name in _SERIES if name in given or body.get(name) is not None]
+    if len(named) == 1:
+        return named[0] == "MultiDatastream"
+    if not named:
+        raise _missing(BY_NAME["Observation"], "Datastream", place)
+    raise _refuse(
+        "Une observation est d'un Datastream ou d'un MultiDatastream, pas des deux.",
+        "An observation is of a Datastream or of a MultiDatastream, not of both.", f"{place}/MultiDatastream",
+        "Retirez l'un des deux.", "Take one of them out.",
+    )  # fmt: skip
+
+
+def _check_bringing(entity: Entity, hop: Navigation, place: str) -> None:
+    """Raise `Problem` for MultiDatastreams given in an ObservedProperty: nothing would say which component it is."""
+    if entity.name == "ObservedProperty" and hop.target == "MultiDatastream":
+        raise from_multi(f"{place}/{hop.name}")
+
+
+def from_multi(place: str) -> Problem:
+    """Return the problem of a MultiDatastream made or changed from one of its ObservedProperties."""
+    return _refuse(
+        "Un MultiDatastream se compose de son côté.", "A MultiDatastream is composed from its own side.", place,
+        "Créez ou changez le MultiDatastream, avec ses ObservedProperties dans l'ordre.",
+        "Create or change the MultiDatastream, with its ObservedProperties in order.",
+    )  # fmt: skip
 
 
 def _inverse(entity: Entity, hop: Navigation) -> tuple[str, ...]:
@@ -279,6 +350,11 @@ def _inverse(entity: Entity, hop: Navigation) -> tuple[str, ...]:
         n.name for n in back
         if n.target == entity.name and (n.join.here, n.join.there) == (hop.join.there, hop.join.here) and not n.many
     )  # fmt: skip
+
+
+def link_of(hop: Navigation) -> Link:
+    """Return the association that a relation is."""
+    return Link(hop.join.table, hop.join.near, hop.join.far, hop.join.rank)
 
 
 def _bring(
@@ -291,13 +367,13 @@ def _bring(
             known if known is not None else read_new(target, inner, now_us, (), place, depth + 1)
         )
         return
-    if not isinstance(inner, list):
+    if not isinstance(inner, list) or (hop.join.rank and not inner):
         raise _refuse("Une liste est attendue.", "A list is expected.", place, "Écrivez […].", "Write […].")
     for i, one in enumerate(inner):
         at = f"{place}/{i}"
         known = reference(one)
         if hop.join.table:
-            link = Link(hop.join.table, hop.join.near, hop.join.far)
+            link = link_of(hop)
             new.linked.append(
                 (link, known if known is not None else read_new(target, one, now_us, (), at, depth + 1))
             )
@@ -319,7 +395,10 @@ def read_changes(entity: Entity, body: Any, *, whole: bool = False) -> Changes:
     """
     changes = Changes(value_of(entity, body, "", whole=whole))
     for hop in entity.navigations:
+        if hop.name in body and body[hop.name] is None and hop.required:
+            raise _missing(entity, hop.name, "")
         if hop.name in body and body[hop.name] is not None:
+            _check_bringing(entity, hop, "")
             _relate(changes, entity, hop, body[hop.name], whole=whole)
     return changes
 
@@ -337,7 +416,7 @@ def _relate(changes: Changes, entity: Entity, hop: Navigation, inner: Any, *, wh
     if not hop.many:
         changes.values[hop.join.here] = known[0]
     elif hop.join.table and (known or not whole):
-        changes.linked[Link(hop.join.table, hop.join.near, hop.join.far)] = known
+        changes.linked[link_of(hop)] = known
     elif not whole:
         raise _refuse(
             f"{hop.name} se rattache de l'autre côté.", f"{hop.name} are attached from their side.", place,
@@ -360,10 +439,14 @@ def observation_changes(body: Any, *, whole: bool, now_us: int) -> dict[str, Any
     changed = {column: value for column, (name, value) in everything.items() if whole or name in body}
     if whole or any(name in body for name in ("resultQuality", "validTime", "parameters")):
         changed["extra"] = draft.extra
+    if all(body.get(name) is not None for name in _SERIES):
+        _names_multi(body, (), "")
     for hop in entity.navigations:
         if body.get(hop.name) is not None:
             known = reference(body[hop.name])
             if known is None:
                 raise _refuse("Une référence est attendue.", "A reference is expected.", f"/{hop.name}")
             changed[hop.join.here] = known
+            if hop.name in _SERIES:
+                changed["multi"] = hop.name == "MultiDatastream"
     return changed

@@ -31,12 +31,11 @@ from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navig
 from beffroi.standards.sensorthings.functions import geometry_of
 from beffroi.standards.sensorthings.meaning import Bound
 from beffroi.store import tables
+from beffroi.store.versions import View, now
 
 __all__ = ["Compiler", "Pair", "Seen", "table_of"]
 
 Sql = ColumnElement[Any]
-_ALL = {**{t.name: t for t in tables.metadata.tables.values()}, "observation": tables.observation}
-
 
 Seen = Callable[[Entity, Any], list[Sql]]
 """Returns what the reader must be allowed for a row of an entity type to be shown; empty: nothing."""
@@ -48,9 +47,9 @@ class Pair(tuple[Sql, Sql]):
     __slots__ = ()
 
 
-def table_of(entity: Entity) -> Any:
-    """Return the table that holds an entity type."""
-    return _ALL[entity.table]
+def table_of(entity: Entity, view: View = now) -> Any:
+    """Return what holds the rows of an entity type, in a view of the catalogue."""
+    return tables.observation if entity.table == "observation" else view(entity.table)
 
 
 _TYPES: dict[str, Any] = {
@@ -99,12 +98,18 @@ class Compiler:
     """Compiles conditions on one entity type, whose rows are `row` (its table or an alias of it)."""
 
     def __init__(
-        self, dialect: str, entity: Entity, row: FromClause | None = None, seen: "Seen | None" = None
+        self,
+        dialect: str,
+        entity: Entity,
+        row: FromClause | None = None,
+        seen: "Seen | None" = None,
+        view: View = now,
     ) -> None:
         self.seen = seen
+        self.view = view
         self.dialect = DIALECTS[dialect]
         self.entity = entity
-        self.row: Any = table_of(entity) if row is None else row
+        self.row: Any = table_of(entity, view) if row is None else row
 
     def condition(self, bound: Bound) -> ColumnElement[bool]:
         """Return the SQL of a condition."""
@@ -134,7 +139,7 @@ class Compiler:
         row = self.row
         joined: Select[Any] | None = None
         for hop in node.hops:
-            far = table_of(BY_NAME[hop.target]).alias()
+            far = table_of(BY_NAME[hop.target], self.view).alias()
             met = far.c[hop.join.there] == row.c[hop.join.here]
             joined = select(null()).where(met) if joined is None else joined.where(met)
             row = far
@@ -290,14 +295,14 @@ class Compiler:
         """Return "the entity is among those that lead over `hops` to one that fulfils `part`"."""
         hop, rest = hops[0], hops[1:]
         target = BY_NAME[hop.target]
-        far = table_of(target).alias()
-        there = Compiler(self.dialect.name, target, far, self.seen)
+        far = table_of(target, self.view).alias()
+        there = Compiler(self.dialect.name, target, far, self.seen, self.view)
         fulfilled = there._some(rest, part) if rest else there.condition(part)
         if self.seen is not None:
             fulfilled = and_(fulfilled, *self.seen(target, far))
         join = hop.join
         if join.table:
-            link = tables.metadata.tables[join.table].alias()
+            link = self.view(join.table).alias()
             found = (
                 select(link.c[join.near])
                 .join_from(link, far, link.c[join.far] == far.c[join.there])

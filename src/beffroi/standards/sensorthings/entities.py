@@ -43,6 +43,7 @@ class Property(msgspec.Struct, frozen=True):
     inside: tuple[str, ...] = ()
     parts: tuple["Property", ...] = ()  # a complex property, such as unitOfMeasurement
     derived: bool = False  # computed by the server, ignored when written
+    default: str = ""  # of a text that was not given
 
 
 class Join(msgspec.Struct, frozen=True):
@@ -53,6 +54,9 @@ class Join(msgspec.Struct, frozen=True):
     table: str = ""
     near: str = ""
     far: str = ""
+    rank: str = (
+        ""  # column of `table` with the place of the far one: they are in order, and one may come twice
+    )
 
 
 class Navigation(msgspec.Struct, frozen=True):
@@ -66,13 +70,14 @@ class Navigation(msgspec.Struct, frozen=True):
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """One of the eight entity types."""
+    """One of the nine entity types."""
 
     name: str
     set_name: str
     table: str
     properties: tuple[Property, ...]
     navigations: tuple[Navigation, ...]
+    multi: bool | None = None  # of the two types in table `datastream`: whether column `multi` is filled
 
     def property(self, name: str) -> Property | None:
         """Return the property called `name`."""
@@ -100,8 +105,8 @@ def _many(name: str, target: str, column: str) -> Navigation:
     return Navigation(name, target, Join("id", column), many=True)
 
 
-def _linked(name: str, target: str, table: str, near: str, far: str) -> Navigation:
-    return Navigation(name, target, Join("id", "id", table, near, far), many=True)
+def _linked(name: str, target: str, table: str, near: str, far: str, rank: str = "") -> Navigation:
+    return Navigation(name, target, Join("id", "id", table, near, far, rank), many=True)
 
 
 _UNIT = Property(
@@ -109,11 +114,14 @@ _UNIT = Property(
     parts=(_text("name", "unit_name"), _text("symbol", "unit_symbol"), _text("definition", "unit_definition")),
 )  # fmt: skip
 
+_COMPLEX = "http://www.opengis.net/def/observationType/OGC-OM/2.0/OM_ComplexObservation"
+
 ENTITIES: tuple[Entity, ...] = (
     Entity(
         "Thing", "Things", "thing", (_NAME, _DESCRIPTION, _PROPERTIES),
         (
             _many("Datastreams", "Datastream", "thing_id"),
+            _many("MultiDatastreams", "MultiDatastream", "thing_id"),
             _linked("Locations", "Location", "thing_location", "thing_id", "location_id"),
             _many("HistoricalLocations", "HistoricalLocation", "thing_id"),
         ),
@@ -147,16 +155,39 @@ ENTITIES: tuple[Entity, ...] = (
             _one("Thing", "thing_id"), _one("Sensor", "sensor_id"), _one("ObservedProperty", "observed_property_id"),
             _many("Observations", "Observation", "datastream_id"),
         ),
+        multi=False,
+    ),
+    Entity(
+        "MultiDatastream", "MultiDatastreams", "datastream",
+        (
+            _NAME, _DESCRIPTION, Property("observationType", "text", ("observation_type",), default=_COMPLEX),
+            Property("multiObservationDataTypes", "json", ("multi",), required=True),
+            Property("unitOfMeasurements", "json", ("multi_units",), required=True),
+            Property("observedArea", "geometry", ("observed_area",)),
+            Property("phenomenonTime", "moment", ("first_us", "last_us"), derived=True),
+            _PROPERTIES,
+        ),
+        (
+            _one("Thing", "thing_id"), _one("Sensor", "sensor_id"),
+            _linked("ObservedProperties", "ObservedProperty", "multi_datastream_property",
+                    "datastream_id", "observed_property_id", "rank"),
+            _many("Observations", "Observation", "datastream_id"),
+        ),
+        multi=True,
     ),
     Entity(
         "Sensor", "Sensors", "sensor",
         (_NAME, _DESCRIPTION, _ENCODING, Property("metadata", "json", ("metadata",), required=True), _PROPERTIES),
-        (_many("Datastreams", "Datastream", "sensor_id"),),
+        (_many("Datastreams", "Datastream", "sensor_id"), _many("MultiDatastreams", "MultiDatastream", "sensor_id")),
     ),
     Entity(
         "ObservedProperty", "ObservedProperties", "observed_property",
         (_NAME, _text("definition"), _DESCRIPTION, _PROPERTIES),
-        (_many("Datastreams", "Datastream", "observed_property_id"),),
+        (
+            _many("Datastreams", "Datastream", "observed_property_id"),
+            _linked("MultiDatastreams", "MultiDatastream", "multi_datastream_property",
+                    "observed_property_id", "datastream_id"),
+        ),
     ),
     Entity(
         "Observation", "Observations", "observation",
@@ -169,7 +200,8 @@ ENTITIES: tuple[Entity, ...] = (
             Property("parameters", "json", ("extra",), inside=("parameters",)),
         ),
         (
-            _one("Datastream", "datastream_id"),
+            _one("Datastream", "datastream_id", required=False),  # one or the other: see `body.py`
+            _one("MultiDatastream", "datastream_id", required=False),
             _one("FeatureOfInterest", "feature_id", required=False),
         ),
     ),

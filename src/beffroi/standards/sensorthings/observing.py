@@ -16,11 +16,12 @@ from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
 from beffroi.standards.sensorthings.settle import settle
-from beffroi.standards.sensorthings.sight import Sight
+from beffroi.standards.sensorthings.sight import Sight, of_type
 from beffroi.standards.sensorthings.syntax import Options
 from beffroi.store import tables
 from beffroi.store.observations import ObservationQuery, observation_of
 from beffroi.store.open import Store
+from beffroi.store.versions import Window
 
 __all__ = ["ObservationReader", "Observed", "plain_row"]
 
@@ -98,8 +99,10 @@ class _Own:
 class ObservationReader:
     """Reads observations for one reader; `c` sees the catalogue."""
 
-    def __init__(self, store: Store, c: Connection, sight: Sight, now_us: int) -> None:
-        self.store, self.c, self.sight, self.now_us = store, c, sight, now_us
+    def __init__(
+        self, store: Store, c: Connection, sight: Sight, now_us: int, window: Window | None = None
+    ) -> None:
+        self.store, self.c, self.sight, self.now_us, self.window = store, c, sight, now_us, window
 
     def page(
         self,
@@ -121,6 +124,7 @@ class ObservationReader:
             between=_between(conditions),
             limit=limit + 1,
             offset=0 if options.skiptoken else options.skip,
+            window=self.window,
         )
         page = Observed(self.store.observations.select(query) if limit else [])
         if len(page.found) > limit:
@@ -167,7 +171,9 @@ class ObservationReader:
     def holders(self, condition: Bound, column: str) -> tuple[int, ...]:
         """Return the values of `column` among the observations that fulfil a settled condition."""
         query = ObservationQuery(
-            where=_where([condition, *self._unseen()], None), between=_between([condition])
+            where=_where([condition, *self._unseen()], None),
+            between=_between([condition]),
+            window=self.window,
         )
         return tuple(sorted(self.store.observations.holders(query, column)))
 
@@ -180,8 +186,8 @@ class ObservationReader:
         """Return the values of a column among the entities of a type that fulfil a settled condition."""
         if entity.name == "Observation":
             return self.holders(condition, column)
-        row = table_of(entity)
-        compiler = Compiler(self.store.dialect, entity, row, self.sight.of)
+        row = table_of(entity, self.sight.view)
+        compiler = Compiler(self.store.dialect, entity, row, self.sight.of, self.sight.view)
         statement = select(row.c[column]).where(compiler.condition(condition), *self.sight.of(entity, row))
         return tuple(v for v in self.c.execute(statement).scalars() if v is not None)
 
@@ -209,12 +215,19 @@ class ObservationReader:
     def _ranked(self, term: Term) -> _Rank:
         hop = next(f.hops[0] for f in fields(term.by) if f.hops)
         target = BY_NAME[hop.target]
-        row = table_of(target)
+        view = self.sight.view
+        row = table_of(target, view)
         inner = meaning.without(term.by, 1)
-        by = Compiler(self.store.dialect, target, row).order(inner)
+        by = Compiler(self.store.dialect, target, row, None, view).order(inner)
         ordered = [e.desc().nulls_last() if term.descending else e.asc().nulls_first() for e in by]
         return _Rank(
-            term, hop.join.here, list(self.c.execute(select(row.c.id).order_by(*ordered, row.c.id)).scalars())
+            term,
+            hop.join.here,
+            list(
+                self.c.execute(
+                    select(row.c.id).where(*of_type(target, row)).order_by(*ordered, row.c.id)
+                ).scalars()
+            ),
         )
 
     def _after(
@@ -233,15 +246,15 @@ class ObservationReader:
 
     def _count(self, conditions: list[Bound], datastreams: tuple[int, ...] | None) -> int:
         if datastreams is None and self._unseen():
-            row = tables.datastream
-            datastreams = tuple(
-                self.c.execute(select(row.c.id).where(*self.sight.of(BY_NAME["Datastream"], row))).scalars()
-            )
+            row = self.sight.view("datastream")
+            datastreams = tuple(self.c.execute(select(row.c.id).where(*self.sight.series(row))).scalars())
             if not datastreams:
                 return 0
         where = _where(conditions, None) if conditions else None
         return self.store.observations.count(
-            ObservationQuery(datastreams=datastreams, where=where, between=_between(conditions))
+            ObservationQuery(
+                datastreams=datastreams, where=where, between=_between(conditions), window=self.window
+            )
         )
 
 

@@ -8,6 +8,8 @@ from urllib.parse import quote
 import msgspec
 from sqlalchemy import Connection, Select, func, select
 
+from beffroi.model.instant import format_instant
+from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
@@ -22,8 +24,8 @@ from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Expanded, Options
 from beffroi.standards.sensorthings.unparse import unparse_options
-from beffroi.store import tables
 from beffroi.store.open import Store
+from beffroi.store.versions import AsOf, now, window
 
 __all__ = ["DEFAULT_TOP", "LARGEST_TOP", "Here", "Reader", "absent"]
 
@@ -44,6 +46,14 @@ class Here(msgspec.Struct, frozen=True):
     owner: int | None = None
 
 
+class _Ranked(msgspec.Struct, frozen=True):
+    """A relation that is in order: its rows, the column of the owner's id and that of the place."""
+
+    source: Any
+    near: Any
+    rank: Any
+
+
 def absent(entity: Entity, key: int) -> NotFound:
     """Return the problem of an entity that does not exist, or not for this reader."""
     return NotFound(
@@ -57,11 +67,19 @@ def _top(options: Options) -> int:
 
 
 class Reader:
-    """Reads for one reader over one connection; `base` is the address of the service root, without final slash."""
+    """Reads for one reader over one connection; `base` is the address of the service root, without final slash.
 
-    def __init__(self, store: Store, c: Connection, base: str, sight: Sight, now_us: int) -> None:
+    `as_of_us`: everything is shown as it was at that instant.
+    """
+
+    def __init__(
+        self, store: Store, c: Connection, base: str, sight: Sight, now_us: int, as_of_us: int | None = None
+    ) -> None:
+        self.view = now if as_of_us is None else AsOf(as_of_us)
+        self.window = None if as_of_us is None else window(c, as_of_us)
+        sight = msgspec.structs.replace(sight, view=self.view)
         self.store, self.c, self.base, self.sight, self.now_us = store, c, base, sight, now_us
-        self.observing = ObservationReader(store, c, sight, now_us)
+        self.observing = ObservationReader(store, c, sight, now_us, self.window)
         self._shown = 0
 
     # --- paths
@@ -86,10 +104,10 @@ class Reader:
         target = BY_NAME[by.target]
         assert here.key is not None
         if here.entity.name == "Observation":
-            known = self.store.observations.get(here.key)
+            known = self.store.observations.get(here.key, self.window)
             found = None if known is None else getattr(known, by.join.here)
         else:
-            row = table_of(here.entity)
+            row = self._table(here.entity)
             found = self.c.execute(select(row.c[by.join.here]).where(row.c.id == here.key)).scalar()
         if found is None:
             raise NotFound(
@@ -102,14 +120,19 @@ class Reader:
     def _check(self, scope: Here, key: int) -> None:
         """Raise `NotFound` unless the entity `key` is in the set and shown to the reader."""
         if scope.entity.name == "Observation":
-            known = self.store.observations.get(key)
+            known = self.store.observations.get(key, self.window)
             owner = None if scope.by is None or known is None else getattr(known, scope.by.join.there)
             if known is None or (scope.by is not None and owner != scope.owner):
                 raise absent(scope.entity, key)
             if not self.sight.everything:
-                self._check(Here(BY_NAME["Datastream"]), known.datastream_id)
+                series = self.view("datastream")
+                shown = select(series.c.id).where(
+                    series.c.id == known.datastream_id, *self.sight.series(series)
+                )
+                if self.c.execute(shown).first() is None:
+                    raise absent(scope.entity, key)
             return
-        row = table_of(scope.entity)
+        row = self._table(scope.entity)
         if self.c.execute(select(row.c.id).where(row.c.id == key, *self._within(scope, row))).first() is None:
             raise absent(scope.entity, key)
 
@@ -119,7 +142,7 @@ class Reader:
         if scope.by is not None:
             join = scope.by.join
             if join.table:
-                link = tables.metadata.tables[join.table]
+                link = self.view(join.table)
                 inside = select(link.c[join.far]).where(link.c[join.near] == scope.owner)
                 conditions.append(row.c[join.there].in_(inside))
             else:
@@ -129,7 +152,7 @@ class Reader:
     # --- entities
     def row(self, here: Here) -> Row:
         """Return the row of a catalogue entity. Raises `NotFound`."""
-        table = table_of(here.entity)
+        table = self._table(here.entity)
         found = self.c.execute(select(table).where(table.c.id == here.key)).mappings().first()
         if found is None:
             raise absent(here.entity, here.key or 0)
@@ -138,7 +161,7 @@ class Reader:
     def one(self, here: Here, options: Options) -> Any:
         """Return an entity as it is shown."""
         if here.entity.name == "Observation":
-            found = self.store.observations.get(here.key or 0)
+            found = self.store.observations.get(here.key or 0, self.window)
             if found is None:
                 raise absent(here.entity, here.key or 0)
             return self._observations([found], options)[0]
@@ -153,10 +176,13 @@ class Reader:
             answer = self._head(observed.count, observed.token, texts, path)
             answer["value"] = self._observations(observed.found, options)
             return answer
-        table = table_of(here.entity)
-        statement, terms = self._statement(here.entity, table, self._within(here, table), options)
+        table = self._table(here.entity)
+        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        statement, terms = self._statement(here.entity, table, within, options, ranked)
+        if ranked is not None:
+            statement = statement.select_from(ranked.source).where(ranked.near == here.owner)
         rows, token = self._take(statement, terms, options)
-        count = self._count(here.entity, table, self._within(here, table), options) if options.count else None
+        count = self.count(here, options) if options.count else None
         answer = self._head(count, token, texts, path)
         answer["value"] = self._entities(here.entity, rows, options)
         return answer
@@ -177,8 +203,11 @@ class Reader:
         if here.entity.name == "Observation":
             counted = msgspec.structs.replace(options, top=0, count=True)
             return int(self.observed(here, counted).count or 0)
-        table = table_of(here.entity)
-        return self._count(here.entity, table, self._within(here, table), options)
+        table = self._table(here.entity)
+        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        if ranked is not None:
+            within.append(ranked.near == here.owner)
+        return self._count(here.entity, table, within, options, ranked)
 
     def _head(
         self, count: int | None, token: str | None, texts: Sequence[tuple[str, str]], path: str
@@ -200,18 +229,24 @@ class Reader:
         if options.filter is None:
             return []
         bound = settle(entity, bind_filter(entity, options.filter, self.now_us), self.observing.ids)
-        return [Compiler(self.store.dialect, entity, row, self.sight.of).condition(bound)]
+        return [Compiler(self.store.dialect, entity, row, self.sight.of, self.view).condition(bound)]
 
-    def _terms(self, entity: Entity, row: Any, options: Options) -> Terms:
-        compiler = Compiler(self.store.dialect, entity, row)
+    def _terms(self, entity: Entity, row: Any, options: Options, ranked: "_Ranked | None") -> Terms:
+        compiler = Compiler(self.store.dialect, entity, row, None, self.view)
         bound = bind_orderby(entity, options.orderby, self.now_us)
         terms = [(sql, term.descending) for term in bound for sql in compiler.order(term.by)]
-        return [*terms, (row.c.id, False)]
+        own: Terms = [] if ranked is None else [(ranked.rank, False)]
+        return [*terms, *own, (row.c.id, False)]
 
     def _statement(
-        self, entity: Entity, row: Any, conditions: list[Any], options: Options
+        self,
+        entity: Entity,
+        row: Any,
+        conditions: list[Any],
+        options: Options,
+        ranked: "_Ranked | None" = None,
     ) -> tuple[Select[Any], Terms]:
-        terms = self._terms(entity, row, options)
+        terms = self._terms(entity, row, options, ranked)
         labels = [sql.label(f"sort_{i}") for i, (sql, _) in enumerate(terms[:-1])]
         statement = select(*row.c, *labels).where(*conditions, *self._filtered(entity, row, options))
         return statement, terms
@@ -231,9 +266,17 @@ class Reader:
             return rows, None
         return rows[:top], _token(rows[top - 1], len(terms))
 
-    def _count(self, entity: Entity, row: Any, conditions: list[Any], options: Options) -> int:
+    def _count(
+        self,
+        entity: Entity,
+        row: Any,
+        conditions: list[Any],
+        options: Options,
+        ranked: "_Ranked | None" = None,
+    ) -> int:
+        source = row if ranked is None else ranked.source
         counted = (
-            select(func.count()).select_from(row).where(*conditions, *self._filtered(entity, row, options))
+            select(func.count()).select_from(source).where(*conditions, *self._filtered(entity, row, options))
         )
         return int(self.c.execute(counted).scalar_one())
 
@@ -251,7 +294,7 @@ class Reader:
         self._spend(len(rows))
         keep = chosen(entity, options.select)
         stats = {}
-        if entity.name == "Datastream" and keep.has("phenomenonTime"):
+        if entity.table == "datastream" and keep.has("phenomenonTime") and self.window is None:
             stats = self.store.observations.stats({row["id"] for row in rows})
         shown = [entity_json(entity, row, self.base, keep, stats) for row in rows]
         self._expand(entity, rows, shown, options.expand)
@@ -261,13 +304,39 @@ class Reader:
         self._spend(len(found))
         entity = BY_NAME["Observation"]
         keep = chosen(entity, options.select)
+        multi = self.multis(found)
         if keep.names is None and not options.expand:
-            return [observation_raw(one, self.base) for one in found]
-        shown = [observation_json(one, self.base, keep) for one in found]
+            return [
+                observation_raw(one, self.base, multi=one.datastream_id in multi)
+                if multi
+                else observation_raw(one, self.base)
+                for one in found
+            ]
+        shown = [observation_json(one, self.base, keep, multi=one.datastream_id in multi) for one in found]
         if options.expand:
             rows = [{"id": o.id, "datastream_id": o.datastream_id, "feature_id": o.feature_id} for o in found]
             self._expand(entity, rows, shown, options.expand)
         return shown
+
+    def multis(self, found: Sequence[Observation]) -> set[int]:
+        """Return which of the observations' datastreams are MultiDatastreams: their results are arrays."""
+        perhaps = {o.datastream_id for o in found if o.result.literal and o.result.literal[0] == "["}
+        if not perhaps:
+            return set()
+        row = self.view("datastream")
+        known = select(row.c.id).where(row.c.id.in_(perhaps), row.c.multi.is_not(None))
+        return set(self.c.execute(known).scalars())
+
+    def _table(self, entity: Entity) -> Any:
+        return table_of(entity, self.view)
+
+    def _ranked(self, by: Navigation | None, table: Any) -> "_Ranked | None":
+        """Return how a relation that is in order meets its rows, or None for any other relation."""
+        if by is None or not by.join.rank:
+            return None
+        link = self.view(by.join.table)
+        source = link.join(table, link.c[by.join.far] == table.c[by.join.there])
+        return _Ranked(source, link.c[by.join.near], link.c[by.join.rank])
 
     def _expand(
         self, entity: Entity, rows: Sequence[Row], shown: list[dict[str, Any]], parts: Sequence[Expanded]
@@ -291,7 +360,7 @@ class Reader:
         self, hop: Navigation, rows: Sequence[Row], shown: list[dict[str, Any]], part: Expanded
     ) -> None:
         target = BY_NAME[hop.target]
-        table = table_of(target)
+        table = self._table(target)
         wanted = sorted({row[hop.join.here] for row in rows} - {None})
         if not wanted:
             return
@@ -312,10 +381,10 @@ class Reader:
     ) -> None:
         target, options = BY_NAME[hop.target], part.options
         owners = [row["id"] for row in rows]
-        table = table_of(target)
+        table = self._table(target)
         source, key = self._source(hop, table)
         conditions = [key.in_(owners), *self.sight.of(target, table)]
-        statement, terms = self._statement(target, table, conditions, options)
+        statement, terms = self._statement(target, table, conditions, options, self._ranked(hop, table))
         order = [directed(sql, descending=down) for sql, down in terms]
         place = func.row_number().over(partition_by=key, order_by=order).label("place")
         ranked = statement.add_columns(key.label("owner"), place).select_from(source).subquery()
@@ -344,12 +413,11 @@ class Reader:
                 counts.get(owner, 0),
             )
 
-    @staticmethod
-    def _source(hop: Navigation, table: Any) -> tuple[Any, Any]:
+    def _source(self, hop: Navigation, table: Any) -> tuple[Any, Any]:
         """Return where the rows of a relation to many come from, and the column with the id of their owner."""
         if not hop.join.table:
             return table, table.c[hop.join.there]
-        link = tables.metadata.tables[hop.join.table]
+        link = self.view(hop.join.table)
         return link.join(table, link.c[hop.join.far] == table.c.id), link.c[hop.join.near]
 
     def _counts(
@@ -373,7 +441,10 @@ class Reader:
         outer[hop.name] = inner
         if token is not None:
             link = f"{self.base}/{entity.set_name}({owner})/{hop.name}"
-            outer[f"{hop.name}@iot.nextLink"] = f"{link}?{_query(options)}$skiptoken={token}"
+            outer[f"{hop.name}@iot.nextLink"] = f"{link}?{_query(options)}{self._then()}$skiptoken={token}"
+
+    def _then(self) -> str:
+        return "" if self.window is None else f"$asOf={format_instant(self.window.as_of_us)}&"
 
     def _expand_observations(
         self,
@@ -384,10 +455,11 @@ class Reader:
         part: Expanded,
     ) -> None:
         options = part.options
-        if hop.join.there == "datastream_id" and _is_latest(options):
+        if hop.join.there == "datastream_id" and _is_latest(options) and self.window is None:
             return self._expand_latest(entity, hop, rows, shown, options)
         top = _top(options)
         several = len(rows) > 1 and hop.join.there == "datastream_id" and _is_newest(options)
+        several = several and self.window is None
         newest = self.observing.newest([row["id"] for row in rows], top + 1) if several else {}
         for row, outer in zip(rows, shown, strict=True):
             if row["id"] in newest:

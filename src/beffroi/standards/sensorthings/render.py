@@ -149,7 +149,7 @@ def _deep(value: Any, paths: Sequence[tuple[str | int, ...]]) -> Any:
     return kept
 
 
-def observation_json(found: Observation, base: str, keep: Chosen) -> dict[str, Any]:
+def observation_json(found: Observation, base: str, keep: Chosen, *, multi: bool = False) -> dict[str, Any]:
     """Return an observation as it is shown, its digits as they were received."""
     link = f"{base}/Observations({found.id})"
     shown = _control(found.id, link, keep)
@@ -157,14 +157,14 @@ def observation_json(found: Observation, base: str, keep: Chosen) -> dict[str, A
     for name, value in values.items():
         if keep.has(name):
             shown[name] = _deep(value, keep.deep[name]) if name in keep.deep else value
-    from_table = _OBSERVATION_LINKS
-    for name in from_table:
+    for name in _MULTI_LINKS if multi else _OBSERVATION_LINKS:
         if keep.has(name):
             shown[f"{name}@iot.navigationLink"] = f"{link}/{name}"
     return shown
 
 
 _OBSERVATION_LINKS = ("Datastream", "FeatureOfInterest")
+_MULTI_LINKS = ("MultiDatastream", "FeatureOfInterest")
 
 
 _MINUTES = [f"T{m // 60:02d}:{m % 60:02d}:" for m in range(1440)]
@@ -186,15 +186,16 @@ def _stamp(instant_us: int) -> str:
     return f"{_date(day)}{_MINUTES[minute]}{_SECONDS[second]}Z"
 
 
-def observation_raw(found: Observation, base: str) -> msgspec.Raw:
+def observation_raw(found: Observation, base: str, *, multi: bool = False) -> msgspec.Raw:
     """Return what `observation_json` gives with everything shown, written already: the shape of most answers."""
     link = f"{base}/Observations({found.id})"
     time = _stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
     made = "null" if found.result_time_us is None else f'"{_stamp(found.result_time_us)}"'
     extra = "" if found.extra is None else _members(found.extra)
+    series = "MultiDatastream" if multi else "Datastream"
     return msgspec.Raw(
         f'{{"@iot.id":{found.id},"@iot.selfLink":"{link}","phenomenonTime":"{time}","result":{found.result.json()},'
-        f'"resultTime":{made},{extra}"Datastream@iot.navigationLink":"{link}/Datastream",'
+        f'"resultTime":{made},{extra}"{series}@iot.navigationLink":"{link}/{series}",'
         f'"FeatureOfInterest@iot.navigationLink":"{link}/FeatureOfInterest"}}'
     )
 

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem
+from beffroi.model.result import Result
 from beffroi.model.text import Text
 from beffroi.store import catalogue
 from beffroi.store.open import Store
@@ -27,6 +28,11 @@ class Series(msgspec.Struct, frozen=True, gc=False):
     territory: str | None
     service: str
     feature_id: int | None
+    components: int = 0  # of a MultiDatastream's results; 0: a plain Datastream
+
+    def takes(self, result: Result, *, multi: bool) -> bool:
+        """True when it is of the type that was named, and `result` has its shape."""
+        return not multi if not self.components else multi and catalogue.fits(result, self.components)
 
 
 class SeriesCache:
@@ -103,17 +109,21 @@ class SeriesCache:
             defaults = self._features_of(c, list(found))
         for i in missing:
             row = found.get(i)
-            self._known[i] = None if row is None else Series(row[0], row[1], defaults.get(i))
+            self._known[i] = (
+                None
+                if row is None
+                else Series(row[0], row[1], defaults.get(i), catalogue.component_count(row[2]))
+            )
         return {i: self._known[i] for i in wanted}
 
     @staticmethod
-    def _read(c: Connection, ids: set[int]) -> dict[int, tuple[str | None, str]]:
+    def _read(c: Connection, ids: set[int]) -> dict[int, tuple[str | None, str, str | None]]:
         statement = (
-            select(datastream.c.id, thing.c.territory, thing.c.service)
+            select(datastream.c.id, thing.c.territory, thing.c.service, datastream.c.multi)
             .join(thing, thing.c.id == datastream.c.thing_id)
             .where(datastream.c.id.in_(ids))
         )
-        return {row[0]: (row[1], row[2]) for row in c.execute(statement)} if ids else {}
+        return {row[0]: (row[1], row[2], row[3]) for row in c.execute(statement)} if ids else {}
 
     def _features_of(self, c: Connection, ids: list[int]) -> dict[int, int | None]:
         """Return the default feature of each datastream, making those that are not made yet."""

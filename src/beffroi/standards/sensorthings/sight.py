@@ -8,10 +8,18 @@ from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.standards.sensorthings.entities import Entity
 from beffroi.store import tables
+from beffroi.store.versions import View, now
 
-__all__ = ["EVERYTHING", "Sight", "sight_of"]
+__all__ = ["EVERYTHING", "Sight", "of_type", "sight_of"]
 
 Sql = ColumnElement[Any]
+
+
+def of_type(entity: Entity, row: Any) -> list[Sql]:
+    """Return what makes a row one of `entity`, whose table may hold two types."""
+    if entity.multi is None:
+        return []
+    return [row.c.multi.is_not(None) if entity.multi else row.c.multi.is_(None)]
 
 
 class Sight(msgspec.Struct, frozen=True):
@@ -20,16 +28,17 @@ class Sight(msgspec.Struct, frozen=True):
     everything: bool = False
     territories: tuple[str, ...] = ()
     service: str | None = None
+    view: View = now  # of the catalogue: what is hidden now was not shown before either
 
     def of(self, entity: Entity, row: Any) -> list[Sql]:
         """Return the conditions under which a row of `entity` is shown (see `Compiler.seen`)."""
+        typed = of_type(entity, row)
         if self.everything:
-            return []
-        t = tables
+            return typed
         if entity.name == "Thing":
             return [self._thing(row)]
-        if entity.name == "Datastream":
-            return [self._datastream(row)]
+        if entity.table == "datastream":
+            return [*typed, self._datastream(row)]
         if entity.name == "HistoricalLocation":
             return [row.c.thing_id.in_(self._things())]
         if entity.name == "Location":
@@ -37,12 +46,18 @@ class Sight(msgspec.Struct, frozen=True):
         if entity.name == "FeatureOfInterest":
             return [or_(row.c.location_id.is_(None), row.c.location_id.not_in(self._hidden_places()))]
         if entity.name == "Observation":
-            return [row.c.datastream_id.in_(select(t.datastream.c.id).where(self._datastream(t.datastream)))]
+            series = self.view("datastream")
+            return [row.c.datastream_id.in_(select(series.c.id).where(self._datastream(series)))]
         return []
+
+    def series(self, row: Any) -> list[Sql]:
+        """Return the conditions under which a datastream of either type is shown."""
+        return [] if self.everything else [self._datastream(row)]
 
     def hidden_series(self) -> Select[Any]:
         """Return the statement of the datastreams that are not shown."""
-        return select(tables.datastream.c.id).where(not_(self._datastream(tables.datastream)))
+        series = self.view("datastream")
+        return select(series.c.id).where(not_(self._datastream(series)))
 
     def _own(self, row: Any) -> list[Sql]:
         own: list[Sql] = []
@@ -53,20 +68,31 @@ class Sight(msgspec.Struct, frozen=True):
         return own
 
     def _thing(self, row: Any) -> Sql:
-        return or_(and_(row.c.public == 1, row.c.approved == 1), *self._own(row))
+        shown = or_(and_(row.c.public == 1, row.c.approved == 1), *self._own(row))
+        if self.view is now:
+            return shown
+        hidden = select(tables.thing.c.id).where(not_(self._present()._thing(tables.thing)))
+        return and_(shown, row.c.id.not_in(hidden))
 
     def _things(self) -> Select[Any]:
-        return select(tables.thing.c.id).where(self._thing(tables.thing))
+        thing = self.view("thing")
+        return select(thing.c.id).where(self._thing(thing))
 
     def _datastream(self, row: Any) -> Sql:
+        thing = self.view("thing")
         shown = and_(row.c.public == 1, row.c.thing_id.in_(self._things()))
-        own = self._own(tables.thing)
-        if not own:
+        own = self._own(thing)
+        if own:
+            shown = or_(shown, row.c.thing_id.in_(select(thing.c.id).where(or_(*own))))
+        if self.view is now:
             return shown
-        return or_(shown, row.c.thing_id.in_(select(tables.thing.c.id).where(or_(*own))))
+        return and_(shown, row.c.id.not_in(self._present().hidden_series()))
+
+    def _present(self) -> "Sight":
+        return msgspec.structs.replace(self, view=now)
 
     def _hidden_places(self) -> Select[Any]:
-        link = tables.thing_location
+        link = self.view("thing_location")
         return select(link.c.location_id).where(link.c.thing_id.not_in(self._things()))
 
 

@@ -121,6 +121,7 @@ class Options(msgspec.Struct, frozen=True):
     count: bool = False
     skiptoken: str = ""
     result_format: str = ""
+    as_of: int | None = None  # an instant in microseconds: everything as it was then
 
 
 class Expanded(msgspec.Struct, frozen=True):

@@ -8,11 +8,18 @@ from sqlalchemy import Connection, select
 
 from beffroi.model.observation import Draft
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Problem, Unauthorised
-from beffroi.model.result import decode_json
+from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
+from beffroi.model.result import decode_json, encode_exact
 from beffroi.model.text import Text
-from beffroi.standards.sensorthings.address import Resource
-from beffroi.standards.sensorthings.body import observation_changes, read_changes, read_new
+from beffroi.standards.sensorthings.address import Hop, Resource
+from beffroi.standards.sensorthings.body import (
+    Changes,
+    from_multi,
+    observation_changes,
+    read_changes,
+    read_new,
+    reference,
+)
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
 from beffroi.standards.sensorthings.json_patch import apply_patch
 from beffroi.standards.sensorthings.reading import Here, Reader
@@ -20,9 +27,10 @@ from beffroi.standards.sensorthings.render import encode, observation_values, va
 from beffroi.standards.sensorthings.series_cache import check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.store import catalogue, tables
-from beffroi.store.catalogue import Link, New
+from beffroi.store.catalogue import COMPONENTS, Link, New
 from beffroi.store.observations import Ack
 from beffroi.store.open import Store
+from beffroi.store.versions import By
 
 __all__ = ["WRITERS", "EntityWriter", "KindOf", "may_write", "with_source_key"]
 
@@ -60,9 +68,12 @@ KindOf = Callable[[str, str, str, str], tuple[str, str] | None]
 class EntityWriter:
     """Writes for `who`; every method blocks until what it wrote is on disk."""
 
-    def __init__(self, store: Store, who: Principal, now_us: int, kind_of: KindOf | None = None) -> None:
+    def __init__(
+        self, store: Store, who: Principal, now_us: int, kind_of: KindOf | None = None, reason: str = ""
+    ) -> None:
         may_write(who)
         self.store, self.who, self.now_us, self.kind_of = store, who, now_us, kind_of
+        self.by = By(who.id, reason)
 
     # --- making
     def create(self, resource: Resource, body: Any, key: str = "") -> tuple[Entity, int | None]:
@@ -75,6 +86,8 @@ class EntityWriter:
             raise _not_a_set()
         owner, by = self._owner(resource)
         given = () if by is None else _back(owner, by)
+        if owner is not None and by is not None and COMPONENTS.table == by.join.table:
+            raise from_multi("")
         new = read_new(entity, body, self.now_us, given)
         if by is not None and owner is not None:
             _attach(new, by, owner, body, entity, given)
@@ -119,7 +132,7 @@ class EntityWriter:
 
     def _recognise(self, c: Connection, new: New, thing: New | None) -> None:
         """Say what declared kind new Datastreams are of, and that their new Thing is of its service."""
-        if new.table == "datastream" and self.kind_of is not None:
+        if new.table == "datastream" and self.kind_of is not None and "observed_property_id" in new.belongs:
             seen = self._seen(c, new.belongs.get("observed_property_id"))
             unit = [str(new.values.get(column) or "") for column in ("unit_symbol", "unit_definition")]
             known = None if seen is None else self.kind_of(*seen, *unit)
@@ -177,34 +190,74 @@ class EntityWriter:
         """Change an entity: PATCH, PUT (`whole`) or JSON-Patch (`patch`). Raises `Problem`, `NotFound`."""
         here = self._single(resource)
         if patch:
-            body, whole = apply_patch(self._plain(here), body), True
+            plain = self._plain(here)
+            body = _differing(plain, apply_patch(plain, body))
         if here.entity.name == "Observation":
-            self._correct(here, observation_changes(body, whole=whole, now_us=self.now_us))
-            return here
-        changes = read_changes(here.entity, body, whole=whole)
+            self.change(here, Changes(observation_changes(body, whole=whole, now_us=self.now_us)))
+        else:
+            self.change(here, read_changes(here.entity, body, whole=whole))
+        return here
+
+    def change(self, here: Here, changes: Changes) -> None:
+        """Change an entity's columns and associations. Raises `Problem`."""
+        if not changes.values and not changes.linked:
+            return
+        if here.entity.name == "Observation":
+            self._correct(here, changes.values)
+            return
         with self.store.write() as c:
             self._allowed_to_change(c, here)
-            for column in ("thing_id",):
-                if isinstance(changes.values.get(column), int):
-                    self._check_thing(c, changes.values[column])
-            catalogue.change(self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked)
+            self._allowed_to_tie(c, here, changes)
+            catalogue.change(
+                self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked, self.by
+            )
             self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changes.values)})
-        return here
+
+    def _allowed_to_tie(self, c: Connection, here: Here, changes: Changes) -> None:
+        """Raise `Forbidden` when a change ties an entity to a Thing of someone else."""
+        things = [changes.values["thing_id"]] if isinstance(changes.values.get("thing_id"), int) else []
+        for link, ids in changes.linked.items():
+            if link.table == "thing_location" and here.entity.name == "Location":
+                things += ids
+        for thing in things:
+            self._check_thing(c, thing)
 
     def _correct(self, here: Here, changed: dict[str, Any]) -> None:
         known = self.store.observations.get(here.key or 0)
         assert known is not None
+        multi = changed.pop("multi", None)
         with self.store.read() as c:
             self._check_series(c, known.datastream_id)
-            for column, table in (("datastream_id", "datastream"), ("feature_id", "feature_of_interest")):
-                if changed.get(column) is not None:
-                    catalogue.require(c, table, changed[column], f"/{column.removesuffix('_id')}", 400)
+            if changed.get("feature_id") is not None:
+                catalogue.require(c, "feature_of_interest", changed["feature_id"], "/FeatureOfInterest", 400)
             if "datastream_id" in changed:
-                self._check_series(c, changed["datastream_id"])
+                self._check_moved(c, known.datastream_id, changed["datastream_id"], multi=bool(multi))
+            series, result = (
+                changed.get("datastream_id", known.datastream_id),
+                changed.get("result", known.result),
+            )
+            catalogue.fitting(c, series, result, multi=bool(catalogue.components(c, series)))
         if changed:
-            self.store.observations.correct(known.id, **changed)
+            self.store.observations.correct(known.id, by=self.by, **changed)
             with self.store.write() as c:
                 self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changed)})
+
+    def _check_moved(self, c: Connection, old: int, new: int, *, multi: bool) -> None:
+        """Raise `Problem` unless an observation may go from a datastream to another of the same type."""
+        self._check_series(c, new)
+        size, was_multi = catalogue.components(c, new), bool(catalogue.components(c, old))
+        name = "MultiDatastream" if multi else "Datastream"
+        if size is None or bool(size) is not multi:
+            raise Problem(
+                Text(f"{name} {new} n'existe pas.", f"There is no {name} {new}."),
+                Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{name}",
+            )  # fmt: skip
+        if multi is not was_multi:
+            raise Problem(
+                Text("Une observation ne passe pas d'un Datastream à un MultiDatastream, ni l'inverse.",
+                     "An observation does not go from a Datastream to a MultiDatastream, nor back."),
+                Text("Créez une autre observation.", "Create another observation."), place=f"/{name}",
+            )  # fmt: skip
 
     def _single(self, resource: Resource) -> Here:
         if not resource.hops or not resource.single or resource.property is not None or resource.suffix:
@@ -212,19 +265,38 @@ class EntityWriter:
                 Text("Cette adresse n'est pas celle d'une entité.", "This is not the address of an entity."),
                 Text("Écrivez par exemple Things(1).", "Write for example Things(1)."), status=405,
             )  # fmt: skip
+        return self.found(resource)
+
+    def found(self, resource: Resource) -> Here:
+        """Return what an address leads to. Raises `NotFound`."""
         with self.store.read() as c:
             return Reader(self.store, c, "", sight_of(self.who), self.now_us).find(resource)
 
+    def found_one(self, entity: Entity, key: int) -> Here:
+        """Return an entity by its id. Raises `Problem` (400) when it does not exist, or not for the writer."""
+        try:
+            return self.found(Resource((Hop(entity, None, key),)))
+        except NotFound as problem:
+            raise Problem(problem.reason, problem.mend, problem.place) from problem
+
     def _plain(self, here: Here) -> dict[str, Any]:
-        """Return an entity's own properties as JSON values."""
+        """Return an entity's own properties as JSON values, and what it belongs to as references."""
         if here.entity.name == "Observation":
             known = self.store.observations.get(here.key or 0)
             assert known is not None
             found = observation_values(known)
+            ties: Any = {"datastream_id": known.datastream_id, "feature_id": known.feature_id}
+            with self.store.read() as c:
+                multi = bool(catalogue.components(c, known.datastream_id))
+            hidden = "Datastream" if multi else "MultiDatastream"
         else:
             with self.store.read() as c:
                 row = Reader(self.store, c, "", sight_of(self.who), self.now_us).row(here)
             found = {p.name: v for p in here.entity.properties if (v := value_json(p, row, {})) is not None}
+            ties, hidden = row, ""
+        for hop in here.entity.navigations:
+            if not hop.many and hop.name != hidden and ties[hop.join.here] is not None:
+                found[hop.name] = {"@iot.id": ties[hop.join.here]}
         plain: dict[str, Any] = decode_json(encode(found))
         return plain
 
@@ -241,7 +313,7 @@ class EntityWriter:
     def _things_of(self, c: Connection, here: Here) -> list[int]:
         if here.entity.name == "Thing":
             return [here.key or 0]
-        if here.entity.name in ("Datastream", "HistoricalLocation"):
+        if here.entity.table in ("datastream", "historical_location"):
             row = tables.metadata.tables[here.entity.table]
             return list(c.execute(select(row.c.thing_id).where(row.c.id == here.key)).scalars())
         if here.entity.name == "Location":
@@ -259,13 +331,13 @@ class EntityWriter:
             with self.store.read() as c:
                 if known is not None:
                     self._check_series(c, known.datastream_id)
-            self.store.observations.delete([key])
+            self.store.observations.delete([key], by=self.by)
             with self.store.write() as c:
                 self.store.audit.note(c, self.who, *_deed(here, "delete"))
             return
         with self.store.write() as c:
             self._allowed_to_change(c, here)
-            gone = catalogue.remove(self.store, c, here.entity.table, key)
+            gone = catalogue.remove(self.store, c, here.entity.table, key, self.by)
             self.store.audit.note(c, self.who, *_deed(here, "delete"), {"series": gone} if gone else None)
         for series in gone:
             self.store.observations.delete_series(series)
@@ -276,7 +348,7 @@ class EntityWriter:
         with self.store.read() as c:
             reader = Reader(self.store, c, "", sight_of(self.who), self.now_us)
             while found := reader.observing.of_feature(feature, 5_000):
-                self.store.observations.delete(found)
+                self.store.observations.delete(found, by=self.by)
 
 
 def _not_a_set() -> Problem:
@@ -284,6 +356,17 @@ def _not_a_set() -> Problem:
         Text("On crée une entité dans un ensemble.", "An entity is made in a set."),
         Text("Envoyez à Things, ou à Things(1)/Datastreams.", "Send to Things, or to Things(1)/Datastreams."), status=405,
     )  # fmt: skip
+
+
+def _differing(before: dict[str, Any], after: Any) -> Any:
+    """Return the members that a JSON-Patch changed, None for those it took away."""
+    if not isinstance(after, dict):
+        return after
+    return {
+        name: after.get(name)
+        for name in {**before, **after}
+        if encode_exact(before.get(name)) != encode_exact(after.get(name))
+    }
 
 
 def _parts(new: New) -> list[New]:
@@ -310,9 +393,7 @@ def _attach(new: New, by: Navigation, owner: Here, body: Any, entity: Entity, gi
         return
     for name in given:
         said = body.get(name) if isinstance(body, dict) else None
-        if said is not None and (
-            not isinstance(said, dict) or said.get("@iot.id", said.get("id", owner.key)) != owner.key
-        ):
+        if said is not None and reference(said) != owner.key:
             raise Problem(
                 Text(f"Le corps et l'adresse nomment deux {name} différents.", f"Body and address name two different {name}s."),
                 Text(f"Retirez {name} du corps de {entity.name}.", f"Take {name} out of the body of {entity.name}."),
