@@ -2,7 +2,8 @@
 
 import contextlib
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -10,6 +11,9 @@ from starlette.testclient import TestClient
 
 from beffroi.api.sensorthings import routes
 from beffroi.identity.gate import Gate
+from beffroi.plugins import Registry
+from beffroi.settings import Settings
+from beffroi.store.open import Store
 from beffroi.town import Town
 from beffroi.web.kit.doors import middleware
 from beffroi.web.kit.errors import HANDLERS
@@ -36,6 +40,16 @@ DATASTREAM = {
 }  # fmt: skip
 THING = {"name": "station", "description": "météo", "properties": {"rang": 1, "où": {"rive": "gauche"}}}
 STATION = {**THING, "Locations": [LOCATION], "Datastreams": [DATASTREAM]}
+
+
+MULTI = {
+    "name": "vent", "description": "à 10 m", "multiObservationDataTypes": [MEASUREMENT, MEASUREMENT],
+    "unitOfMeasurements": [
+        {"name": "mètre par seconde", "symbol": "m/s", "definition": "ucum:m/s"},
+        {"name": "degré", "symbol": "°", "definition": "ucum:deg"},
+    ],
+    "Sensor": SENSOR, "ObservedProperties": [{**PROPERTY, "name": "Force"}, {**PROPERTY, "name": "Direction"}],
+}  # fmt: skip
 
 
 def station(**changes: Any) -> dict[str, Any]:
@@ -97,6 +111,16 @@ def app_of(town: Town, *, open_writes: bool = True) -> Starlette:
     app = Starlette(routes=routes(town), middleware=doors_of, lifespan=lifespan, exception_handlers=HANDLERS)
     app.state.town = town
     return app
+
+
+@contextlib.contextmanager
+def served_town(data: Path) -> Iterator[TestClient]:
+    """Serve an empty town kept in `data`, on SQLite, with writes open to this machine."""
+    settings = Settings(data=data)
+    town = Town(settings, Store.open(settings), Registry(()), Clock())
+    with client_of(town) as client:
+        yield client
+    town.close()
 
 
 def client_of(town: Town, *, open_writes: bool = True) -> TestClient:

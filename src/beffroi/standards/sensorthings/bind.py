@@ -21,6 +21,7 @@ from beffroi.standards.sensorthings.functions import (
     LATEST_US,
     geometry_of,
     instant_of,
+    moved,
 )
 from beffroi.standards.sensorthings.meaning import (
     Always,
@@ -184,6 +185,15 @@ class _Binder:
             self.taken_as(self.bind(a), kind, a)
             for a, kind in zip(node.arguments, function.parameters, strict=False)
         )
+        if (
+            name == "during"
+            and bound[1].kind == "moment"
+            and self.bind(node.arguments[1]).kind in ("instant", "date")
+        ):
+            raise self.wrong(
+                node.arguments[1], Text("Rien ne dure pendant un instant.", "Nothing is during an instant."),
+                Text("Donnez un intervalle : début/fin.", "Give an interval: start/end."),
+            )  # fmt: skip
         return _folded(Apply(function, bound, function.result))
 
     @bind.register
@@ -192,6 +202,9 @@ class _Binder:
 
     def _computed(self, node: syntax.Arithmetic) -> Bound:
         left, right = self.bind(node.left), self.bind(node.right)
+        if right.kind == "duration" and left.kind in ("moment", *_OPEN) and node.operator in ("add", "sub"):
+            # an interval moves as a whole; a JSON value may be one (validTime is)
+            return Binary(node.operator, self.taken_as(left, "moment", node.left), right, "moment")
         if left.kind in _TIMES and node.operator in ("add", "sub"):
             moved = self.taken_as(left, "instant", node.left)
             if right.kind in _TIMES and node.operator == "sub":
@@ -349,6 +362,8 @@ def _folded(node: Bound) -> Bound:
             flat.extend((value or (None, None)) if kind == "moment" else (value,))
         return Value(node.kind, _storable(node.function.python(*flat)))
     assert isinstance(node, Binary)
+    if node.kind == "moment":
+        return Value("moment", moved(node.operator, *values))
     return Value(node.kind, _storable(ARITHMETIC[node.operator](*values)))
 
 

@@ -73,9 +73,9 @@ _MOMENTS: dict[str, Callable[[Pair, Pair], Sql]] = {
     "eq": lambda a, b: and_(a[0] == b[0], a[1] == b[1]),
     "ne": lambda a, b: or_(a[0] != b[0], a[1] != b[1]),
     "gt": lambda a, b: and_(a[0] >= b[1], a[0] > b[0]),
-    "ge": lambda a, b: a[0] >= b[0],
+    "ge": lambda a, b: and_(a[0] >= b[0], a[1] >= b[1]),
     "lt": lambda a, b: and_(a[0] < b[0], a[1] <= b[0]),
-    "le": lambda a, b: and_(a[0] <= b[1], a[1] <= b[1]),
+    "le": lambda a, b: and_(a[0] <= b[0], a[1] <= b[1]),
 }
 _ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "add": lambda a, b: a + b,
@@ -236,6 +236,9 @@ class Compiler:
     @sql.register
     def _binary(self, node: meaning.Binary) -> Any:
         left, right = self.sql(node.left), self.sql(node.right)
+        if isinstance(left, Pair):
+            move = _ARITHMETIC[node.operator]
+            return Pair((move(left[0], right), move(left[1], right)))
         if node.operator == "mod":
             return self.dialect.remainder(left, right)
         if node.operator == "div":

@@ -11,7 +11,7 @@ from typing import Any
 from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.entities import Navigation
-from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of
+from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of, moved
 from beffroi.standards.sensorthings.meaning import Bound
 
 __all__ = ["Follow", "evaluate", "holds"]
@@ -104,9 +104,10 @@ def _apply(node: meaning.Apply, entity: Row, follow: Follow) -> Any:
 
 @evaluate.register
 def _binary(node: meaning.Binary, entity: Row, follow: Follow) -> Any:
-    value = ARITHMETIC[node.operator](
-        evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
-    )
+    left, right = evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
+    if node.kind == "moment":
+        return moved(node.operator, left, right)
+    value = ARITHMETIC[node.operator](left, right)
     return value if value is None or math.isfinite(value) else None
 
 
@@ -122,9 +123,9 @@ _COMPARE_MOMENTS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
     "gt": lambda a, b: a[0] >= b[1] and a[0] > b[0],
-    "ge": lambda a, b: a[0] >= b[0],
+    "ge": lambda a, b: a[0] >= b[0] and a[1] >= b[1],
     "lt": lambda a, b: a[0] < b[0] and a[1] <= b[0],
-    "le": lambda a, b: a[1] <= b[1],
+    "le": lambda a, b: a[0] <= b[0] and a[1] <= b[1],
 }
 
 
