@@ -19,6 +19,7 @@ from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
+from beffroi.store.versions import retire
 from beffroi.town import Town
 
 __all__ = ["Keeper"]
@@ -108,6 +109,8 @@ async def _retention(keeper: Keeper) -> None:
     while not keeper.stop.is_set():
         await asyncio.to_thread(expire, store.records, keeper.town.clock())
         await asyncio.to_thread(store.observations.forget_keys, keeper.town.clock() - SOURCE_KEYS_US)
+        days = store.settings.store.versions_days or 36_500
+        await asyncio.to_thread(retire, store.database, keeper.town.clock() - days * DAY_US)
         await asyncio.sleep(RETENTION_S)
 
 

@@ -23,11 +23,13 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `records`: "" is SQLite files in the data directory, or `postgresql://user:password@host/database`.
     `segments`: directory of the sealed history, "" is `segments/` in the data directory.
     `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal".
+    `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever).
     """
 
     records: str = ""
     segments: str = ""
     seal_after_days: int = 35
+    versions_days: int = 1_095
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

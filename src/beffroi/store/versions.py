@@ -12,11 +12,14 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, insert, literal, select, true
 
+from beffroi.model.instant import DAY_US, MINUTE_US
 from beffroi.store import tables
+from beffroi.store.database import Database
 from beffroi.store.tables import pace, past
 
-__all__ = ["NOBODY", "AsOf", "By", "View", "Window", "forget", "keep", "now", "window", "without"]
+__all__ = ["NOBODY", "AsOf", "By", "View", "Window", "keep", "now", "retire", "window", "without"]
 
+_WHOLE_US = 2 * DAY_US
 View = Callable[[str], Any]
 """Returns what to select the rows of a catalogue table from."""
 
@@ -100,7 +103,16 @@ def without(c: Connection, name: str, condition: ColumnElement[bool]) -> int:
     return c.execute(delete(past[name]).where(condition)).rowcount
 
 
-def forget(c: Connection, before_us: int, names: tuple[str, ...] | None = None) -> int:
-    """Forget the versions that were over before an instant; return how many."""
-    wanted = names or tuple(n for n in past if n != "observation")
-    return sum(without(c, name, past[name].c.until_us < before_us) for name in wanted)
+def retire(database: Database, before_us: int) -> int:
+    """Forget the versions that were over before an instant, return how many; thin the marks of `pace` out.
+
+    Marks older than two days are kept one a minute: "as of" is then true to the minute.
+    """
+    with database.write() as c:
+        gone = sum(without(c, name, t.c.until_us < before_us) for name, t in past.items() if name != "observation")
+    with database.write_observations() as c:
+        gone += without(c, "observation", past["observation"].c.until_us < before_us)
+        newest = c.execute(select(func.max(pace.c.at_us))).scalar() or 0
+        first = select(func.min(pace.c.first_id)).group_by(pace.c.at_us // MINUTE_US)
+        c.execute(delete(pace).where(pace.c.at_us < newest - _WHOLE_US, pace.c.first_id.not_in(first)))
+    return gone
