@@ -295,7 +295,11 @@ class SensorThings:
             await self._link(scope, send, lambda linker: linker.take(resource, named))
             return
         writer = EntityWriter(self.store, self._who(scope), self.clock())
-        await to_thread.run_sync(writer.delete, resource)
+        if resource.single or resource.property is not None:
+            await to_thread.run_sync(writer.delete, resource)
+        else:
+            options, _ = read_options(scope["query_string"].decode("utf-8", "replace"))
+            await to_thread.run_sync(writer.delete_all, resource, options)
         await _send(send, 200, b"{}")
 
     async def _link(self, scope: Scope, send: Send, work: Callable[[Linker], None]) -> None:

@@ -65,6 +65,8 @@ def number_of(text: str) -> Result:
     value = float(text)
     if value != value or value in (float("inf"), float("-inf")):
         raise ValueError(text)
+    if not value and text[0] == "-":
+        return Result(value, None, text)  # SQLite keeps no sign of zero
     if repr(value) == text:
         return Result(value)
     _, _, fraction = text.partition(".")
@@ -93,7 +95,7 @@ def result_of(value: Any) -> Result:
 def _finite(value: float) -> Result:
     if value - value != 0.0:
         raise ValueError(repr(value))
-    return Result(value)
+    return Result(value) if value else number_of(repr(value))
 
 
 def encode_exact(value: Any) -> str:

@@ -109,7 +109,9 @@ def retire(database: Database, before_us: int) -> int:
     Marks older than two days are kept one a minute: "as of" is then true to the minute.
     """
     with database.write() as c:
-        gone = sum(without(c, name, t.c.until_us < before_us) for name, t in past.items() if name != "observation")
+        gone = sum(
+            without(c, name, t.c.until_us < before_us) for name, t in past.items() if name != "observation"
+        )
     with database.write_observations() as c:
         gone += without(c, "observation", past["observation"].c.until_us < before_us)
         newest = c.execute(select(func.max(pace.c.at_us))).scalar() or 0

@@ -61,13 +61,19 @@ def test_an_entity_as_it_was_and_its_versions(client: TestClient, town: Town) ->
     second = tick(town)
     client.put(f"Things({thing})", json={"name": "trois", "description": "d"})
     third = tick(town)
-    for stamp, name, properties in ((first, "un", STATION["properties"]), (second, "deux", STATION["properties"]), (third, "trois", None)):
+    for stamp, name, properties in (
+        (first, "un", STATION["properties"]),
+        (second, "deux", STATION["properties"]),
+        (third, "trois", None),
+    ):
         shown = client.get(f"Things({thing})?$asOf={stamp}").json()
         assert (shown["name"], shown.get("properties")) == (name, properties)
         assert client.get(f"Things({thing})/name?$as_of={stamp}").json() == {"name": name}
         assert [t["name"] for t in values(client, f"Things?$asOf={stamp}")] == [name]
         assert ids(client, f"Things?$filter=name eq '{name}'&$asOf={stamp}") == [thing]
-        assert ids(client, f"Datastreams?$filter=Thing/name eq '{name}'&$asOf={stamp}") == [series_of(client, thing)]
+        assert ids(client, f"Datastreams?$filter=Thing/name eq '{name}'&$asOf={stamp}") == [
+            series_of(client, thing)
+        ]
         (one,) = values(client, f"Datastreams?$expand=Thing&$orderby=Thing/name&$asOf={stamp}")
         assert one["Thing"]["name"] == name
     assert ids(client, f"Things?$asOf={before_all}") == []
@@ -155,13 +161,21 @@ def test_observations_as_they_were(client: TestClient, town: Town, sealed: bool)
     assert client.get(f"Observations({known[2]})?$asOf={first}").json()["result"] == 2
     assert client.get(f"Observations({known[2]})?$asOf={second}").status_code == 404
     assert client.get(f"Observations({known[4] + 100})?$asOf={second}").status_code == 404
-    expanded = client.get(f"Datastreams({series})?$expand=Observations($orderby=phenomenonTime desc;$top=1)&$asOf={first}")
+    expanded = client.get(
+        f"Datastreams({series})?$expand=Observations($orderby=phenomenonTime desc;$top=1)&$asOf={first}"
+    )
     assert [o["result"] for o in expanded.json()["Observations"]] == [4]
     assert ids(client, f"Datastreams?$filter=Observations/result eq 2&$asOf={first}") == [series]
     assert ids(client, f"Datastreams?$filter=Observations/result eq 2&$asOf={second}") == []
     history = values(client, f"Observations({known[1]})/Versions")
-    assert [(v["result"], v["version"]["action"]) for v in history] == [(1, "change"), (10.5, "change"), (11, None)]
-    assert [(v["result"], v["version"]["action"]) for v in values(client, f"Observations({known[2]})/Versions")] == [(2, "delete")]
+    assert [(v["result"], v["version"]["action"]) for v in history] == [
+        (1, "change"),
+        (10.5, "change"),
+        (11, None),
+    ]
+    assert [
+        (v["result"], v["version"]["action"]) for v in values(client, f"Observations({known[2]})/Versions")
+    ] == [(2, "delete")]
 
 
 def test_data_arrays_and_counts_as_of(client: TestClient, town: Town) -> None:
@@ -247,7 +261,11 @@ def test_a_town_made_before_there_were_versions_gets_them(settings: Settings) ->
     town = Town(settings, Store.open(settings, Clock()), Registry(()), Clock())
     with client_of(town) as client:
         thing = made(client.post("Things", json=station(name="un")))
-        made(client.post("Observations", json={"result": 1, "Datastream": {"@iot.id": series_of(client, thing)}}))
+        made(
+            client.post(
+                "Observations", json={"result": 1, "Datastream": {"@iot.id": series_of(client, thing)}}
+            )
+        )
     with town.store.write() as c:
         for name, table in tables.past.items():
             if name != "observation":

@@ -424,8 +424,18 @@ def _relate(changes: Changes, entity: Entity, hop: Navigation, inner: Any, *, wh
         )  # fmt: skip
 
 
-def observation_changes(body: Any, *, whole: bool, now_us: int) -> dict[str, Any]:
-    """Return the columns of an observation that a PATCH (or, `whole`, a PUT) changes. Raises `Problem`."""
+def _merged(extra: str | None, body: dict[str, Any]) -> str | None:
+    known = {} if extra is None else decode_json(extra)
+    named = {name: body[name] for name in ("resultQuality", "parameters", "validTime") if name in body}
+    kept = {name: value for name, value in {**known, **named}.items() if value is not None}
+    return _stored(kept) if kept else None
+
+
+def observation_changes(body: Any, *, whole: bool, now_us: int, extra: str | None = None) -> dict[str, Any]:
+    """Return the columns of an observation that a PATCH (or, `whole`, a PUT) changes. Raises `Problem`.
+
+    `extra` is what it holds beside its value now: a PATCH keeps what it does not name.
+    """
     entity = BY_NAME["Observation"]
     if not isinstance(body, dict):
         raise _refuse("Un objet JSON est attendu.", "A JSON object is expected.", "")
@@ -438,7 +448,7 @@ def observation_changes(body: Any, *, whole: bool, now_us: int) -> dict[str, Any
     }
     changed = {column: value for column, (name, value) in everything.items() if whole or name in body}
     if whole or any(name in body for name in ("resultQuality", "validTime", "parameters")):
-        changed["extra"] = draft.extra
+        changed["extra"] = draft.extra if whole else _merged(extra, body)
     if all(body.get(name) is not None for name in _SERIES):
         _names_multi(body, (), "")
     for hop in entity.navigations:
