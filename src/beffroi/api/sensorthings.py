@@ -239,6 +239,7 @@ class SensorThings:
         groups = read_arrays(body, self.clock())
         ids = {group.datastream_id for group in groups}
         known = await self._series(tuple(ids))
+        absent = await self._absent(groups)
         drafts: list[Draft] = []
         for i, group in enumerate(groups):
             series = known[group.datastream_id]
@@ -249,15 +250,23 @@ class SensorThings:
                     Text("Vérifiez l'identifiant.", "Check the id."), place=f"/{i}/{name}",
                 )  # fmt: skip
             check_writer(who, series.territory, series.service)
-            drafts.extend(_usable(group, series, f"/{i}/dataArray"))
-        features = {d.feature_id for d in drafts} - {s.feature_id for s in known.values() if s is not None}
-        if features:
-            await self._series((), tuple(features))
+            drafts.extend(_usable(group, series, f"/{i}/dataArray", absent))
         if key:
             with_source_key(drafts, who, key)
         await self.flags.judge_soon(drafts)
         stored = (await self.store.observations.append_soon(drafts)).ids if drafts else []
         await _send(send, 201, _outcome(groups, stored, f"{self.base(scope)}/Observations"))
+
+    async def _absent(self, groups: list[Group]) -> dict[int, Problem]:
+        """Return the features that rows name and that do not exist, each with what to say."""
+        named = {row.feature_id for group in groups for row in group.rows if isinstance(row, Draft)} - {None}
+        absent: dict[int, Problem] = {}
+        for feature in sorted(f for f in named if f is not None):
+            try:
+                await self._series((), (feature,))
+            except Problem as problem:
+                absent[feature] = problem
+        return absent
 
     async def _entity(
         self, path: str, body: bytes, who: Principal, key: str, scope: Scope, send: Send
@@ -322,8 +331,8 @@ def _resource(path: str) -> Resource:
     return resource
 
 
-def _usable(group: Group, series: Series, place: str) -> list[Draft]:
-    """Return the drafts of a group, each with a feature; rows that have none become rejected."""
+def _usable(group: Group, series: Series, place: str, absent: dict[int, Problem]) -> list[Draft]:
+    """Return the drafts of a group, each with a feature; rows that have none, or an absent one, become rejected."""
     feature = series.feature_id
     drafts: list[Draft] = []
     for i, row in enumerate(group.rows):
@@ -337,6 +346,9 @@ def _usable(group: Group, series: Series, place: str) -> list[Draft]:
                 group.rows[i] = Rejected(no_feature(f"{place}/{i}"))
                 continue
             row.feature_id = feature
+        elif row.feature_id in absent:
+            group.rows[i] = Rejected(absent[row.feature_id].at(f"{place}/{i}"))
+            continue
         drafts.append(row)
     return drafts
 

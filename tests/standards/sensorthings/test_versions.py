@@ -94,8 +94,8 @@ def test_what_was_deleted_is_still_there_as_of_then(client: TestClient, town: To
     thing = made(client.post("Things", json=body))
     stamp = tick(town)
     addresses = [
-        f"Things({thing})?$expand=Datastreams($expand=Sensor,ObservedProperty),MultiDatastreams/ObservedProperties,Locations,"
-        "HistoricalLocations/Locations",
+        (f"Things({thing})?$expand=Datastreams($expand=Sensor,ObservedProperty),MultiDatastreams/ObservedProperties,Locations,"
+        "HistoricalLocations/Locations"),
         "Locations?$expand=Things", "ObservedProperties?$expand=MultiDatastreams", f"Things({thing})/Locations",
     ]  # fmt: skip
     then = [client.get(address).json() for address in addresses]
@@ -285,6 +285,6 @@ def test_a_town_made_before_there_were_versions_gets_them(settings: Settings) ->
     with client_of(town) as client:
         client.patch(f"Things({thing})", json={"name": "deux"})
         assert [v["name"] for v in values(client, f"Things({thing})/Versions")] == ["un", "deux"]
-        assert [v["version"]["since"] for v in values(client, f"Things({thing})/Versions")][0] is None
+        assert next(v["version"]["since"] for v in values(client, f"Things({thing})/Versions")) is None
         assert [o["result"] for o in values(client, "Observations?$asOf=2023-01-01T00:00:00Z")] == [1]
     town.close()
