@@ -16,6 +16,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from beffroi.api.batch import serve_batch
+from beffroi.api.problems import problem_body
 from beffroi.intake.flags import Flags
 from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
@@ -94,17 +96,6 @@ async def _send(
     await send({"type": "http.response.body", "body": b"" if status == 204 else body})
 
 
-def problem_body(problem: Problem) -> bytes:
-    """Return the JSON of a problem: FROST's members, and those of the rest of the platform."""
-    return msgspec.json.encode(
-        {
-            "code": problem.status, "type": "error",
-            "message": " ".join(t for t in (problem.reason.en, problem.mend.en) if t), "place": problem.place,
-            "texts": {"fr": [problem.reason.fr, problem.mend.fr], "en": [problem.reason.en, problem.mend.en]},
-        }
-    )  # fmt: skip
-
-
 class SensorThings:
     """The ASGI application of the standard for one town."""
 
@@ -149,7 +140,7 @@ class SensorThings:
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
         reading = functools.partial(
-            answer, self.store, sight_of(self._who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
+            answer, self.store, sight_of(self.who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
             self.clock(),
         )  # fmt: skip
         found = await to_thread.run_sync(reading)
@@ -169,14 +160,18 @@ class SensorThings:
         return known
 
     @staticmethod
-    def _who(scope: Scope) -> Principal:
+    def who(scope: Scope) -> Principal:
+        """Return who asks."""
         who: Principal = scope.get("state", {}).get("who", ANONYMOUS)
         return who
 
     # --- writing
     async def post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer POST: one observation, a data array, or any other entity with all it brings."""
-        who = self._who(scope)
+        who = self.who(scope)
+        if path.rstrip("/") == "$batch":
+            await serve_batch(self, await _body(receive), scope, send)
+            return
         may_write(who)
         body = await _body(receive)
         key = _header(scope, b"idempotency-key")
@@ -263,7 +258,7 @@ class SensorThings:
 
     async def change(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer PATCH and PUT with the entity as it is now."""
-        who = self._who(scope)
+        who = self.who(scope)
         may_write(who)
         resource = _resource(path)
         body = decode(await _body(receive))
@@ -276,7 +271,7 @@ class SensorThings:
     async def delete(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer DELETE."""
         del receive
-        writer = EntityWriter(self.store, self._who(scope), self.clock())
+        writer = EntityWriter(self.store, self.who(scope), self.clock())
         await to_thread.run_sync(writer.delete, _resource(path))
         await _send(send, 200, b"{}")
 
