@@ -127,7 +127,9 @@ class _Runner:
     def _check(self, request: Request) -> None:
         missing = [name for name in request.depends_on if name in self.lost]
         if missing:
-            raise _refused(f"« {missing[0][:40]} » a échoué.", f"'{missing[0][:40]}' failed.", 424, request.place)
+            raise _refused(
+                f"« {missing[0][:40]} » a échoué.", f"'{missing[0][:40]}' failed.", 424, request.place
+            )
         if self.weight > LARGEST_ANSWER:
             raise _refused("La réponse du lot serait trop grande.", "The answer to the batch would be too large.", 413, request.place)  # fmt: skip
 
@@ -139,7 +141,9 @@ class _Runner:
             path, query = split_url(request.url, self.root)
             path = resolve_url(path, self.made)
             if path.partition("/")[0] == "$batch":
-                raise _refused("Un lot n'en contient pas d'autre.", "A batch contains no other.", 400, request.place)
+                raise _refused(
+                    "Un lot n'en contient pas d'autre.", "A batch contains no other.", 400, request.place
+                )
             body = resolve_body(request.body, self.made)
         except Problem as problem:
             return _of(request, problem)
@@ -183,7 +187,9 @@ class _Runner:
         options, texts = read_options(query)
         who = self.app.who(self.scope)
         resource = read_path(path.replace("%", "%25"))
-        found = answer(self.app.store, sight_of(who), self.base, path, resource, options, texts, self.app.clock())
+        found = answer(
+            self.app.store, sight_of(who), self.base, path, resource, options, texts, self.app.clock()
+        )
         return Reply(request.id, found.status, {"content-type": found.media_type}, found.body)
 
     async def _group(self, group: Group) -> list[Reply]:

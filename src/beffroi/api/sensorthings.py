@@ -30,7 +30,7 @@ from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays
 from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
-from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
+from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
 from beffroi.store.catalogue import no_feature
 from beffroi.town import Town
 
@@ -102,7 +102,7 @@ class SensorThings:
     def __init__(self, town: Town) -> None:
         self.store = town.store
         self.clock = town.clock
-        self.kind_of = functools.partial(_kind_of, town.registry)
+        self.kind_of: KindOf = functools.partial(_kind_of, town.registry)
         self._base_url = town.settings.base_url.rstrip("/")
         self._bases: dict[str, str] = {}
         self._cache: SeriesCache | None = None

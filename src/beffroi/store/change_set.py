@@ -22,7 +22,7 @@ from beffroi.store.observations import Ack, ObservationQuery, Observations
 from beffroi.store.open import Store
 from beffroi.store.tables import observation, unfinished
 
-__all__ = ["ChangeSet", "Outcome", "finish_left"]
+__all__ = ["LEFT_AFTER_US", "ChangeSet", "Outcome", "finish_left", "unsettled"]
 
 LEFT_AFTER_US = 10_000_000  # a note older than that is nobody's any more
 
