@@ -11,7 +11,7 @@ from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
-from beffroi.standards.sensorthings.entities import BY_NAME, Entity
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
@@ -185,13 +185,24 @@ class ObservationReader:
         statement = select(row.c[column]).where(compiler.condition(condition), *self.sight.of(entity, row))
         return tuple(v for v in self.c.execute(statement).scalars() if v is not None)
 
+    def values(self, entity: Entity, field: meaning.Field) -> tuple[tuple[int, Any], ...]:
+        """Return the id and the value of a field, over relations to one, of every entity of a type."""
+        row = table_of(entity)
+        compiler = Compiler(self.store.dialect, entity, row)
+        kinds: tuple[Kind, ...] = ("number", "text", "boolean")
+        taken = [meaning.Cast(field, kind) for kind in kinds] if field.kind == "json" else [field]
+        found = self.c.execute(
+            select(row.c.id, *(compiler.sql(one) for one in taken)).where(*self.sight.of(entity, row))
+        )
+        return tuple((key, next((v for v in some if v is not None), None)) for key, *some in found)
+
     def _conditions(self, options: Options, feature: int | None) -> list[Bound]:
         found: list[Bound] = []
         if feature is not None:
             found.append(meaning.Among("feature_id", (feature,)))
         if options.filter is not None:
             bound = bind_filter(OBSERVATION, options.filter, self.now_us)
-            found.append(settle(OBSERVATION, bound, self.ids))
+            found.append(settle(OBSERVATION, bound, self.ids, self.values))
         return found
 
     def _unseen(self) -> list[Bound]:

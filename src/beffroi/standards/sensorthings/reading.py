@@ -199,7 +199,12 @@ class Reader:
     def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
         if options.filter is None:
             return []
-        bound = settle(entity, bind_filter(entity, options.filter, self.now_us), self.observing.ids)
+        bound = settle(
+            entity,
+            bind_filter(entity, options.filter, self.now_us),
+            self.observing.ids,
+            self.observing.values,
+        )
         return [Compiler(self.store.dialect, entity, row, self.sight.of).condition(bound)]
 
     def _terms(self, entity: Entity, row: Any, options: Options) -> Terms:
