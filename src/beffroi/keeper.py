@@ -17,6 +17,7 @@ from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
+from beffroi.store.change_set import LEFT_AFTER_US, finish_left
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
 from beffroi.store.versions import retire
@@ -28,6 +29,7 @@ log = logging.getLogger("beffroi.keeper")
 ELECTION_S = 2.0
 PAUSE_S = 5.0
 SEALING_S = 600.0
+UNFINISHED_S = 5.0
 RETENTION_S = 3600.0
 SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
@@ -103,6 +105,15 @@ async def _sealing(keeper: Keeper) -> None:
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
 
 
+async def _unfinished(keeper: Keeper) -> None:
+    """Finish the change sets whose process ended between deciding them and writing their observations."""
+    store = keeper.town.store
+    await asyncio.to_thread(finish_left, store, keeper.town.clock())
+    while not keeper.stop.is_set():
+        await asyncio.sleep(UNFINISHED_S)
+        await asyncio.to_thread(finish_left, store, keeper.town.clock() - LEFT_AFTER_US)
+
+
 async def _retention(keeper: Keeper) -> None:
     """Erase what has been kept as long as its collection says, and old source keys, at start and then every hour."""
     store = keeper.town.store
@@ -170,6 +181,7 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "connectors": _connectors,
     "rules": _rules,
     "actions": _actions,
+    "unfinished": _unfinished,
     "sealing": _sealing,
     "retention": _retention,
     "demonstration": _demonstration,

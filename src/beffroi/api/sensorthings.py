@@ -17,6 +17,8 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from beffroi.api.batch import serve_batch
+from beffroi.api.problems import problem_body
 from beffroi.intake.flags import Flags
 from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
@@ -30,7 +32,7 @@ from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.linking import Linker
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
-from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
+from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
 from beffroi.store.catalogue import no_feature, no_fit
 from beffroi.town import Town
 
@@ -96,24 +98,13 @@ async def _send(
     await send({"type": "http.response.body", "body": b"" if status == 204 else body})
 
 
-def problem_body(problem: Problem) -> bytes:
-    """Return the JSON of a problem: FROST's members, and those of the rest of the platform."""
-    return msgspec.json.encode(
-        {
-            "code": problem.status, "type": "error",
-            "message": " ".join(t for t in (problem.reason.en, problem.mend.en) if t), "place": problem.place,
-            "texts": {"fr": [problem.reason.fr, problem.mend.fr], "en": [problem.reason.en, problem.mend.en]},
-        }
-    )  # fmt: skip
-
-
 class SensorThings:
     """The ASGI application of the standard for one town."""
 
     def __init__(self, town: Town) -> None:
         self.store = town.store
         self.clock = town.clock
-        self.kind_of = functools.partial(_kind_of, town.registry)
+        self.kind_of: KindOf = functools.partial(_kind_of, town.registry)
         self._base_url = town.settings.base_url.rstrip("/")
         self._bases: dict[str, str] = {}
         self._cache: SeriesCache | None = None
@@ -151,7 +142,7 @@ class SensorThings:
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
         reading = functools.partial(
-            answer, self.store, sight_of(self._who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
+            answer, self.store, sight_of(self.who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
             self.clock(),
         )  # fmt: skip
         found = await to_thread.run_sync(reading)
@@ -171,14 +162,18 @@ class SensorThings:
         return known
 
     @staticmethod
-    def _who(scope: Scope) -> Principal:
+    def who(scope: Scope) -> Principal:
+        """Return who asks."""
         who: Principal = scope.get("state", {}).get("who", ANONYMOUS)
         return who
 
     # --- writing
     async def post(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer POST: one observation, a data array, or any other entity with all it brings."""
-        who = self._who(scope)
+        who = self.who(scope)
+        if path.rstrip("/") == "$batch":
+            await serve_batch(self, await _body(receive), scope, send)
+            return
         may_write(who)
         body = await _body(receive)
         key = _header(scope, b"idempotency-key")
@@ -281,7 +276,7 @@ class SensorThings:
 
     async def change(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer PATCH and PUT with the entity as it is now."""
-        who = self._who(scope)
+        who = self.who(scope)
         may_write(who)
         resource = _resource(path)
         body = decode(await _body(receive))
@@ -303,7 +298,7 @@ class SensorThings:
             named = (query.get("$id") or [""])[0]
             await self._link(scope, send, lambda linker: linker.take(resource, named))
             return
-        writer = EntityWriter(self.store, self._who(scope), self.clock())
+        writer = EntityWriter(self.store, self.who(scope), self.clock())
         if resource.single or resource.property is not None:
             await to_thread.run_sync(writer.delete, resource)
         else:
@@ -313,7 +308,7 @@ class SensorThings:
 
     async def _link(self, scope: Scope, send: Send, work: Callable[[Linker], None]) -> None:
         """Tie or untie entities, and answer that there is nothing to say."""
-        writer = EntityWriter(self.store, self._who(scope), self.clock())
+        writer = EntityWriter(self.store, self.who(scope), self.clock())
         await to_thread.run_sync(work, Linker(writer))
         await _send(send, 204, b"")
 

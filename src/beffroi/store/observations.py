@@ -132,6 +132,16 @@ class Observations:
             return connection.execute(delete(source_key).where(source_key.c.at_us < before_us)).rowcount
 
     # --- reading
+    def of_keys(self, keys: Sequence[bytes]) -> dict[bytes, int]:
+        """Return the ids of the observations that were stored with these source keys."""
+        found: dict[bytes, int] = {}
+        with self._database.read() as connection:
+            for i in range(0, len(keys), _IN_LIMIT):
+                wanted = source_key.c.key.in_(keys[i : i + _IN_LIMIT])
+                rows = connection.execute(select(source_key.c.key, source_key.c.observation_id).where(wanted))
+                found.update({bytes(row[0]): row[1] for row in rows})
+        return found
+
     def get(self, observation_id: int, window: Window | None = None) -> Observation | None:
         """Return one observation, perhaps as it was in a window, or None."""
         if window is not None and (

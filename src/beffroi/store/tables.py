@@ -163,6 +163,11 @@ job = Table(
     Column("progress", Text), Column("error", Text), Column("owner", Text),
     Index("job_due", "state", "due_us"),
 )  # fmt: skip
+unfinished = (
+    Table(  # change sets that are decided, and what they have yet to do to observations (`change_set.py`)
+        "unfinished", metadata, _id(), _big("at_us", nullable=False), Column("body", Text, nullable=False)
+    )
+)
 cursor = Table(
     "cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False)
 )

@@ -44,6 +44,10 @@ FILTERS: dict[str, list[str]] = {
         "Locations/name eq 'Pont neuf'", "Locations/location eq null", "st_within(Locations/location, geography'POLYGON((0 40,2.5 40,2.5 50,0 50,0 40))')",
         "Datastreams/Observations/result gt 40", "not (Datastreams/Observations/result gt 40)", "Datastreams/Observations/Datastream/name eq 'série 1'",
         "HistoricalLocations/time gt 2000-01-01T00:00:00Z", "name eq description", "Datastreams/name eq Datastreams/description",
+        "Datastreams/id eq null", "Datastreams/id ne null", "Datastreams/Observations/id eq null", "Datastreams/name eq name", "not (Datastreams/description gt description)",
+        "Datastreams/any(d: d/name gt description)", "Datastreams/any(d: d/ObservedProperty/Datastreams/any(e: e/name ne name))",
+        "Locations/HistoricalLocations/Thing/properties/n ge properties/n", "1 in properties/tags", "'a' in properties/tags", "name in properties/tags", "not ('b' in properties/tags)",
+        "properties/n eq '1'", "properties/n eq properties/s", "properties/n lt properties/deep/x", "properties/b eq properties/b", "properties/n ne properties/s", "properties/when add duration'P1D' gt 2020-01-04T00:00:00Z",
     ],
     "Location": [
         "st_within(location, geography'POLYGON((0 40,2.5 40,2.5 50,0 50,0 40))')", "st_intersects(location, geography'LINESTRING(0 45,5 45)')",
@@ -57,7 +61,7 @@ FILTERS: dict[str, list[str]] = {
         "unitOfMeasurement/name eq 'degree Celsius'", "unitOfMeasurement/symbol ne '°C'", "Thing/id eq 1", "Thing/properties/n gt 0",
         "phenomenonTime ge 2020-01-03T00:00:00Z", "phenomenonTime lt 2020-03-01T00:00:00Z", "overlaps(phenomenonTime, 2020-01-01T00:00:00Z/2020-01-02T00:00:00Z)",
         "phenomenonTime eq null", "Observations/result eq 12", "Thing/Locations/name eq 'Pont neuf'", "Sensor/metadata eq 'http://a.test/n.pdf'",
-        "Observations/any(o: o/result gt 30 and o/phenomenonTime lt 2020-01-20T00:00:00Z)", "Thing/name eq name",
+        "Observations/any(o: o/result gt 30 and o/phenomenonTime lt 2020-01-20T00:00:00Z)", "Thing/name eq name", "Thing/Datastreams/name gt name",
     ],
     "Observation": [
         "result gt 20", "result le -1.5", "result eq 12", "result ne 12", "result eq 'texte'", "result gt '3'", "result eq '12'", "result in ('12','true')", "startswith(result,'1')", "result eq true", "result eq null", "result ne null",
@@ -75,6 +79,9 @@ FILTERS: dict[str, list[str]] = {
         "phenomenonTime add duration'P1D' gt 2020-02-01T00:00:00Z", "resultTime sub phenomenonTime gt duration'PT30M'",
         "resultTime eq null", "resultTime gt phenomenonTime", "now() sub duration'P380D' gt phenomenonTime", "phenomenonTime gt mindatetime()",
         "resultQuality eq 'bon'", "parameters/seuil gt 2", "validTime ge 2020-01-01T00:00:00Z", "phenomenonTime gt '2020-01-05T00:00:00Z'",
+        "result gt Datastream/Thing/properties/n", "parameters/seuil gt Datastream/Thing/properties/n", "Datastream/name gt Datastream/Thing/name", "result eq Datastream/id", "startswith(Datastream/name, resultQuality)",
+        "phenomenonTime add duration'PT1H' gt 2020-01-05T00:00:00Z/2020-01-06T00:00:00Z", "validTime sub duration'P1D' lt 2020-01-02T00:00:00Z", "phenomenonTime ge 2020-01-05T00:00:00Z/2020-01-06T00:00:00Z", "phenomenonTime le 2020-01-05T00:00:00Z/2020-01-06T00:00:00Z",
+        "during(phenomenonTime, 2020-01-05T00:00:00Z/2020-01-06T00:00:00Z add duration'PT12H')", "2 in result", "'a' in parameters/seuil", "1 in parameters/rangs",
         "Datastream/name eq 'série 1'", "Datastream/Thing/properties/n eq 2", "Datastream/id eq 5 or result gt 45", "Datastream/Thing/Locations/name eq 'ligne'",
         "not (Datastream/name eq 'série 1')", "FeatureOfInterest/name eq 'Pont neuf'", "FeatureOfInterest/id eq null",
         "st_within(FeatureOfInterest/feature, geography'POLYGON((0 40,2.5 40,2.5 50,0 50,0 40))')", "Datastream/Observations/result gt 45",
@@ -124,7 +131,7 @@ def people(store: Store) -> None:
             if i % 3 == 0
             else chance.choice([chance.randint(-5, 50), chance.random() * 50])
         )
-        extra = '{"resultQuality":"bon","parameters":{"seuil":2.5},"validTime":"2020-01-01T00:00:00Z/2020-01-02T00:00:00Z"}'
+        extra = '{"resultQuality":"bon","parameters":{"seuil":2.5,"rangs":[1,"2"]},"validTime":"2020-01-01T00:00:00Z/2020-01-02T00:00:00Z"}'
         drafts.append(Draft(all_series[i % (len(all_series) - 1)], start, result_of(value), start + HOUR_US if i % 4 == 0 else None,
                             start + HOUR_US if i % 5 == 0 else None, extra=extra if i % 7 == 0 else None))  # fmt: skip
     with store.write() as c:

@@ -4,6 +4,7 @@ What comes out needs no more checks: it is compiled to SQL (`compile.py`) or eva
 """
 
 import contextlib
+import re
 from collections.abc import Callable
 from functools import singledispatchmethod
 from typing import Any
@@ -21,7 +22,6 @@ from beffroi.standards.sensorthings.functions import (
     LATEST_US,
     geometry_of,
     instant_of,
-    moved,
 )
 from beffroi.standards.sensorthings.meaning import (
     Always,
@@ -31,6 +31,7 @@ from beffroi.standards.sensorthings.meaning import (
     Cast,
     Compare,
     Field,
+    Holds,
     Join,
     Not,
     Nothing,
@@ -38,6 +39,7 @@ from beffroi.standards.sensorthings.meaning import (
     Some,
     Term,
     Value,
+    changed,
     fields,
     shared,
     without,
@@ -137,16 +139,23 @@ class _Binder:
         if not self.variable:
             return bind_path(self.entity, node, self.option)
         if node.steps[0] != self.variable or self.of is None:
-            raise self.wrong(
-                node, Text(f"Dans any, chaque chemin commence par {self.variable}/.",
-                           f"Inside any, each path starts with {self.variable}/."),
-                Text(f"Écrivez {self.variable}/{node.steps[0]}.", f"Write {self.variable}/{node.steps[0]}."),
-            )  # fmt: skip
+            return self._of_outer(node)
         rest = Name(node.steps[1:], node.at)
         if not rest.steps:
             raise self.wrong(node, Text("La variable seule n'est pas une valeur.", "The variable alone is no value."),
                              Text("Ajoutez une propriété.", "Add a property."))  # fmt: skip
         return bind_path(self.of, rest, self.option)
+
+    def _of_outer(self, node: Name) -> Bound:
+        """Return a field, inside `any`, of the entity that is asked for."""
+        found = bind_path(self.entity, node, self.option)
+        if any(hop.many for hop in found.hops):
+            raise self.wrong(
+                node, Text(f"Dans any, ce chemin à plusieurs doit commencer par {self.variable}/.",
+                           f"Inside any, this path to many must start with {self.variable}/."),
+                Text(f"Écrivez {self.variable}/{node.steps[0]}.", f"Write {self.variable}/{node.steps[0]}."),
+            )  # fmt: skip
+        return msgspec.structs.replace(found, outer=True)
 
     @bind.register
     def _literal(self, node: syntax.Literal) -> Bound:
@@ -185,16 +194,16 @@ class _Binder:
             self.taken_as(self.bind(a), kind, a)
             for a, kind in zip(node.arguments, function.parameters, strict=False)
         )
-        if (
-            name == "during"
-            and bound[1].kind == "moment"
-            and self.bind(node.arguments[1]).kind in ("instant", "date")
-        ):
+        if name == "during":
+            self._check_interval(node.arguments[1])
+        return _folded(Apply(function, bound, function.result))
+
+    def _check_interval(self, node: Node) -> None:
+        if self.bind(node).kind in ("instant", "date"):
             raise self.wrong(
-                node.arguments[1], Text("Rien ne dure pendant un instant.", "Nothing is during an instant."),
+                node, Text("Rien ne se passe pendant un instant.", "Nothing happens during an instant."),
                 Text("Donnez un intervalle : début/fin.", "Give an interval: start/end."),
             )  # fmt: skip
-        return _folded(Apply(function, bound, function.result))
 
     @bind.register
     def _arithmetic(self, node: syntax.Arithmetic) -> Bound:
@@ -202,8 +211,8 @@ class _Binder:
 
     def _computed(self, node: syntax.Arithmetic) -> Bound:
         left, right = self.bind(node.left), self.bind(node.right)
-        if right.kind == "duration" and left.kind in ("moment", *_OPEN) and node.operator in ("add", "sub"):
-            # an interval moves as a whole; a JSON value may be one (validTime is)
+        if node.operator in ("add", "sub") and right.kind == "duration" and left.kind in ("moment", *_OPEN):
+            # an interval moves with both its ends, and a JSON value that moves is a time
             return Binary(node.operator, self.taken_as(left, "moment", node.left), right, "moment")
         if left.kind in _TIMES and node.operator in ("add", "sub"):
             moved = self.taken_as(left, "instant", node.left)
@@ -240,11 +249,46 @@ class _Binder:
                 if node.operator not in ("eq", "ne"):
                     raise self.wrong(node, Text("null n'a pas d'ordre.", "null has no order."),
                                      Text("Écrivez eq null ou ne null.", "Write eq null or ne null."))  # fmt: skip
-                return Nothing(other, node.operator == "ne")
+                return self._absence(other, node)
+        digits = self._digits(left, right, node)
+        if digits is not None:
+            return digits
         of = self._common(left, right, node)
+        if of == "json" and node.operator != "ne":
+            return self._of_open(left, right, node)
         return Compare(
             node.operator, self.taken_as(left, of, node.left), self.taken_as(right, of, node.right), of
         )
+
+    @staticmethod
+    def _of_open(left: Bound, right: Bound, node: syntax.Comparison) -> Bound:
+        """Return the comparison of two values of any JSON: as numbers, as texts or, for equality, as booleans."""
+        kinds: tuple[Kind, ...] = (
+            ("number", "text", "boolean") if node.operator == "eq" else ("number", "text")
+        )
+        return Join("or", tuple(Compare(node.operator, Cast(left, k), Cast(right, k), k) for k in kinds))
+
+    @staticmethod
+    def _absence(part: Bound, node: syntax.Comparison) -> Bound:
+        """Return "is nothing": over relations also when there is nothing related at all (as a left join has it)."""
+        missing = Nothing(part, node.operator == "ne")
+        if isinstance(part, Field) and part.hops and not missing.present:
+            return Join("or", (missing, Not(Some(part.hops, Always(value=True), node.at))))
+        return missing
+
+    def _digits(self, left: Bound, right: Bound, node: syntax.Comparison) -> Bound | None:
+        """Return "is this text or this number": clients write numbers of JSON in quotes."""
+        if (
+            node.operator != "eq"
+            or left.kind != "json"
+            or not isinstance(right, Value)
+            or right.kind != "text"
+        ):
+            return None
+        if not re.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d{1,9})?", str(right.value)):
+            return None
+        return Join("or", (Compare("eq", Cast(left, "text"), right, "text"),
+                           Compare("eq", Cast(left, "number"), _number(right.value), "number")))  # fmt: skip
 
     def _common(self, left: Bound, right: Bound, node: Node) -> Kind:
         kinds = {left.kind, right.kind}
@@ -277,6 +321,21 @@ class _Binder:
             starts = self.taken_as(left, of, node.left)
             return Join("or", (Always(False), *(Compare("eq", starts, v, of) for v in values)))
         return OneOf(self.taken_as(left, of, node.left), values, of)
+
+    @bind.register
+    def _containment(self, node: syntax.Containment) -> Bound:
+        array, left = self.bind(node.array), self.bind(node.left)
+        if not isinstance(array, Field) or array.kind not in ("json", "result") or array.property.parts:
+            raise self.wrong(
+                node.array, Text("Ceci n'est pas une liste JSON.", "This is no JSON list."),
+                Text("Écrivez par exemple 9 in properties/rangs.", "Write for example 9 in properties/ranks."),
+            )  # fmt: skip
+        if left.kind not in ("number", "text", "boolean"):
+            raise self.wrong(
+                node.left, Text("On cherche un nombre, un texte ou un booléen.", "A number, a text or a boolean is looked for."),
+                Text("Écrivez par exemple 'a' in properties/tags.", "Write for example 'a' in properties/tags."),
+            )  # fmt: skip
+        return Holds(array, left)
 
     @bind.register
     def _junction(self, node: syntax.Junction) -> Bound:
@@ -312,9 +371,13 @@ class _Binder:
         """Return a condition whose fields share relations as "some entity over them fulfils it"."""
         if isinstance(bound, Join):
             return Join(bound.operator, tuple(self._lifted(p, node) for p in bound.parts))
-        found = fields(bound)
+        found = [f for f in fields(bound) if not f.outer]
         if isinstance(bound, Not | Some | Always) or not found:
             return bound
+        several = [f for f in found if any(hop.many for hop in f.hops)]
+        if several and len(several) < len(found) and not self.variable:
+            bound = changed(bound, lambda f: f if f in several else msgspec.structs.replace(f, outer=True))
+            found = several
         common = shared([f.hops for f in found])
         if any(hop.many for f in found for hop in f.hops[len(common) :]):
             raise self.wrong(
@@ -363,7 +426,9 @@ def _folded(node: Bound) -> Bound:
         return Value(node.kind, _storable(node.function.python(*flat)))
     assert isinstance(node, Binary)
     if node.kind == "moment":
-        return Value("moment", moved(node.operator, *values))
+        start, end = values[0] or (None, None)
+        moved = tuple(_storable(ARITHMETIC[node.operator](one, values[1])) for one in (start, end))
+        return Value("moment", None if None in moved else moved)
     return Value(node.kind, _storable(ARITHMETIC[node.operator](*values)))
 
 

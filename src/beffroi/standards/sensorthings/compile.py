@@ -14,6 +14,7 @@ from sqlalchemy import (
     Text,
     and_,
     bindparam,
+    case,
     cast,
     false,
     func,
@@ -98,14 +99,11 @@ class Compiler:
     """Compiles conditions on one entity type, whose rows are `row` (its table or an alias of it)."""
 
     def __init__(
-        self,
-        dialect: str,
-        entity: Entity,
-        row: FromClause | None = None,
-        seen: "Seen | None" = None,
-        view: View = now,
-    ) -> None:
+        self, dialect: str, entity: Entity, row: FromClause | None = None, seen: "Seen | None" = None,
+        asked: "Compiler | None" = None, view: View = now,
+    ) -> None:  # fmt: skip
         self.seen = seen
+        self.asked = asked or self  # of the entity that is asked for, when this one is related to it
         self.view = view
         self.dialect = DIALECTS[dialect]
         self.entity = entity
@@ -134,6 +132,8 @@ class Compiler:
 
     def _column(self, node: meaning.Field, index: int = 0) -> Any:
         """Return a field's column, reached over relations to one by scalar subqueries."""
+        if node.outer and self.asked is not self:
+            return self.asked._column(node, index)
         if not node.hops:
             return self._own(node, self.row, index)
         row = self.row
@@ -186,8 +186,9 @@ class Compiler:
 
     @sql.register
     def _value(self, node: meaning.Value) -> Any:
-        if node.kind == "moment" and node.value is not None:
-            return Pair((literal(node.value[0], BigInteger), literal(node.value[1], BigInteger)))
+        if node.kind == "moment":
+            start, end = node.value or (None, None)
+            return Pair((literal(start, BigInteger), literal(end, BigInteger)))
         if node.kind == "number" and isinstance(node.value, float):
             return literal(node.value, Double)
         if isinstance(node.value, int) and not isinstance(node.value, bool):
@@ -203,6 +204,9 @@ class Compiler:
         part = node.part
         if isinstance(part, meaning.Field) and part.kind in ("json", "result"):
             return self._taken(part, node.kind)
+        if isinstance(part, meaning.Looked) and part.kind == "json":
+            kept = tuple((i, v) for i, v in part.values if _kind(v) == node.kind)
+            return self.sql(meaning.Looked(part.column, kept, node.kind))
         value = self.sql(part)
         if node.kind == "instant":
             return value[0] if isinstance(value, Pair) else value
@@ -236,9 +240,8 @@ class Compiler:
     @sql.register
     def _binary(self, node: meaning.Binary) -> Any:
         left, right = self.sql(node.left), self.sql(node.right)
-        if isinstance(left, Pair):
-            move = _ARITHMETIC[node.operator]
-            return Pair((move(left[0], right), move(left[1], right)))
+        if node.kind == "moment":
+            return Pair([_ARITHMETIC[node.operator](one, right) for one in left])
         if node.operator == "mod":
             return self.dialect.remainder(left, right)
         if node.operator == "div":
@@ -263,6 +266,20 @@ class Compiler:
         if len(values) == len(node.values):
             return left.in_(values)
         return or_(false(), *(left == self.sql(v) for v in node.values))
+
+    @sql.register
+    def _holds(self, node: meaning.Holds) -> Any:
+        steps = (*node.array.property.inside, *node.array.inside)
+        column = self._column(node.array, len(node.array.property.columns) - 1)
+        return self.dialect.holds(column, steps, self.sql(node.left), node.left.kind)
+
+    @sql.register
+    def _looked(self, node: meaning.Looked) -> Any:
+        kind = _TYPES.get(node.kind, Text)
+        known = {i: literal(_plain(v, node.kind), kind) for i, v in node.values if v is not None}
+        if not known:
+            return cast(null(), kind)
+        return case(known, value=self.row.c[node.column], else_=cast(null(), kind))
 
     @sql.register
     def _nothing(self, node: meaning.Nothing) -> Any:
@@ -299,7 +316,7 @@ class Compiler:
         hop, rest = hops[0], hops[1:]
         target = BY_NAME[hop.target]
         far = table_of(target, self.view).alias()
-        there = Compiler(self.dialect.name, target, far, self.seen, self.view)
+        there = Compiler(self.dialect.name, target, far, self.seen, self.asked, self.view)
         fulfilled = there._some(rest, part) if rest else there.condition(part)
         if self.seen is not None:
             fulfilled = and_(fulfilled, *self.seen(target, far))
@@ -313,7 +330,24 @@ class Compiler:
             )
         else:
             found = select(far.c[join.there]).where(fulfilled)
+        if meaning.asks_outside(part):
+            found = found.correlate(self.asked.row)
         return _some_of(self.row.c[join.here], found)
+
+
+def _plain(value: Any, kind: Kind) -> Any:
+    """Return a value of the catalogue as it is compared: a JSON scalar as its text."""
+    if kind not in ("json", "result"):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, int | float) else "text"
 
 
 def _some_of(column: Any, ids: Any) -> Any:

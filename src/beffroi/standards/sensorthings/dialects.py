@@ -71,6 +71,10 @@ class Dialect(abc.ABC):
         """Return the application of `function`."""
 
     @abc.abstractmethod
+    def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
+        """Return "the JSON array at `steps` holds `value`", nothing when there is no array."""
+
+    @abc.abstractmethod
     def instant(self, text: Sql, *, end: bool = False) -> Sql:
         """Return the instant (or the end of the interval) that a text names."""
 
@@ -97,7 +101,13 @@ class _Sqlite(Dialect):
     def json(self, column: Sql, steps: Sequence[str | int], kind: Kind) -> Sql:
         path = _path(steps)
         value, found = func.json_extract(column, path), func.json_type(column, path)
+        if kind == "json":
+            lower = func.lower(found)
+            return case((lower.in_(("true", "false")), lower), else_=cast(value, Text))
         return _json_case(value, found, kind, ("integer", "real"), "text", value)
+
+    def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
+        return func.sta_holds(func.json_extract(column, _path(steps)), value, kind, type_=Boolean)
 
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         name = "sta_" + function.name.replace(".", "_")
@@ -183,6 +193,13 @@ class _Postgresql(Dialect):
         scalar = inner.op("#>>")(literal_column("'{}'"))
         found = func.jsonb_typeof(inner, type_=Text)
         return _json_case(scalar, found, kind, ("number",), "string", scalar)
+
+    def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
+        whole, keys = cast(column, JSONB), [str(s) for s in steps]
+        inner = func.jsonb_extract_path(whole, *keys) if keys else whole
+        return case(
+            (func.jsonb_typeof(inner) == "array", inner.op("@>")(func.to_jsonb(cast(value, _TYPES[kind]))))
+        )
 
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         if function.name in _SHARED:
@@ -272,6 +289,15 @@ class _Duckdb(_Postgresql):
             )  # fmt: skip
         return _SHARED[function.name](*arguments)
 
+    def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
+        path, inner = _path(steps), func.json_extract(column, _path(steps))
+        if kind == "number":
+            found = func.list_contains(func.json_transform(inner, '["DOUBLE"]'), value)
+        else:
+            text = case((value, "true"), else_="false") if kind == "boolean" else value
+            found = func.list_contains(func.json_extract_string(column, path + "[*]"), text)
+        return case((func.json_type(inner) == "ARRAY", found))
+
     def json_kind(self, column: Sql) -> Sql:
         return func.lower(func.json_type(column), type_=Text)
 
@@ -294,6 +320,21 @@ DIALECTS: dict[str, Dialect] = {d.name: d for d in (_Sqlite(), _Postgresql(), _D
 def _moment(text: str, end: int) -> int | None:
     found = moment_of(text)
     return None if found is None else found[end]
+
+
+def _holds(array: Any, value: Any, kind: str) -> bool | None:
+    """Return "the text of a JSON array holds the value"; nothing when it is none."""
+    try:
+        held = msgspec.json.decode(array) if isinstance(array, str) else None
+    except msgspec.DecodeError:
+        held = None
+    if not isinstance(held, list) or value is None:
+        return None
+    kinds = {"boolean": bool, "text": str}.get(kind, (int, float))
+    return any(
+        isinstance(one, kinds) and isinstance(one, bool) == (kind == "boolean") and one == value
+        for one in held
+    )
 
 
 def prepare(engine: Engine) -> None:
@@ -322,6 +363,7 @@ def _register(raw: Any, record: Any, _proxy: Any) -> None:
     for function in FUNCTIONS.values():
         name = "sta_" + function.name.replace(".", "_")
         raw.create_function(name, -1, function.python, deterministic=True)
+    raw.create_function("sta_holds", 3, _holds, deterministic=True)
     raw.create_function("sta_moment", 2, total(_moment), deterministic=True)
     raw.create_function("sta_remainder", 2, total(remainder), deterministic=True)
     raw.create_function("sta_result_text", 3, result_text, deterministic=True)

@@ -11,7 +11,7 @@ from typing import Any
 from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.entities import Navigation
-from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of, moved
+from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of
 from beffroi.standards.sensorthings.meaning import Bound
 
 __all__ = ["Follow", "evaluate", "holds"]
@@ -53,6 +53,8 @@ def _inside(value: Any, steps: tuple[str | int, ...]) -> Any:
 
 @evaluate.register
 def _field(node: meaning.Field, entity: Row, follow: Follow) -> Any:
+    if node.outer:
+        entity = entity.get("_asked", entity)
     for found in _reach(entity, node.hops, follow):
         return _inside(found.get(node.property.name), node.inside)
     return None
@@ -106,7 +108,8 @@ def _apply(node: meaning.Apply, entity: Row, follow: Follow) -> Any:
 def _binary(node: meaning.Binary, entity: Row, follow: Follow) -> Any:
     left, right = evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
     if node.kind == "moment":
-        return moved(node.operator, left, right)
+        moved = [ARITHMETIC[node.operator](one, right) for one in left or (None, None)]
+        return None if None in moved else tuple(moved)
     value = ARITHMETIC[node.operator](left, right)
     return value if value is None or math.isfinite(value) else None
 
@@ -134,10 +137,40 @@ def _compare(node: meaning.Compare, entity: Row, follow: Follow) -> Any:
     left, right = evaluate(node.left, entity, follow), evaluate(node.right, entity, follow)
     if left is None or right is None:
         return None
+    if node.of == "json":
+        left, right = _written(left), _written(right)
     try:
         return (_COMPARE_MOMENTS if node.of == "moment" else _COMPARE)[node.operator](left, right)
     except TypeError:
         return None
+
+
+def _written(value: Any) -> Any:
+    """Return a JSON scalar as the text that the databases compare it by."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Numeral):
+        return value.text
+    return repr(value) if isinstance(value, int | float) else value
+
+
+@evaluate.register
+def _holds(node: meaning.Holds, entity: Row, follow: Follow) -> Any:
+    array, left = evaluate(node.array, entity, follow), evaluate(node.left, entity, follow)
+    if not isinstance(array, list) or left is None:
+        return None
+    return any(_kind(one) == node.left.kind and one == left for one in array)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "boolean"
+    return "number" if isinstance(value, int | float) else "text"
+
+
+@evaluate.register
+def _looked(node: meaning.Looked, entity: Row, follow: Follow) -> Any:  # noqa: ARG001
+    return dict(node.values).get(entity[node.column])
 
 
 @evaluate.register
@@ -159,7 +192,10 @@ def _not(node: meaning.Not, entity: Row, follow: Follow) -> Any:
 
 @evaluate.register
 def _any(node: meaning.Some, entity: Row, follow: Follow) -> Any:
-    return any(holds(node.part, found, follow) for found in _reach(entity, node.hops, follow))
+    asked = entity.get("_asked", entity)
+    return any(
+        holds(node.part, {**found, "_asked": asked}, follow) for found in _reach(entity, node.hops, follow)
+    )
 
 
 @evaluate.register

@@ -33,7 +33,6 @@ __all__ = [
     "geometry_of",
     "instant_of",
     "moment_of",
-    "moved",
     "remainder",
     "total",
 ]
@@ -206,9 +205,3 @@ ARITHMETIC: dict[str, Callable[[Any, Any], Any]] = {
     "div": total(lambda a, b: a / b),
     "mod": total(remainder),
 }
-
-
-def moved(operator: str, moment: tuple[int, int] | None, by_us: int | None) -> tuple[int, int] | None:
-    """Return a moment moved by a duration, both ends alike; None for nothing, or beyond all time."""
-    ends = [ARITHMETIC[operator](end, by_us) for end in moment or (None, None)]
-    return None if None in ends else (ends[0], ends[1])

@@ -3,6 +3,7 @@ evaluated in Python (`evaluate.py`) without any more checks.
 """
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 from typing import Literal as Choice
 
@@ -20,13 +21,17 @@ __all__ = [
     "Cast",
     "Compare",
     "Field",
+    "Holds",
     "Join",
+    "Looked",
     "Not",
     "Nothing",
     "OneOf",
     "Some",
     "Term",
     "Value",
+    "asks_outside",
+    "changed",
     "fields",
     "shared",
     "without",
@@ -41,6 +46,7 @@ class Field(msgspec.Struct, frozen=True):
     inside: tuple[str | int, ...]
     kind: Kind
     at: int = 0
+    outer: bool = False  # of the entity that is asked for, inside a condition on others
 
 
 class Value(msgspec.Struct, frozen=True):
@@ -93,6 +99,22 @@ class OneOf(msgspec.Struct, frozen=True):
     kind: Kind = "boolean"
 
 
+class Holds(msgspec.Struct, frozen=True):
+    """The JSON array `array` holds `left`, a number, a text or a boolean."""
+
+    array: Field
+    left: "Bound"
+    kind: Kind = "boolean"
+
+
+class Looked(msgspec.Struct, frozen=True):
+    """What `column` (an id) leads to: a value of the entity that has that id, read before."""
+
+    column: str
+    values: tuple[tuple[int, Any], ...]
+    kind: Kind
+
+
 class Nothing(msgspec.Struct, frozen=True):
     """`part` is nothing (or is something, when `present`)."""
 
@@ -140,7 +162,10 @@ class Always(msgspec.Struct, frozen=True):
     kind: Kind = "boolean"
 
 
-Bound = Field | Value | Cast | Apply | Binary | Compare | OneOf | Nothing | Join | Not | Some | Among | Always
+Bound = (
+    Field | Value | Cast | Apply | Binary | Compare | OneOf | Holds | Looked | Nothing | Join | Not | Some | Among
+    | Always
+)  # fmt: skip
 
 
 class Term(msgspec.Struct, frozen=True):
@@ -163,11 +188,23 @@ def fields(node: Bound) -> list[Field]:
             parts = (node.left, node.right)
         case OneOf():
             parts = (node.left, *node.values)
+        case Holds():
+            parts = (node.array, node.left)
         case Join():
             parts = node.parts
         case _:
             return []
     return [field for part in parts for field in fields(part)]
+
+
+def asks_outside(node: Bound) -> bool:
+    """True when a condition on related entities names the entity that is asked for."""
+    match node:
+        case Join():
+            return any(asks_outside(p) for p in node.parts)
+        case Not() | Some():
+            return asks_outside(node.part)
+    return any(field.outer for field in fields(node))
 
 
 def shared(paths: list[tuple[Navigation, ...]]) -> tuple[Navigation, ...]:
@@ -176,22 +213,30 @@ def shared(paths: list[tuple[Navigation, ...]]) -> tuple[Navigation, ...]:
     return tuple(hops[0] for hops in alike)
 
 
-def without(node: Bound, hops: int) -> Bound:
-    """Return `node` with the first `hops` relations of each field taken away."""
+def changed(node: Bound, change: Callable[[Field], Bound]) -> Bound:
+    """Return `node` with each field that `fields` gives made another."""
+    replace = msgspec.structs.replace
     match node:
         case Field():
-            return msgspec.structs.replace(node, hops=node.hops[hops:])
+            return change(node)
         case Cast() | Nothing() | Not():
-            return msgspec.structs.replace(node, part=without(node.part, hops))
+            return replace(node, part=changed(node.part, change))
         case Apply():
-            return msgspec.structs.replace(node, arguments=tuple(without(a, hops) for a in node.arguments))
+            return replace(node, arguments=tuple(changed(a, change) for a in node.arguments))
         case Binary() | Compare():
-            return msgspec.structs.replace(
-                node, left=without(node.left, hops), right=without(node.right, hops)
-            )
+            return replace(node, left=changed(node.left, change), right=changed(node.right, change))
         case OneOf():
-            values = tuple(without(v, hops) for v in node.values)
-            return msgspec.structs.replace(node, left=without(node.left, hops), values=values)
+            values = tuple(changed(v, change) for v in node.values)
+            return replace(node, left=changed(node.left, change), values=values)
+        case Holds():
+            array = change(node.array)
+            assert isinstance(array, Field)
+            return replace(node, array=array, left=changed(node.left, change))
         case Join():
-            return msgspec.structs.replace(node, parts=tuple(without(p, hops) for p in node.parts))
+            return replace(node, parts=tuple(changed(p, change) for p in node.parts))
     return node
+
+
+def without(node: Bound, hops: int) -> Bound:
+    """Return `node` with the first `hops` relations of each field taken away, those of the outer entity excepted."""
+    return changed(node, lambda f: f if f.outer else msgspec.structs.replace(f, hops=f.hops[hops:]))

@@ -11,7 +11,7 @@ from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
-from beffroi.standards.sensorthings.entities import BY_NAME, Entity
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
@@ -187,9 +187,21 @@ class ObservationReader:
         if entity.name == "Observation":
             return self.holders(condition, column)
         row = table_of(entity, self.sight.view)
-        compiler = Compiler(self.store.dialect, entity, row, self.sight.of, self.sight.view)
+        compiler = Compiler(self.store.dialect, entity, row, self.sight.of, view=self.sight.view)
         statement = select(row.c[column]).where(compiler.condition(condition), *self.sight.of(entity, row))
         return tuple(v for v in self.c.execute(statement).scalars() if v is not None)
+
+    def values(self, entity: Entity, field: meaning.Field) -> tuple[tuple[int, Any], ...]:
+        """Return the id and the value of a field, over relations to one, of every entity of a type."""
+        view = self.sight.view
+        row = table_of(entity, view)
+        compiler = Compiler(self.store.dialect, entity, row, view=view)
+        kinds: tuple[Kind, ...] = ("number", "text", "boolean")
+        taken = [meaning.Cast(field, kind) for kind in kinds] if field.kind == "json" else [field]
+        found = self.c.execute(
+            select(row.c.id, *(compiler.sql(one) for one in taken)).where(*self.sight.of(entity, row))
+        )
+        return tuple((key, next((v for v in some if v is not None), None)) for key, *some in found)
 
     def _conditions(self, options: Options, feature: int | None) -> list[Bound]:
         found: list[Bound] = []
@@ -197,7 +209,7 @@ class ObservationReader:
             found.append(meaning.Among("feature_id", (feature,)))
         if options.filter is not None:
             bound = bind_filter(OBSERVATION, options.filter, self.now_us)
-            found.append(settle(OBSERVATION, bound, self.ids))
+            found.append(settle(OBSERVATION, bound, self.ids, self.values))
         return found
 
     def _unseen(self) -> list[Bound]:
@@ -218,7 +230,7 @@ class ObservationReader:
         view = self.sight.view
         row = table_of(target, view)
         inner = meaning.without(term.by, 1)
-        by = Compiler(self.store.dialect, target, row, None, view).order(inner)
+        by = Compiler(self.store.dialect, target, row, view=view).order(inner)
         ordered = [e.desc().nulls_last() if term.descending else e.asc().nulls_first() for e in by]
         return _Rank(
             term,

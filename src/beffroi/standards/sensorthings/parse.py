@@ -216,6 +216,10 @@ class _Build(Transformer[Token, Any]):
         left, operator, *items = parts
         return syntax.Membership(left, tuple(items), _at(operator))
 
+    def containment(self, parts: list[Any]) -> Node:
+        left, operator, array = parts
+        return syntax.Containment(left, array, _at(operator))
+
     def junction(self, parts: list[Any]) -> Node:
         operands = tuple(parts[0::2])
         if len(operands) == 1:

@@ -228,11 +228,16 @@ class Reader:
     def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
         if options.filter is None:
             return []
-        bound = settle(entity, bind_filter(entity, options.filter, self.now_us), self.observing.ids)
-        return [Compiler(self.store.dialect, entity, row, self.sight.of, self.view).condition(bound)]
+        bound = settle(
+            entity,
+            bind_filter(entity, options.filter, self.now_us),
+            self.observing.ids,
+            self.observing.values,
+        )
+        return [Compiler(self.store.dialect, entity, row, self.sight.of, view=self.view).condition(bound)]
 
     def _terms(self, entity: Entity, row: Any, options: Options, ranked: "_Ranked | None") -> Terms:
-        compiler = Compiler(self.store.dialect, entity, row, None, self.view)
+        compiler = Compiler(self.store.dialect, entity, row, view=self.view)
         bound = bind_orderby(entity, options.orderby, self.now_us)
         terms = [(sql, term.descending) for term in bound for sql in compiler.order(term.by)]
         own: Terms = [] if ranked is None else [(ranked.rank, False)]

@@ -10,6 +10,7 @@ __all__ = [
     "Arithmetic",
     "Call",
     "Comparison",
+    "Containment",
     "Exists",
     "Expanded",
     "Junction",
@@ -75,6 +76,14 @@ class Membership(msgspec.Struct, frozen=True, tag=True):
     at: int = 0
 
 
+class Containment(msgspec.Struct, frozen=True, tag=True):
+    """`left` in a JSON array."""
+
+    left: "Node"
+    array: Name
+    at: int = 0
+
+
 class Junction(msgspec.Struct, frozen=True, tag=True):
     """All (`and`) or some (`or`) of the parts hold."""
 
@@ -99,7 +108,9 @@ class Exists(msgspec.Struct, frozen=True, tag=True):
     at: int = 0
 
 
-Node = Name | Literal | Call | Arithmetic | Comparison | Membership | Junction | Negation | Exists
+Node = (
+    Name | Literal | Call | Arithmetic | Comparison | Membership | Containment | Junction | Negation | Exists
+)
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -141,6 +152,8 @@ def children(node: Node) -> tuple[Node, ...]:
             return node.left, node.right
         case Membership():
             return node.left, *node.items
+        case Containment():
+            return node.left, node.array
         case Junction():
             return node.parts
         case Negation() | Exists():

@@ -74,6 +74,11 @@ def _membership(node: syntax.Membership) -> str:
 
 
 @unparse.register
+def _containment(node: syntax.Containment) -> str:
+    return f"{_operand(node.left)} in {unparse(node.array)}"
+
+
+@unparse.register
 def _junction(node: syntax.Junction) -> str:
     return f" {node.operator} ".join(_operand(p) for p in node.parts)
 

@@ -6,7 +6,7 @@ from alembic import op
 from beffroi.store.tables import metadata, multi_datastream_property, obs_metadata, pace, past
 
 revision = "versions"
-down_revision = "0001"
+down_revision = "0002_unfinished"
 branch_labels = None
 depends_on = None
 
