@@ -31,7 +31,11 @@ CONFORMANCE: tuple[str, ...] = (
             "historical-location-manual-creation",
         )
     ),
+    f"{_REQ}/batch-request/batch-request",
+    *(f"{_REQ}/multi-datastream/{part}" for part in ("properties", "relations", "constraints")),
     f"{_REQ}/data-array/data-array",
+    f"{_REQ}/create-observations-via-mqtt/observations-creation",
+    f"{_REQ}/receive-updates-via-mqtt/receive-updates",
 )  # fmt: skip
 
 
