@@ -28,7 +28,7 @@ __all__ = ["export_town"]
 CATALOGUE = (
     tables.thing, tables.location, tables.thing_location, tables.historical_location,
     tables.historical_location_location, tables.sensor, tables.observed_property, tables.feature_of_interest,
-    tables.datastream,
+    tables.datastream, tables.multi_datastream_property,
 )  # fmt: skip
 HOUSE = (tables.territory, tables.setting, tables.saved_view, tables.audit, tables.declared)
 _JSON = {
@@ -42,6 +42,8 @@ _JSON = {
     "declaration",
     "query",
     "detail",
+    "multi",
+    "multi_units",
 }
 _OBSERVATION = (
     "id",

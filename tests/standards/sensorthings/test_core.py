@@ -35,7 +35,8 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         body["Datastreams"][0]["Observations"] = [
             {"result": n, "parameters": {"n": {"m": [n]}}} for n in range(3)
         ]
-        made(client.post("Things", json={**body, "MultiDatastreams": [MULTI]}))
+        for _ in range(2):
+            made(client.post("Things", json={**body, "MultiDatastreams": [MULTI]}))
         yield client
 
 
@@ -109,6 +110,10 @@ def test_every_path_four_deep_leads_where_its_links_say(client: TestClient, enti
                     check(one, target)
                 references = client.get(f"{path}/{name}/$ref").json()
                 listed = references["value"] if hop.many else [references]
+                inside = client.get(f"{path}?$expand={name}").json()[name]
+                assert [one["@iot.id"] for one in (inside if hop.many else [inside])] == [
+                    one["@iot.id"] for one in found
+                ]
                 assert [r["@iot.selfLink"] for r in listed] == [one["@iot.selfLink"] for one in found]
                 if found:
                     deeper.append(

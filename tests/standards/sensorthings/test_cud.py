@@ -152,8 +152,9 @@ def test_an_observation_needs_a_datastream_and_a_place(client: TestClient) -> No
     answer = client.post("Observations", json={"result": 8, "FeatureOfInterest": FEATURE})
     assert (answer.status_code, answer.json()["place"]) == (400, "/Datastream")
     series = made(client.post("Datastreams", json={**DATASTREAM, "Thing": THING}))
-    answer = client.post("Observations", json={"result": 8, "Datastream": refer(series)})
-    assert (answer.status_code, answer.json()["place"]) == (400, "/FeatureOfInterest")
+    for extra in ({}, {"parameters": {"a": 1}}):
+        answer = client.post("Observations", json={"result": 8, "Datastream": refer(series), **extra})
+        assert (answer.status_code, answer.json()["place"]) == (400, "/FeatureOfInterest")
     answer = client.post("Observations", json={"Datastream": refer(series), "FeatureOfInterest": FEATURE})
     assert (answer.status_code, answer.json()["place"]) == (400, "/result")
 
@@ -393,6 +394,10 @@ def test_an_update_makes_no_other_entities(client: TestClient) -> None:
     for set_name, bodies in inline.items():
         for body in bodies:
             assert client.patch(f"{set_name}({known[set_name]})", json=body).status_code == 400, body
+    assert (
+        client.patch(f"Locations({known['Locations']})", json={"location": {"type": "Point"}}).status_code
+        == 400
+    )
     assert counts(client) == before
 
 

@@ -218,14 +218,18 @@ def _known(entity: Entity, body: dict[str, Any], place: str) -> None:
         )  # fmt: skip
 
 
-def value_of(entity: Entity, body: Any, place: str, *, whole: bool) -> dict[str, Any]:
-    """Return the columns that `body` gives; `whole`: required properties must be there, others become nothing."""
+def value_of(entity: Entity, body: Any, place: str, *, whole: bool, encoding: str = "") -> dict[str, Any]:
+    """Return the columns that `body` gives; `whole`: required properties must be there, others become nothing.
+
+    `encoding` is that of the entity's geometry when the body does not say it.
+    """
     if not isinstance(body, dict):
         raise _refuse(
             "Un objet JSON est attendu.", "A JSON object is expected.", place, "Écrivez {…}.", "Write {…}."
         )
     _known(entity, body, place)
-    encoding = body.get("encodingType")
+    given_encoding = body.get("encodingType")
+    encoding = given_encoding if isinstance(given_encoding, str) else encoding
     columns: dict[str, Any] = {}
     for found in entity.properties:
         if found.derived:
@@ -236,8 +240,7 @@ def value_of(entity: Entity, body: Any, place: str, *, whole: bool) -> dict[str,
         if given is None and found.default:
             given = found.default
         if whole or found.name in body:
-            encoded = encoding if isinstance(encoding, str) else ""
-            columns.update(_columns(found, given, f"{place}/{found.name}", encoded))
+            columns.update(_columns(found, given, f"{place}/{found.name}", encoding))
     return columns
 
 
@@ -388,12 +391,12 @@ def _bring(
             )
 
 
-def read_changes(entity: Entity, body: Any, *, whole: bool = False) -> Changes:
+def read_changes(entity: Entity, body: Any, *, whole: bool = False, encoding: str = "") -> Changes:
     """Return what a PATCH (or, `whole`, a PUT) of any entity but Observation changes. Raises `Problem`.
 
     Relations may be given by reference only (18-088 §10.3).
     """
-    changes = Changes(value_of(entity, body, "", whole=whole))
+    changes = Changes(value_of(entity, body, "", whole=whole, encoding=encoding))
     for hop in entity.navigations:
         if hop.name in body and body[hop.name] is None and hop.required:
             raise _missing(entity, hop.name, "")

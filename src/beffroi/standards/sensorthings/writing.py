@@ -200,8 +200,16 @@ class EntityWriter:
             changed = observation_changes(body, whole=whole, now_us=self.now_us, extra=extra)
             self.change(here, Changes(changed))
         else:
-            self.change(here, read_changes(here.entity, body, whole=whole))
+            self.change(here, read_changes(here.entity, body, whole=whole, encoding=self._encoding(here)))
         return here
+
+    def _encoding(self, here: Here) -> str:
+        """Return the encoding of an entity's geometry, "" for other entities."""
+        if here.entity.property("encodingType") is None:
+            return ""
+        row = tables.metadata.tables[here.entity.table]
+        with self.store.read() as c:
+            return str(c.execute(select(row.c.encoding_type).where(row.c.id == here.key)).scalar() or "")
 
     def change(self, here: Here, changes: Changes) -> None:
         """Change an entity's columns and associations. Raises `Problem`."""

@@ -10,11 +10,21 @@ from sqlalchemy import Select, func, or_, select
 from beffroi.model.observation import Observation, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
+from beffroi.model.result import decode_json, encode_exact
 from beffroi.model.text import Text
-from beffroi.store.tables import datastream, location, observed_property, sensor, thing, thing_location
+from beffroi.store.tables import (
+    datastream,
+    location,
+    multi_datastream_property,
+    observed_property,
+    sensor,
+    thing,
+    thing_location,
+)
 from beffroi.town import Town
 
 __all__ = [
+    "Component",
     "Series",
     "Station",
     "find_series",
@@ -23,14 +33,22 @@ __all__ = [
     "silent",
     "stations",
     "things_count",
+    "values_of",
 ]
 
 SILENCE_STEPS = 3  # a series is silent after that many of its usual steps without a value
 SILENCE_LEAST_US = 3_600_000_000
 
 
+class Component(msgspec.Struct, frozen=True):
+    """One of the values that each observation of a MultiDatastream holds."""
+
+    name: str
+    unit: str
+
+
 class Series(msgspec.Struct, frozen=True):
-    """One datastream with its newest observation."""
+    """One datastream with its newest observation; `components` are those of a MultiDatastream, in order."""
 
     id: int
     name: str
@@ -49,6 +67,17 @@ class Series(msgspec.Struct, frozen=True):
     properties: dict[str, Any] = {}
     last: Observation | None = None
     received_us: int | None = None
+    components: tuple[Component, ...] = ()
+
+    def said(self, language: str) -> str:
+        """Return the newest value of a MultiDatastream in words: `3,5 m/s · 270 °`, its digits as received."""
+        if self.last is None:
+            return ""
+        parts = [
+            ("–" if one is None else _digits(one, language)) + (f"\xa0{part.unit}" if part.unit else "")
+            for part, one in zip(self.components, values_of(self.last), strict=False)
+        ]
+        return " · ".join(parts)
 
     @property
     def value(self) -> float | str | None:
@@ -97,6 +126,17 @@ class Station(msgspec.Struct, frozen=True):
     series: tuple[Series, ...] = ()
 
 
+def values_of(found: Observation) -> list[Any]:
+    """Return the values that an array result holds, numbers with their digits; [] for any other result."""
+    text = found.result.literal
+    return decode_json(text) if text is not None and text[:1] == "[" else []
+
+
+def _digits(value: Any, language: str) -> str:
+    text = value if isinstance(value, str) else encode_exact(value)
+    return text.replace(".", ",") if language == "fr" and isinstance(value, int | float) else text
+
+
 def _mine(statement: Select[Any], who: Principal) -> Select[Any]:
     """Keep what `who` may see: the public and approved, or everything of their territories for staff."""
     if not who.staff:
@@ -113,7 +153,7 @@ def _series(town: Town, who: Principal, *conditions: Any) -> list[Series]:
         select(
             datastream.c.id, datastream.c.name, datastream.c.description, datastream.c.unit_symbol,
             datastream.c.kind, datastream.c.expected_interval_us, datastream.c.public, datastream.c.properties,
-            datastream.c.thing_id, thing.c.name.label("thing"), thing.c.service, observed_property.c.name.label("observed"),
+            datastream.c.multi_units, datastream.c.thing_id, thing.c.name.label("thing"), thing.c.service, observed_property.c.name.label("observed"),
             observed_property.c.definition, sensor.c.name.label("sensor"),
         )
         .join(thing, thing.c.id == datastream.c.thing_id)
@@ -127,19 +167,46 @@ def _series(town: Town, who: Principal, *conditions: Any) -> list[Series]:
     with town.store.read() as connection:
         rows = connection.execute(_mine(statement, who)).all()
     ids = [row.id for row in rows]
+    parts = _components(town, [row for row in rows if row.multi_units is not None])
     last = town.store.observations.last(ids)
     received = town.store.observations.received(ids)
-    return [_one(town, row, last.get(row.id), received.get(row.id)) for row in rows]
+    return [_one(town, row, last.get(row.id), received.get(row.id), parts.get(row.id, ())) for row in rows]
 
 
-def _one(town: Town, row: Any, last: Observation | None, received_us: int | None) -> Series:
+def _components(town: Town, rows: list[Any]) -> dict[int, tuple[Component, ...]]:
+    """Return the components of MultiDatastreams."""
+    if not rows:
+        return {}
+    link = multi_datastream_property
+    statement = (
+        select(link.c.datastream_id, observed_property.c.name)
+        .join(observed_property, observed_property.c.id == link.c.observed_property_id)
+        .where(link.c.datastream_id.in_([row.id for row in rows]))
+        .order_by(link.c.datastream_id, link.c.rank)
+    )
+    names: dict[int, list[str]] = {}
+    with town.store.read() as connection:
+        for series_id, name in connection.execute(statement):
+            names.setdefault(series_id, []).append(name)
+    return {
+        row.id: tuple(
+            Component(name, unit.get("symbol") or "")
+            for name, unit in zip(names.get(row.id, []), json.loads(row.multi_units), strict=False)
+        )
+        for row in rows
+    }
+
+
+def _one(
+    town: Town, row: Any, last: Observation | None, received_us: int | None, parts: tuple[Component, ...]
+) -> Series:
     kind = town.registry.datastream_kind(row.kind) if row.kind else None
     decimals = kind.decimals if kind is not None else None
     if decimals is None and last is not None and last.result.decimals is not None:
         decimals = min(last.result.decimals, 3)
     return Series(
         id=row.id, name=row.name, description=row.description, unit=row.unit_symbol or "", kind=row.kind,
-        observed=row.observed, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
+        observed=", ".join(part.name for part in parts) or row.observed, components=parts, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
         decimals=decimals, expected_us=row.expected_interval_us, public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip

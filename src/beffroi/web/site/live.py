@@ -21,7 +21,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of
-from beffroi.web.site.catalogue import series_of
+from beffroi.web.site.catalogue import series_of, values_of
 
 __all__ = ["ROUTES", "Watcher", "event_of"]
 
@@ -37,6 +37,8 @@ def event_of(o: Observation) -> str:
     body: dict[str, Any] = {
         "datastream": o.datastream_id, "id": o.id, "at": format_instant(o.end_us or o.start_us), "value": number,
         "text": None if number is not None else o.result.json().strip('"'), "quality": o.quality,
+        # of a MultiDatastream, in the order of its components, digits as received
+        "values": msgspec.Raw(o.result.json().encode()) if values_of(o) else None,
     }  # fmt: skip
     return f"id: {o.seq}\nevent: observation\ndata: {msgspec.json.encode(body).decode()}\n\n"
 

@@ -15,13 +15,14 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.instant import DAY_US, format_instant
 from beffroi.model.observation import Observation, Quality
 from beffroi.model.problem import NotFound
+from beffroi.model.result import encode_exact
 from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, bands, near_levels, reduce, with_gaps
 from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
-from beffroi.web.site.catalogue import Series, find_series, find_station, silent
+from beffroi.web.site.catalogue import Series, find_series, find_station, silent, values_of
 from beffroi.web.site.period import PERIODS, Period, period_of
 from beffroi.web.site.thresholds import thresholds_of
 
@@ -45,14 +46,24 @@ def qualities(quality: int, language: str) -> str:
     return QUALITIES[Quality(quality)].of(language)
 
 
-def points_of(found: list[Observation]) -> list[tuple[int, float | None]]:
+def number_of(found: Observation, component: int | None = None) -> float | None:
+    """Return the number that an observation holds, or that one component of its array result is."""
+    if component is None:
+        return found.result.value
+    values = values_of(found)
+    value = values[component] if component < len(values) else None
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def points_of(found: list[Observation], component: int | None = None) -> list[tuple[int, float | None]]:
     """Return the numbers of a series for a chart; what is no number, suspect or bad is a gap."""
-    return [(o.start_us, None if o.quality in ASIDE else o.result.value) for o in found]
+    return [(o.start_us, None if o.quality in ASIDE else number_of(o, component)) for o in found]
 
 
-def doubtful_of(found: list[Observation]) -> list[tuple[int, float]]:
+def doubtful_of(found: list[Observation], component: int | None = None) -> list[tuple[int, float]]:
     """Return the suspect and bad numbers, which charts show as lone marks: raw values are never hidden."""
-    return [(o.start_us, o.result.value) for o in found if o.quality in ASIDE and o.result.value is not None]
+    numbers = [(o.start_us, number_of(o, component)) for o in found if o.quality in ASIDE]
+    return [(at, value) for at, value in numbers if value is not None]
 
 
 def _asked(request: Request) -> tuple[Town, Series, Period]:
@@ -77,16 +88,59 @@ def page(request: Request) -> Response:
         unit=series.unit, decimals=series.decimals, thresholds=thresholds_of(town, series, station, figures_of(request)),
         data=f"{path}.json?{query}", gap_us=3 * (series.expected_us or 0),
         files=((_("CSV de la période"), f"{path}.csv?{query}"), (_("CSV entier"), f"{path}.csv"),
-               (_("JSON"), f"{path}.json?{query}"), (_("SensorThings"), f"/sensorthings/v1.1/Datastreams({series.id})/Observations")),
+               (_("JSON"), f"{path}.json?{query}"), (_("SensorThings"), f"/sensorthings/v1.1/{_set(series)}({series.id})/Observations")),
     )  # fmt: skip
+    parts = _parts(series, period, found)
     numbers = [o.result.value for o in found if o.result.value is not None and o.quality not in ASIDE]
     return render(
         request, "site/series.html", series=series, station=station, period=period, plot=plot, periods=PERIODS,
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
-        numbers=numbers, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
-        lead=_lead(series), **_texts(found, numbers, translate(request)),
+        numbers=numbers, parts=parts, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
+        lead=_lead(series), **_texts([] if parts else found, numbers, translate(request)),
     )  # fmt: skip
+
+
+def _set(series: Series) -> str:
+    return "MultiDatastreams" if series.components else "Datastreams"
+
+
+def _parts(series: Series, period: Period, found: list[Observation]) -> list[dict[str, Any]]:
+    """Return a small chart, and the least, mean and greatest value, of each component of a MultiDatastream."""
+    query = "&".join(f"{k}={v}" for k, v in period.query.items())
+    parts = []
+    for i, component in enumerate(series.components):
+        points = points_of(found, i)
+        numbers = [value for _, value in points if value is not None]
+        plot = Plot(
+            title=f"{component.name} – {series.name}", start_us=period.start_us, end_us=period.end_us, points=points,
+            doubtful=doubtful_of(found, i), unit=component.unit, gap_us=3 * (series.expected_us or 0),
+            data=f"/series/{series.id}.json?{query}&composante={i}", decimals=_decimals(found, i),
+        )  # fmt: skip
+        parts.append({"component": component, "plot": plot, "numbers": numbers})
+    return parts
+
+
+def _decimals(found: list[Observation], component: int) -> int | None:
+    """Return how many decimals a component is written with, judged by its newest value."""
+    values = values_of(found[-1]) if found else []
+    value = values[component] if component < len(values) else None
+    if not isinstance(value, float):
+        return 0 if isinstance(value, int) else None
+    return min(3, len(encode_exact(value).partition(".")[2]))
+
+
+def _component(request: Request, series: Series) -> int | None:
+    """Return the component of a MultiDatastream that is asked for (the first one by default), None for others."""
+    if not series.components:
+        return None
+    asked = request.query_params.get("composante", "0")
+    if not asked.isascii() or not asked.isdigit() or len(asked) > 3 or int(asked) >= len(series.components):
+        raise NotFound(
+            Text("Cette série n'a pas cette composante.", "This series has no such component."),
+            Text("Les composantes se comptent à partir de 0.", "Components are counted from 0."), "composante",
+        )  # fmt: skip
+    return int(asked)
 
 
 def _lead(series: Series) -> str:
@@ -113,17 +167,19 @@ def as_json(request: Request) -> Response:
     town, series, period = _asked(request)
     station = find_station(town, principal_of(request), series.thing_id)
     stored = town.store.observations.series(series.id, period.start_us, period.end_us)
-    found = points_of(stored)
+    component = _component(request, series)
+    found = points_of(stored, component)
+    part = series if component is None else series.components[component]
     points = reduce(with_gaps(found, 3 * (series.expected_us or 0)), period.start_us, period.end_us, 700)
     lines = thresholds_of(town, series, station, figures_of(request))
     near = near_levels(lines, [v for _, v in points if v is not None])
     body: dict[str, Any] = {
-        "id": series.id, "name": series.name, "thing": series.thing, "unit": series.unit,
+        "id": series.id, "name": part.name, "thing": series.thing, "unit": part.unit,
         "start": period.start_us / 1e6, "end": period.end_us / 1e6, "decimals": series.decimals,
         "times": [t / 1e6 for t, _ in points], "values": [v for _, v in points],
         "thresholds": [{"value": t.value, "label": t.label, "severity": t.severity, "near": t in near} for t in lines],
         "bands": [[a / 1e6, b / 1e6] for a, b in bands(period.start_us, period.end_us, figures_of(request).zone)],
-        "doubtful": [[t / 1e6, v] for t, v in doubtful_of(stored)[:MOST_DOUBTFUL]], "reduced": len(points) < len(found),
+        "doubtful": [[t / 1e6, v] for t, v in doubtful_of(stored, component)[:MOST_DOUBTFUL]], "reduced": len(points) < len(found),
     }  # fmt: skip
     return packed(request, msgspec.json.encode(body), "application/json", 200, {"Cache-Control": "no-cache"})
 
@@ -151,10 +207,10 @@ async def as_csv(request: Request) -> Response:
         out = io.StringIO()
         writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
         yield "\ufeff"
-        writer.writerow(EXPORT_HEAD)
+        writer.writerow(_head(series))
         for start, end in _windows(period):
             for o in town.store.observations.series(series.id, start, end):
-                writer.writerow(_line(o, series.unit))
+                writer.writerow(_line_of_many(o, series) if series.components else _line(o, series.unit))
             yield out.getvalue()
             out.seek(0)
             out.truncate()
@@ -167,13 +223,34 @@ async def as_csv(request: Request) -> Response:
     )
 
 
+def _head(series: Series) -> tuple[str, ...]:
+    """Return the names of the columns: a MultiDatastream has one a component, with its unit."""
+    if not series.components:
+        return EXPORT_HEAD
+    columns = (_cell(f"{c.name} ({c.unit})" if c.unit else c.name) for c in series.components)
+    return (*EXPORT_HEAD[:2], *columns, EXPORT_HEAD[4])
+
+
+def _line_of_many(o: Observation, series: Series) -> list[str]:
+    values = [*values_of(o), *[None] * len(series.components)][: len(series.components)]
+    cells = []
+    for value in values:
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        text = "" if value is None else value if isinstance(value, str) else encode_exact(value)
+        cells.append(text.replace(".", ",") if number else _cell(text))
+    end = "" if o.end_us is None else format_instant(o.end_us)
+    return [format_instant(o.start_us), end, *cells, QUALITIES[Quality(o.quality)].fr]
+
+
+def _cell(text: str) -> str:
+    return "'" + text if text[:1] in ("=", "+", "@") else text  # no cell may be read as a formula
+
+
 def _line(o: Observation, unit: str) -> list[str]:
     value = o.result.json()
     value = value.replace(".", ",") if o.result.value is not None else value.strip('"')
-    if value[:1] in ("=", "+", "@"):  # no cell may be read as a formula
-        value = "'" + value
     end = "" if o.end_us is None else format_instant(o.end_us)
-    return [format_instant(o.start_us), end, value, unit, QUALITIES[Quality(o.quality)].fr]
+    return [format_instant(o.start_us), end, _cell(value), unit, QUALITIES[Quality(o.quality)].fr]
 
 
 ROUTES: list[BaseRoute] = [

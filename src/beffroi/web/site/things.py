@@ -76,7 +76,7 @@ def _row(request: Request, station: Station, now_us: int, services: dict[str, st
 
 def _value(request: Request, series: Series) -> str:
     figures = figures_of(request)
-    value = series.value
+    value = series.said(figures.words.language) if series.components else series.value
     shown = value if isinstance(value, str) else figures.quantity(value, series.unit, series.decimals)
     return f"{series.observed} : {shown}" if figures.words.language == "fr" else f"{series.observed}: {shown}"
 
@@ -121,9 +121,10 @@ def series_card(
     """Return the card of a series: newest value, its trend over the period that ends now (or at the last value)."""
     now = town.clock()
     end = now if series.at_us is None or series.at_us > now - period_us else series.at_us + 1
-    points = points_of(town.store.observations.series(series.id, end - period_us, end + DAY_US))
+    stored = town.store.observations.series(series.id, end - period_us, end + DAY_US)
+    points = points_of(stored, 0 if series.components else None)
     return Card(
-        title or series.name, series.value, f"/series/{series.id}", unit=series.unit, decimals=series.decimals,
+        title or series.name, series.said(language) if series.components else series.value, f"/series/{series.id}", unit=series.unit, decimals=series.decimals,
         at_us=series.at_us, trend=spark(points, end - period_us, end), live=series.id,
         severity="jaune" if silent(series, now) else "", said=MUTE.of(language),
         quality=qualities(series.last.quality, language) if series.last and series.doubtful else "",
