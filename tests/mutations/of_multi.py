@@ -24,7 +24,7 @@ def _moment(operator: str, old: str, new: str) -> Mutation:
 
 def _function(name: str, old: str, new: str) -> Mutation:
     test = f"{TIMES}test_times_compare[{name}]"
-    return Mutation(f"{name} of times means something else", f"{STA}/dialects.py", old, new, test)
+    return Mutation(f"{name} of times means something else", f"{STA}/functions.py", old, new, test)
 
 
 MUTATIONS: tuple[Mutation, ...] = (
@@ -99,11 +99,11 @@ MUTATIONS: tuple[Mutation, ...] = (
     _moment("le", '"le": lambda a, b: and_(a[0] <= b[0], a[1] <= b[1]),', '"le": lambda a, b: a[1] <= b[1],'),
     _moment("ge", '"ge": lambda a, b: and_(a[0] >= b[0], a[1] >= b[1]),', '"ge": lambda a, b: a[0] >= b[0],'),
     _moment("eq", '"eq": lambda a, b: and_(a[0] == b[0], a[1] == b[1]),', '"eq": lambda a, b: a[0] == b[0],'),
-    _function("before", '"before": lambda s1, e1, s2, _e2: and_(s1 < s2, e1 <= s2),', '"before": lambda s1, e1, s2, _e2: s1 < s2,'),
-    _function("after", '"after": lambda s1, _e1, s2, e2: and_(s1 >= e2, s1 > s2),', '"after": lambda s1, _e1, s2, e2: s1 > s2,'),
-    _function("meets", '"meets": lambda s1, e1, s2, e2: (e1 == s2) | (e2 == s1),', '"meets": lambda s1, e1, s2, e2: e1 == s2,'),
-    _function("starts", '"starts": lambda s1, _e1, s2, _e2: s1 == s2,', '"starts": lambda s1, _e1, s2, _e2: s1 <= s2,'),
-    _function("finishes", '"finishes": lambda _s1, e1, _s2, e2: e1 == e2,', '"finishes": lambda _s1, e1, _s2, e2: e1 <= e2,'),
+    _function("before", "s1 < s2 and e1 <= s2)", "s1 < s2)"),
+    _function("after", "s1 >= e2 and s1 > s2)", "s1 > s2)"),
+    _function("meets", "e1 == s2 or e2 == s1)", "e1 == s2)"),
+    _function("starts", "lambda s1, _e1, s2, _e2: s1 == s2)", "lambda s1, _e1, s2, _e2: s1 <= s2)"),
+    _function("finishes", "lambda _s1, e1, _s2, e2: e1 == e2)", "lambda _s1, e1, _s2, e2: e1 <= e2)"),
     Mutation("during an instant is taken", f"{STA}/bind.py", '        if self.bind(node).kind in ("instant", "date"):', "        if False:",
              f"{TIMES}test_during_needs_an_interval"),
     Mutation("the year of a time is that of the next day", f"{STA}/bind.py", '        return self._lifted(self.taken_as(self.bind(node), "boolean", node), node)',

@@ -125,6 +125,7 @@ def test_the_year_of_a_time(client: TestClient) -> None:
         ("{p} add duration'PT1H' gt {nine}", {6, 7, 22, 24}, {15, 24}),
         ("{p} gt {nine} sub duration'PT1H'", {6, 7, 22, 24}, {15, 24}),
         ("{p} sub duration'PT1H' gt {seven}", {6, 7, 22, 24}, {15, 24}),
+        ("{p} add duration'PT1H' le {nine}", {0, 1, 2, 3, 4, 5, 21, 23}, {8, 9, 10, 11, 12, 17, 19, 20, 23}),
         ("{p} lt {early} add duration'PT1H'", INSTANTS_BEFORE_7, INTERVALS_BEFORE_7),
         ("{p} gt {late} sub duration'PT1H'", AFTER_8, INTERVALS_AFTER_8),
     ],

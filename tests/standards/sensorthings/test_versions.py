@@ -25,7 +25,7 @@ from tests.sensorthings_town import (
 
 from beffroi.plugins import Registry
 from beffroi.settings import Settings
-from beffroi.store import tables, versions
+from beffroi.store import catalogue, tables, versions
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
 from beffroi.town import Town
@@ -198,13 +198,13 @@ def test_what_is_hidden_now_was_not_shown_before(client: TestClient, town: Town)
     citizen = TestClient(app_of(town, open_writes=False), base_url=ROOT, client=("192.0.2.1", 50_000))
     assert ids(citizen, f"Things?$asOf={stamp}") == [thing, gone]
     with town.store.write() as c:
-        c.execute(tables.thing.update().where(tables.thing.c.id == thing).values(public=0))
+        catalogue.change(town.store, c, "thing", thing, {"public": 0})
     client.delete(f"Things({gone})")
     assert ids(citizen, f"Things?$asOf={stamp}") == [gone]
     assert len(ids(citizen, f"Datastreams?$asOf={stamp}")) == 1
     assert citizen.get(f"Things({thing})/Versions").status_code == 404
     assert citizen.get(f"Things({gone})/Versions").status_code == 404
-    assert [v["name"] for v in values(client, f"Things({thing})/Versions")] == ["station", "caché"]
+    assert [v["name"] for v in values(client, f"Things({thing})/Versions")] == ["station", "caché", "caché"]
     other = made(client.post("Things", json=station()))
     client.patch(f"Things({other})", json={"name": "b"})
     assert all("author" not in v["version"] for v in values(citizen, f"Things({other})/Versions"))
