@@ -15,6 +15,11 @@ class Lamp(Record):
     near: int | None = field("Près de", "Near", reference="bin")
 
 
+class Street(Record):
+    code: str = field("Identifiant", "Identifier", key=True)
+    parent: int | None = field("Partie de", "Part of", reference="street")
+
+
 def _entries(volume: float) -> list[Entry]:
     good = [Entry({"code": f"B-{n}", "volume": volume}, {"type": "Point", "coordinates": [n / 1000, 47]}, "A", f"line {n + 2}")
             for n in range(2500)]  # fmt: skip
@@ -78,3 +83,14 @@ def test_a_reference_may_be_given_by_its_key(store: Store) -> None:
     }
     again = take(store.records, "lamp", entries, who=SYSTEM)
     assert (again.unchanged, len(again.rejects)) == (5, 1)
+
+
+def test_parents_may_come_after_their_children(store: Store) -> None:
+    store.records.declare([Collection("street", Text("Rues", "Streets"), Street)])
+    given = [("c", "b"), ("b", "a"), ("a", None), ("d", "d2"), ("e", "f"), ("f", "e")]
+    entries = [Entry({"code": code, "parent": parent}, place=code) for code, parent in given]
+    outcome = take(store.records, "street", entries, who=SYSTEM)
+    assert (outcome.created, [r.place for r in outcome.rejects]) == (3, ["d", "e", "f"])
+    ids = {row.values["code"]: row.id for row in store.records.all("street")}
+    parents = {row.values["code"]: row.values["parent"] for row in store.records.all("street")}
+    assert parents == {"a": None, "b": ids["a"], "c": ids["b"]}

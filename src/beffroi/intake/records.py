@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from beffroi.intake.files import FileReject, ImportReport, Progress
 from beffroi.model.collection import Collection
 from beffroi.model.declaration import KindOfImport
@@ -37,9 +39,22 @@ def import_records(
             told = report if last else ImportReport(rejects=[], datastreams={})
             entries = _entries(kind, path, {**options, "collection": name})
             collection = keyed(store.records.shelf(name).collection)
+            if dry:  # what these refer to is not stored: only their own values are tried
+                entries = _alone(entries, collection, kind.collections)
             if not dry or last:
                 take_entries(store, collection, path, entries, who, told, whole, dry, progress)
     return report
+
+
+def _alone(
+    entries: Iterator[Entry | RecordReject], collection: Collection, filled: tuple[str, ...]
+) -> Iterator[Entry | RecordReject]:
+    links = {f.name for f in collection.fields if f.reference in filled}
+    for entry in entries:
+        if isinstance(entry, Entry):
+            values = {name: value for name, value in entry.values.items() if name not in links}
+            entry = msgspec.structs.replace(entry, values=values)
+        yield entry
 
 
 def _counted(kind: KindOfImport, path: Path, options: Mapping[str, Any], progress: Progress) -> int:

@@ -37,11 +37,14 @@ def take(
     outcome = Outcome(0)
     seen: dict[tuple[str, Any], str] = {}
     for chunk in _chunks(entries):
-        ready = _linked(records, shelf.collection, chunk)
-        drafts = [d for d in (_drafted(shelf.collection, e, seen, outcome) for e in ready) if d is not None]
-        with records.writer(who, reason, outcome.change_set or None) as writer:
-            _store(shelf, writer, drafts, outcome)
-        outcome.change_set = outcome.change_set or writer.change_set or 0
+        for generation in _generations(shelf.collection, chunk):
+            ready = _linked(records, shelf.collection, generation)
+            drafts = [
+                d for d in (_drafted(shelf.collection, e, seen, outcome) for e in ready) if d is not None
+            ]
+            with records.writer(who, reason, outcome.change_set or None) as writer:
+                _store(shelf, writer, drafts, outcome)
+            outcome.change_set = outcome.change_set or writer.change_set or 0
         if progress is not None:
             progress(outcome)
     return outcome
@@ -59,6 +62,29 @@ def linked(
     """Yield the entries, the keys that their references hold replaced by ids; an unknown key is a reject."""
     for chunk in _chunks(entries):
         yield from _linked(records, collection, chunk)
+
+
+def _generations(collection: Collection, chunk: list[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
+    """Yield the entries of a chunk, parents before the children that name them by their key."""
+    key = collection.key
+    upward = [f.name for f in collection.fields if f.reference == collection.name]
+    if key is None or not upward:
+        yield chunk
+        return
+    waiting = chunk
+    while waiting:
+        coming = {e.values.get(key.name) for e in waiting if isinstance(e, Entry)}
+        later = [
+            e
+            for e in waiting
+            if isinstance(e, Entry) and any(e.values.get(n) in coming for n in upward if e.values.get(n))
+        ]
+        if len(later) == len(waiting):  # a circle: each is told that its parent is not known
+            yield waiting
+            return
+        held = {id(e) for e in later}
+        yield [e for e in waiting if id(e) not in held]
+        waiting = list(later)
 
 
 def _linked(records: Records, collection: Collection, chunk: list[Entry | Reject]) -> list[Entry | Reject]:

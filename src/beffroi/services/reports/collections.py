@@ -62,7 +62,7 @@ class ReportCategory(Record):
         "Code",
         "Code",
         key=True,
-        pattern="[a-z0-9_.-]{1,60}",
+        pattern="[A-Za-z0-9_.-]{1,80}",
         hint=Text("Le service_code d'Open311.", "The Open311 service_code."),
     )
     name: str = field("Nom", "Name")
@@ -180,6 +180,9 @@ class ServiceRequest(Record):
     photos: int = field("Photos", "Photos", default=0, listed=False)  # published ones
     source: str | None = field("Source", "Source", listed=False)
     source_id: str | None = field("Numéro dans la source", "Number in the source", listed=False)
+    source_data: dict | None = field(  # type: ignore[type-arg]
+        "Reçu de la source", "Received from the source", read="agent", listed=False
+    )
     reporter: str | None = field("Pseudonyme de l'auteur", "Author's pseudonym", read="agent", listed=False)
     language: str = field("Langue", "Language", default="fr", pattern="[a-z]{2}", read="agent", listed=False)
     key_hash: str | None = field("Empreinte de la clé", "Key's digest", read="admin", listed=False)
