@@ -14,7 +14,15 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings", "write_secret"]
+__all__ = [
+    "MailSettings",
+    "MqttSettings",
+    "Open311Settings",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+    "write_secret",
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,6 +53,15 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender: str = "beffroi@localhost"
 
 
+class Open311Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The GeoReport server. `charset`: say it in the XML's type, as the standard asks (some validators want
+    `text/xml` bare); `contact` and `key_service`: what service discovery says of whom to ask, and how."""
+
+    charset: bool = True
+    contact: str = ""
+    key_service: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `beffroi.toml`, plus the data directory itself."""
 
@@ -56,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
+    open311: Open311Settings = Open311Settings()
     connectors: tuple[dict[str, str], ...] = ()
 
     def secret(self) -> bytes:

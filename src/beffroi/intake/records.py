@@ -53,8 +53,9 @@ def _alone(
     for entry in entries:
         if isinstance(entry, Entry):
             values = {name: value for name, value in entry.values.items() if name not in links}
-            entry = msgspec.structs.replace(entry, values=values)
-        yield entry
+            yield msgspec.structs.replace(entry, values=values)
+        else:
+            yield entry
 
 
 def _counted(kind: KindOfImport, path: Path, options: Mapping[str, Any], progress: Progress) -> int:

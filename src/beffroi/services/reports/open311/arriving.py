@@ -67,8 +67,8 @@ def _reason(request: ServiceRequest) -> str | None:
 
 
 def _source_data(request: ServiceRequest) -> dict[str, Any]:
-    told: dict[str, Any] = {k: v for k, v in msgspec.to_builtins(request).items() if v not in (None, {}, [])}
-    return told
+    told: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(request))
+    return {name: value for name, value in told.items() if value not in (None, {}, [])}
 
 
 def request_entry(request: ServiceRequest, source: str, *, number: str = "", place: str = "") -> Entry:

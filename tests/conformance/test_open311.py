@@ -1,0 +1,259 @@
+"""Open311 with clients that others wrote: `georeport` unmodified, and SeeClickFix's validator's 22 rules."""
+
+import json
+import socket
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import uvicorn
+import xmltodict
+from georeport import GeoReport
+
+from beffroi.app import create_app
+from beffroi.intake.kinds import kind_called
+from beffroi.intake.records import import_records
+from beffroi.model.instant import parse_instant
+from beffroi.model.principal import SYSTEM
+from beffroi.plugins import load_registry
+from beffroi.rules.collections import PLATFORM_COLLECTIONS
+from beffroi.services.reports.open311.files import IMPORTS
+from beffroi.settings import Open311Settings, Settings
+from beffroi.store.open import Store
+from beffroi.store.record import Entry
+from beffroi.store.record_import import take
+from beffroi.town import Town
+
+NOW = parse_instant("2015-12-01T12:00:00Z")
+QUESTIONS = [
+    {"code": "taille", "fr": "Quelle taille ?", "en": "How large?", "kind": "singlevaluelist", "required": True,
+     "values": [{"key": "p", "fr": "Petit", "en": "Small"}, {"key": "g", "fr": "Grand", "en": "Large"}]},
+    {"code": "depuis", "fr": "Depuis quand ?", "en": "Since when?", "kind": "datetime"},
+]  # fmt: skip
+
+
+class Served:
+    """A town on a free port of the loopback."""
+
+    def __init__(self, data: Path, **open311: Any) -> None:
+        self.store = Store.open(
+            Settings(data=data, name="Essai-les-Bains", open311=Open311Settings(**open311)), lambda: NOW
+        )
+        registry = load_registry((), PLATFORM_COLLECTIONS)
+        self.store.records.declare(registry.collections.values())
+        self.town = Town(
+            Settings(data=data, name="Essai-les-Bains", open311=Open311Settings(**open311)),
+            self.store,
+            registry,
+            lambda: NOW,
+        )
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self.server = uvicorn.Server(uvicorn.Config(create_app(self.town), log_level="error"))
+        self._thread = threading.Thread(target=self.server.run, kwargs={"sockets": [listener]}, daemon=True)
+        self._thread.start()
+        while not self.server.started:
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self._thread.join()
+        self.town.close()
+
+    def get(self, path: str) -> tuple[int, bytes, str]:
+        try:
+            with urllib.request.urlopen(self.url + path) as answer:
+                return answer.status, answer.read(), answer.headers["Content-Type"]
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read(), error.headers["Content-Type"]
+
+    def make(self, count: int) -> None:
+        """Add a category with questions and `count` published reports of 2015-11-20."""
+        take(self.store.records, "report_category", [
+            Entry({"code": "voirie", "name": "Voirie", "name_en": "Roads"}), Entry({"code": "trou", "name": "Trou", "name_en": "Pothole",
+                   "parent": "voirie", "questions": QUESTIONS, "synonyms": "nid de poule, ornière", "description": "Un trou dans la chaussée"}),
+        ], who=SYSTEM)  # fmt: skip
+        take(self.store.records, "service_request", [
+            Entry({"number": f"2015-{n}", "category": "trou", "description": f"Trou n° {n} <ici>", "place": f"{n} rue du Four",
+                   "requested": f"2015-11-20T10:0{n}:00+01:00", "moderation": "accepted", "shown": True},
+                  {"type": "Point", "coordinates": [-2.08, 47.65]})
+            for n in range(1, count + 1)
+        ], who=SYSTEM)  # fmt: skip
+        take(self.store.records, "service_request", [
+            Entry({"number": "2015-9", "category": "trou", "description": "caché", "requested": "2015-11-21T10:00:00+01:00", "shown": False})
+        ], who=SYSTEM)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("three"))
+    served.make(3)
+    yield served
+    served.stop()
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("one"), charset=False)
+    served.make(1)
+    yield served
+    served.stop()
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_georeport_with_three_results(three: Served, form: str) -> None:
+    client = GeoReport(f"{three.url}/open311/v2", output_format=form)
+    listed = client.get_service_list()
+    service = listed[0] if form == "json" else listed
+    assert (service["service_code"], service["service_name"], service["group"]) == ("trou", "Trou", "Voirie")
+    assert service["metadata"] in (True, "true")
+    asked = client.get_service_definition("trou")
+    attributes = asked["attributes"] if form == "json" else asked["attributes"]["attribute"]
+    assert [a["code"] for a in attributes] == ["taille", "depuis"]
+    assert attributes[0]["required"] in (True, "true")
+    found = client.get_service_requests()
+    assert [r["service_request_id"] for r in found] == ["2015-3", "2015-2", "2015-1"]
+    assert found[0]["requested_datetime"] == "2015-11-20T10:03:00+01:00"
+    assert found[0]["description"] == "Trou n° 3 <ici>"
+    single = client.get_service_request("2015-2")
+    assert (single["status"], float(single["lat"]), float(single["long"])) == ("open", 47.65, -2.08)
+    some = client.get_service_requests(service_request_id="2015-1,2015-3,2015-9")
+    assert [r["service_request_id"] for r in some] == ["2015-1", "2015-3"]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_georeport_with_one_result(one: Served, form: str) -> None:
+    client = GeoReport(f"{one.url}/open311/v2", output_format=form)
+    found = client.get_service_requests(
+        service_code="trou", status="open", start_date="2015-11-01T00:00:00Z", end_date="2015-11-30T00:00:00Z"
+    )
+    row = found[0] if form == "json" else found
+    assert row["service_request_id"] == "2015-1"
+    assert client.get_service_request("2015-1")["service_code"] == "trou"
+
+
+def test_georeport_with_none(three: Served) -> None:
+    client = GeoReport(f"{three.url}/open311/v2")
+    assert client.get_service_requests(status="closed") == []
+    assert client.get_service_requests(service_code="inconnu") == []
+    assert (
+        client.get_service_requests(start_date="2014-01-01T00:00:00Z", end_date="2014-02-01T00:00:00Z") == []
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "words"),
+    [
+        ("requests/2015-9", 404, "2015-9"),  # it exists, and is not published
+        ("requests/nope", 404, "nope"),
+        ("services/nope", 404, "nope"),
+        ("requests", 200, ""),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_what_is_missing_is_said_in_the_format_asked(
+    three: Served, path: str, code: int, words: str, form: str
+) -> None:
+    status, body, kind = three.get(f"/open311/v2/{path}.{form}")
+    assert (status, kind) == (code, "application/json" if form == "json" else "text/xml; charset=utf-8")
+    if code == 404:
+        fault = json.loads(body)[0] if form == "json" else xmltodict.parse(body)["errors"]["error"]
+        assert int(fault["code"]) == 404
+        assert words in fault["description"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "status=done",
+        "page=0",
+        "page_size=5000",
+        "start_date=hier",
+        "start_date=2015-01-01&end_date=2015-12-01",
+    ],
+)
+def test_a_wrong_argument_is_400(three: Served, query: str) -> None:
+    for form in ("json", "xml"):
+        status, body, _ = three.get(f"/open311/v2/requests.{form}?{query}")
+        assert status == 400
+        assert query.partition("=")[0].split("_")[-1].encode() in body or b"date" in body
+
+
+def test_pages(three: Served) -> None:
+    got = [json.loads(three.get(f"/open311/v2/requests.json?page={p}&page_size=2")[1]) for p in (1, 2, 3)]
+    assert [[r["service_request_id"] for r in page] for page in got] == [["2015-3", "2015-2"], ["2015-1"], []]
+
+
+def test_english(three: Served) -> None:
+    _, body, _ = three.get("/open311/v2/services.json?lang=en")
+    assert json.loads(body)[0]["service_name"] == "Pothole"
+
+
+def test_an_unknown_format_is_404(three: Served) -> None:
+    assert three.get("/open311/v2/services.yaml")[0] == 404
+
+
+def _past(text: str) -> bool:
+    return datetime.fromisoformat(text).timestamp() < time.time()
+
+
+def test_the_rules_of_the_validator(one: Served) -> None:
+    """The 22 checks of SeeClickFix/open311-validator (tests/discovery.rb, services.rb), in exact `text/xml` mode."""
+    root = "/open311/discovery"
+    assert root.endswith("discovery")
+    _, xml_body, xml_kind = one.get(root + ".xml")
+    _, json_body, json_kind = one.get(root + ".json")
+    assert (xml_kind, json_kind) == ("text/xml", "application/json")
+    of_xml, of_json = xmltodict.parse(xml_body)["discovery"], json.loads(json_body)
+    for told in (of_xml, of_json):
+        assert told["contact"].strip()
+        assert told["key_service"].strip()
+        assert _past(told["changeset"])
+    assert of_xml["contact"] == of_json["contact"]
+    xml_endpoints, json_endpoints = of_xml["endpoints"]["endpoint"], of_json["endpoints"]
+    assert isinstance(xml_endpoints, list)
+    assert len(xml_endpoints) > 0
+    for endpoint in [*xml_endpoints, *json_endpoints]:
+        assert endpoint["specification"]
+        assert endpoint["url"]
+        assert endpoint["type"]
+        assert _past(endpoint["changeset"])
+    assert all(isinstance(e["formats"]["format"], list) and e["formats"]["format"] for e in xml_endpoints)
+    assert all(isinstance(e["formats"], list) and "text/xml" in e["formats"] for e in json_endpoints)
+    assert [e["type"] for e in json_endpoints].count("test") == 1
+    for endpoint in json_endpoints:
+        path = endpoint["url"].removeprefix(one.url)
+        for form in ("xml", "json"):
+            _, body, _ = one.get(f"{path}/services.{form}")
+            listed = json.loads(body) if form == "json" else [xmltodict.parse(body)["services"]["service"]]
+            assert len(listed) > 0
+            assert all(s["service_code"] for s in listed)
+
+
+def test_chicago_comes_back_identical(shared: Path, tmp_path: Path) -> None:
+    """Imported by the command's own path, served with `extensions=true`: every v2 field as Chicago sent it."""
+    served = Served(tmp_path)
+    try:
+        file = shared / "data" / "reports" / "chicago_open311_requests_extended_a.json"
+        report = import_records(served.store, kind_called("open311-json", IMPORTS), [file], {}, SYSTEM)
+        assert (report.read, report.stored, report.rejects) == (25, 25, [])
+        again = import_records(served.store, kind_called("open311-json", IMPORTS), [file], {}, SYSTEM)
+        assert (again.unchanged, again.stored) == (25, 0)
+        sent = {r["service_request_id"]: r for r in json.loads(file.read_text("utf-8"))}
+        ids = ",".join(sent)
+        back = json.loads(
+            served.get(f"/open311/v2/requests.json?extensions=true&service_request_id={ids}")[1]
+        )
+        assert [r["service_request_id"] for r in back] == list(sent)
+        for row in back:
+            told = sent[row["service_request_id"]]
+            assert {k: row[k] for k in told} == told
+    finally:
+        served.stop()
