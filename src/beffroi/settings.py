@@ -55,11 +55,13 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Open311Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The GeoReport server. `charset`: say it in the XML's type, as the standard asks (some validators want
-    `text/xml` bare); `contact` and `key_service`: what service discovery says of whom to ask, and how."""
+    `text/xml` bare); `contact` and `key_service`: what service discovery says of whom to ask, and how;
+    `media_hosts`: hosts that a `media_url` may be fetched from."""
 
     charset: bool = True
     contact: str = ""
     key_service: str = ""
+    media_hosts: tuple[str, ...] = ()
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

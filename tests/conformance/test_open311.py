@@ -1,10 +1,12 @@
 """Open311 with clients that others wrote: `georeport` unmodified, and SeeClickFix's validator's 22 rules."""
 
+import io
 import json
 import socket
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from datetime import datetime
@@ -15,8 +17,10 @@ import pytest
 import uvicorn
 import xmltodict
 from georeport import GeoReport
+from PIL import Image
 
 from beffroi.app import create_app
+from beffroi.identity.keys import create
 from beffroi.intake.kinds import kind_called
 from beffroi.intake.records import import_records
 from beffroi.model.instant import parse_instant
@@ -26,7 +30,7 @@ from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.services.reports.open311.files import IMPORTS
 from beffroi.settings import Open311Settings, Settings
 from beffroi.store.open import Store
-from beffroi.store.record import Entry
+from beffroi.store.record import Entry, Query
 from beffroi.store.record_import import take
 from beffroi.town import Town
 
@@ -73,6 +77,27 @@ class Served:
         except urllib.error.HTTPError as error:
             with error:
                 return error.code, error.read(), error.headers["Content-Type"]
+
+    def post(
+        self, path: str, pairs: list[tuple[str, str]], photo: bytes = b"", key: str = ""
+    ) -> tuple[int, bytes]:
+        """Send a form, in parts when there is a photo, as `three` does."""
+        kind, body = "application/x-www-form-urlencoded", urllib.parse.urlencode(pairs).encode()
+        if photo:
+            kind = "multipart/form-data; boundary=limite"
+            parts = [
+                f'--limite\r\nContent-Disposition: form-data; name="{n}"\r\n\r\n{v}\r\n'.encode()
+                for n, v in pairs
+            ]
+            head = b'--limite\r\nContent-Disposition: form-data; name="media"; filename="p.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+            body = b"".join(parts) + head + photo + b"\r\n--limite--\r\n"
+        headers = {"Content-Type": kind} | ({"Authorization": f"Bearer {key}"} if key else {})
+        try:
+            with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers)) as answer:
+                return answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read()
 
     def make(self, count: int) -> None:
         """Add a category with questions and `count` published reports of 2015-11-20."""
@@ -257,3 +282,123 @@ def test_chicago_comes_back_identical(shared: Path, tmp_path: Path) -> None:
             assert {k: row[k] for k in told} == told
     finally:
         served.stop()
+
+
+GOOD = [("service_code", "trou"), ("lat", "47.651"), ("long", "-2.081"), ("description", "Un trou devant l'école"),
+        ("attribute[taille]", "g"), ("email", "a.b@exemple.fr")]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def taking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    served = Served(tmp_path_factory.mktemp("taking"))
+    served.make(1)
+    yield served
+    served.stop()
+
+
+def test_a_post_then_its_token_then_its_number(taking: Served) -> None:
+    _, key = create(taking.store, SYSTEM, role="supplier", service="reports", name="application")
+    status, body = taking.post("/open311/v2/requests.json", GOOD, key=key)
+    assert status == 200
+    number = json.loads(body)[0]["service_request_id"]
+    token = json.loads(taking.get(f"/open311/v2/tokens/{json.loads(body)[0]['token']}.json")[1])
+    assert token == [{"service_request_id": number, "token": json.loads(body)[0]["token"]}]
+    status, body, _ = taking.get(f"/open311/v2/requests/{number}.xml?extensions=true")
+    row = xmltodict.parse(body)["service_requests"]["request"]
+    assert (row["description"], row["lat"], row["long"], row["status"]) == (
+        "Un trou devant l'école",
+        "47.651",
+        "-2.081",
+        "open",
+    )
+    assert row["extended_attributes"]["channel"] == "open311"
+    assert b"a.b@exemple.fr" not in body
+    stored = taking.store.records.find("service_request", Query(where={"number": number})).rows[0]
+    assert stored.values["answers"] == {"taille": "g"}
+
+
+def test_a_post_without_key_is_read_before_it_is_public(taking: Served) -> None:
+    status, body = taking.post("/open311/v2/requests.xml", GOOD)
+    assert status == 200
+    number = xmltodict.parse(body)["service_requests"]["request"]["service_request_id"]
+    assert taking.get(f"/open311/v2/requests/{number}.json")[0] == 404
+    stored = taking.store.records.find("service_request", Query(where={"number": number})).rows[0]
+    assert (stored.values["shown"], stored.values["moderation"]) == (False, "waiting")
+
+
+def test_a_photo_in_parts_is_kept_without_its_metadata(taking: Served) -> None:
+    _, key = create(taking.store, SYSTEM, role="supplier", service="reports", name="application")
+    photo = io.BytesIO()
+    exif = Image.Exif()
+    exif[0x010E] = "chez moi, 3 rue du Four"
+    Image.new("RGB", (64, 48), "grey").save(photo, "JPEG", exif=exif)
+    assert b"rue du Four" in photo.getvalue()
+    status, body = taking.post("/open311/v2/requests.json", GOOD, photo.getvalue(), key)
+    assert status == 200
+    number = json.loads(body)[0]["service_request_id"]
+    report = taking.store.records.find("service_request", Query(where={"number": number})).rows[0]
+    photos = taking.store.records.find("report_photo", Query(where={"request": report.id})).rows
+    assert [p.values["state"] for p in photos] == ["waiting"]
+    held = b"".join(
+        p.read_bytes() for p in taking.store.database.records_path.parent.rglob("*") if p.is_file()
+    )  # type: ignore[union-attr]
+    assert b"chez moi" not in held
+
+
+def test_the_test_endpoint_keeps_nothing(taking: Served) -> None:
+    before = taking.store.records.count("service_request")
+    status, body = taking.post("/open311/test/v2/requests.json", GOOD)
+    assert (status, json.loads(body)[0]["service_request_id"]) == (200, "")
+    assert taking.store.records.count("service_request") == before
+
+
+@pytest.mark.parametrize(
+    ("pairs", "code", "place"),
+    [
+        ([("lat", "1"), ("long", "1")], 400, "service_code"),
+        ([("service_code", "nope"), ("lat", "1"), ("long", "1")], 404, "nope"),
+        ([("service_code", "trou"), ("lat", "1"), ("long", "1"), ("description", "un trou")], 400, "taille"),
+        ([*GOOD[:5], ("email", "pas un courriel")], 400, "email: "),
+        ([*GOOD, ("media_url", "http://169.254.169.254/latest")], 400, "media"),
+        ([*GOOD, ("api_key", "fausse")], 403, "api_key"),
+        ([*GOOD, ("attribute[taille]", "énorme")][::-1], 400, "g"),
+    ],
+)
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_wrong_post_says_what_is_wrong(
+    taking: Served, pairs: list[tuple[str, str]], code: int, place: str, form: str
+) -> None:
+    before = taking.store.records.count("service_request")
+    status, body = taking.post(f"/open311/v2/requests.{form}", pairs)
+    assert status == code
+    fault = json.loads(body)[0] if form == "json" else xmltodict.parse(body)["errors"]["error"]
+    assert int(fault["code"]) == code
+    assert place in fault["description"]
+    assert taking.store.records.count("service_request") == before
+
+
+def test_updates_both_ways(taking: Served) -> None:
+    _, key = create(taking.store, SYSTEM, role="supplier", service="reports", name="prestataire")
+    update = [
+        ("service_request_id", "2015-1"),
+        ("update_id", "p-7"),
+        ("status", "closed"),
+        ("description", "Rebouché ce matin"),
+    ]
+    assert taking.post("/open311/v2/servicerequestupdates.json", update)[0] == 401
+    status, body = taking.post("/open311/v2/servicerequestupdates.json", update, key=key)
+    assert status == 200
+    number = json.loads(body)[0]["update_id"]
+    status, body = taking.post("/open311/v2/servicerequestupdates.xml", update, key=key)
+    assert (
+        xmltodict.parse(body)["service_request_updates"]["request_update"]["update_id"] == number
+    )  # sent twice, kept once
+    row = json.loads(taking.get("/open311/v2/requests/2015-1.json")[1])[0]
+    assert (row["status"], row["status_notes"]) == (
+        "closed",
+        "Clos : Motif non donné par le prestataire. Rebouché ce matin",
+    )
+    told = json.loads(taking.get("/open311/v2/servicerequestupdates.json")[1])
+    assert [(u["service_request_id"], u["status"], u["description"]) for u in told] == [
+        ("2015-1", "closed", "Rebouché ce matin")
+    ]

@@ -47,6 +47,7 @@ REASONS: tuple[Choice, ...] = (
     choice("unable", "Impossible à réparer", "Cannot be repaired"),
     choice("duplicate", "Doublon d'un autre signalement", "Duplicate of another report"),
     choice("withdrawn", "Retiré par son auteur", "Withdrawn by its author"),
+    choice("unsaid", "Motif non donné par le prestataire", "Reason not given by the contractor"),
 )
 
 
@@ -113,7 +114,7 @@ def move(
     }  # fmt: skip
     for need in action.needs:
         _needed(need, given[need])
-    _honest(action, reason)
+    _honest(action, reason, actor)
     values = _values(action, report, actor, at_us, reason, until_us, duplicate_of)
     update = {
         "kind": "reply" if action.name == "reply" else "state", "action": action.name, "at": at_us, "text": text.strip() or None,
@@ -151,9 +152,11 @@ def _needed(need: str, value: Any) -> None:
         raise Problem(Text("Il manque quelque chose.", "Something is missing."), _MISSING[need], place=need)
 
 
-def _honest(action: Action, reason: str) -> None:
+def _honest(action: Action, reason: str, actor: Actor) -> None:
     """A report is closed for a reason that people know; as a duplicate only by naming of which."""
     chosen = {r.value for r in REASONS} - {"duplicate", "withdrawn"}
+    if actor == "agent":
+        chosen -= {"unsaid"}  # only another system may leave it out
     if action.name == "close" and reason not in chosen:
         allowed = ", ".join(sorted(chosen))
         raise Problem(Text(f"« {reason[:40]} » n'est pas un motif.", f"'{reason[:40]}' is not a reason."),

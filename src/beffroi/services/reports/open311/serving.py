@@ -12,15 +12,25 @@ from itertools import islice
 from zoneinfo import ZoneInfo
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.identity import territories
 from beffroi.model.principal import ANONYMOUS, Principal
-from beffroi.model.problem import NotFound, Problem
+from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.open311.receiving import (
+    LARGEST_PHOTO,
+    Sent,
+    receive,
+    receive_update,
+    unknown_service,
+)
 from beffroi.services.reports.open311.telling import Teller
+from beffroi.services.reports.submission import MOST_PHOTOS
 from beffroi.standards.open311 import writing
 from beffroi.standards.open311.arguments import RequestQuery, read_query, read_window
 from beffroi.standards.open311.nouns import Discovery, Endpoint, Fault
@@ -86,6 +96,8 @@ def respond(request: Request, form: str, document: writing.Document, status: int
 def refuse(request: Request, form: str, problem: Problem, language: str) -> Response:
     """Return a problem in the standard's words: a code and what to mend."""
     words = " ".join(t for t in (problem.reason.of(language), problem.mend.of(language)) if t)
+    if problem.place and not words.startswith(problem.place):
+        words = f"{problem.place}: {words}"
     return respond(request, form, writing.faults([Fault(problem.status, words)]), problem.status)
 
 
@@ -135,12 +147,6 @@ def definition(call: Call) -> writing.Document:
     if row is None:
         raise unknown_service(call.request.path_params["code"])
     return writing.definition(teller.definition(row))
-
-
-def unknown_service(code: str) -> Problem:
-    """Return the problem of a service_code that there is not."""
-    return NotFound(Text(f"Il n'y a pas de service_code « {code[:60]} ».", f"There is no service_code '{code[:60]}'."),
-                    Text("GET services donne les codes.", "GET services lists the codes."), "service_code")  # fmt: skip
 
 
 def requests(call: Call) -> writing.Document:
@@ -201,6 +207,92 @@ def updates(call: Call) -> writing.Document:
     return writing.updates(call.teller.updates(rows))
 
 
+def tokens(call: Call) -> writing.Document:
+    """Answer GET tokens/TOKEN: our requests have their number at once, and it is their token too."""
+    token = call.request.path_params["token"]
+    asked = Query(where={"number": token}, limit=1, fields=("number",))
+    if not call.town.store.records.find("service_request", asked).rows:
+        raise NotFound(
+            Text(f"Il n'y a pas de jeton « {token[:60]} ».", f"There is no token '{token[:60]}'."),
+            place="token",
+        )
+    return writing.submitted([{"service_request_id": token, "token": token}])
+
+
+def _take_request(test: bool, town: Town, sent: Sent, territory: str | None) -> writing.Document:
+    return writing.submitted([dict(receive(town, sent, territory, dry=test))])
+
+
+def _take_update(_test: bool, town: Town, sent: Sent, _territory: str | None) -> writing.Document:
+    return writing.updates([receive_update(town, sent)])
+
+
+def receiving(
+    take: Callable[[bool, Town, Sent, str | None], writing.Document],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a POST."""
+
+    async def endpoint(request: Request) -> Response:
+        form = request.path_params["form"]
+        if form not in writing.FORMATS:
+            return refuse(request, "xml", _no_format(form), "en")
+        call = Call(request)
+        try:
+            sent = await _sent(request, call)
+            test = "/test/" in request.url.path
+            return respond(
+                request, form, await to_thread.run_sync(take, test, call.town, sent, call.territory)
+            )
+        except Problem as problem:
+            return refuse(request, form, problem, call.language)
+
+    return endpoint
+
+
+async def _sent(request: Request, call: Call) -> Sent:
+    """Read a form, urlencoded or in parts; arguments of the address count too, and `api_key` says who sends."""
+    pairs, photos = list(request.query_params.multi_items()), []
+    try:
+        async with request.form(max_files=2 * MOST_PHOTOS, max_fields=500) as form:
+            for name, value in form.multi_items():
+                if isinstance(value, str):
+                    pairs.append((name, value))
+                elif data := await value.read(LARGEST_PHOTO + 1):
+                    photos.append(data)
+    except (HTTPException, MultiPartException, ValueError) as error:
+        raise Problem(
+            Text("Le formulaire n'est pas lisible.", "The form cannot be read."),
+            Text("Envoyez-le en application/x-www-form-urlencoded ou multipart/form-data.",
+                 "Send it as application/x-www-form-urlencoded or multipart/form-data."),
+        ) from error  # fmt: skip
+    if any(len(data) > LARGEST_PHOTO for data in photos):
+        raise Problem(
+            Text("La photo pèse plus de 20 Mo.", "The photo is heavier than 20 MB."),
+            place="media",
+            status=413,
+        )
+    call.arguments |= {name: value for name, value in pairs if name == "jurisdiction_id"}
+    who = await _sender(
+        request, call, next((value for name, value in pairs if name == "api_key" and value), "")
+    )
+    address = request.client.host if request.client else ""
+    return Sent(tuple(pairs), tuple(photos), address, who, call.language)
+
+
+async def _sender(request: Request, call: Call, key: str) -> Principal:
+    if not key:
+        return call.who
+    gate = request.app.state.gate
+    known = gate.recall("token", key) or await to_thread.run_sync(gate.look_up, "token", key)
+    if known is None:
+        raise Forbidden(
+            Text("Cette api_key n'est pas, ou plus, valable.", "This api_key is not, or no longer, valid."),
+            place="api_key",
+        )
+    who: Principal = known.who
+    return who
+
+
 def _both(
     path: str, endpoint: Callable[[Request], Awaitable[Response]], methods: list[str]
 ) -> list[BaseRoute]:
@@ -209,9 +301,11 @@ def _both(
 
 _READINGS: tuple[tuple[str, Answer], ...] = (
     ("/discovery.{form}", discovery), ("/services.{form}", services), ("/services/{code}.{form}", definition),
-    ("/requests.{form}", requests), ("/requests/{number}.{form}", request_), ("/servicerequestupdates.{form}", updates),
+    ("/requests.{form}", requests), ("/requests/{number}.{form}", request_), ("/servicerequestupdates.{form}", updates), ("/tokens/{token}.{form}", tokens),
 )  # fmt: skip
 ROUTES: list[BaseRoute] = [
     Route(f"{ROOT}/discovery.{{form}}", answering(discovery), methods=["GET"]),
+    *_both("/requests.{form}", receiving(_take_request), ["POST"]),
+    *_both("/servicerequestupdates.{form}", receiving(_take_update), ["POST"]),
     *(route for path, make in _READINGS for route in _both(path, answering(make), ["GET"])),
 ]
