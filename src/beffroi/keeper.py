@@ -158,10 +158,14 @@ async def _mqtt(keeper: Keeper) -> None:
 async def _connectors(keeper: Keeper) -> None:
     """Poll the sources of the settings, each when it is due."""
     town = keeper.town
-    sources = sources_of(town.settings.connectors, KINDS)
+    kinds = {
+        **KINDS,
+        **dict(one for service in town.registry.services.values() for one in service.connectors),
+    }
+    sources = sources_of(town.settings.connectors, kinds)
     if sources:
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
-        await _thread(lambda: work(intake, sources, keeper.stop))
+        await _thread(lambda: work(intake, sources, keeper.stop, kinds=kinds))
 
 
 def _of_service(work: Callable[[Town, threading.Event], None]) -> Callable[["Keeper"], Awaitable[None]]:

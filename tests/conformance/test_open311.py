@@ -20,9 +20,12 @@ from georeport import GeoReport
 from PIL import Image
 
 from beffroi.app import create_app
+from beffroi.connectors.schedule import run_once
+from beffroi.connectors.source import Source
 from beffroi.identity.keys import create
 from beffroi.intake.kinds import kind_called
 from beffroi.intake.records import import_records
+from beffroi.intake.take import Intake
 from beffroi.model.instant import parse_instant
 from beffroi.model.principal import SYSTEM
 from beffroi.plugins import load_registry
@@ -402,3 +405,31 @@ def test_updates_both_ways(taking: Served) -> None:
     assert [(u["service_request_id"], u["status"], u["description"]) for u in told] == [
         ("2015-1", "closed", "Rebouché ce matin")
     ]
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+def test_a_town_mirrors_another(tmp_path_factory: pytest.TempPathFactory, form: str) -> None:
+    there, here = Served(tmp_path_factory.mktemp("there")), Served(tmp_path_factory.mktemp("here"))
+    try:
+        there.make(3)
+        source = Source(
+            "voisine", "georeport", f"{there.url}/open311/v2", options={"since": "2015-01-01", "format": form}
+        )
+        intake = Intake(here.store, here.town.registry.datastream_kind, here.town.registry.service_of)
+        kinds = dict(here.town.registry.services["reports"].connectors)
+        first = run_once(intake, source, kinds["georeport"])
+        assert (first.error, first.rejected, first.stored) == (None, 0, 4)  # a category and three requests
+        again = run_once(intake, source, kinds["georeport"])
+        assert (again.error, again.stored) == (None, 0)
+        theirs = {r["service_request_id"]: r for r in json.loads(there.get("/open311/v2/requests.json")[1])}
+        ours = json.loads(here.get("/open311/v2/requests.json")[1])
+        assert {r["service_request_id"] for r in ours} == {f"voisine-{number}" for number in theirs}
+        for row in ours:
+            told = theirs[row["service_request_id"].removeprefix("voisine-")]
+            assert {**row, "service_request_id": told["service_request_id"]} == told
+        there.stop()
+        broken = run_once(intake, source, kinds["georeport"])
+        assert (broken.failures, broken.error is not None) == (1, True)
+        assert here.store.records.count("service_request") == 3
+    finally:
+        here.stop()

@@ -12,7 +12,7 @@ from beffroi.model.problem import Problem
 from beffroi.standards.open311.nouns import ServiceRequest
 from beffroi.store.record import Entry
 
-__all__ = ["category_entry", "code_of", "department_entry", "request_entry"]
+__all__ = ["beside", "category_entry", "code_of", "department_entry", "request_entry"]
 
 _CODE = re.compile(r"[A-Za-z0-9_.-]{1,80}\Z")
 # What a closing note says, the first that fits; a source that says nothing more was repaired or not, we do not know.
@@ -93,3 +93,11 @@ def request_entry(request: ServiceRequest, source: str, *, number: str = "", pla
     if request.agency_responsible:
         values["department"] = code_of(None, request.agency_responsible)
     return Entry({k: v for k, v in values.items() if v is not None}, point, place=place)
+
+
+def beside(request: ServiceRequest, wanted: str) -> list[Entry]:
+    """Return the category or the department that a request names."""
+    if wanted == "report_department":
+        return [department_entry(request.agency_responsible)] if request.agency_responsible else []
+    code = code_of(request.service_code, request.service_name)
+    return [category_entry(code, request.service_name or code)]

@@ -11,8 +11,13 @@ import msgspec
 from beffroi.model.declaration import KindOfImport
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.reports.open311.arriving import category_entry, code_of, department_entry, request_entry
-from beffroi.standards.open311.nouns import ServiceRequest
+from beffroi.services.reports.open311.arriving import (
+    beside,
+    category_entry,
+    code_of,
+    department_entry,
+    request_entry,
+)
 from beffroi.standards.open311.reading import read_requests
 from beffroi.standards.text_table import open_table
 from beffroi.store.record import Entry, Reject
@@ -207,14 +212,6 @@ def open311(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
             if made.values["code"] not in seen:
                 seen.add(made.values["code"])
                 yield made
-
-
-def beside(request: ServiceRequest, wanted: str) -> list[Entry]:
-    """Return the category or the department that a request names."""
-    if wanted == "report_department":
-        return [department_entry(request.agency_responsible)] if request.agency_responsible else []
-    code = code_of(request.service_code, request.service_name)
-    return [category_entry(code, request.service_name or code)]
 
 
 IMPORTS = (

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from beffroi.model.collection import Field
 from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
@@ -110,7 +112,7 @@ class Teller:
     ) -> ServiceRequest:
         v = row.values
         if received is not None and not said:
-            return received
+            return msgspec.structs.replace(received, service_request_id=v["number"])
         category = self._all("report_category").get(v["category"] or 0)
         department = self._all("report_department").get(v["department"] or 0)
         point = row.geometry["coordinates"] if row.geometry else (None, None)
