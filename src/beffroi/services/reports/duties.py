@@ -2,6 +2,7 @@
 
 import threading
 
+from beffroi.services.reports.drafts import forget_due
 from beffroi.services.reports.erasure import forget_old
 from beffroi.services.reports.notices import send_due, tell_updates
 from beffroi.services.reports.preparing import prepare_photos
@@ -19,4 +20,11 @@ def forget_old_reports(town: Town, stop: threading.Event) -> None:
         stop.wait(HOUR_S)
 
 
-DUTIES = (prepare_photos, tell_updates, send_due, forget_old_reports)
+def forget_drafts(town: Town, stop: threading.Event) -> None:
+    """Forget the drafts that nobody sent."""
+    while not stop.is_set():
+        if not forget_due(town):
+            stop.wait(60.0)
+
+
+DUTIES = (prepare_photos, forget_drafts, tell_updates, send_due, forget_old_reports)
