@@ -3,6 +3,7 @@
 import hashlib
 import random
 from collections import Counter
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -55,7 +56,7 @@ def test_a_thousand_posts_of_programs_publish_nothing(
     chance = random.Random(5)
     secret = town.settings.secret()
     with town.store.write() as c:  # one program had tried before: its network and text are known
-        for n in range(8):
+        for _ in range(8):
             signs(
                 c,
                 secret,
@@ -212,7 +213,7 @@ def test_personal_words_are_found_and_masked() -> None:
 @given(st.text(max_size=200))
 def test_masking_leaves_nothing_personal_and_touches_nothing_else(text: str) -> None:
     found = personal_words(text)
-    assert all(a.end <= b.start for a, b in zip(found, found[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(found))
     rest = "".join(c for n, c in enumerate(text) if not any(f.start <= n < f.end for f in found))
     hidden = masked(text)
     for word in ("[courriel]", "[téléphone]", "[immatriculation]", "[nom]"):

@@ -341,7 +341,9 @@ def test_feeds_read_and_lists_filter(sent, visit, town: Town, categories) -> Non
 
 
 @pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])
-def test_no_trace_of_the_telephone_on_any_path(kind: str, visit, categories, town: Town) -> None:
+def test_no_trace_of_the_telephone_on_any_path(
+    kind: str, visit, categories, town: Town, clock: Clock
+) -> None:
     who = visit()
     done = who.fill_in(
         category=str(categories["depot"]),
@@ -351,6 +353,7 @@ def test_no_trace_of_the_telephone_on_any_path(kind: str, visit, categories, tow
     )
     page = who.get(own := done.headers["location"].split("?")[0])
     assert "1 photo en préparation" in page and "photos/" not in page
+    clock.wait(20)
     who.client.post(
         own,
         data={**who.hidden(page), "do": "comment", "text": "autre"},
