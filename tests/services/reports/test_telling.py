@@ -1,6 +1,5 @@
 """Who is told what: real letters by a real SMTP server, text messages by a real webhook, and legal receipts."""
 
-import asyncio
 import http.server
 import re
 import threading
@@ -12,6 +11,7 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from tests.conftest import free_port
 from tests.services.reports.conftest import HERE, Citizen, Clock
 from tests.services.reports.test_citizens import close, reports, updates
 
@@ -45,13 +45,11 @@ class Postman:
 def post(town: Town) -> Iterator[Postman]:
     """Give the town a mail server and a public address."""
     postman = Postman()
-    server = Controller(postman, hostname="127.0.0.1", port=0)
-    server.loop = asyncio.new_event_loop()
+    server = Controller(postman, hostname="127.0.0.1", port=free_port())
     server.start()
-    port = server.server.sockets[0].getsockname()[1]
     town.settings = msgspec.structs.replace(
         town.settings,
-        mail=MailSettings(f"smtp://127.0.0.1:{port}", "beffroi@essai.fr"),
+        mail=MailSettings(f"smtp://127.0.0.1:{server.port}", "beffroi@essai.fr"),
         base_url="https://essai.fr",
     )
     notices.read_bus(town)
