@@ -234,7 +234,7 @@ class Teller:
             for row in self.desk.all("report_photo", Query(where=where)):
                 if _public(row):
                     found.setdefault(
-                        row.values["request"], f"{self.base}/signaler/photo/{row.values['file']}.jpg"
+                        row.values["request"], f"{self.base}/signalements/photos/{row.values['file']}.jpg"
                     )
         return found
 
