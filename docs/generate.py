@@ -47,6 +47,10 @@ SETTINGS = {
     "mqtt.url": "`mqtt://user:password@host:1883` or `mqtts://…` of an external broker; empty: the embedded one.",
     "mqtt.topics": "Topics to subscribe to on an external broker, besides those of SensorThings.",
     "mail.url": "`smtp://user:password@host:25` or `smtps://…`; empty: no mail is sent.",
+    "open311.charset": "`false`: the XML of GeoReport is typed `text/xml` bare, as some validators want, instead of with its charset.",
+    "open311.contact": "Whom to ask about the GeoReport server (service discovery); empty: the town's name.",
+    "open311.key_service": "How to get a key for the GeoReport server (service discovery).",
+    "open311.media_hosts": "Hosts that a photo named by `media_url` may be fetched from; none: a photo is sent, not fetched.",
     "mail.sender": "Address that mails are from.",
     "connectors": "Sources to poll: one table per source, `kind` and the options of that connector.",
 }

@@ -14,7 +14,15 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings", "write_secret"]
+__all__ = [
+    "MailSettings",
+    "MqttSettings",
+    "Open311Settings",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+    "write_secret",
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -47,6 +55,17 @@ class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sender: str = "beffroi@localhost"
 
 
+class Open311Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The GeoReport server. `charset`: say it in the XML's type, as the standard asks (some validators want
+    `text/xml` bare); `contact` and `key_service`: what service discovery says of whom to ask, and how;
+    `media_hosts`: hosts that a `media_url` may be fetched from."""
+
+    charset: bool = True
+    contact: str = ""
+    key_service: str = ""
+    media_hosts: tuple[str, ...] = ()
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `beffroi.toml`, plus the data directory itself."""
 
@@ -58,6 +77,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = StoreSettings()
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
+    open311: Open311Settings = Open311Settings()
     connectors: tuple[dict[str, str], ...] = ()
 
     def secret(self) -> bytes:

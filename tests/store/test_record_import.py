@@ -2,10 +2,22 @@
 
 from tests.store.test_records import BIN, ZONE
 
+from beffroi.model.collection import Collection, Record, field
 from beffroi.model.principal import SYSTEM
+from beffroi.model.text import Text
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query
 from beffroi.store.record_import import take
+
+
+class Lamp(Record):
+    code: str = field("Identifiant", "Identifier", key=True)
+    near: int | None = field("Près de", "Near", reference="bin")
+
+
+class Street(Record):
+    code: str = field("Identifiant", "Identifier", key=True)
+    parent: int | None = field("Partie de", "Part of", reference="street")
 
 
 def _entries(volume: float) -> list[Entry]:
@@ -41,3 +53,44 @@ def test_an_import_again_is_unchanged_then_updated_then_undone(store: Store) -> 
     assert store.records.count("bin", Query(where={"volume": 120})) == 2500
     other = take(store.records, "bin", [Entry({"code": "B-7"}, None, "B", "line 2")], who=SYSTEM)
     assert other.created == 1
+
+
+def test_a_reference_may_be_given_by_its_key(store: Store) -> None:
+    lamp = Collection("lamp", Text("Lampes", "Lamps"), Lamp)
+    store.records.declare([BIN, ZONE, lamp])
+    bins = [Entry({"code": "B-1"}, None, "A", "line 2"), Entry({"code": "B-1"}, None, "B", "line 3"),
+            Entry({"code": "77"}, None, "B", "line 4")]  # fmt: skip
+    take(store.records, "bin", bins, who=SYSTEM)
+    ids = store.records.ids_by_key("bin", ["B-1", "77", "no"])
+    assert set(ids) == {"B-1", "77"}
+    entries = [
+        Entry({"code": "L-1", "near": "B-1"}, None, "B", "line 2"),  # the one of its own territory
+        Entry({"code": "L-2", "near": "B-1"}, None, "A", "line 3"),
+        Entry({"code": "L-3", "near": "77"}, None, "A", "line 4"),  # a key before a number
+        Entry({"code": "L-4", "near": "12"}, None, "A", "line 5"),  # a number, as our export writes
+        Entry({"code": "L-5", "near": "B-9"}, None, "A", "line 6"),
+        Entry({"code": "L-6", "near": None}, None, "A", "line 7"),
+    ]
+    first = take(store.records, "lamp", entries, who=SYSTEM)
+    assert [(r.place, r.field) for r in first.rejects] == [("line 6", "near")]
+    rows = {row.values["code"]: row.values["near"] for row in store.records.all("lamp")}
+    assert rows == {
+        "L-1": ids["B-1"]["B"],
+        "L-2": ids["B-1"]["A"],
+        "L-3": ids["77"]["B"],
+        "L-4": 12,
+        "L-6": None,
+    }
+    again = take(store.records, "lamp", entries, who=SYSTEM)
+    assert (again.unchanged, len(again.rejects)) == (5, 1)
+
+
+def test_parents_may_come_after_their_children(store: Store) -> None:
+    store.records.declare([Collection("street", Text("Rues", "Streets"), Street)])
+    given = [("c", "b"), ("b", "a"), ("a", None), ("d", "d2"), ("e", "f"), ("f", "e")]
+    entries = [Entry({"code": code, "parent": parent}, place=code) for code, parent in given]
+    outcome = take(store.records, "street", entries, who=SYSTEM)
+    assert (outcome.created, [r.place for r in outcome.rejects]) == (3, ["d", "e", "f"])
+    ids = {row.values["code"]: row.id for row in store.records.all("street")}
+    parents = {row.values["code"]: row.values["parent"] for row in store.records.all("street")}
+    assert parents == {"a": None, "b": ids["a"], "c": ids["b"]}

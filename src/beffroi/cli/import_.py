@@ -123,6 +123,7 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
     from beffroi.intake.features import import_features
     from beffroi.intake.files import import_files
     from beffroi.intake.kinds import kind_called
+    from beffroi.intake.records import import_records
     from beffroi.intake.take import Intake
     from beffroi.town import open_town
 
@@ -134,6 +135,9 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
                 return import_features(
                     town.store, town.registry.collections, files, options, SYSTEM, dry=dry, progress=progress
                 )
+        if chosen.collections:
+            with _progress() as progress:
+                return import_records(town.store, chosen, files, options, SYSTEM, dry=dry, progress=progress)
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         with _progress() as progress:
             return import_files(intake, chosen, files, options, dry=dry, progress=progress)

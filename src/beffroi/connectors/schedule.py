@@ -14,8 +14,10 @@ from beffroi.intake.devices import learn_steps
 from beffroi.intake.source_keys import Occurrences, file_key, row_text
 from beffroi.intake.take import Intake
 from beffroi.model.instant import HOUR_US, SECOND_US
+from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.store import record_import
 from beffroi.store.open import Store
 from beffroi.store.tables import cursor
 
@@ -87,7 +89,7 @@ def run_once(intake: Intake, source: Source, poll: Poll | None = None) -> State:
     touched: set[int] = set()
     try:
         for batch in (poll or KINDS[source.kind])(source, dict(state.position)):
-            touched |= _take(intake, batch, seen, state)
+            touched |= _take(intake, source.name, batch, seen, state)
             state.position = dict(batch.cursor) if batch.cursor is not None else state.position
             _keep(store, source.name, state)
     except Problem as problem:
@@ -112,9 +114,15 @@ def _failed(state: State, source: Source, problem: Problem, now: int) -> None:
     log.warning("the source %r failed (%d in a row): %s", source.name, state.failures, problem.reason.en)
 
 
-def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> set[int]:
-    """Store a batch; return the datastreams it was of."""
+def _take(intake: Intake, source: str, batch: Batch, seen: Occurrences, state: State) -> set[int]:
+    """Store a batch of the source called `source`; return the datastreams it was of."""
     state.rejected += len(batch.rejects)
+    for collection, entries in batch.records.items():
+        outcome = record_import.take(intake.store.records, collection, entries, who=SYSTEM, reason=source)
+        state.rejected += len(outcome.rejects)
+        state.stored += outcome.stored
+        state.unchanged += outcome.unchanged
+        state.total += outcome.stored
     if not batch.readings:
         return set()
     if batch.readings[0].source_key is not None:
@@ -140,11 +148,12 @@ def work(
     sources: list[Source],
     stop: threading.Event,
     sleep: Callable[[float], object] | None = None,
+    kinds: Mapping[str, Poll] = KINDS,
 ) -> None:
     """Poll each source when it is due, until `stop` is set. Blocking: for a thread of its own."""
     pause = sleep or stop.wait
     while not stop.is_set():
         for source in sources:
             if not stop.is_set() and state_of(intake.store, source.name).next_us <= intake.store.clock():
-                run_once(intake, source)
+                run_once(intake, source, kinds[source.kind])
         pause(IDLE_S)

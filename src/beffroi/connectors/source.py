@@ -17,6 +17,7 @@ from beffroi.model.instant import HOUR_US, MINUTE_US, parse_duration
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.reading import Reading, Reject
+from beffroi.store.record import Entry
 
 __all__ = ["Batch", "Poll", "Source", "sources_of"]
 
@@ -35,11 +36,13 @@ class Source(msgspec.Struct, frozen=True):
 
 
 class Batch(msgspec.Struct):
-    """Some readings of a poll, and the cursor to go on from once they are stored."""
+    """Some readings of a poll, or records by collection (what others refer to first), and the cursor to go on from
+    once they are stored."""
 
     readings: list[Reading]
     rejects: list[Reject] = []
     cursor: dict[str, Any] | None = None
+    records: dict[str, list[Entry]] = {}
 
 
 Poll = Callable[[Source, dict[str, Any]], Iterator[Batch]]

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from beffroi.intake.files import FileReject, ImportReport, Progress
+from beffroi.intake.files import ImportReport, Progress
+from beffroi.intake.records import keyed, take_entries, unreadable
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
@@ -14,11 +15,9 @@ from beffroi.model.text import Text
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
 from beffroi.standards.record_table import read_records
-from beffroi.store import record_import
 from beffroi.store.open import Store
-from beffroi.store.record import Entry, Outcome
+from beffroi.store.record import Entry
 from beffroi.store.record import Reject as RecordReject
-from beffroi.store.record_writer import draft
 
 __all__ = ["collection_for", "import_features"]
 
@@ -63,7 +62,7 @@ def import_features(
     """
     report = ImportReport(rejects=[], datastreams={})
     named = str(options.get("collection") or "")
-    plans = [(path, _keyed(collection_for(collections, named, path.stem))) for path in paths]
+    plans = [(path, keyed(collection_for(collections, named, path.stem))) for path in paths]
     counts = [
         sum(1 for _ in (_table(path, c, options) if _is_table(path) else _read(path))) for path, c in plans
     ]
@@ -71,73 +70,8 @@ def import_features(
         entries = (
             _table(path, collection, options) if _is_table(path) else _entries(path, collection, options)
         )
-        _take(store, collection, path, entries, who, report, whole, dry, progress)
+        take_entries(store, collection, path, entries, who, report, whole, dry, progress)
     return report
-
-
-def _take(
-    store: Store, collection: Collection, path: Path, entries: Iterator[Entry | RecordReject], who: Principal,
-    report: ImportReport, whole: int, dry: bool, progress: Progress,
-) -> None:  # fmt: skip
-    def told(outcome: Outcome) -> None:
-        progress(path, "store", outcome.read, whole)
-
-    if dry:
-        outcome = _would_take(store, collection, entries)
-    else:
-        outcome = record_import.take(
-            store.records, collection, entries, who=who, reason=path.name, progress=told
-        )
-    report.read += outcome.read
-    report.stored += outcome.created + outcome.updated
-    report.unchanged += outcome.unchanged
-    report.rejected += len(outcome.rejects)
-    for one in outcome.rejects:
-        line = re.match(r"line (\d+)", one.place)
-        report.rejects.append(
-            FileReject(str(path), int(line[1]) if line else 0, one.field, one.reason, one.mend)
-        )
-
-
-def _would_take(store: Store, collection: Collection, entries: Iterator[Entry | RecordReject]) -> Outcome:
-    """Say what `record_import.take` would do, changing nothing."""
-    outcome = Outcome(0)
-    key = collection.key
-    assert key is not None
-    seen: set[tuple[str, Any]] = set()
-    for entry in entries:
-        if isinstance(entry, RecordReject):
-            outcome.rejects.append(entry)
-            continue
-        try:
-            made = draft(collection, entry.values, entry.geometry, entry.territory)
-        except Problem as problem:
-            outcome.rejects.append(RecordReject(entry.place, problem.place, problem.reason, problem.mend))
-            continue
-        own = (made.territory, made.values[key.name])
-        if own in seen:
-            words = Text(f"{key.title.fr} : déjà dans ce fichier.", f"{key.title.en}: already in this file.")
-            mend = Text("Gardez une seule des deux lignes.", "Keep only one of the two lines.")
-            outcome.rejects.append(RecordReject(entry.place, key.name, words, mend))
-            continue
-        seen.add(own)
-        held = store.records.by_key(collection, own[1], made.territory)
-        same = held is not None and all(held.values.get(name) == made.values[name] for name in entry.values)
-        outcome.created += held is None
-        outcome.unchanged += same
-        outcome.updated += held is not None and not same
-    return outcome
-
-
-def _keyed(collection: Collection) -> Collection:
-    if collection.key is None:
-        raise Problem(
-            Text(f"La collection {collection.name} n'a pas d'identifiant : un second import la doublerait.",
-                 f"The collection {collection.name} has no key: importing again would double it."),
-            Text("Choisissez une collection qui a un identifiant.", "Choose a collection that has a key."),
-            place="--collection",
-        )  # fmt: skip
-    return collection
 
 
 def _is_table(path: Path) -> bool:
@@ -157,16 +91,7 @@ def _table(path: Path, collection: Collection, options: Mapping[str, Any]) -> It
     except Problem as problem:
         raise problem.at(f"{path}, ") from problem
     except OSError as error:
-        raise _unreadable(path, error) from error
-
-
-def _unreadable(path: Path, error: OSError) -> Problem:
-    detail = (error.strerror or str(error)).replace("{", "(").replace("}", ")")
-    return Problem(
-        Text("Le fichier ne peut pas être lu : {detail}", "The file cannot be read: {detail}").filled(detail=detail),
-        Text("Vérifiez son chemin et ses droits.", "Check its path and its rights."),
-        place=str(path),
-    )  # fmt: skip
+        raise unreadable(path, error) from error
 
 
 def _read(path: Path) -> Iterator[Feature | Reject]:
@@ -176,7 +101,7 @@ def _read(path: Path) -> Iterator[Feature | Reject]:
     except Problem as problem:
         raise problem.at(f"{path}, ") from problem
     except OSError as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
 
 
 def _entries(
@@ -239,6 +164,7 @@ def _decimal(text: str) -> float:
 
 _CONVERT: dict[tuple[str, type], Callable[[Any], Any]] = {
     ("text", int): str,
+    ("reference", int): str,  # a file from outside names a record by its key
     ("text", float): lambda value: f"{value:g}",
     ("number", str): _decimal,
     ("integer", str): lambda text: int(_decimal(text)),

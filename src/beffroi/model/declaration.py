@@ -65,9 +65,15 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class KindOfImport(msgspec.Struct, frozen=True):
-    """A kind of file that `beffroi import` reads. `read(path, options)` yields what `intake.rows` defines."""
+    """A kind of file that `beffroi import` reads.
+
+    `read(path, options)` yields the rows of `standards.reading`; or, when `collections` names what it fills, the
+    `Entry` and `Reject` of `store.record` for each in turn (`options["collection"]`), so that what the last one
+    refers to comes first. The report counts the last one.
+    """
 
     name: str
     title: Text
     read: Callable[[Any, Mapping[str, str]], Any]
     extensions: tuple[str, ...] = ()
+    collections: tuple[str, ...] = ()

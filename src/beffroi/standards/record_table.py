@@ -125,11 +125,16 @@ def _from_table(
                          Text("Vérifiez les guillemets.", "Check the quotes."))  # fmt: skip
             continue
         try:
-            values = {f.name: parse_value(f, cells[n]) for n, f in columns.fields.items() if n < len(cells)}
+            values = {f.name: _cell(f, cells[n]) for n, f in columns.fields.items() if n < len(cells)}
             values |= _made_key(collection, values, source, line)
             yield Entry(values, _point(cells, columns, crs), territory, place)
         except Problem as problem:
             yield _reject(place, problem)
+
+
+def _cell(field: Field, text: str) -> Any:
+    # a file from outside names a record by its key: the import looks it up
+    return text.strip() or None if field.reference else parse_value(field, text)
 
 
 def _made_key(collection: Collection, values: Mapping[str, Any], source: str, line: int) -> dict[str, str]:
@@ -195,7 +200,9 @@ def _entry(
     values: dict[str, Any] = {}
     for name, value in properties.items():
         field = known.get(_folded(name))
-        if field is not None:
+        if field is not None and field.reference:
+            values[field.name] = None if value is None else str(value)
+        elif field is not None:
             text = isinstance(value, str) and field.kind not in ("text", "json")
             values[field.name] = parse_value(field, value) if text or (field.choices and isinstance(value, str)) else check_value(
                 field, str(value) if field.kind == "text" and isinstance(value, int | float) else value)  # fmt: skip

@@ -1,12 +1,13 @@
 """Many records at once: from entries to stored, unchanged and rejected ones, under one change set."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 
-from beffroi.model.collection import Collection
+from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -14,7 +15,7 @@ from beffroi.store.record import Entry, Outcome, Reject
 from beffroi.store.record_writer import Draft, Writer, draft
 from beffroi.store.records import Records, Shelf
 
-__all__ = ["take"]
+__all__ = ["linked", "take"]
 
 _CHUNK = 1000
 _IN = 400
@@ -27,7 +28,8 @@ def take(
     """Store many records and return what became of each.
 
     An entry whose key is already in its territory changes that record (or is counted unchanged); without a key
-    it is a new record. Wrong entries are rejected one by one, never the whole; a `Reject` given
+    it is a new record. A reference may be given by the key of its record (a text), looked for in the entry's
+    territory, then in the others. Wrong entries are rejected one by one, never the whole; a `Reject` given
     (a row that could not even be read) is counted with them. Work is committed every thousand
     entries, all under `Outcome.change_set`, so that `Records.undo` takes the import back as one.
     """
@@ -35,10 +37,14 @@ def take(
     outcome = Outcome(0)
     seen: dict[tuple[str, Any], str] = {}
     for chunk in _chunks(entries):
-        drafts = [d for d in (_drafted(shelf.collection, e, seen, outcome) for e in chunk) if d is not None]
-        with records.writer(who, reason, outcome.change_set or None) as writer:
-            _store(shelf, writer, drafts, outcome)
-        outcome.change_set = outcome.change_set or writer.change_set or 0
+        for generation in _generations(shelf.collection, chunk):
+            ready = _linked(records, shelf.collection, generation)
+            drafts = [
+                d for d in (_drafted(shelf.collection, e, seen, outcome) for e in ready) if d is not None
+            ]
+            with records.writer(who, reason, outcome.change_set or None) as writer:
+                _store(shelf, writer, drafts, outcome)
+            outcome.change_set = outcome.change_set or writer.change_set or 0
         if progress is not None:
             progress(outcome)
     return outcome
@@ -48,6 +54,70 @@ def _chunks(entries: Iterable[Entry | Reject]) -> Iterator[list[Entry | Reject]]
     source = iter(entries)
     while chunk := list(islice(source, _CHUNK)):
         yield chunk
+
+
+def linked(
+    records: Records, collection: Collection, entries: Iterable[Entry | Reject]
+) -> Iterator[Entry | Reject]:
+    """Yield the entries, the keys that their references hold replaced by ids; an unknown key is a reject."""
+    for chunk in _chunks(entries):
+        yield from _linked(records, collection, chunk)
+
+
+def _generations(collection: Collection, chunk: list[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
+    """Yield the entries of a chunk, parents before the children that name them by their key."""
+    key = collection.key
+    upward = [f.name for f in collection.fields if f.reference == collection.name]
+    if key is None or not upward:
+        yield chunk
+        return
+    waiting = chunk
+    while waiting:
+        coming = {e.values.get(key.name) for e in waiting if isinstance(e, Entry)}
+        later = [
+            e
+            for e in waiting
+            if isinstance(e, Entry) and any(e.values.get(n) in coming for n in upward if e.values.get(n))
+        ]
+        if len(later) == len(waiting):  # a circle: each is told that its parent is not known
+            yield waiting
+            return
+        held = {id(e) for e in later}
+        yield [e for e in waiting if id(e) not in held]
+        waiting = list(later)
+
+
+def _linked(records: Records, collection: Collection, chunk: list[Entry | Reject]) -> list[Entry | Reject]:
+    for field in collection.fields:
+        if not field.reference:
+            continue
+        named = {
+            e.values[field.name]
+            for e in chunk
+            if isinstance(e, Entry) and isinstance(e.values.get(field.name), str) and e.values[field.name]
+        }
+        if named:
+            known = records.ids_by_key(field.reference, named)
+            chunk = [_link(e, field, known) if isinstance(e, Entry) else e for e in chunk]
+    return chunk
+
+
+def _link(entry: Entry, field: Field, known: Mapping[str, Mapping[str, int]]) -> Entry | Reject:
+    name = entry.values.get(field.name)
+    if not isinstance(name, str):
+        return entry
+    found = known.get(name, {})
+    target = found.get(entry.territory or "", next(iter(found.values()), None))
+    if target is None and name.isascii() and name.isdigit():
+        target = int(name)  # what our own export writes
+    if target is None and name:
+        reason = Text(
+            f"{field.title.fr} : « {name[:60]} » n'est pas connu.",
+            f"{field.title.en}: '{name[:60]}' is not known.",
+        )
+        mend = Text("Importez-le d'abord, ou corrigez son identifiant.", "Import it first, or mend its key.")
+        return Reject(entry.place, field.name, reason, mend)
+    return msgspec.structs.replace(entry, values={**entry.values, field.name: target})
 
 
 def _reject(outcome: Outcome, place: str, problem: Problem) -> None:

@@ -26,6 +26,8 @@ from beffroi.store.tables import declared, history
 
 __all__ = ["House", "Records", "Shelf"]
 
+_IN = 400  # values in one condition
+
 
 class House(Protocol):
     """What the records need of the store."""
@@ -129,6 +131,23 @@ class Records:
             return None
         where = {field.name: key, "_territory": territory or ""}
         return next(iter(self.find(collection, Query(where=where, limit=1), c=c).rows), None)
+
+    def ids_by_key(self, collection: str | Collection, keys: Iterable[str]) -> dict[str, dict[str, int]]:
+        """Return, for each key that live records have, their ids by territory ("" for none)."""
+        shelf = self.shelf(collection)
+        field = shelf.collection.key
+        found: dict[str, dict[str, int]] = {}
+        if field is None or field.kind != "text":
+            return found
+        t, wanted = shelf.table, list(keys)
+        with self._reading(None) as connection:
+            for start in range(0, len(wanted), _IN):
+                some = select(t.c[field.name], t.c["_territory"], t.c["_id"]).where(
+                    t.c[field.name].in_(wanted[start : start + _IN]), t.c["_deleted_us"].is_(None)
+                )
+                for key, territory, record_id in connection.execute(some):
+                    found.setdefault(key, {})[territory or ""] = record_id
+        return found
 
     def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:
         """Return one page of records. Raises `Problem` for an unknown or personal field, or a bad cursor."""

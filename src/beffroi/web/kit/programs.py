@@ -2,7 +2,7 @@
 
 __all__ = ["PROGRAMS", "for_programs"]
 
-PROGRAMS = ("/api", "/sensorthings", "/ogc", "/hooks", "/health", "/live")
+PROGRAMS = ("/api", "/sensorthings", "/ogc", "/hooks", "/open311", "/health", "/live")
 
 
 def for_programs(path: str) -> bool:
