@@ -22,7 +22,7 @@ from beffroi.model.instant import DAY_US
 from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import watched
-from beffroi.store.rollups import rollup_sql, series_sql
+from beffroi.store.rollups import hour_of, rollup_sql, series_sql
 from beffroi.store.tables import segment, segment_series
 
 __all__ = ["COLUMNS", "Archive", "Segment", "fsync_directory", "quoted"]
@@ -89,6 +89,7 @@ class Archive:
         self._lock = threading.Lock()
         self._local = threading.local()
         self._constant: dict[str, dict[str, str]] = {}
+        self._hours: dict[str, dict[int, tuple[int, int] | None]] = {}
 
     def close(self) -> None:
         """Let DuckDB go."""
@@ -123,24 +124,31 @@ class Archive:
         return [Segment(*row) for row in connection.execute(_LIVE)]
 
     def matching(self, connection: Connection, between: tuple[int | None, int | None],
-                 observation_id: int | None = None, datastreams: Sequence[int] | None = None) -> list[Segment]:  # fmt: skip
-        """Return the live segments that may hold a phenomenon start in [start, end), or that id, of `datastreams`."""
+                 observation_id: int | None = None, datastreams: Sequence[int] | None = None,
+                 *, thin: bool = False) -> list[Segment]:  # fmt: skip
+        """Return the live segments that may hold a phenomenon start in [start, end), or that id, of `datastreams`.
+
+        `thin`: also those that hold no more than thin hours of them.
+        """
         start, end = between
         held = None
         if datastreams is not None and len(datastreams) <= FEW:
-            held = self.holding(connection, datastreams)
+            held = self.holding(connection, datastreams, thin=thin)
             if not held:
                 return []
         return [
             s for s in self.live(connection)
             if (held is None or s.id in held)
-            and (start is None or s.max_us >= start) and (end is None or s.min_us < end)
+            and (start is None or (s.end_us if thin else s.max_us) >= start)
+            and (end is None or (s.first_us if thin else s.min_us) < end)
             and (observation_id is None or s.min_id <= observation_id <= s.max_id)
         ]  # fmt: skip
 
     @staticmethod
-    def holding(connection: Connection, datastreams: Sequence[int]) -> dict[int, int]:
+    def holding(connection: Connection, datastreams: Sequence[int], *, thin: bool = False) -> dict[int, int]:
         """Return the ids of the live segments with raw rows of some of `datastreams`, and how many of theirs each has.
+
+        `thin`: those with thin hours too.
 
         A segment that is not indexed yet may hold any number: all of its rows are counted.
         """
@@ -148,7 +156,7 @@ class Archive:
         return dict(
             connection.exec_driver_sql(
                 "SELECT i.segment_id, sum(i.count) FROM obs.segment_series i"
-                f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids}) AND i.count > 0"
+                f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
                 " GROUP BY i.segment_id"
                 " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL"
             ).fetchall()  # type: ignore[arg-type]
@@ -165,9 +173,31 @@ class Archive:
         """
         if not segments:
             return []
+        sql, values = self.compiled(statement)
+        return self.run(f"WITH observation AS ({self.raw(segments)}) {sql}", values)
+
+    @staticmethod
+    def compiled(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
+        """Return a statement on `tables.observation` as DuckDB reads it, on a source called `observation`."""
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
         sql = _NAMED.sub(r"$\1", str(compiled).replace("obs.observation", "observation"))
-        return self.run(f"WITH observation AS ({self.raw(segments)}) {sql}", dict(compiled.params))
+        return sql, dict(compiled.params)
+
+    def hours_of(self, one: Segment, ids: Iterable[int]) -> set[tuple[int, int]]:
+        """Return the datastream and the hour of each of `ids` that a segment holds, remembered since it never changes."""
+        near = {i for i in ids if one.min_id <= i <= one.max_id}
+        if not near:
+            return set()
+        known = self._hours.setdefault(one.path, {})
+        unknown = near - known.keys()
+        if unknown:
+            listed = ", ".join(map(str, unknown))
+            found = self.run(
+                f"SELECT id, datastream_id, {hour_of('start_us')} FROM ({self.raw([one])}) WHERE id IN ({listed})"
+            )
+            known.update(dict.fromkeys(unknown))
+            known.update({number: (series, hour) for number, series, hour in found})
+        return {place for i in near if (place := known[i]) is not None}
 
     def run(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
         """Run a reading on this thread's connection, within the limits of `limits.py`. Raises `duckdb.Error`."""

@@ -17,6 +17,7 @@ from beffroi.model.observation import Draft, Observation
 from beffroi.model.problem import NotFound
 from beffroi.model.result import Result
 from beffroi.model.text import Text
+from beffroi.store.aggregates import AggregateQuery, Cells, aggregate
 from beffroi.store.appender import Ack, Appender
 from beffroi.store.archive import FEW, Archive, Segment
 from beffroi.store.database import Database
@@ -269,6 +270,10 @@ class Observations:
         if hidden:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found | {row[0] for row in self._archive.rows(sealed, segments) if row[0] is not None}
+
+    def aggregate(self, query: AggregateQuery) -> Cells:
+        """Return what the observations of `query` come to, by datastream, feature and bucket of time as it asks."""
+        return aggregate(self._database, self._archive, query)
 
     def _counted(self, datastreams: tuple[int, ...] | None) -> int:
         statement = select(func.coalesce(func.sum(latest.c.count), 0))

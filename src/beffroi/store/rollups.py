@@ -10,7 +10,7 @@ from each version of the segment to the next.
 
 from beffroi.model.instant import HOUR_US
 
-__all__ = ["ROLLUP_COLUMNS", "rollup_sql", "series_sql"]
+__all__ = ["ROLLUP_COLUMNS", "hour_of", "rollup_sql", "series_sql"]
 
 ROLLUP_COLUMNS = (
     "datastream_id", "hour_us",
