@@ -37,6 +37,7 @@ def number(grain: Grain, instant_us: int) -> int:
 def expected(rows: list[Observation], query: AggregateQuery) -> dict[Any, Any]:
     """Return the cells of `query` by looking at each observation."""
     start, end = query.within
+    limit = query.ended_by
     groups: dict[Any, list[Observation]] = defaultdict(list)
     for one in rows:
         ends = one.start_us if one.end_us is None else one.end_us
@@ -89,6 +90,7 @@ def check(store: Store, chance: random.Random) -> None:
         condition, values = chance.random() < 0.2, chance.random() < 0.2
         query = AggregateQuery(
             datastreams=chance.choice([None, (1,), (2, 3), (9,)]), without=chance.choice([(), (), (3,)]), within=(low, high),
+            ended_by=chance.choice([None, high, START + chance.randrange(6 * DAY_US)]),
             where=(lambda _dialect: observation.c.value >= 5) if condition else None, grain=chance.choice(GRAINS),
             by_series=chance.random() < 0.6, by_feature=chance.random() < 0.2, ends=True, values=values,
         )  # fmt: skip

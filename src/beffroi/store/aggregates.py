@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Connection, and_, case, func, literal, or_, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, or_, select
 
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.problem import Problem
@@ -46,14 +46,15 @@ class Grain(msgspec.Struct, frozen=True):
 class AggregateQuery(msgspec.Struct, frozen=True):
     """What to add up, and by what.
 
-    `datastreams`: only these (None: all), `without`: none of these. `within`: phenomenon start in [start, end), and its
-    end, if it has one, not after `end`. `where(dialect)`: a further predicate, as in `ObservationQuery`.
+    `datastreams`: only these (None: all), `without`: none of these. `within`: phenomenon start in [start, end);
+    `ended_by`: its end, if it has one, not after that. `where(dialect)`: a further predicate, as in `ObservationQuery`.
     `grain`: buckets of time (None: one for all time). `ends`: first and last values too; `values`: all values.
     """
 
     datastreams: tuple[int, ...] | None = None
     without: tuple[int, ...] = ()
     within: tuple[int | None, int | None] = (None, None)
+    ended_by: int | None = None
     where: Callable[[str], ColumnElement[bool]] | None = None
     grain: Grain | None = None
     by_series: bool = False
@@ -184,7 +185,9 @@ class _Fresh:
         if start is not None:
             found.append(c.start_us >= start)
         if end is not None:
-            found.append(and_(c.start_us < end, func.coalesce(c.end_us, c.start_us) <= end))
+            found.append(c.start_us < end)
+        if query.ended_by is not None:
+            found.append(func.coalesce(c.end_us, c.start_us) <= query.ended_by)
         if query.where is not None:
             found.append(query.where(self.dialect))
         return found
@@ -283,7 +286,7 @@ class _Sealed:
         conditions = self._of_series()
         conditions += [] if start is None else [f"start_us >= {start}"]
         conditions += [] if end is None else [f"start_us < {end}"]
-        limit = query.within[1]
+        limit = query.ended_by
         conditions += [] if limit is None else [f"coalesce(end_us, start_us) <= {limit}"]
         conditions += self._unhidden(segments)
         if further:
@@ -395,7 +398,7 @@ class _Sealed:
         return _cells(rows, query, rolled=True)
 
     def _fitting(self) -> list[str]:
-        end = self.query.within[1]
+        end = self.query.ended_by
         return [] if end is None else [f"(span_us IS NULL OR span_us <= {end})"]
 
     def _reread(
@@ -403,14 +406,14 @@ class _Sealed:
         stale: Sequence[tuple[str, int, int]],
     ) -> None:  # fmt: skip
         """Add the raw rows of the hours that the roll-ups could not answer for."""
-        within = (_most(first, self.query.within[0]) if first is None else first, last)
+        within = (first, last)
         if stale:
             paths = {path for path, _, _ in stale}
             hours = (
                 f"(datastream_id, {hour_of('start_us')}) IN ({', '.join(f'({d}, {h})' for _, d, h in stale)})"
             )
             _into(cells, self._raw([s for s in segments if s.path in paths], within, hours))
-        end = self.query.within[1]
+        end = self.query.ended_by
         if end is None:
             return
         files = ", ".join(

@@ -295,8 +295,8 @@ class Archive:
         temporary = raw.with_name(raw.name.replace(".tmp", ".hours.tmp"))
         cursor.execute(
             f"COPY (SELECT * FROM ({rollup_sql(f'read_parquet({quoted(raw)})', thin)}) ORDER BY datastream_id, hour_us)"
-            f" TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2, ROW_GROUP_SIZE 122880)"
-        )
+            f" TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2, ROW_GROUP_SIZE 20480)"
+        )  # small groups: one datastream's year is read from every file, and a group is unpacked whole
         return temporary
 
     def _settle(self, temporary: Path, name: str) -> str:

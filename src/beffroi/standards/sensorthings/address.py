@@ -10,6 +10,7 @@ import msgspec
 
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.standards.sensorthings.apply import parse_apply
 from beffroi.standards.sensorthings.entities import BY_NAME, BY_SET, Entity, Navigation, Property
 from beffroi.standards.sensorthings.parse import (
     misread,
@@ -171,6 +172,7 @@ _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$count": ("count", _count),
     "$skiptoken": ("skiptoken", lambda _o, text: text),
     "$resultformat": ("result_format", _format),
+    "$apply": ("apply", lambda _o, text: parse_apply(text)),
 }
 
 

@@ -121,6 +121,7 @@ class Options(msgspec.Struct, frozen=True):
     count: bool = False
     skiptoken: str = ""
     result_format: str = ""
+    apply: msgspec.Struct | None = None  # an `apply.Apply`
 
 
 class Expanded(msgspec.Struct, frozen=True):
