@@ -45,9 +45,9 @@ def expected(rows: list[Observation], query: AggregateQuery) -> dict[Any, Any]:
             query.datastreams is not None and one.datastream_id not in query.datastreams
         ) or one.datastream_id in query.without:
             continue
-        if (start is not None and one.start_us < start) or (
-            end is not None and (one.start_us >= end or ends > end)
-        ):
+        if (start is not None and one.start_us < start) or (end is not None and one.start_us >= end):
+            continue
+        if limit is not None and ends > limit:
             continue
         if query.where is not None and not (one.result.value is not None and one.result.value >= 5):
             continue

@@ -63,19 +63,20 @@ class AggregateQuery(msgspec.Struct, frozen=True):
     values: bool = False
 
 
-class Cell:
+class Cell(msgspec.Struct, gc=False):
     """What observations came to: `n` of them, `numbers` whose result is a number, and of those the rest.
 
     `first` and `last` are (start, datastream, id, value).
     """
 
-    __slots__ = ("first", "high", "last", "low", "n", "numbers", "total", "values")
-
-    def __init__(self, n: int, numbers: int, total: float, low: float | None, high: float | None) -> None:
-        self.n, self.numbers, self.total, self.low, self.high = n, numbers, total, low, high
-        self.first: tuple[int, int, int, float] | None = None
-        self.last: tuple[int, int, int, float] | None = None
-        self.values: list[float] = []
+    n: int
+    numbers: int
+    total: float
+    low: float | None
+    high: float | None
+    first: tuple[int, int, int, float] | None = None
+    last: tuple[int, int, int, float] | None = None
+    values: list[float] = []
 
     def add(self, other: "Cell") -> None:
         """Add what other observations came to."""
@@ -86,7 +87,8 @@ class Cell:
         self.high = _most(self.high, other.high)
         self.first = _least(self.first, other.first)
         self.last = _most(self.last, other.last)
-        self.values.extend(other.values)
+        if other.values:
+            self.values = self.values + other.values
 
 
 def _least(a: Any, b: Any) -> Any:
@@ -104,6 +106,10 @@ Cells = dict[Key, Cell]
 
 def aggregate(database: Database, archive: Archive, query: AggregateQuery) -> Cells:
     """Return a cell for each combination asked for that has an observation. Raises `Problem` when there are too many."""
+    if query.ended_by is not None:  # what ends by then began by then
+        start, end = query.within
+        last = query.ended_by + 1
+        query = msgspec.structs.replace(query, within=(start, last if end is None else min(end, last)))
     cells: Cells = {}
     with database.read() as connection:
         _Fresh(database.dialect, query).into(cells, connection)
@@ -294,7 +300,7 @@ class _Sealed:
         source = f"(SELECT * FROM ({self.archive.raw(segments)}) AS held{_where(conditions)}) AS observation"
         if query.where is not None:
             return self._filtered(segments, conditions)
-        return _cells(self.archive.run(f"SELECT {self._columns('start_us')} FROM {source} GROUP BY 1, 2, 3 LIMIT {MOST_CELLS + 1}"),
+        return _cells(self.archive.run(f"SELECT {self._columns('start_us')} FROM {source} {self._grouped()} LIMIT {MOST_CELLS + 1}"),
                       query)  # fmt: skip
 
     def _filtered(self, segments: Sequence[Segment], conditions: list[str]) -> Iterable[tuple[Key, Cell]]:
@@ -305,7 +311,7 @@ class _Sealed:
         text, values = self.archive.compiled(chosen)
         sql = (
             f"WITH observation AS (SELECT * FROM ({self.archive.raw(segments)}) AS held{_where(conditions)})"
-            f" SELECT {self._columns('start_us')} FROM ({text}) AS chosen GROUP BY 1, 2, 3 LIMIT {MOST_CELLS + 1}"
+            f" SELECT {self._columns('start_us')} FROM ({text}) AS chosen{self._grouped()} LIMIT {MOST_CELLS + 1}"
         )
         return _cells(self.archive.run(sql, values), self.query)
 
@@ -323,6 +329,12 @@ class _Sealed:
         )
         values = ", list(value) FILTER (value IS NOT NULL)" if query.values else ""
         return f"{series} AS s, {feature} AS f, {bucket} AS b, {sums}{ends}{values}"
+
+    def _grouped(self) -> str:
+        """Return the GROUP BY of the names that vary (rows without any are one group, if there are rows)."""
+        query = self.query
+        names = [n for n, varies in (("s", query.by_series), ("f", query.by_feature), ("b", query.grain)) if varies]
+        return f" GROUP BY {', '.join(names)}" if names else " HAVING count(*) > 0"
 
     def _of_series(self) -> list[str]:
         query, found = self.query, []
@@ -381,9 +393,16 @@ class _Sealed:
         conditions += _not_stale(stale)
         series = "datastream_id" if query.by_series else "0::BIGINT"
         bucket = "0::BIGINT" if query.grain is None else _bucket_sql(query.grain, "hour_us")
+        # an hour of a datastream is one row of a roll-up (two when part of it is thin): nothing to group then
+        single = query.by_series or (query.datastreams is not None and len(query.datastreams) == 1)
+        bare = single and query.grain is not None and query.grain.step_us == HOUR_US
         sums = "sum(n)::BIGINT, sum(numbers)::BIGINT, sum(total), min(low), max(high)"
         ends = ""
-        if query.ends:
+        if bare:
+            sums = "n, numbers, total, low, high"
+            place = "CASE WHEN numbers > 0 THEN row({0}_us, datastream_id) END"
+            ends = f", first_value, {place.format('first')}, last_value, {place.format('last')}" if query.ends else ""
+        elif query.ends:
             ends = (
                 ", arg_min(first_value, row(first_us, datastream_id)), min(row(first_us, datastream_id)) FILTER (numbers > 0),"
                 " arg_max(last_value, row(last_us, datastream_id)), max(row(last_us, datastream_id)) FILTER (numbers > 0)"
@@ -393,7 +412,7 @@ class _Sealed:
         )
         rows = self.archive.run(
             f"SELECT {series} AS s, 0::BIGINT AS f, {bucket} AS b, {sums}{ends} FROM read_parquet([{files}])"
-            f"{_where(conditions)} GROUP BY 1, 2, 3 LIMIT {MOST_CELLS + 1}"
+            f"{_where(conditions)}{'' if bare else self._grouped()} LIMIT {MOST_CELLS + 1}"
         )
         return _cells(rows, query, rolled=True)
 

@@ -33,7 +33,7 @@ def hour_of(column: str) -> str:
 def rollup_sql(raw: str, thin: str | None = None) -> str:
     """Return the DuckDB statement of the roll-up of the rows of `raw`, with the thin hours of the roll-up `thin`."""
     made = (
-        f"SELECT datastream_id, {hour_of('start_us')} AS hour_us, count(*) AS n, count(value) AS numbers,"
+        f"SELECT datastream_id, {hour_of('start_us')} AS hour_us, count(*)::INTEGER AS n, count(value)::INTEGER AS numbers,"
         " coalesce(sum(value), 0.0) AS total, min(value) AS low, max(value) AS high,"
         f" arg_min(value, {_KEY}) AS first_value, min(start_us) FILTER (value IS NOT NULL) AS first_us,"
         f" arg_max(value, {_KEY}) AS last_value, max(start_us) FILTER (value IS NOT NULL) AS last_us,"

@@ -24,6 +24,7 @@ from beffroi.standards.sensorthings.keyset import read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Field
 from beffroi.standards.sensorthings.observing import ObservationReader
 from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.render import stamp
 from beffroi.standards.sensorthings.syntax import Options
 from beffroi.store import tables
 from beffroi.store.aggregates import AggregateQuery, Cell, Grain
@@ -90,6 +91,8 @@ class _Aggregation:
         self.reach = self._reach(datastreams, feature)
         self.covered = any(m.method == "coverage" for m in self.apply.measures)
         self.grain = self._grain()
+        self._expected: dict[Group, dict[int, int]] = {}  # by the paths alone: the interval of each datastream
+        self._had: dict[tuple[Group, int], int] = {}  # observations of a datastream in a group
 
     # --- what is asked
     def _path(self, name: Any) -> Field:
@@ -172,61 +175,63 @@ class _Aggregation:
             name = self.apply.bucket_name
             for row in shown:
                 start, end = row[name]
-                row[name] = f"{format_instant(start)}/{format_instant(end)}"
+                row[name] = f"{stamp(start)}/{stamp(end)}"
         more = top > 0 and len(rows) > skip + top
         return Aggregated(
             shown, write_token([skip + top]) if more else None, len(rows) if self.options.count else None
         )
 
     def _rows(self) -> list[dict[str, Any]]:
-        groups, expected = self._groups()
+        groups = self._groups()
         if self.apply.complete:
             self._complete(groups)
+        ways = [(m.name, self._way(m)) for m in self.apply.measures]
         names = [tuple(map(str, path.steps)) for path in self.apply.paths]
-        measures = [(m, _SIMPLE.get(m.method), percentile_of(m.method)) for m in self.apply.measures]
+        bucket = None if self.apply.buckets is None else self.apply.bucket_name
         rows: list[dict[str, Any]] = []
-        for group in sorted(groups, key=_sorting):
-            cells = groups[group]
-            row: dict[str, Any] = {} if self.apply.buckets is None else {self.apply.bucket_name: group[-1]}
+        for group in sorted(groups, key=_sorting) if names else sorted(groups):
+            cell = groups[group]
+            row: dict[str, Any] = {} if bucket is None else {bucket: group[-1]}
             for steps, value in zip(names, group, strict=False):
                 _put(row, steps, value)
-            whole = _whole(cells)
-            for measure, simple, share in measures:
-                if simple is not None:
-                    row[measure.name] = simple(whole)
-                elif share is not None:
-                    row[measure.name] = _percentile(whole.values, share)
-                else:
-                    row[measure.name] = self._coverage(group, cells, expected)
+            for name, way in ways:
+                row[name] = way(group, cell)
             rows.append(row)
         return rows
 
-    def _groups(self) -> tuple[dict[Group, dict[int, Cell]], dict[Group, dict[int, int]]]:
-        """Return the cells of each group by datastream, and the expected interval of the datastreams of each
-        combination of paths (those that have an observation in the selection)."""
+    def _way(self, measure: Measure) -> Callable[[Group, Cell], Any]:
+        simple, share = _SIMPLE.get(measure.method), percentile_of(measure.method)
+        if simple is not None:
+            return lambda _group, cell: simple(cell)
+        if share is not None:
+            return lambda _group, cell: _percentile(cell.values, share)
+        return lambda group, _cell: self._coverage(group)
+
+    def _groups(self) -> dict[Group, Cell]:
+        """Return the cell of each group; when coverage is asked, note what each datastream has and should have."""
         found = self.reader.store.observations.aggregate(self._query())
         valued = [self._values(field, {key[0] if _owner(field) == "datastream_id" else key[1] for key in found})
                   for field in self.fields]  # fmt: skip
         places = [0 if _owner(field) == "datastream_id" else 1 for field in self.fields]
         every = self._intervals({key[0] for key in found}) if self.covered else {}
-        groups: dict[Group, dict[int, Cell]] = {}
-        expected: dict[Group, dict[int, int]] = {}
+        groups: dict[Group, Cell] = {}
         buckets, grain = self.apply.buckets, self.grain
+        paths: Group = ()
         for key, cell in found.items():
-            paths = tuple(values.get(key[place]) for values, place in zip(valued, places, strict=True))
+            if places:
+                paths = tuple(values.get(key[place]) for values, place in zip(valued, places, strict=True))
             group = paths if buckets is None or grain is None else (*paths, buckets.bounds(key[2], grain))
-            cells = groups.get(group)
-            if cells is None:
-                groups[group] = {key[0]: cell}
-            elif key[0] in cells:
-                cells[key[0]].add(cell)
+            if key[0] in every:
+                self._expected.setdefault(paths, {})[key[0]] = every[key[0]]
+                self._had[group, key[0]] = self._had.get((group, key[0]), 0) + cell.n
+            known = groups.get(group)
+            if known is None:
+                groups[group] = cell
             else:
-                cells[key[0]] = cell
-            if self.covered and key[0] in every:
-                expected.setdefault(paths, {})[key[0]] = every[key[0]]
+                known.add(cell)
         if not self.fields and buckets is None and not groups:
-            groups[()] = {}
-        return groups, expected
+            groups[()] = _none()
+        return groups
 
     def _values(self, field: Field, ids: Iterable[int]) -> dict[int, Any]:
         if not field.hops:
@@ -242,12 +247,10 @@ class _Aggregation:
         wanted = select(c.id, c.expected_interval_us).where(c.id.in_(sorted(ids)), c.expected_interval_us > 0)
         return {row[0]: row[1] for row in self.reader.c.execute(wanted)}
 
-    def _coverage(
-        self, group: Group, cells: dict[int, Cell], expected: dict[Group, dict[int, int]]
-    ) -> float | None:
+    def _coverage(self, group: Group) -> float | None:
         """Return the share, in %, of the samples that were to come in the part of the bucket that was asked and is past."""
         buckets = self.apply.buckets
-        every = expected.get(group if buckets is None else group[:-1], {})
+        every = self._expected.get(group if buckets is None else group[:-1], {})
         low, high = (self.reach.start, self.reach.end) if buckets is None else group[-1]
         if low is None or high is None or not every:
             return None
@@ -256,10 +259,10 @@ class _Aggregation:
         if high <= low:
             return None
         wanted = {series: max(1.0, (high - low) / interval) for series, interval in every.items()}
-        got = sum(min(cells[series].n, n) for series, n in wanted.items() if series in cells)
+        got = sum(min(self._had.get((group, series), 0), n) for series, n in wanted.items())
         return round(100 * got / sum(wanted.values()), 1)
 
-    def _complete(self, groups: dict[Group, dict[int, Cell]]) -> None:
+    def _complete(self, groups: dict[Group, Cell]) -> None:
         """Add the buckets without observations, from the first to the last or those of the range that was asked."""
         buckets = self.apply.buckets
         assert buckets is not None
@@ -272,7 +275,7 @@ class _Aggregation:
         one, added = buckets.around(start), 0
         while one[0] < end and paths:
             for path in paths:
-                groups.setdefault((*path, one), {})
+                groups.setdefault((*path, one), _none())
             added += len(paths)
             if added > MOST_BUCKETS:
                 raise misread(
@@ -370,13 +373,8 @@ def _nowhere(_row: Any, _hop: Any) -> list[Any]:
     return []
 
 
-def _whole(cells: dict[int, Cell]) -> Cell:
-    if len(cells) == 1:
-        return next(iter(cells.values()))
-    whole = Cell(0, 0, 0.0, None, None)
-    for cell in cells.values():
-        whole.add(cell)
-    return whole
+def _none() -> Cell:
+    return Cell(0, 0, 0.0, None, None)
 
 
 def _percentile(values: list[float], share: float) -> float | None:
