@@ -333,7 +333,9 @@ class _Sealed:
     def _grouped(self) -> str:
         """Return the GROUP BY of the names that vary (rows without any are one group, if there are rows)."""
         query = self.query
-        names = [n for n, varies in (("s", query.by_series), ("f", query.by_feature), ("b", query.grain)) if varies]
+        names = [
+            n for n, varies in (("s", query.by_series), ("f", query.by_feature), ("b", query.grain)) if varies
+        ]
         return f" GROUP BY {', '.join(names)}" if names else " HAVING count(*) > 0"
 
     def _of_series(self) -> list[str]:
@@ -401,7 +403,11 @@ class _Sealed:
         if bare:
             sums = "n, numbers, total, low, high"
             place = "CASE WHEN numbers > 0 THEN row({0}_us, datastream_id) END"
-            ends = f", first_value, {place.format('first')}, last_value, {place.format('last')}" if query.ends else ""
+            ends = (
+                f", first_value, {place.format('first')}, last_value, {place.format('last')}"
+                if query.ends
+                else ""
+            )
         elif query.ends:
             ends = (
                 ", arg_min(first_value, row(first_us, datastream_id)), min(row(first_us, datastream_id)) FILTER (numbers > 0),"

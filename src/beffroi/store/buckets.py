@@ -113,4 +113,6 @@ def extent(connection: Connection) -> tuple[int, int] | None:
         select(func.min(c.start_us), func.max(c.start_us)).where(corrected),
     )
     found = [row for part in parts for row in connection.execute(part) if row[0] is not None]
-    return (min(row[0] for row in found), max(row[1] for row in found if row[1] is not None)) if found else None
+    return (
+        (min(row[0] for row in found), max(row[1] for row in found if row[1] is not None)) if found else None
+    )

@@ -26,9 +26,9 @@ from beffroi.standards.sensorthings.observing import ObservationReader
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.render import stamp
 from beffroi.standards.sensorthings.syntax import Options
-from beffroi.store import tables
 from beffroi.store.aggregates import AggregateQuery, Cell, Grain
 from beffroi.store.buckets import extent
+from beffroi.store.cadence import intervals
 
 __all__ = ["Aggregated", "aggregated"]
 
@@ -66,7 +66,11 @@ class _Reach(msgspec.Struct):
 
 
 def aggregated(
-    reader: ObservationReader, options: Options, top: int, datastreams: tuple[int, ...] | None, feature: int | None
+    reader: ObservationReader,
+    options: Options,
+    top: int,
+    datastreams: tuple[int, ...] | None,
+    feature: int | None,
 ) -> Aggregated:
     """Return a page of the groups of `options.apply` over a set of observations. Raises `Problem`."""
     if options.select or options.expand:
@@ -79,19 +83,23 @@ def aggregated(
 
 class _Aggregation:
     def __init__(
-        self, reader: ObservationReader, options: Options, datastreams: tuple[int, ...] | None, feature: int | None
+        self,
+        reader: ObservationReader,
+        options: Options,
+        datastreams: tuple[int, ...] | None,
+        feature: int | None,
     ) -> None:
         self.reader, self.options, self.apply = reader, options, _asked(options)
         self.fields = [self._path(name) for name in self.apply.paths]
         self.shape = _shape(self.apply)
-        self.kept = (
-            None if options.filter is None else bind_filter(self.shape, options.filter, reader.now_us)
-        )
+        self.kept = None if options.filter is None else bind_filter(self.shape, options.filter, reader.now_us)
         self.order = bind_orderby(self.shape, options.orderby, reader.now_us)
         self.reach = self._reach(datastreams, feature)
         self.covered = any(m.method == "coverage" for m in self.apply.measures)
         self.grain = self._grain()
-        self._expected: dict[Group, dict[int, int]] = {}  # by the paths alone: the interval of each datastream
+        self._expected: dict[
+            Group, dict[int, int]
+        ] = {}  # by the paths alone: the interval of each datastream
         self._had: dict[tuple[Group, int], int] = {}  # observations of a datastream in a group
 
     # --- what is asked
@@ -100,7 +108,9 @@ class _Aggregation:
         # `Datastream/id` is a column of the observation itself
         own = field.property.columns[:1] in (("datastream_id",), ("feature_id",)) and not field.hops
         near = field.hops and field.hops[0].name in ("Datastream", "FeatureOfInterest")
-        plain = field.kind in ("text", "number", "json", "instant", "boolean") and not any(h.many for h in field.hops)
+        plain = field.kind in ("text", "number", "json", "instant", "boolean") and not any(
+            h.many for h in field.hops
+        )
         if not (own or near) or not plain or field.property.derived:
             raise misread(
                 "$apply", name.at, "/".join(map(str, name.steps))[:40],
@@ -153,7 +163,11 @@ class _Aggregation:
     def _query(self) -> AggregateQuery:
         methods = {m.method for m in self.apply.measures}
         reach = self.reach
-        unseen = [] if reach.datastreams is not None and not self.reader.hides(reach.datastreams) else self.reader.hidden()
+        unseen = (
+            []
+            if reach.datastreams is not None and not self.reader.hides(reach.datastreams)
+            else self.reader.hidden()
+        )
         by = [_owner(field) for field in self.fields]
         return AggregateQuery(
             datastreams=reach.datastreams, without=tuple(unseen), within=(reach.start, reach.end), ended_by=reach.ended_by,
@@ -213,7 +227,7 @@ class _Aggregation:
         valued = [self._values(field, {key[0] if _owner(field) == "datastream_id" else key[1] for key in found})
                   for field in self.fields]  # fmt: skip
         places = [0 if _owner(field) == "datastream_id" else 1 for field in self.fields]
-        every = self._intervals({key[0] for key in found}) if self.covered else {}
+        every = intervals(self.reader.c, {key[0] for key in found}) if self.covered else {}
         groups: dict[Group, Cell] = {}
         buckets, grain = self.apply.buckets, self.grain
         paths: Group = ()
@@ -240,12 +254,10 @@ class _Aggregation:
         row = table_of(target)
         value = Compiler(self.reader.store.dialect, target, row).sql(meaning.without(field, 1))
         found = self.reader.c.execute(select(row.c.id, value).where(row.c.id.in_(sorted(ids))))
-        return {number: format_instant(v) if field.kind == "instant" and v is not None else v for number, v in found}
-
-    def _intervals(self, ids: Iterable[int]) -> dict[int, int]:
-        c = tables.datastream.c
-        wanted = select(c.id, c.expected_interval_us).where(c.id.in_(sorted(ids)), c.expected_interval_us > 0)
-        return {row[0]: row[1] for row in self.reader.c.execute(wanted)}
+        return {
+            number: format_instant(v) if field.kind == "instant" and v is not None else v
+            for number, v in found
+        }
 
     def _coverage(self, group: Group) -> float | None:
         """Return the share, in %, of the samples that were to come in the part of the bucket that was asked and is past."""
@@ -312,7 +324,10 @@ def _shape(asked: Apply) -> Entity:
 
 def _elsewhere(problem: Problem) -> Problem:
     """Return a problem of a condition inside `$apply`, which does not know its place there."""
-    words = [t.partition(separator)[2] or t for t, separator in ((problem.reason.fr, " : "), (problem.reason.en, ": "))]
+    words = [
+        t.partition(separator)[2] or t
+        for t, separator in ((problem.reason.fr, " : "), (problem.reason.en, ": "))
+    ]
     said = Text(f"$apply, filter(…) : {words[0]}", f"$apply, filter(…): {words[1]}")
     return Problem(said, problem.mend, problem.place.replace("$filter", "$apply/filter"), problem.status)
 
@@ -320,7 +335,9 @@ def _elsewhere(problem: Problem) -> Problem:
 def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
     flat: list[Bound] = []
     for part in conditions:
-        flat.extend(_all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part])
+        flat.extend(
+            _all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part]
+        )
     return flat
 
 
@@ -328,10 +345,18 @@ def _narrow(reach: _Reach, part: Bound) -> bool:
     """Take a condition into the reach, exactly; False when it says more than a range or some datastreams."""
     if isinstance(part, meaning.Among) and part.column == "datastream_id":
         return _only(reach, part.ids)
-    if not isinstance(part, meaning.Compare) or not isinstance(part.left, Field) or not isinstance(part.right, meaning.Value):
+    if (
+        not isinstance(part, meaning.Compare)
+        or not isinstance(part.left, Field)
+        or not isinstance(part.right, meaning.Value)
+    ):
         return False
     field, value = part.left, part.right.value
-    if field.property.columns == ("datastream_id",) and part.operator == "eq" and isinstance(value, int | float):
+    if (
+        field.property.columns == ("datastream_id",)
+        and part.operator == "eq"
+        and isinstance(value, int | float)
+    ):
         return _only(reach, (int(value),) if value == int(value) else ())
     if field.property != _PHENOMENON or field.hops or part.of != "moment" or value is None:
         return False
@@ -347,9 +372,15 @@ def _narrow(reach: _Reach, part: Bound) -> bool:
             start, end, ended = None, high + 1, high
         case _:
             return False
-    reach.start = start if reach.start is None else max(reach.start, start if start is not None else reach.start)
+    reach.start = (
+        start if reach.start is None else max(reach.start, start if start is not None else reach.start)
+    )
     reach.end = end if reach.end is None else min(reach.end, end if end is not None else reach.end)
-    reach.ended_by = ended if reach.ended_by is None else min(reach.ended_by, ended if ended is not None else reach.ended_by)
+    reach.ended_by = (
+        ended
+        if reach.ended_by is None
+        else min(reach.ended_by, ended if ended is not None else reach.ended_by)
+    )
     return True
 
 

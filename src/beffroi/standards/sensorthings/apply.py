@@ -1,9 +1,9 @@
 """Read `$apply`: aggregation after the OData Data Aggregation extension, with buckets of time.
 
-    $apply = [ "filter(" condition ")/" ] ( "groupby((" by { "," by } ")" [ "," aggregate ] ")" | aggregate ) [ "/complete()" ]
-    by = path | "bucket(phenomenonTime," ( "duration'" ISO "'" | "'" unit "'" [ ",'" zone "'" ] ) ")" [ "as" name ]
-    aggregate = "aggregate(" measure { "," measure } ")"
-    measure = ( "result with" method | "$count" | "$coverage" ) "as" name
+$apply = [ "filter(" condition ")/" ] ( "groupby((" by { "," by } ")" [ "," aggregate ] ")" | aggregate ) [ "/complete()" ]
+by = path | "bucket(phenomenonTime," ( "duration'" ISO "'" | "'" unit "'" [ ",'" zone "'" ] ) ")" [ "as" name ]
+aggregate = "aggregate(" measure { "," measure } ")"
+measure = ( "result with" method | "$count" | "$coverage" ) "as" name
 """
 
 import re
@@ -84,7 +84,9 @@ class _Reader:
         kind, found, at = self.next()
         if kind and found in wanted:
             return found, at
-        raise self.wrong(at, found, Text(f"Attendu : {' · '.join(wanted)}", f"Expected: {' · '.join(wanted)}"))
+        raise self.wrong(
+            at, found, Text(f"Attendu : {' · '.join(wanted)}", f"Expected: {' · '.join(wanted)}")
+        )
 
     def wrong(self, at: int, near: str, mend: Text, reason: Text | None = None) -> Problem:
         near = near.replace("{", "(").replace("}", ")")[:40]
@@ -189,7 +191,11 @@ def _bucket(reader: _Reader, parts: dict[str, Any], at: int) -> None:
         if reader.expect(",", ")")[0] == ",":
             kind, name, there = reader.next()
             if kind != "string":
-                raise reader.wrong(there, name, Text("Écrivez par exemple 'Europe/Paris'.", "Write for example 'Europe/Paris'."))
+                raise reader.wrong(
+                    there,
+                    name,
+                    Text("Écrivez par exemple 'Europe/Paris'.", "Write for example 'Europe/Paris'."),
+                )
             zone, here = name[1:-1], there
             reader.expect(")")
         try:
@@ -198,7 +204,11 @@ def _bucket(reader: _Reader, parts: dict[str, Any], at: int) -> None:
             raise reader.wrong(here, zone, problem.mend, problem.reason) from problem
     else:
         units = ", ".join(f"'{u}'" for u in UNITS)
-        raise reader.wrong(here, found, Text(f"Écrivez duration'PT1H', ou l'un de {units}.", f"Write duration'PT1H', or one of {units}."))
+        raise reader.wrong(
+            here,
+            found,
+            Text(f"Écrivez duration'PT1H', ou l'un de {units}.", f"Write duration'PT1H', or one of {units}."),
+        )
     if reader.look()[1] == "as":
         reader.next()
         parts["bucket_name"] = _alias(reader)
@@ -212,7 +222,12 @@ def _step(reader: _Reader, text: str, at: int) -> int:
     except Problem as problem:
         raise reader.wrong(at, text, mend, problem.reason) from problem
     if not SECOND_US <= step <= 3_652_500 * 86_400 * SECOND_US:
-        raise reader.wrong(at, text, mend, Text("La durée doit être d'une seconde au moins.", "The duration must be a second or more."))
+        raise reader.wrong(
+            at,
+            text,
+            mend,
+            Text("La durée doit être d'une seconde au moins.", "The duration must be a second or more."),
+        )
     return step
 
 
@@ -227,9 +242,20 @@ def _measures(reader: _Reader) -> tuple[Measure, ...]:
             _, method, there = reader.next()
             if method not in METHODS and percentile_of(method) is None:
                 named = ", ".join(METHODS)
-                raise reader.wrong(there, method, Text(f"Les méthodes sont : {named}, p5 … p95.", f"The methods are: {named}, p5 … p95."))
+                raise reader.wrong(
+                    there,
+                    method,
+                    Text(f"Les méthodes sont : {named}, p5 … p95.", f"The methods are: {named}, p5 … p95."),
+                )
         else:
-            raise reader.wrong(at, what, Text("Attendu : result with … · $count · $coverage", "Expected: result with … · $count · $coverage"))
+            raise reader.wrong(
+                at,
+                what,
+                Text(
+                    "Attendu : result with … · $count · $coverage",
+                    "Expected: result with … · $count · $coverage",
+                ),
+            )
         reader.expect("as")
         found.append(Measure(method, _alias(reader), at))
         if reader.expect(",", ")")[0] == ")":
@@ -239,7 +265,9 @@ def _measures(reader: _Reader) -> tuple[Measure, ...]:
 def _alias(reader: _Reader) -> str:
     kind, name, at = reader.next()
     if kind != "name" or not _ALIAS.match(name) or len(name) > 100:
-        raise reader.wrong(at, name, Text("Donnez un nom : lettres, chiffres, _.", "Give a name: letters, digits, _."))
+        raise reader.wrong(
+            at, name, Text("Donnez un nom : lettres, chiffres, _.", "Give a name: letters, digits, _.")
+        )
     return name
 
 
