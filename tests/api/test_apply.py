@@ -174,9 +174,9 @@ def test_groups_by_what_a_datastream_belongs_to(sta: TestClient, sta_town: Town,
 
 
 def test_nobody_adds_up_what_they_may_not_see(sta: TestClient, sta_town: Town, series: int) -> None:
-    from sqlalchemy import update  # noqa: PLC0415
+    from sqlalchemy import update
 
-    from beffroi.store.tables import datastream  # noqa: PLC0415
+    from beffroi.store.tables import datastream
 
     with sta_town.store.write() as c:
         c.execute(update(datastream).values(public=0))

@@ -139,7 +139,7 @@ def test_a_segment_without_roll_up_is_read_raw_then_gets_one(store: Store) -> No
     store.observations.append(some(chance, 300))
     seal(store.database, store.archive, START + 7 * DAY_US, store.observations.head())
     with store.database.write_observations() as connection:
-        from beffroi.store.tables import segment, segment_series  # noqa: PLC0415
+        from beffroi.store.tables import segment, segment_series
 
         connection.execute(segment.update().values(rollup=None, rollup_bytes=None, rollup_sha256=None))
         connection.execute(segment_series.delete())

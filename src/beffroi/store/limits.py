@@ -132,7 +132,7 @@ _starting = threading.Lock()
 @contextlib.contextmanager
 def watched(cursor: _Interruptible) -> Iterator[None]:
     """Let DuckDB's `cursor` be interrupted when this thread's reading is over its time."""
-    global _watchman  # noqa: PLW0603 -- one watchman for the process, started with the first limited reading
+    global _watchman
     left = left_s()
     if left is None:
         yield

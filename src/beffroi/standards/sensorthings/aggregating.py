@@ -317,8 +317,7 @@ def _shape(asked: Apply) -> Entity:
     found = [Property(m.name, "number", (m.name,)) for m in asked.measures]
     if asked.buckets is not None:
         found.insert(0, Property(asked.bucket_name, "moment", (asked.bucket_name,)))
-    for first in {str(path.steps[0]) for path in asked.paths}:
-        found.append(Property(first, "json", (first,)))
+    found.extend(Property(first, "json", (first,)) for first in {str(path.steps[0]) for path in asked.paths})
     return Entity("$apply", "$apply", "observation", tuple(found), ())
 
 
