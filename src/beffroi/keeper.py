@@ -17,8 +17,11 @@ from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
+from beffroi.rules.needed import needed_since
+from beffroi.store.open import Store
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
+from beffroi.store.thinning import Thinned, thin
 from beffroi.town import Town
 
 __all__ = ["Keeper"]
@@ -92,14 +95,32 @@ class Keeper:
 
 
 async def _sealing(keeper: Keeper) -> None:
-    """Seal old days, once consumers of the bus have read them, and sweep the files nobody holds any more."""
+    """Seal old days, once consumers of the bus have read them, thin what is past its retention once a day, and sweep
+    the files nobody holds any more."""
     store = keeper.town.store
+    thinned_day = -1
     while not keeper.stop.is_set():
         await asyncio.sleep(SEALING_S)
         before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
         reached = int(store.setting("bus.rules", store.observations.head()))
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
+        await asyncio.to_thread(store.archive.complete)
+        today = keeper.town.clock() // DAY_US
+        if today != thinned_day:
+            await asyncio.to_thread(thin_now, store, keeper.town.clock())
+            thinned_day = today
+
+
+def thin_now(store: Store, now_us: int, who: str = "system") -> Thinned:
+    """Take away the observations that are past their retention, and note it in the audit."""
+    done = thin(store, now_us, needed_since(store, now_us))
+    if done.rows or done.hours:
+        with store.write() as connection:
+            detail = {"rows": sum(done.rows.values()), "hours": sum(done.hours.values()), "freed": done.freed,
+                      "datastreams": len(done.rows.keys() | done.hours.keys())}  # fmt: skip
+            store.audit.note(connection, who, "observations.thin", "archive", detail)
+    return done
 
 
 async def _retention(keeper: Keeper) -> None:

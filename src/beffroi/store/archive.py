@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import postgresql
 
 from beffroi.model.instant import DAY_US
+from beffroi.model.problem import Conflict
+from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import watched
@@ -250,12 +252,13 @@ class Archive:
 
     def write(
         self, cursor: duckdb.DuckDBPyConnection, source: str, first_us: int, end_us: int,
-        old: Sequence[Segment] = (), without: int | None = None,
+        old: Sequence[Segment] = (), without: int | None = None, thin: str | None = None,
     ) -> Segment | None:  # fmt: skip
         """Write the rows of the SQL `source` as one durable file, with its roll-up; return its segment (id 0).
 
         `old` are the segments it replaces: hours of which nothing but the roll-up is left are carried over, those
-        of the datastream `without` excepted. None when there is nothing to keep.
+        of the datastream `without` excepted; `thin`: or those of this SQL, in their place. None when there is
+        nothing to keep.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         temporary = self.folder / f".{first_us}-{end_us}-{os.getpid()}.tmp"
@@ -267,8 +270,7 @@ class Archive:
             f"SELECT count(*), min(id), max(id), min(start_us), max(start_us) FROM read_parquet({quoted(temporary)})"
         ).fetchall()[0]
         name = f"{first_us // DAY_US}-{end_us // DAY_US}"
-        thin = self._thin(old, without)
-        rollup = self._write_rollup(cursor, temporary, thin)
+        rollup = self._write_rollup(cursor, temporary, self._thin(old, without) if thin is None else thin)
         series = tuple(cursor.execute(series_sql(f"read_parquet({quoted(rollup)})")).fetchall())
         if not series:
             temporary.unlink()
@@ -344,7 +346,10 @@ class Archive:
         """Retire the `old` segments and list the `new` ones, in the caller's transaction."""
         if old:
             gone = [s.id for s in old]
-            connection.execute(update(segment).where(segment.c.id.in_(gone)).values(live=0))
+            held = update(segment).where(segment.c.id.in_(gone), segment.c.live == 1).values(live=0)
+            if connection.execute(held).rowcount != len(gone):
+                raise Conflict(Text("L'historique vient d'être réécrit par ailleurs.", "The history was just rewritten elsewhere."),
+                               Text("Recommencez.", "Try again."))  # fmt: skip
             connection.execute(segment_series.delete().where(segment_series.c.segment_id.in_(gone)))
         for one in new:
             top = (

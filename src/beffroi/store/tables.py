@@ -215,3 +215,7 @@ segment_series = Table(  # what a segment holds of each datastream: which files 
     _big("thin", nullable=False, server_default="0"),  # hours of it whose raw rows were taken away (see retention)
     Index("segment_series_segment", "segment_id"), sqlite_with_rowid=False,
 )  # fmt: skip
+thinned = Table(  # what retention took away of each datastream so far
+    "thinned", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("rows", nullable=False), _big("bytes", nullable=False), _big("hours", nullable=False), _big("at_us", nullable=False),
+)  # fmt: skip
