@@ -219,3 +219,14 @@ thinned = Table(  # what retention took away of each datastream so far
     "thinned", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
     _big("rows", nullable=False), _big("bytes", nullable=False), _big("hours", nullable=False), _big("at_us", nullable=False),
 )  # fmt: skip
+# The ledger of missing data: where a datastream that should speak every so often did not.
+gap = Table(
+    "gap", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    Column("from_us", BigInteger, primary_key=True, autoincrement=False), _big("to_us", nullable=False),
+    Column("expected", Integer, nullable=False), Column("received", Integer, nullable=False, server_default="0"),
+    _big("filled_us"), sqlite_with_rowid=False,
+)  # fmt: skip
+ledger = Table(
+    "ledger", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("interval_us", nullable=False), _big("until_us", nullable=False),
+)  # fmt: skip
