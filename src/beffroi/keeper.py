@@ -17,11 +17,10 @@ from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
-from beffroi.rules.needed import needed_since
-from beffroi.store.open import Store
+from beffroi.rules.needed import thin_now
+from beffroi.store import ledger
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
-from beffroi.store.thinning import Thinned, thin
 from beffroi.town import Town
 
 __all__ = ["Keeper"]
@@ -31,6 +30,7 @@ ELECTION_S = 2.0
 PAUSE_S = 5.0
 SEALING_S = 600.0
 RETENTION_S = 3600.0
+LEDGER_S = 30.0
 SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
 
@@ -102,7 +102,8 @@ async def _sealing(keeper: Keeper) -> None:
     while not keeper.stop.is_set():
         await asyncio.sleep(SEALING_S)
         before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
-        reached = int(store.setting("bus.rules", store.observations.head()))
+        # what a consumer of the bus has not read yet stays fresh
+        reached = min(int(store.setting(name, store.observations.head())) for name in ("bus.rules", ledger.CURSOR))
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
         await asyncio.to_thread(store.archive.complete)
@@ -112,17 +113,6 @@ async def _sealing(keeper: Keeper) -> None:
             thinned_day = today
 
 
-def thin_now(store: Store, now_us: int, who: str = "system") -> Thinned:
-    """Take away the observations that are past their retention, and note it in the audit."""
-    done = thin(store, now_us, needed_since(store, now_us))
-    if done.rows or done.hours:
-        with store.write() as connection:
-            detail = {"rows": sum(done.rows.values()), "hours": sum(done.hours.values()), "freed": done.freed,
-                      "datastreams": len(done.rows.keys() | done.hours.keys())}  # fmt: skip
-            store.audit.note(connection, who, "observations.thin", "archive", detail)
-    return done
-
-
 async def _retention(keeper: Keeper) -> None:
     """Erase what has been kept as long as its collection says, and old source keys, at start and then every hour."""
     store = keeper.town.store
@@ -130,6 +120,13 @@ async def _retention(keeper: Keeper) -> None:
         await asyncio.to_thread(expire, store.records, keeper.town.clock())
         await asyncio.to_thread(store.observations.forget_keys, keeper.town.clock() - SOURCE_KEYS_US)
         await asyncio.sleep(RETENTION_S)
+
+
+async def _ledger(keeper: Keeper) -> None:
+    """Note what is missing, and what came late after all."""
+    while not keeper.stop.is_set():
+        await asyncio.to_thread(ledger.follow, keeper.town.store)
+        await asyncio.sleep(LEDGER_S)
 
 
 async def _demonstration(keeper: Keeper) -> None:
@@ -190,5 +187,6 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "actions": _actions,
     "sealing": _sealing,
     "retention": _retention,
+    "ledger": _ledger,
     "demonstration": _demonstration,
 }

@@ -10,8 +10,9 @@ from beffroi.rules.alarms import open_alarms
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rulebook import rules
 from beffroi.store.open import Store
+from beffroi.store.thinning import Thinned, thin
 
-__all__ = ["needed_since"]
+__all__ = ["needed_since", "thin_now"]
 
 
 def needed_since(store: Store, now_us: int) -> dict[int, int]:
@@ -44,3 +45,14 @@ def _longest(value: Any) -> int:
         part = getattr(value, name)
         found.append(part if name.endswith("_us") and isinstance(part, int) else _longest(part))
     return max(found)
+
+
+def thin_now(store: Store, now_us: int, who: str = "system") -> Thinned:
+    """Take away the observations that are past their retention, and note it in the audit."""
+    done = thin(store, now_us, needed_since(store, now_us))
+    if done.rows or done.hours:
+        with store.write() as connection:
+            detail = {"rows": sum(done.rows.values()), "hours": sum(done.hours.values()), "freed": done.freed,
+                      "datastreams": len(done.rows.keys() | done.hours.keys())}  # fmt: skip
+            store.audit.note(connection, who, "observations.thin", "archive", detail)
+    return done

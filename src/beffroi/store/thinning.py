@@ -89,22 +89,34 @@ def keep_of(properties: str | None, kind: str, kinds: Mapping[str, Any]) -> Keep
         return Keep()
 
 
-def keeps(store: Store, connection: Connection) -> dict[int, Keep]:
-    """Return how long each datastream that does not keep everything keeps what it has."""
-    kinds = store.setting(KINDS, {})
-    c = datastream.c
-    found = ((r.id, keep_of(r.properties, r.kind, kinds)) for r in connection.execute(select(c.id, c.properties, c.kind)))
+def keeps(
+    store: Store, connection: Connection, kinds: Mapping[str, Any] | None = None, instead: Mapping[int, Mapping[str, str]] | None = None
+) -> dict[int, Keep]:  # fmt: skip
+    """Return how long each datastream that does not keep everything keeps what it has.
+
+    `kinds` and `instead` (by datastream) stand for what is kept now, to try other rules.
+    """
+    known = store.setting(KINDS, {}) if kinds is None else kinds
+    c, other = datastream.c, instead or {}
+    found = (
+        (r.id, read_keep(other[r.id]) if r.id in other else keep_of(r.properties, r.kind, known))
+        for r in connection.execute(select(c.id, c.properties, c.kind))
+    )
     return {number: keep for number, keep in found if keep != Keep()}
 
 
-def thin(store: Store, now_us: int, needed: Mapping[int, int] | None = None, *, dry: bool = False) -> Thinned:
+def thin(
+    store: Store, now_us: int, needed: Mapping[int, int] | None = None, *, dry: bool = False,
+    kinds: Mapping[str, Any] | None = None, instead: Mapping[int, Mapping[str, str]] | None = None,
+) -> Thinned:  # fmt: skip
     """Take away what is past its retention at `now_us`, or say what would be (`dry`).
 
-    `needed`: since when the raw rows of a datastream (0: of all) are needed, whatever their age.
+    `needed`: since when the raw rows of a datastream (0: of all) are needed, whatever their age. `kinds`, `instead`:
+    other rules to try (see `keeps`).
     """
     done = Thinned()
     with store.read() as connection:
-        limits = _limits(store, connection, now_us, needed or {})
+        limits = _limits(connection, keeps(store, connection, kinds, instead), now_us, needed or {})
         segments = store.archive.live(connection)
         hidden = set(connection.execute(select(observation.c.id).where(observation.c.seq.is_not(None))).scalars())
     if not limits:
@@ -122,11 +134,11 @@ Cut = tuple[int, int]
 """Before which instant raw rows go, and before which their hours go."""
 
 
-def _limits(store: Store, connection: Connection, now_us: int, needed: Mapping[int, int]) -> dict[int, Cut]:
+def _limits(connection: Connection, rules: Mapping[int, Keep], now_us: int, needed: Mapping[int, int]) -> dict[int, Cut]:
     newest = dict(connection.execute(select(latest.c.datastream_id, latest.c.start_us)).fetchall())  # type: ignore[arg-type]
     today = now_us - now_us % DAY_US
     limits: dict[int, Cut] = {}
-    for series, keep in keeps(store, connection).items():
+    for series, keep in rules.items():
         if keep.raw_days is None or newest.get(series) is None:
             continue
         last = newest[series]

@@ -11,6 +11,7 @@ from beffroi.model.observation import Observation, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
+from beffroi.store.cadence import expected_us
 from beffroi.store.tables import datastream, location, observed_property, sensor, thing, thing_location
 from beffroi.town import Town
 
@@ -140,7 +141,7 @@ def _one(town: Town, row: Any, last: Observation | None, received_us: int | None
     return Series(
         id=row.id, name=row.name, description=row.description, unit=row.unit_symbol or "", kind=row.kind,
         observed=row.observed, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
-        decimals=decimals, expected_us=row.expected_interval_us, public=bool(row.public),
+        decimals=decimals, expected_us=expected_us(row.properties, row.expected_interval_us), public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip
 
