@@ -103,7 +103,9 @@ async def _sealing(keeper: Keeper) -> None:
         await asyncio.sleep(SEALING_S)
         before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
         # what a consumer of the bus has not read yet stays fresh
-        reached = min(int(store.setting(name, store.observations.head())) for name in ("bus.rules", ledger.CURSOR))
+        reached = min(
+            int(store.setting(name, store.observations.head())) for name in ("bus.rules", ledger.CURSOR)
+        )
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
         await asyncio.to_thread(store.archive.complete)

@@ -81,17 +81,29 @@ def test_it_is_made_anew_when_the_interval_changes_or_a_time_is_corrected(store:
     say(store, number, 0, 1, 2, 12)
     assert listed(store, number, 12) == [(2.0, 12.0, 9, 0, "silence")]
     with store.write() as c:
-        c.execute(update(tables.datastream).where(tables.datastream.c.id == number).values(properties='{"expectedInterval": "PT100M"}'))
+        c.execute(
+            update(tables.datastream)
+            .where(tables.datastream.c.id == number)
+            .values(properties='{"expectedInterval": "PT100M"}')
+        )
     say(store, number, 22)
     assert listed(store, number, 22) == []
     with store.write() as c:
-        c.execute(update(tables.datastream).where(tables.datastream.c.id == number).values(properties='{"expectedInterval": "PT10M"}'))
+        c.execute(
+            update(tables.datastream)
+            .where(tables.datastream.c.id == number)
+            .values(properties='{"expectedInterval": "PT10M"}')
+        )
     say(store, number, 23)
     assert listed(store, number, 23) == [(12.0, 22.0, 9, 0, "silence"), (2.0, 12.0, 9, 0, "silence")]
     last = store.observations.series(number)[-1]
     store.observations.correct(last.id, start_us=START + 17 * STEP)
     follow(store)
-    assert listed(store, number, 22) == [(17.0, 22.0, 4, 0, "silence"), (12.0, 17.0, 4, 0, "silence"), (2.0, 12.0, 9, 0, "silence")]
+    assert listed(store, number, 22) == [
+        (17.0, 22.0, 4, 0, "silence"),
+        (12.0, 17.0, 4, 0, "silence"),
+        (2.0, 12.0, 9, 0, "silence"),
+    ]
 
 
 def test_following_equals_making_anew_whatever_is_sealed(store: Store) -> None:
@@ -100,17 +112,32 @@ def test_following_equals_making_anew_whatever_is_sealed(store: Store) -> None:
     one, other = series(store), series(store, None)
     for start in range(0, len(kept), 70):
         part = kept[start : start + 70]
-        store.observations.append([Draft(s, START + n * STEP, number_of("1")) for n in part for s in (one, other)])
+        store.observations.append(
+            [Draft(s, START + n * STEP, number_of("1")) for n in part for s in (one, other)]
+        )
         follow(store)
     seal(store.database, store.archive, START + 4 * DAY_US, store.observations.head())
     with store.write() as c:
-        c.execute(update(tables.datastream).where(tables.datastream.c.id == other).values(properties='{"expectedInterval": "PT10M"}'))
+        c.execute(
+            update(tables.datastream)
+            .where(tables.datastream.c.id == other)
+            .values(properties='{"expectedInterval": "PT10M"}')
+        )
     store.observations.append([Draft(s, START + 900 * STEP, number_of("1")) for s in (one, other)])
     follow(store)
     followed, anew = listed(store, one, 900), listed(store, other, 900)
     assert followed == anew
     times = [*kept, 900]
-    assert anew == [(float(a), float(b), b - a - 1, 0, "silence") for a, b in zip(times, times[1:], strict=False) if b - a > 1][::-1]
+    assert (
+        anew
+        == [
+            (float(a), float(b), b - a - 1, 0, "silence")
+            for a, b in zip(times, times[1:], strict=False)
+            if b - a > 1
+        ][::-1]
+    )
     with store.read() as connection:
-        assert connection.execute(select(tables.gap.c.datastream_id).distinct().order_by(tables.gap.c.datastream_id)).scalars().all() == [one, other]
+        assert connection.execute(
+            select(tables.gap.c.datastream_id).distinct().order_by(tables.gap.c.datastream_id)
+        ).scalars().all() == [one, other]
     assert Gap(0, HOUR_US, 5).reason == "silence"

@@ -41,7 +41,15 @@ def sealed(store: Store) -> None:
 
 def shown(cells: Cells) -> dict[tuple[int, int], tuple[float | None, ...]]:
     return {
-        (s, b): (c.n, c.numbers, round(c.total, 6), c.low, c.high, c.first and c.first[3], c.last and c.last[3])
+        (s, b): (
+            c.n,
+            c.numbers,
+            round(c.total, 6),
+            c.low,
+            c.high,
+            c.first and c.first[3],
+            c.last and c.last[3],
+        )
         for (s, _, b), c in cells.items()
     }
 
@@ -58,7 +66,9 @@ def test_raw_becomes_hours_then_nothing_and_the_aggregates_stay(store: Store) ->
     assert len(store.observations.series(1)) == DAYS * 72  # a plan touches nothing
     done = thin(store, NOW)
     assert (done.rows, done.hours) == (plan.rows, plan.hours)
-    assert [o.start_us for o in store.observations.series(1)] == [NOW - 10 * DAY_US + i * 20 * MINUTE_US for i in range(720)]
+    assert [o.start_us for o in store.observations.series(1)] == [
+        NOW - 10 * DAY_US + i * 20 * MINUTE_US for i in range(720)
+    ]
     after = shown(store.observations.aggregate(HOURLY))
     kept_from = (START + 10 * DAY_US) // HOUR_US
     assert after == {key: cell for key, cell in before.items() if key[0] == 2 or key[1] >= kept_from}

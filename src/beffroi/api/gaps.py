@@ -1,6 +1,6 @@
 """`/api/datastreams/{id}/gaps`: the ledger of what is missing in a datastream, as JSON or CSV (`.csv`).
 
-    GET /api/datastreams/12/gaps?start=2026-01-01T00:00:00Z&end=…&limit=1000&skip=0
+GET /api/datastreams/12/gaps?start=2026-01-01T00:00:00Z&end=…&limit=1000&skip=0
 """
 
 import csv
@@ -39,7 +39,9 @@ def _read(request: Request) -> tuple[list[Gap] | None, int | None]:
     sight = sight_of(getattr(request.state, "who", ANONYMOUS))
     start, end, limit, skip = _asked(request)
     with town.store.read() as connection:
-        shown = select(datastream.c.id).where(datastream.c.id == number, *sight.of(BY_NAME["Datastream"], datastream))
+        shown = select(datastream.c.id).where(
+            datastream.c.id == number, *sight.of(BY_NAME["Datastream"], datastream)
+        )
         if connection.execute(shown).first() is None:
             raise NotFound(
                 Text(f"Datastream {number} n'existe pas, ou pas pour vous.", f"There is no Datastream {number}, or not for you."),
@@ -98,7 +100,9 @@ async def as_csv(request: Request) -> Response:
                          told["filled"] or ""])  # fmt: skip
     name = f"lacunes-{request.path_params['id']}.csv"
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(b"\xef\xbb\xbf" + out.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(
+        b"\xef\xbb\xbf" + out.getvalue().encode(), media_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
 ROUTES: list[BaseRoute] = [

@@ -43,12 +43,15 @@ class Gap(msgspec.Struct, frozen=True):
 
 def _expected(start_us: int, end_us: int, interval_us: int) -> int:
     """Return how many samples are missing between two; 0 when they are neighbours, give or take half an interval."""
-    return max(0, round((end_us - start_us) / interval_us) - 1) if end_us - start_us > 1.5 * interval_us else 0
+    return (
+        max(0, round((end_us - start_us) / interval_us) - 1) if end_us - start_us > 1.5 * interval_us else 0
+    )
 
 
 def follow(store: Store) -> int:
     """Bring the ledger up to what is committed; return how many observations were read."""
-    reached, read = int(store.setting(CURSOR, 0)), 0
+    known, read = store.setting(CURSOR), 0
+    reached = _begin(store) if known is None else int(known)
     while True:
         found = store.observations.after(reached, BATCH)
         if not found:
@@ -58,6 +61,21 @@ def follow(store: Store) -> int:
         _take(store, found, every)
         reached, read = found[-1].seq, read + len(found)
         store.set_setting(CURSOR, reached)
+
+
+def _begin(store: Store) -> int:
+    """Make the ledger of what is there when it is first kept; return the commit it stands at."""
+    head = store.observations.head()
+    stats = store.observations.stats()
+    with store.read() as connection:
+        every = intervals(connection, stats)
+    for series, interval in every.items():
+        until, found = _all(store, series, interval)
+        with store.database.write_observations() as connection:
+            _forget(connection, [series])
+            _write(connection, series, interval, until, found)
+    store.set_setting(CURSOR, head)
+    return head
 
 
 def _take(store: Store, found: Sequence[Observation], every: dict[int, int]) -> None:
@@ -70,7 +88,10 @@ def _take(store: Store, found: Sequence[Observation], every: dict[int, int]) -> 
             times.setdefault(one.datastream_id, []).append(one.start_us)
     ids = sorted(times.keys() | moved)
     with store.read() as connection:
-        known = {r.datastream_id: r for r in connection.execute(select(ledger).where(ledger.c.datastream_id.in_(ids)))}
+        known = {
+            r.datastream_id: r
+            for r in connection.execute(select(ledger).where(ledger.c.datastream_id.in_(ids)))
+        }
     anew = {s for s in ids if s in every and (s in moved or (s in known and known[s].interval_us != every[s])
                                               or (s not in known and _older(store, s, len(times.get(s, ())))))}  # fmt: skip
     made = {series: _all(store, series, every[series]) for series in anew}
@@ -82,7 +103,9 @@ def _take(store: Store, found: Sequence[Observation], every: dict[int, int]) -> 
                 _forget(connection, [series])
                 _write(connection, series, every[series], *made[series])
             else:
-                _add(connection, series, every[series], sorted(times[series]), known.get(series), store.clock())
+                _add(
+                    connection, series, every[series], sorted(times[series]), known.get(series), store.clock()
+                )
 
 
 def _older(store: Store, series: int, n: int) -> bool:
@@ -96,10 +119,21 @@ def _forget(connection: Connection, ids: Sequence[int]) -> None:
         connection.execute(delete(table).where(table.c.datastream_id.in_(ids)))
 
 
-def _write(connection: Connection, series: int, interval: int, until: int | None, found: Iterable[Gap]) -> None:
+def _write(
+    connection: Connection, series: int, interval: int, until: int | None, found: Iterable[Gap]
+) -> None:
     if until is not None:
         connection.execute(insert(ledger).values(datastream_id=series, interval_us=interval, until_us=until))
-    rows = [{"datastream_id": series, "from_us": g.from_us, "to_us": g.to_us, "expected": g.expected, "received": 0} for g in found]
+    rows = [
+        {
+            "datastream_id": series,
+            "from_us": g.from_us,
+            "to_us": g.to_us,
+            "expected": g.expected,
+            "received": 0,
+        }
+        for g in found
+    ]
     if rows:
         connection.execute(insert(gap), rows)
 
@@ -108,7 +142,11 @@ def _all(store: Store, series: int, interval: int) -> tuple[int | None, list[Gap
     """Return the newest time of a datastream and its gaps, from all its samples; DuckDB gives back the gaps alone."""
     c = observation.c
     with store.read() as connection:
-        fresh = list(connection.execute(select(c.start_us).where(c.datastream_id == series, c.deleted.is_(None))).scalars())
+        fresh = list(
+            connection.execute(
+                select(c.start_us).where(c.datastream_id == series, c.deleted.is_(None))
+            ).scalars()
+        )
         segments = store.archive.matching(connection, (None, None), datastreams=(series,))
         hidden = list(connection.execute(select(c.id).where(c.seq.is_not(None))).scalars())
     if not segments:
@@ -128,7 +166,9 @@ def _all(store: Store, series: int, interval: int) -> tuple[int | None, list[Gap
     return until, [Gap(a, b, n) for a, b in pairs if (n := _expected(a, b, interval))]
 
 
-def _add(connection: Connection, series: int, interval: int, times: list[int], known: Any, now_us: int) -> None:
+def _add(
+    connection: Connection, series: int, interval: int, times: list[int], known: Any, now_us: int
+) -> None:
     """Follow a datastream through its new samples, in their order in time."""
     until = None if known is None else known.until_us
     found: list[Gap] = []
@@ -174,7 +214,9 @@ def gaps(
         n = _expected(state.until_us, now_us, state.interval_us)
         if n and (start_us is None or now_us > start_us):
             found.append(Gap(state.until_us, None, n))
-    statement = select(c.from_us, c.to_us, c.expected, c.received, c.filled_us).where(c.datastream_id == series)
+    statement = select(c.from_us, c.to_us, c.expected, c.received, c.filled_us).where(
+        c.datastream_id == series
+    )
     if start_us is not None:
         statement = statement.where(c.to_us > start_us)
     if end_us is not None:

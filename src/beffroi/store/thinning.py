@@ -71,7 +71,11 @@ def _days(value: Mapping[str, Any], name: str) -> int | None:
     except Problem as problem:
         raise Problem(problem.reason, mend, place=f"/properties/retention/{name}") from problem
     if days < 1:
-        raise Problem(Text("Un jour au moins est gardé.", "A day at least is kept."), mend, place=f"/properties/retention/{name}")
+        raise Problem(
+            Text("Un jour au moins est gardé.", "A day at least is kept."),
+            mend,
+            place=f"/properties/retention/{name}",
+        )
     return days
 
 
@@ -118,7 +122,9 @@ def thin(
     with store.read() as connection:
         limits = _limits(connection, keeps(store, connection, kinds, instead), now_us, needed or {})
         segments = store.archive.live(connection)
-        hidden = set(connection.execute(select(observation.c.id).where(observation.c.seq.is_not(None))).scalars())
+        hidden = set(
+            connection.execute(select(observation.c.id).where(observation.c.seq.is_not(None))).scalars()
+        )
     if not limits:
         return done
     for one in segments:
@@ -134,7 +140,9 @@ Cut = tuple[int, int]
 """Before which instant raw rows go, and before which their hours go."""
 
 
-def _limits(connection: Connection, rules: Mapping[int, Keep], now_us: int, needed: Mapping[int, int]) -> dict[int, Cut]:
+def _limits(
+    connection: Connection, rules: Mapping[int, Keep], now_us: int, needed: Mapping[int, int]
+) -> dict[int, Cut]:
     newest = dict(connection.execute(select(latest.c.datastream_id, latest.c.start_us)).fetchall())  # type: ignore[arg-type]
     today = now_us - now_us % DAY_US
     limits: dict[int, Cut] = {}
@@ -142,7 +150,12 @@ def _limits(connection: Connection, rules: Mapping[int, Keep], now_us: int, need
         if keep.raw_days is None or newest.get(series) is None:
             continue
         last = newest[series]
-        raw = min(today - keep.raw_days * DAY_US, last - last % DAY_US, needed.get(series, _FOREVER), needed.get(0, _FOREVER))
+        raw = min(
+            today - keep.raw_days * DAY_US,
+            last - last % DAY_US,
+            needed.get(series, _FOREVER),
+            needed.get(0, _FOREVER),
+        )
         raw -= raw % DAY_US
         hours = -_FOREVER if keep.hours_days is None else raw - keep.hours_days * DAY_US
         limits[series] = (raw, hours)
@@ -166,7 +179,9 @@ def _thin_one(
     rolled = ", ".join(ROLLUP_COLUMNS)
     old = f"(SELECT r.*, hours_cut FROM read_parquet({held}) AS r LEFT JOIN {cut} ON series = datastream_id WHERE thin)"
     made = f"(SELECT r.*, hours_cut FROM ({rollup_sql(gone)}) AS r JOIN {cut} ON series = datastream_id)"
-    every = f"(SELECT {rolled}, hours_cut FROM {old} UNION ALL BY NAME SELECT {rolled}, hours_cut FROM {made})"
+    every = (
+        f"(SELECT {rolled}, hours_cut FROM {old} UNION ALL BY NAME SELECT {rolled}, hours_cut FROM {made})"
+    )
     cursor = archive.cursor()
     try:
         counts = dict(cursor.execute(f"SELECT datastream_id, count(*) FROM {gone} GROUP BY 1").fetchall())
@@ -193,7 +208,9 @@ def _thin_one(
     with store.database.write_observations() as connection:
         archive.switch(connection, [one], [fresh_segment] if fresh_segment else [])
         for series in sorted(counts.keys() | hours.keys()):
-            _note(connection, series, counts.get(series, 0), shares.get(series, 0), hours.get(series, 0), now_us)
+            _note(
+                connection, series, counts.get(series, 0), shares.get(series, 0), hours.get(series, 0), now_us
+            )
     _add(done, counts, hours, shares)
     done.freed += freed
     done.kept += left
@@ -236,7 +253,9 @@ def _estimate(done: Thinned, one: Segment, counts: Mapping[int, int], hours: Map
     done.kept += size - freed
 
 
-def _add(done: Thinned, counts: Mapping[int, int], hours: Mapping[int, int], shares: Mapping[int, int]) -> None:
+def _add(
+    done: Thinned, counts: Mapping[int, int], hours: Mapping[int, int], shares: Mapping[int, int]
+) -> None:
     for total, part in ((done.rows, counts), (done.hours, hours), (done.bytes, shares)):
         for series, n in part.items():
             total[series] = total.get(series, 0) + n

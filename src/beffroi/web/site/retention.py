@@ -35,7 +35,9 @@ def kept_by(town: Town, series: Series) -> tuple[Keep, Saved | None]:
     with town.store.read() as connection:
         c = datastream.c
         properties, kind = connection.execute(select(c.properties, c.kind).where(c.id == series.id)).one()
-        return keep_of(properties, kind, town.store.setting(KINDS, {})), saved(connection, [series.id]).get(series.id)
+        return keep_of(properties, kind, town.store.setting(KINDS, {})), saved(connection, [series.id]).get(
+            series.id
+        )
 
 
 def keep_words(request: Request, keep: Keep) -> str:
@@ -73,7 +75,13 @@ def _sent(sent: Mapping[str, str]) -> dict[str, str]:
                                "Write a whole number, such as 365, or leave it empty."), place=name)  # fmt: skip
         found[name] = f"P{int(text)}D"
     if "hours" in found and "raw" not in found:
-        raise Problem(Text("Dites d'abord combien de temps garder chaque valeur.", "Say first how long to keep each value."), place="raw")
+        raise Problem(
+            Text(
+                "Dites d'abord combien de temps garder chaque valeur.",
+                "Say first how long to keep each value.",
+            ),
+            place="raw",
+        )
     return found
 
 
@@ -81,10 +89,19 @@ def _values(keep: Keep) -> dict[str, str]:
     return {"raw": str(keep.raw_days or ""), "hours": str(keep.hours_days or "")}
 
 
-def _trial(town: Town, kinds: Mapping[str, Any] | None = None, one: tuple[int, Mapping[str, str]] | None = None) -> Thinned:
+def _trial(
+    town: Town, kinds: Mapping[str, Any] | None = None, one: tuple[int, Mapping[str, str]] | None = None
+) -> Thinned:
     """Return what the next passage would take away with other rules than those that are kept now."""
     now = town.clock()
-    return thin(town.store, now, needed_since(town.store, now), dry=True, kinds=kinds, instead=dict([one]) if one else None)
+    return thin(
+        town.store,
+        now,
+        needed_since(town.store, now),
+        dry=True,
+        kinds=kinds,
+        instead=dict([one]) if one else None,
+    )
 
 
 def _plan_facts(request: Request, plan: Thinned) -> list[tuple[str, str]]:
@@ -148,7 +165,9 @@ def _change_series(request: Request, sent: Mapping[str, str]) -> Response:
         text = c.execute(select(datastream.c.properties).where(datastream.c.id == series.id)).scalar()
         properties = msgspec.json.decode(text) if text else {}
         properties["retention"] = asked
-        change(town.store, c, "datastream", series.id, {"properties": msgspec.json.encode(properties).decode()})
+        change(
+            town.store, c, "datastream", series.id, {"properties": msgspec.json.encode(properties).decode()}
+        )
         town.store.audit.note(c, who, "retention.series", f"datastream/{series.id}", dict(asked))
     return RedirectResponse(f"/series/{series.id}/conservation?fait", 303)
 
@@ -164,8 +183,14 @@ def _kinds_page(
     language = words_of(request).language
     kinds = town.store.setting(KINDS, {})
     with town.store.read() as connection:
-        counted = dict(connection.execute(select(datastream.c.kind, func.count()).group_by(datastream.c.kind)).fetchall())  # type: ignore[arg-type]
-        services = dict(connection.execute(select(datastream.c.id, thing.c.service).join(thing, thing.c.id == datastream.c.thing_id)).fetchall())  # type: ignore[arg-type]
+        counted = dict(
+            connection.execute(select(datastream.c.kind, func.count()).group_by(datastream.c.kind)).fetchall()
+        )  # type: ignore[arg-type]
+        services = dict(
+            connection.execute(
+                select(datastream.c.id, thing.c.service).join(thing, thing.c.id == datastream.c.thing_id)
+            ).fetchall()
+        )  # type: ignore[arg-type]
         gone = saved(connection)
         held = town.store.archive.live(connection)
 

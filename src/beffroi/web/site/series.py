@@ -95,7 +95,11 @@ def page(request: Request) -> Response:
 def _kept(request: Request, town: Town, series: Series) -> dict[str, Any]:
     """Return how long the series is kept, what that saved, and whether this reader may change it."""
     keep, gone = kept_by(town, series)
-    return {"keep": keep_words(request, keep), "gone": gone, "may_keep": principal_of(request).role == "admin"}
+    return {
+        "keep": keep_words(request, keep),
+        "gone": gone,
+        "may_keep": principal_of(request).role == "admin",
+    }
 
 
 def _lacking(request: Request, town: Town, series: Series) -> dict[str, Any]:
@@ -114,7 +118,13 @@ def _lacking(request: Request, town: Town, series: Series) -> dict[str, Any]:
              "reason": _("dure encore") if g.to_us is None else said[g.reason]})
         for g in found or ()
     ]  # fmt: skip
-    return {"regular": found is not None, "gap_columns": columns, "gap_rows": rows, "lasting": lasting, "lacked": lacked}
+    return {
+        "regular": found is not None,
+        "gap_columns": columns,
+        "gap_rows": rows,
+        "lasting": lasting,
+        "lacked": lacked,
+    }
 
 
 def _lead(series: Series) -> str:
