@@ -2,6 +2,7 @@
 
 import json
 import random
+from itertools import pairwise
 
 from sqlalchemy import insert, select, update
 
@@ -129,12 +130,7 @@ def test_following_equals_making_anew_whatever_is_sealed(store: Store) -> None:
     assert followed == anew
     times = [*kept, 900]
     assert (
-        anew
-        == [
-            (float(a), float(b), b - a - 1, 0, "silence")
-            for a, b in zip(times, times[1:], strict=False)
-            if b - a > 1
-        ][::-1]
+        anew == [(float(a), float(b), b - a - 1, 0, "silence") for a, b in pairwise(times) if b - a > 1][::-1]
     )
     with store.read() as connection:
         assert connection.execute(

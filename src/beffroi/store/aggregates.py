@@ -217,12 +217,12 @@ class _Fresh:
             .subquery()
         )
         chosen = select(ranked).where(or_(ranked.c.first == 1, ranked.c.last == 1))
-        for series, feature, bucket, *end, ahead, behind in connection.execute(chosen):
+        for series, feature, bucket, start, owner, number, value, ahead, behind in connection.execute(chosen):
             cell = cells[series, feature, bucket]
             if ahead == 1:
-                cell.first = tuple(end)
+                cell.first = (start, owner, number, value)
             if behind == 1:
-                cell.last = tuple(end)
+                cell.last = (start, owner, number, value)
 
     def _values(self, cells: Cells, connection: Connection) -> None:
         c = observation.c

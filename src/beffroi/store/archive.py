@@ -161,7 +161,7 @@ class Archive:
                 f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
                 " GROUP BY i.segment_id"
                 " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL"
-            ).fetchall()  # type: ignore[arg-type]
+            ).fetchall()
         )
 
     def files(self, segments: Iterable[Segment]) -> str:

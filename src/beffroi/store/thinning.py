@@ -143,7 +143,7 @@ Cut = tuple[int, int]
 def _limits(
     connection: Connection, rules: Mapping[int, Keep], now_us: int, needed: Mapping[int, int]
 ) -> dict[int, Cut]:
-    newest = dict(connection.execute(select(latest.c.datastream_id, latest.c.start_us)).fetchall())  # type: ignore[arg-type]
+    newest = dict(connection.execute(select(latest.c.datastream_id, latest.c.start_us)).fetchall())
     today = now_us - now_us % DAY_US
     limits: dict[int, Cut] = {}
     for series, keep in rules.items():

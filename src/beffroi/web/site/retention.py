@@ -183,14 +183,10 @@ def _kinds_page(
     language = words_of(request).language
     kinds = town.store.setting(KINDS, {})
     with town.store.read() as connection:
-        counted = dict(
-            connection.execute(select(datastream.c.kind, func.count()).group_by(datastream.c.kind)).fetchall()
-        )  # type: ignore[arg-type]
-        services = dict(
-            connection.execute(
-                select(datastream.c.id, thing.c.service).join(thing, thing.c.id == datastream.c.thing_id)
-            ).fetchall()
-        )  # type: ignore[arg-type]
+        by_kind = select(datastream.c.kind, func.count()).group_by(datastream.c.kind)
+        counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(by_kind)}
+        of_service = select(datastream.c.id, thing.c.service).join(thing, thing.c.id == datastream.c.thing_id)
+        services: dict[int, str] = {row[0]: row[1] for row in connection.execute(of_service)}
         gone = saved(connection)
         held = town.store.archive.live(connection)
 
