@@ -17,6 +17,8 @@ from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
+from beffroi.rules.needed import thin_now
+from beffroi.store import ledger
 from beffroi.store.change_set import LEFT_AFTER_US, finish_left
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
@@ -31,6 +33,7 @@ PAUSE_S = 5.0
 SEALING_S = 600.0
 UNFINISHED_S = 5.0
 RETENTION_S = 3600.0
+LEDGER_S = 30.0
 SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
 
@@ -96,15 +99,25 @@ class Keeper:
 
 
 async def _sealing(keeper: Keeper) -> None:
-    """Seal old days, once consumers of the bus have read them, and sweep the files nobody holds any more."""
+    """Seal old days, once consumers of the bus have read them, thin what is past its retention once a day, and sweep
+    the files nobody holds any more."""
     store = keeper.town.store
+    thinned_day = -1
     while not keeper.stop.is_set():
         await asyncio.sleep(SEALING_S)
         before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
-        reached = int(store.setting("bus.rules", store.observations.head()))
+        # what a consumer of the bus has not read yet stays fresh
+        reached = min(
+            int(store.setting(name, store.observations.head())) for name in ("bus.rules", ledger.CURSOR)
+        )
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(store.files.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
+        await asyncio.to_thread(store.archive.complete)
+        today = keeper.town.clock() // DAY_US
+        if today != thinned_day:
+            await asyncio.to_thread(thin_now, store, keeper.town.clock())
+            thinned_day = today
 
 
 async def _unfinished(keeper: Keeper) -> None:
@@ -125,6 +138,13 @@ async def _retention(keeper: Keeper) -> None:
         days = store.settings.store.versions_days or 36_500
         await asyncio.to_thread(retire, store.database, keeper.town.clock() - days * DAY_US)
         await asyncio.sleep(RETENTION_S)
+
+
+async def _ledger(keeper: Keeper) -> None:
+    """Note what is missing, and what came late after all."""
+    while not keeper.stop.is_set():
+        await asyncio.to_thread(ledger.follow, keeper.town.store)
+        await asyncio.sleep(LEDGER_S)
 
 
 async def _demonstration(keeper: Keeper) -> None:
@@ -199,5 +219,6 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "unfinished": _unfinished,
     "sealing": _sealing,
     "retention": _retention,
+    "ledger": _ledger,
     "demonstration": _demonstration,
 }

@@ -30,14 +30,17 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `records`: "" is SQLite files in the data directory, or `postgresql://user:password@host/database`.
     `segments`: directory of the sealed history, "" is `segments/` in the data directory.
-    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal".
+    `seal_after_days`: observations older than that are sealed into Parquet.
     `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever).
+    `query_seconds`, `query_memory_mb`: what one query of a program may take before it is refused; 0 seconds: no limit.
     """
 
     records: str = ""
     segments: str = ""
     seal_after_days: int = 35
     versions_days: int = 1_095
+    query_seconds: float = 30.0
+    query_memory_mb: int = 1024
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -20,6 +20,7 @@ from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.geometry import intersects
+from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sqlite
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
 
@@ -86,6 +87,9 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """Give a connection that reads one snapshot; nothing it does is kept."""
         with self._told(), self.reader.connect() as connection:
+            left = left_s() if self.dialect == "postgresql" else None
+            if left is not None:
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
 
     @contextlib.contextmanager
@@ -110,6 +114,8 @@ class Database:
         try:
             yield
         except OperationalError as error:
+            if exceeded():
+                raise too_heavy(limit_s()) from error
             raise unavailable(error) from error
         except DBAPIError as error:
             if error.connection_invalidated or "disk" in str(error.orig).lower():
@@ -259,6 +265,7 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
             _prepare(connection, "FULL")
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
+                watch_sqlite(connection)
 
         @event.listens_for(made, "begin")
         def on_begin(connection: Connection) -> None:

@@ -10,15 +10,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, and_, delete, func, select, text
+from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, select, text
 
 from beffroi.model.instant import Clock
 from beffroi.model.observation import Draft, Observation
 from beffroi.model.problem import NotFound
 from beffroi.model.result import Result
 from beffroi.model.text import Text
+from beffroi.store.aggregates import AggregateQuery, Cells, aggregate
 from beffroi.store.appender import Ack, Appender
-from beffroi.store.archive import Archive
+from beffroi.store.archive import FEW, Archive, Segment
 from beffroi.store.database import Database
 from beffroi.store.tables import latest, observation, source_key
 from beffroi.store.versions import NOBODY, By, Window
@@ -49,7 +50,7 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     `tables.observation` alone, written for "sqlite", "postgresql" or "duckdb" (sealed segments).
     `order(dialect)`: expressions with their direction, each also on that table's columns; the id is
     always the last one, in the direction of `id_descending`. `between`: a half-open range of phenomenon
-    start that the predicate implies, if known: it spares segments.
+    start that every observation must be in, beside the predicate: it spares segments.
     """
 
     datastreams: tuple[int, ...] | None = None
@@ -164,15 +165,9 @@ class Observations:
     def series(self, datastream_id: int, start_us: int | None = None, end_us: int | None = None, *,
                limit: int | None = None, newest_first: bool = False) -> list[Observation]:  # fmt: skip
         """Return a datastream's observations with start in [start_us, end_us), in time then id order."""
-        conditions: list[ColumnElement[bool]] = []
-        if start_us is not None:
-            conditions.append(observation.c.start_us >= start_us)
-        if end_us is not None:
-            conditions.append(observation.c.start_us < end_us)
         return self.select(
             ObservationQuery(
                 datastreams=(datastream_id,),
-                where=(lambda _dialect: and_(*conditions)) if conditions else None,
                 order=lambda _dialect: [(observation.c.start_us, newest_first)],
                 id_descending=newest_first,
                 between=(start_us, end_us),
@@ -185,7 +180,7 @@ class Observations:
         fresh_query = self._statement(query, self._database.dialect).where(observation.c.deleted.is_(None))
         reach = None if query.limit is None else query.limit + query.offset
         with self._database.read() as connection:
-            segments = self._archive.matching(connection, query.between)
+            segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
             before = self._before(connection, query)
             if not segments and not before:
                 rows = connection.execute(
@@ -194,10 +189,84 @@ class Observations:
                 return [observation_of(row) for row in rows]
             fresh = connection.execute(fresh_query.limit(reach)).fetchall()
             hidden = self._rewritten(connection)
-        sealed_query = self._statement(query, "duckdb").limit(None if reach is None else reach + len(hidden))
-        sealed = [r for r in self._archive.rows(sealed_query, segments) if r[0] not in hidden]
-        merged = heapq.merge(fresh, sealed, before, key=_rank(self._directions(query)))
+            held = None
+            if query.datastreams is not None and len(query.datastreams) <= FEW and len(segments) > 1:
+                held = self._archive.holding(connection, query.datastreams)
+        down = self._by_time(query)
+        if down is not None and reach is not None and query.window is None:
+            sealed = self._walk(query, segments, held, fresh, hidden, reach, down=down)
+        else:
+            sealed = self._sealed(query, segments, None if reach is None else reach + len(hidden), hidden)
+        parts = [rows for rows in (fresh, sealed, before) if rows]
+        merged = (
+            heapq.merge(*parts, key=_rank(self._directions(query)))
+            if len(parts) > 1
+            else iter(*parts or [()])
+        )
         return [observation_of(row) for row in itertools.islice(merged, query.offset, reach)]
+
+    def _walk(
+        self, query: ObservationQuery, segments: list[Segment], held: dict[int, int] | None, fresh: Sequence[Any],
+        hidden: set[int], reach: int, *, down: bool,
+    ) -> list[Any]:  # fmt: skip
+        """Return the first `reach` sealed rows in the order of time, opening no more segments than they need.
+
+        Segments follow one another in time: once enough rows are found, those further on hold none of them.
+        """
+        if len(fresh) >= reach:  # a segment beyond the last of the fresh rows has nothing to add
+            last_us = fresh[reach - 1][2]
+            segments = [s for s in segments if (s.max_us >= last_us if down else s.min_us <= last_us)]
+        found: list[Any] = []
+        waiting = sorted(segments, key=lambda s: s.min_us, reverse=down)
+        most = 1  # segments read at once: doubled each time, as what a condition keeps of them is not known
+        while waiting and len(found) < reach:
+            opened: list[Segment] = []
+            rows = 0
+            while waiting and len(opened) < most and rows < reach - len(found):
+                opened.append(waiting.pop(0))
+                rows += held.get(opened[-1].id, 0) if held is not None else 0
+            if held is not None and query.where is None and query.between == (None, None):
+                while waiting and rows < reach - len(found):  # the index knows how far to go
+                    opened.append(waiting.pop(0))
+                    rows += held.get(opened[-1].id, 0)
+            found.extend(self._sealed(query, opened, reach - len(found) + len(hidden), hidden))
+            most *= 2
+        return found
+
+    def _sealed(
+        self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None, hidden: set[int]
+    ) -> list[Any]:
+        bare = query.where is None and query.window is None
+        if bare and query.datastreams is not None and self._by_time(query) is not None:
+            rows = self._archive.run(self._plain(query, segments, limit))
+        else:
+            rows = self._archive.rows(self._statement(query, "duckdb").limit(limit), segments)
+        return [r for r in rows if r[0] not in hidden] if hidden else rows
+
+    def _plain(self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None) -> str:
+        """Return the statement of some datastreams in the order of time, written without a compiler: only integers go in."""
+        assert query.datastreams is not None
+        start, end = query.between
+        ids = ", ".join(str(int(i)) for i in query.datastreams)
+        conditions = [
+            f"datastream_id = {ids}" if len(query.datastreams) == 1 else f"datastream_id IN ({ids or 'NULL'})"
+        ]
+        conditions += [] if start is None else [f"start_us >= {int(start)}"]
+        conditions += [] if end is None else [f"start_us < {int(end)}"]
+        down = self._by_time(query)
+        way = "DESC" if down else "ASC"
+        names = ", ".join(c.name for c in _COLUMNS)
+        tail = "" if limit is None else f" LIMIT {int(limit)}"
+        return (
+            f"SELECT {names}, start_us FROM ({self._archive.raw(segments)}) WHERE {' AND '.join(conditions)}"
+            f" ORDER BY start_us {way}, id {'DESC' if query.id_descending else 'ASC'}{tail}"
+        )
+
+    @staticmethod
+    def _by_time(query: ObservationQuery) -> bool | None:
+        """Return whether the order is by phenomenon start alone, newest first (True) or last (False); else None."""
+        by = [] if query.order is None else list(query.order("duckdb"))
+        return by[0][1] if len(by) == 1 and by[0][0] is observation.c.start_us else None
 
     def count(self, query: ObservationQuery) -> int:
         """Return how many observations `query` selects (its limit and offset aside)."""
@@ -208,7 +277,7 @@ class Observations:
             statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
             found: int = connection.execute(statement.where(observation.c.deleted.is_(None))).scalar_one()
             found += sum(row[0] for row in self._before(connection, query, func.count()))
-            segments = self._archive.matching(connection, query.between)
+            segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
             if not segments:
                 return found
             hidden = self._rewritten(connection)
@@ -225,7 +294,7 @@ class Observations:
             rows = connection.execute(statement.where(observation.c.deleted.is_(None))).scalars()
             found = {value for value in rows if value is not None}
             found |= {row[0] for row in self._before(connection, query, wanted) if row[0] is not None}
-            segments = self._archive.matching(connection, query.between)
+            segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
             if not segments:
                 return found
             hidden = self._rewritten(connection)
@@ -233,6 +302,10 @@ class Observations:
         if hidden:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found | {row[0] for row in self._archive.rows(sealed, segments) if row[0] is not None}
+
+    def aggregate(self, query: AggregateQuery) -> Cells:
+        """Return what the observations of `query` come to, by datastream, feature and bucket of time as it asks."""
+        return aggregate(self._database, self._archive, query)
 
     def _counted(self, datastreams: tuple[int, ...] | None) -> int:
         statement = select(func.coalesce(func.sum(latest.c.count), 0))
@@ -302,6 +375,11 @@ class Observations:
             wanted = query.datastreams
             one = observation.c.datastream_id == wanted[0] if len(wanted) == 1 else None
             statement = statement.where(observation.c.datastream_id.in_(wanted) if one is None else one)
+        start, end = query.between
+        if start is not None:
+            statement = statement.where(observation.c.start_us >= start)
+        if end is not None:
+            statement = statement.where(observation.c.start_us < end)
         if query.where is not None:
             statement = statement.where(query.where(dialect))
         if query.window is not None:

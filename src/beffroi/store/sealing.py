@@ -172,7 +172,7 @@ def _write(archive: Archive, connection: Connection, wanted: _Range, rewritten: 
                 f" UNION ALL SELECT {', '.join(COLUMNS)} FROM read_parquet({archive.files(wanted.old)})"
                 " WHERE id NOT IN (SELECT id FROM gone)"
             )
-        return archive.write(cursor, source, wanted.first, wanted.end)
+        return archive.write(cursor, source, wanted.first, wanted.end, wanted.old)
     finally:
         cursor.execute("DROP TABLE IF EXISTS gone")
         cursor.close()

@@ -254,4 +254,29 @@ segment = Table(  # the sealed history: Parquet files, listed here
     _big("bytes", nullable=False), Column("sha256", Text, nullable=False), _big("min_id", nullable=False), _big("max_id", nullable=False),
     _big("min_us", nullable=False), _big("max_us", nullable=False), _big("first_us", nullable=False), _big("end_us", nullable=False),
     Column("live", Integer, nullable=False, server_default="1"), Column("schema_version", Integer, nullable=False, server_default="1"),
+    # its roll-up by the hour, a file beside it; NULL: a segment of before roll-ups, whose series are not indexed either
+    Column("rollup", Text), _big("rollup_bytes"), Column("rollup_sha256", Text),
+)  # fmt: skip
+segment_series = Table(  # what a segment holds of each datastream: which files a reading must open
+    "segment_series", obs_metadata,
+    Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    Column("segment_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("count", nullable=False), _big("min_us", nullable=False), _big("max_us", nullable=False),
+    _big("thin", nullable=False, server_default="0"),  # hours of it whose raw rows were taken away (see retention)
+    Index("segment_series_segment", "segment_id"), sqlite_with_rowid=False,
+)  # fmt: skip
+thinned = Table(  # what retention took away of each datastream so far
+    "thinned", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("rows", nullable=False), _big("bytes", nullable=False), _big("hours", nullable=False), _big("at_us", nullable=False),
+)  # fmt: skip
+# The ledger of missing data: where a datastream that should speak every so often did not.
+gap = Table(
+    "gap", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    Column("from_us", BigInteger, primary_key=True, autoincrement=False), _big("to_us", nullable=False),
+    Column("expected", Integer, nullable=False), Column("received", Integer, nullable=False, server_default="0"),
+    _big("filled_us"), sqlite_with_rowid=False,
+)  # fmt: skip
+ledger = Table(
+    "ledger", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
+    _big("interval_us", nullable=False), _big("until_us", nullable=False),
 )  # fmt: skip

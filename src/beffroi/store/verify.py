@@ -48,11 +48,14 @@ def _files(database: Database) -> Iterator[Fault]:
 
 
 def _segment(archive: Archive, one: Segment) -> Iterator[Fault]:
-    path = archive.folder / one.path
-    if not path.exists():
-        yield Fault(one.path, Text("Le fichier d'historique manque.", "The history file is missing."))
-    elif file_digest(path) != one.sha256:
-        yield Fault(one.path, Text("Le fichier d'historique a changé.", "The history file has changed."))
+    for name, digest in ((one.path, one.sha256), (one.rollup, one.rollup_sha256)):
+        if name is None:
+            continue
+        path = archive.folder / name
+        if not path.exists():
+            yield Fault(name, Text("Le fichier d'historique manque.", "The history file is missing."))
+        elif file_digest(path) != digest:
+            yield Fault(name, Text("Le fichier d'historique a changé.", "The history file has changed."))
 
 
 def _counts(connection: Connection, archive: Archive, segments: list[Segment]) -> Iterator[Fault]:

@@ -11,6 +11,7 @@ import msgspec
 from beffroi.model.instant import parse_instant
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.standards.sensorthings.apply import parse_apply
 from beffroi.standards.sensorthings.entities import BY_NAME, BY_SET, Entity, Navigation, Property
 from beffroi.standards.sensorthings.parse import (
     misread,
@@ -194,6 +195,7 @@ _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$resultformat": ("result_format", _format),
     "$asof": ("as_of", _as_of),
     "$as_of": ("as_of", _as_of),
+    "$apply": ("apply", lambda _o, text: parse_apply(text)),
 }
 
 

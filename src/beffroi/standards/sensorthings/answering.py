@@ -25,6 +25,7 @@ from beffroi.standards.sensorthings.render import (
 from beffroi.standards.sensorthings.service_root import service_root
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Name, Options
+from beffroi.store.limits import limited, too_heavy, too_large
 from beffroi.store.open import Store
 
 __all__ = ["Answer", "answer"]
@@ -49,10 +50,15 @@ def answer(
     if not resource.hops:
         return Answer(encode(service_root(base)))
     prepare(store.database.reader)
+    limits = store.settings.store
     try:
-        with store.read() as c:
+        with limited(limits.query_seconds), store.read() as c:
             reader = Reader(store, c, base, sight, now_us, options.as_of)
             return _answer(reader, path, resource, options, texts)
+    except duckdb.InterruptException as error:
+        raise too_heavy(limits.query_seconds) from error
+    except duckdb.OutOfMemoryException as error:
+        raise too_large(limits.query_memory_mb) from error
     except (DBAPIError, duckdb.Error) as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.
         detail = (
@@ -82,7 +88,12 @@ def _answer(
     if resource.suffix == "$count":
         return Answer(str(reader.count(here, options)).encode(), "text/plain; charset=utf-8")
     if here.key is not None:
+        if options.apply is not None:
+            raise misread("$apply", 0, "", Text("Demandez-le pour un ensemble d'observations.", "Ask for it on a set of observations."),
+                          Text("Une seule entité ne s'agrège pas.", "One entity alone cannot be aggregated."))  # fmt: skip
         return Answer(encode(reader.one(here, options)))
+    if options.apply is not None:
+        return Answer(encode(reader.page(here, options, texts, path)))
     if options.result_format == "dataarray":
         return Answer(encode(_data_array(reader, here, options, texts, path)))
     return Answer(encode(reader.page(here, options, texts, path)))

@@ -17,7 +17,7 @@ from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
 from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight, of_type
-from beffroi.standards.sensorthings.syntax import Options
+from beffroi.standards.sensorthings.syntax import Node, Options
 from beffroi.store import tables
 from beffroi.store.observations import ObservationQuery, observation_of
 from beffroi.store.open import Store
@@ -203,19 +203,28 @@ class ObservationReader:
         )
         return tuple((key, next((v for v in some if v is not None), None)) for key, *some in found)
 
+    def settled(self, condition: Node) -> Bound:
+        """Return a condition on observations, bound and settled. Raises `Problem`."""
+        return settle(OBSERVATION, bind_filter(OBSERVATION, condition, self.now_us), self.ids, self.values)
+
+    def hidden(self) -> tuple[int, ...]:
+        """Return the datastreams that this reader may not see."""
+        return () if self.sight.everything else tuple(self.c.execute(self.sight.hidden_series()).scalars())
+
+    def hides(self, datastreams: Sequence[int]) -> bool:
+        """True when this reader may not see some of `datastreams`."""
+        return bool(set(self.hidden()) & set(datastreams))
+
     def _conditions(self, options: Options, feature: int | None) -> list[Bound]:
         found: list[Bound] = []
         if feature is not None:
             found.append(meaning.Among("feature_id", (feature,)))
         if options.filter is not None:
-            bound = bind_filter(OBSERVATION, options.filter, self.now_us)
-            found.append(settle(OBSERVATION, bound, self.ids, self.values))
+            found.append(self.settled(options.filter))
         return found
 
     def _unseen(self) -> list[Bound]:
-        if self.sight.everything:
-            return []
-        hidden = tuple(self.c.execute(self.sight.hidden_series()).scalars())
+        hidden = self.hidden()
         return [meaning.Not(meaning.Among("datastream_id", hidden))] if hidden else []
 
     def _order(self, options: Options, *, one: bool) -> list[_Own | _Rank]:

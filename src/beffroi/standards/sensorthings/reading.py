@@ -13,6 +13,7 @@ from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.aggregating import aggregated
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
@@ -64,6 +65,13 @@ def absent(entity: Entity, key: int) -> NotFound:
 
 def _top(options: Options) -> int:
     return DEFAULT_TOP if options.top is None else min(options.top, LARGEST_TOP)
+
+
+def _belonging(here: Here) -> tuple[tuple[int, ...] | None, int | None]:
+    """Return the datastreams (None: all) and the feature (None: any) of a set of observations."""
+    if here.by is None:
+        return None, None
+    return ((here.owner or 0,), None) if here.by.join.there == "datastream_id" else (None, here.owner)
 
 
 class Reader:
@@ -171,6 +179,8 @@ class Reader:
         self, here: Here, options: Options, texts: Sequence[tuple[str, str]], path: str
     ) -> dict[str, Any]:
         """Return a page of a set as it is shown; `texts` are the options as they were sent, `path` the address."""
+        if options.apply is not None:
+            return self._aggregated(here, options, texts, path)
         if here.entity.name == "Observation":
             observed = self.observed(here, options)
             answer = self._head(observed.count, observed.token, texts, path)
@@ -189,14 +199,20 @@ class Reader:
 
     def observed(self, here: Here, options: Options) -> Any:
         """Return a page of observations of a set, not yet written."""
-        by_series = here.by is not None and here.by.join.there == "datastream_id"
-        by_feature = here.by is not None and not by_series
-        return self.observing.page(
-            options,
-            _top(options),
-            (here.owner or 0,) if by_series else None,
-            here.owner if by_feature else None,
-        )
+        return self.observing.page(options, _top(options), *_belonging(here))
+
+    def _aggregated(
+        self, here: Here, options: Options, texts: Sequence[tuple[str, str]], path: str
+    ) -> dict[str, Any]:
+        if here.entity.name != "Observation":
+            raise misread(
+                "$apply", 0, "", Text("Demandez-le pour Observations.", "Ask for it on Observations."),
+                Text("$apply agrège des observations.", "$apply aggregates observations."),
+            )  # fmt: skip
+        found = aggregated(self.observing, options, _top(options), *_belonging(here))
+        answer = self._head(found.count, found.token, texts, path)
+        answer["value"] = found.rows
+        return answer
 
     def count(self, here: Here, options: Options) -> int:
         """Return how many entities a set has."""

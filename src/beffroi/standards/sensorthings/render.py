@@ -25,6 +25,7 @@ __all__ = [
     "observation_row",
     "observation_values",
     "raw",
+    "stamp",
     "value_json",
 ]
 
@@ -94,13 +95,13 @@ def value_json(found: Property, row: Mapping[str, Any], stats: Mapping[int, Stat
         known = stats.get(row["id"])
         if known is None or known.first_us is None or known.last_us is None:
             return None
-        return f"{_stamp(known.first_us)}/{_stamp(known.last_us)}"
+        return f"{stamp(known.first_us)}/{stamp(known.last_us)}"
     if found.parts:
         return {part.name: row[part.columns[0]] for part in found.parts}
     value = row[found.columns[0]]
     if value is None or found.kind == "text":
         return value
-    return _stamp(value) if found.kind == "instant" else raw(value)
+    return stamp(value) if found.kind == "instant" else raw(value)
 
 
 def entity_json(
@@ -176,7 +177,7 @@ def _date(day: int) -> str:
     return format_instant(day * DAY_US)[:10]
 
 
-def _stamp(instant_us: int) -> str:
+def stamp(instant_us: int) -> str:
     """Return `format_instant`, faster for the many instants of few days that a page holds."""
     day, rest = divmod(instant_us, DAY_US)
     seconds, fraction = divmod(rest, SECOND_US)
@@ -189,8 +190,8 @@ def _stamp(instant_us: int) -> str:
 def observation_raw(found: Observation, base: str, *, multi: bool = False) -> msgspec.Raw:
     """Return what `observation_json` gives with everything shown, written already: the shape of most answers."""
     link = f"{base}/Observations({found.id})"
-    time = _stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
-    made = "null" if found.result_time_us is None else f'"{_stamp(found.result_time_us)}"'
+    time = stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
+    made = "null" if found.result_time_us is None else f'"{stamp(found.result_time_us)}"'
     extra = "" if found.extra is None else _members(found.extra)
     series = "MultiDatastream" if multi else "Datastream"
     return msgspec.Raw(
@@ -202,8 +203,8 @@ def observation_raw(found: Observation, base: str, *, multi: bool = False) -> ms
 
 def observation_row(found: Observation) -> msgspec.Raw:
     """Return an observation without extras as a written row: id, phenomenonTime, result, resultTime."""
-    time = _stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
-    made = "null" if found.result_time_us is None else f'"{_stamp(found.result_time_us)}"'
+    time = stamp(found.start_us) if found.end_us is None else format_interval(found.start_us, found.end_us)
+    made = "null" if found.result_time_us is None else f'"{stamp(found.result_time_us)}"'
     return msgspec.Raw(f'[{found.id},"{time}",{found.result.json()},{made}]')
 
 
@@ -215,11 +216,11 @@ def _members(extra: str) -> str:
 def observation_values(found: Observation) -> dict[str, Any]:
     """Return the properties of an observation by name, ready to be written."""
     values: dict[str, Any] = {
-        "phenomenonTime": _stamp(found.start_us)
+        "phenomenonTime": stamp(found.start_us)
         if found.end_us is None
         else format_interval(found.start_us, found.end_us),
         "result": msgspec.Raw(found.result.json().encode()),
-        "resultTime": None if found.result_time_us is None else _stamp(found.result_time_us),
+        "resultTime": None if found.result_time_us is None else stamp(found.result_time_us),
     }
     if found.extra is not None:
         values.update(msgspec.json.decode(found.extra, type=dict[str, msgspec.Raw]))

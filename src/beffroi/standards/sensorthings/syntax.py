@@ -133,6 +133,7 @@ class Options(msgspec.Struct, frozen=True):
     skiptoken: str = ""
     result_format: str = ""
     as_of: int | None = None  # an instant in microseconds: everything as it was then
+    apply: msgspec.Struct | None = None  # an `apply.Apply`
 
 
 class Expanded(msgspec.Struct, frozen=True):

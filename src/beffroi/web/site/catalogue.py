@@ -12,6 +12,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.result import decode_json, encode_exact
 from beffroi.model.text import Text
+from beffroi.store.cadence import expected_us
 from beffroi.store.tables import (
     datastream,
     location,
@@ -207,7 +208,7 @@ def _one(
     return Series(
         id=row.id, name=row.name, description=row.description, unit=row.unit_symbol or "", kind=row.kind,
         observed=", ".join(part.name for part in parts) or row.observed, components=parts, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
-        decimals=decimals, expected_us=row.expected_interval_us, public=bool(row.public),
+        decimals=decimals, expected_us=expected_us(row.properties, row.expected_interval_us), public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from beffroi.model.observation import Observation, Quality
 from beffroi.model.problem import NotFound
 from beffroi.model.result import encode_exact
 from beffroi.model.text import Text
+from beffroi.store.ledger import gaps, missing
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, bands, near_levels, reduce, with_gaps
 from beffroi.web.kit.packing import packed
@@ -24,6 +25,7 @@ from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
 from beffroi.web.site.catalogue import Series, find_series, find_station, silent, values_of
 from beffroi.web.site.period import PERIODS, Period, period_of
+from beffroi.web.site.retention import keep_words, kept_by
 from beffroi.web.site.thresholds import thresholds_of
 
 __all__ = ["ROUTES", "points_of", "qualities"]
@@ -37,6 +39,7 @@ QUALITIES = {
 }
 ASIDE = (Quality.SUSPECT, Quality.BAD)
 MOST_DOUBTFUL = 300
+GAPS = 10
 CHUNK_US = 31 * DAY_US
 EXPORT_HEAD = ("debut", "fin", "valeur", "unite", "qualite")
 
@@ -97,7 +100,8 @@ def page(request: Request) -> Response:
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
         numbers=numbers, parts=parts, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
-        lead=_lead(series), **_texts([] if parts else found, numbers, translate(request)),
+        lead=_lead(series), **_kept(request, town, series), **_lacking(request, town, series),
+        **_texts([] if parts else found, numbers, translate(request)),
     )  # fmt: skip
 
 
@@ -141,6 +145,41 @@ def _component(request: Request, series: Series) -> int | None:
             Text("Les composantes se comptent à partir de 0.", "Components are counted from 0."), "composante",
         )  # fmt: skip
     return int(asked)
+
+
+def _kept(request: Request, town: Town, series: Series) -> dict[str, Any]:
+    """Return how long the series is kept, what that saved, and whether this reader may change it."""
+    keep, gone = kept_by(town, series)
+    return {
+        "keep": keep_words(request, keep),
+        "gone": gone,
+        "may_keep": principal_of(request).role == "admin",
+    }
+
+
+def _lacking(request: Request, town: Town, series: Series) -> dict[str, Any]:
+    """Return the newest gaps of the series, and how many samples it lacks in all."""
+    _ = translate(request)
+    with town.store.read() as connection:
+        found = gaps(connection, series.id, town.clock(), limit=GAPS)
+        lasting, lacked = missing(connection, series.id)
+    said = {"silence": _("silence"), "partial": _("reçu en partie, plus tard"), "late": _("reçu plus tard")}
+    columns = [
+        Column("from", _("De"), "instant"), Column("to", _("À"), "instant"), Column("expected", _("Attendues"), "number", decimals=0),
+        Column("received", _("Reçues depuis"), "number", decimals=0), Column("reason", _("Motif")),
+    ]  # fmt: skip
+    rows = [
+        Row({"from": g.from_us, "to": g.to_us, "expected": g.expected, "received": g.received,
+             "reason": _("dure encore") if g.to_us is None else said[g.reason]})
+        for g in found or ()
+    ]  # fmt: skip
+    return {
+        "regular": found is not None,
+        "gap_columns": columns,
+        "gap_rows": rows,
+        "lasting": lasting,
+        "lacked": lacked,
+    }
 
 
 def _lead(series: Series) -> str:

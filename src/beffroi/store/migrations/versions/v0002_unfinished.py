@@ -5,7 +5,7 @@ from alembic import op
 from beffroi.store.tables import unfinished
 
 revision = "0002_unfinished"
-down_revision = "0001"
+down_revision = "0002_history_reading"
 branch_labels = None
 depends_on = None
 

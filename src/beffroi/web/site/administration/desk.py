@@ -114,7 +114,11 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
         (_("Territoires"), "/administration/territoires"),
     ]  # fmt: skip
     if not principal_of(request).territories:
-        names += [(_("Ville"), "/administration/ville"), (_("Journal"), "/administration/journal")]
+        names += [
+            (_("Ville"), "/administration/ville"),
+            (_("Conservation"), "/administration/conservation"),
+            (_("Journal"), "/administration/journal"),
+        ]
     path = request.url.path
     return [
         (name, href, path == href or (href != "/administration" and path.startswith(href)))

@@ -1,0 +1,437 @@
+"""Answer `$apply`: bind it to the model, let the store add up, and show the groups as entities of their own.
+
+As in OData, `$filter`, `$orderby`, `$top`, `$skip` and `$count` then apply to the groups, by the names that `$apply`
+gave them; a `$filter` on the bucket spares what need not be read.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cmp_to_key
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, select
+
+from beffroi.model.instant import format_instant
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.standards.sensorthings import meaning
+from beffroi.standards.sensorthings.apply import Apply, Measure, percentile_of
+from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby, bind_path
+from beffroi.standards.sensorthings.compile import Compiler, table_of
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Property
+from beffroi.standards.sensorthings.evaluate import evaluate
+from beffroi.standards.sensorthings.keyset import read_token, write_token
+from beffroi.standards.sensorthings.meaning import Bound, Field
+from beffroi.standards.sensorthings.observing import ObservationReader
+from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.render import stamp
+from beffroi.standards.sensorthings.syntax import Options
+from beffroi.store.aggregates import AggregateQuery, Cell, Grain
+from beffroi.store.buckets import extent
+from beffroi.store.cadence import intervals
+
+__all__ = ["Aggregated", "aggregated"]
+
+OBSERVATION = BY_NAME["Observation"]
+_PHENOMENON = OBSERVATION.properties[0]
+_SIMPLE: dict[str, Callable[[Cell], float | None]] = {
+    "average": lambda cell: cell.total / cell.numbers if cell.numbers else None,
+    "sum": lambda cell: cell.total if cell.numbers else None,
+    "min": lambda cell: cell.low,
+    "max": lambda cell: cell.high,
+    "first": lambda cell: None if cell.first is None else cell.first[3],
+    "last": lambda cell: None if cell.last is None else cell.last[3],
+    "count": lambda cell: cell.n,
+}
+MOST_BUCKETS = 200_000
+Group = tuple[Any, ...]  # the values of the paths, then (start, end) of the bucket if there is one
+
+
+class Aggregated(msgspec.Struct):
+    """A page of groups, ready to be written; `token` when there are more; `count` of all when it was asked."""
+
+    rows: list[dict[str, Any]]
+    token: str | None = None
+    count: int | None = None
+
+
+class _Reach(msgspec.Struct):
+    """What a condition on observations comes to: datastreams, a range of time, and what is left of it."""
+
+    datastreams: tuple[int, ...] | None = None
+    start: int | None = None
+    end: int | None = None
+    ended_by: int | None = None
+    rest: list[Bound] = []
+
+
+def aggregated(
+    reader: ObservationReader,
+    options: Options,
+    top: int,
+    datastreams: tuple[int, ...] | None,
+    feature: int | None,
+) -> Aggregated:
+    """Return a page of the groups of `options.apply` over a set of observations. Raises `Problem`."""
+    if options.select or options.expand:
+        raise misread(
+            "$apply", 0, "", Text("Retirez $select et $expand.", "Take $select and $expand away."),
+            Text("$apply choisit lui-même ce qui est montré.", "$apply chooses itself what is shown."),
+        )  # fmt: skip
+    return _Aggregation(reader, options, datastreams, feature).page(top)
+
+
+class _Aggregation:
+    def __init__(
+        self,
+        reader: ObservationReader,
+        options: Options,
+        datastreams: tuple[int, ...] | None,
+        feature: int | None,
+    ) -> None:
+        self.reader, self.options, self.apply = reader, options, _asked(options)
+        self.fields = [self._path(name) for name in self.apply.paths]
+        self.shape = _shape(self.apply)
+        self.kept = None if options.filter is None else bind_filter(self.shape, options.filter, reader.now_us)
+        self.order = bind_orderby(self.shape, options.orderby, reader.now_us)
+        self.reach = self._reach(datastreams, feature)
+        self.covered = any(m.method == "coverage" for m in self.apply.measures)
+        self.grain = self._grain()
+        self._expected: dict[
+            Group, dict[int, int]
+        ] = {}  # by the paths alone: the interval of each datastream
+        self._had: dict[tuple[Group, int], int] = {}  # observations of a datastream in a group
+
+    # --- what is asked
+    def _path(self, name: Any) -> Field:
+        field = bind_path(OBSERVATION, name, "$apply")
+        # `Datastream/id` is a column of the observation itself
+        own = field.property.columns[:1] in (("datastream_id",), ("feature_id",)) and not field.hops
+        near = field.hops and field.hops[0].name in ("Datastream", "FeatureOfInterest")
+        plain = field.kind in ("text", "number", "json", "instant", "boolean") and not any(
+            h.many for h in field.hops
+        )
+        if not (own or near) or not plain or field.property.derived:
+            raise misread(
+                "$apply", name.at, "/".join(map(str, name.steps))[:40],
+                Text("Groupez par bucket(phenomenonTime,…), Datastream/id, Datastream/Thing/name, FeatureOfInterest/id…",
+                     "Group by bucket(phenomenonTime,…), Datastream/id, Datastream/Thing/name, FeatureOfInterest/id…"),
+                Text("On ne groupe pas par ceci.", "There is no grouping by this."),
+            )  # fmt: skip
+        return field
+
+    def _reach(self, datastreams: tuple[int, ...] | None, feature: int | None) -> _Reach:
+        reach = _Reach(datastreams)
+        conditions: list[Bound] = []
+        if feature is not None:
+            conditions.append(meaning.Among("feature_id", (feature,)))
+        if self.apply.filter is not None:
+            try:
+                conditions.append(self.reader.settled(self.apply.filter))
+            except Problem as problem:
+                raise _elsewhere(problem) from problem
+        for part in _all_of(conditions):
+            if not _narrow(reach, part):
+                reach.rest.append(part)
+        self._prune(reach)
+        return reach
+
+    def _prune(self, reach: _Reach) -> None:
+        """Let a `$filter` on the bucket spare what lies outside: a bucket that is kept lies within it whole."""
+        for part in _all_of([] if self.kept is None or self.apply.complete else [self.kept]):
+            if (
+                isinstance(part, meaning.Compare) and part.of == "moment" and isinstance(part.right, meaning.Value)
+                and isinstance(part.left, Field) and part.left.property.name == self.apply.bucket_name
+            ):  # fmt: skip
+                low, high = part.right.value
+                if part.operator in ("gt", "ge"):
+                    reach.start = low if reach.start is None else max(reach.start, low)
+                elif part.operator in ("lt", "le"):
+                    last = low if part.operator == "lt" else high
+                    reach.end = last if reach.end is None else min(reach.end, last)
+
+    def _grain(self) -> Grain | None:
+        buckets = self.apply.buckets
+        if buckets is None:
+            return None
+        known = extent(self.reader.c)
+        low, high = known or (self.reader.now_us, self.reader.now_us)
+        low = low if self.reach.start is None else max(low, self.reach.start)
+        high = high if self.reach.end is None else min(high, self.reach.end)
+        return buckets.grain(low, max(low, high))
+
+    def _query(self) -> AggregateQuery:
+        methods = {m.method for m in self.apply.measures}
+        reach = self.reach
+        unseen = (
+            []
+            if reach.datastreams is not None and not self.reader.hides(reach.datastreams)
+            else self.reader.hidden()
+        )
+        by = [_owner(field) for field in self.fields]
+        return AggregateQuery(
+            datastreams=reach.datastreams, without=tuple(unseen), within=(reach.start, reach.end), ended_by=reach.ended_by,
+            where=_where(reach.rest), grain=self.grain, by_series="datastream_id" in by or self.covered,
+            by_feature="feature_id" in by, ends=bool(methods & {"first", "last"}),
+            values=any(percentile_of(method) is not None for method in methods),
+        )  # fmt: skip
+
+    # --- what it comes to
+    def page(self, top: int) -> Aggregated:
+        skip = read_token(self.options.skiptoken, 1)[0] if self.options.skiptoken else self.options.skip
+        rows = self._rows()
+        if self.kept is not None:
+            rows = [row for row in rows if evaluate(self.kept, row, _nowhere) is True]
+        if self.order:
+            rows.sort(key=cmp_to_key(self._compare))
+        shown = rows[skip : skip + top]
+        if self.apply.buckets is not None:
+            name = self.apply.bucket_name
+            for row in shown:
+                start, end = row[name]
+                row[name] = f"{stamp(start)}/{stamp(end)}"
+        more = top > 0 and len(rows) > skip + top
+        return Aggregated(
+            shown, write_token([skip + top]) if more else None, len(rows) if self.options.count else None
+        )
+
+    def _rows(self) -> list[dict[str, Any]]:
+        groups = self._groups()
+        if self.apply.complete:
+            self._complete(groups)
+        ways = [(m.name, self._way(m)) for m in self.apply.measures]
+        names = [tuple(map(str, path.steps)) for path in self.apply.paths]
+        bucket = None if self.apply.buckets is None else self.apply.bucket_name
+        rows: list[dict[str, Any]] = []
+        for group in sorted(groups, key=_sorting) if names else sorted(groups):
+            cell = groups[group]
+            row: dict[str, Any] = {} if bucket is None else {bucket: group[-1]}
+            for steps, value in zip(names, group, strict=False):
+                _put(row, steps, value)
+            for name, way in ways:
+                row[name] = way(group, cell)
+            rows.append(row)
+        return rows
+
+    def _way(self, measure: Measure) -> Callable[[Group, Cell], Any]:
+        simple, share = _SIMPLE.get(measure.method), percentile_of(measure.method)
+        if simple is not None:
+            return lambda _group, cell: simple(cell)
+        if share is not None:
+            return lambda _group, cell: _percentile(cell.values, share)
+        return lambda group, _cell: self._coverage(group)
+
+    def _groups(self) -> dict[Group, Cell]:
+        """Return the cell of each group; when coverage is asked, note what each datastream has and should have."""
+        found = self.reader.store.observations.aggregate(self._query())
+        valued = [self._values(field, {key[0] if _owner(field) == "datastream_id" else key[1] for key in found})
+                  for field in self.fields]  # fmt: skip
+        places = [0 if _owner(field) == "datastream_id" else 1 for field in self.fields]
+        every = intervals(self.reader.c, {key[0] for key in found}) if self.covered else {}
+        groups: dict[Group, Cell] = {}
+        buckets, grain = self.apply.buckets, self.grain
+        paths: Group = ()
+        for key, cell in found.items():
+            if places:
+                paths = tuple(values.get(key[place]) for values, place in zip(valued, places, strict=True))
+            group = paths if buckets is None or grain is None else (*paths, buckets.bounds(key[2], grain))
+            if key[0] in every:
+                self._expected.setdefault(paths, {})[key[0]] = every[key[0]]
+                self._had[group, key[0]] = self._had.get((group, key[0]), 0) + cell.n
+            known = groups.get(group)
+            if known is None:
+                groups[group] = cell
+            else:
+                known.add(cell)
+        if not self.fields and buckets is None and not groups:
+            groups[()] = _none()
+        return groups
+
+    def _values(self, field: Field, ids: Iterable[int]) -> dict[int, Any]:
+        if not field.hops:
+            return {number: number or None for number in ids}
+        target = BY_NAME[field.hops[0].target]
+        row = table_of(target)
+        value = Compiler(self.reader.store.dialect, target, row).sql(meaning.without(field, 1))
+        found = self.reader.c.execute(select(row.c.id, value).where(row.c.id.in_(sorted(ids))))
+        return {
+            number: format_instant(v) if field.kind == "instant" and v is not None else v
+            for number, v in found
+        }
+
+    def _coverage(self, group: Group) -> float | None:
+        """Return the share, in %, of the samples that were to come in the part of the bucket that was asked and is past."""
+        buckets = self.apply.buckets
+        every = self._expected.get(group if buckets is None else group[:-1], {})
+        low, high = (self.reach.start, self.reach.end) if buckets is None else group[-1]
+        if low is None or high is None or not every:
+            return None
+        low = low if self.reach.start is None else max(low, self.reach.start)
+        high = min(high, self.reader.now_us, high if self.reach.end is None else self.reach.end)
+        if high <= low:
+            return None
+        wanted = {series: max(1.0, (high - low) / interval) for series, interval in every.items()}
+        got = sum(min(self._had.get((group, series), 0), n) for series, n in wanted.items())
+        return round(100 * got / sum(wanted.values()), 1)
+
+    def _complete(self, groups: dict[Group, Cell]) -> None:
+        """Add the buckets without observations, from the first to the last or those of the range that was asked."""
+        buckets = self.apply.buckets
+        assert buckets is not None
+        if not groups and (self.reach.start is None or self.reach.end is None):
+            return
+        bounds = [group[-1] for group in groups]
+        start = min(bounds)[0] if self.reach.start is None else buckets.around(self.reach.start)[0]
+        end = max(bounds)[1] if self.reach.end is None else self.reach.end
+        paths = {group[:-1] for group in groups} or ({()} if not self.fields else set())
+        one, added = buckets.around(start), 0
+        while one[0] < end and paths:
+            for path in paths:
+                groups.setdefault((*path, one), _none())
+            added += len(paths)
+            if added > MOST_BUCKETS:
+                raise misread(
+                    "$apply", 0, "complete", Text("Prenez des périodes plus longues, ou une plage plus courte.", "Take longer buckets, or a shorter range."),
+                    Text("complete() donnerait trop de périodes.", "complete() would give too many buckets."),
+                )  # fmt: skip
+            one = buckets.after(one[1])
+
+    def _compare(self, a: dict[str, Any], b: dict[str, Any]) -> int:
+        for term in self.order:
+            left, right = (evaluate(term.by, row, _nowhere) for row in (a, b))
+            if left == right:
+                continue
+            before = left is None or (right is not None and _ordered(left) < _ordered(right))
+            return -1 if before != term.descending else 1
+        return 0
+
+
+def _asked(options: Options) -> Apply:
+    asked = options.apply
+    assert isinstance(asked, Apply)
+    return asked
+
+
+def _shape(asked: Apply) -> Entity:
+    """Return the entity type that the groups are."""
+    found = [Property(m.name, "number", (m.name,)) for m in asked.measures]
+    if asked.buckets is not None:
+        found.insert(0, Property(asked.bucket_name, "moment", (asked.bucket_name,)))
+    found.extend(Property(first, "json", (first,)) for first in {str(path.steps[0]) for path in asked.paths})
+    return Entity("$apply", "$apply", "observation", tuple(found), ())
+
+
+def _elsewhere(problem: Problem) -> Problem:
+    """Return a problem of a condition inside `$apply`, which does not know its place there."""
+    words = [
+        t.partition(separator)[2] or t
+        for t, separator in ((problem.reason.fr, " : "), (problem.reason.en, ": "))
+    ]
+    said = Text(f"$apply, filter(…) : {words[0]}", f"$apply, filter(…): {words[1]}")
+    return Problem(said, problem.mend, problem.place.replace("$filter", "$apply/filter"), problem.status)
+
+
+def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
+    flat: list[Bound] = []
+    for part in conditions:
+        flat.extend(
+            _all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part]
+        )
+    return flat
+
+
+def _narrow(reach: _Reach, part: Bound) -> bool:
+    """Take a condition into the reach, exactly; False when it says more than a range or some datastreams."""
+    if isinstance(part, meaning.Among) and part.column == "datastream_id":
+        return _only(reach, part.ids)
+    if (
+        not isinstance(part, meaning.Compare)
+        or not isinstance(part.left, Field)
+        or not isinstance(part.right, meaning.Value)
+    ):
+        return False
+    field, value = part.left, part.right.value
+    if (
+        field.property.columns == ("datastream_id",)
+        and part.operator == "eq"
+        and isinstance(value, int | float)
+    ):
+        return _only(reach, (int(value),) if value == int(value) else ())
+    if field.property != _PHENOMENON or field.hops or part.of != "moment" or value is None:
+        return False
+    low, high = value
+    match part.operator:
+        case "ge":
+            start, end, ended = low, None, None
+        case "gt":
+            start, end, ended = max(high, low + 1), None, None
+        case "lt":
+            start, end, ended = None, low, low
+        case "le":
+            start, end, ended = None, high + 1, high
+        case _:
+            return False
+    reach.start = (
+        start if reach.start is None else max(reach.start, start if start is not None else reach.start)
+    )
+    reach.end = end if reach.end is None else min(reach.end, end if end is not None else reach.end)
+    reach.ended_by = (
+        ended
+        if reach.ended_by is None
+        else min(reach.ended_by, ended if ended is not None else reach.ended_by)
+    )
+    return True
+
+
+def _only(reach: _Reach, ids: tuple[int, ...]) -> bool:
+    known = reach.datastreams
+    reach.datastreams = ids if known is None else tuple(i for i in known if i in set(ids))
+    return True
+
+
+def _where(conditions: Sequence[Bound]) -> Callable[[str], ColumnElement[bool]] | None:
+    if not conditions:
+        return None
+    return lambda dialect: and_(*(Compiler(dialect, OBSERVATION).condition(c) for c in conditions))
+
+
+def _owner(field: Field) -> str:
+    return field.hops[0].join.here if field.hops else field.property.columns[0]
+
+
+def _nowhere(_row: Any, _hop: Any) -> list[Any]:
+    return []
+
+
+def _none() -> Cell:
+    return Cell(0, 0, 0.0, None, None)
+
+
+def _percentile(values: list[float], share: float) -> float | None:
+    """Return the percentile by linear interpolation between the two nearest values (Hyndman and Fan 1996, type 7)."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    low = int(place)
+    high = min(low + 1, len(ordered) - 1)
+    return ordered[low] + (ordered[high] - ordered[low]) * (place - low)
+
+
+def _put(row: dict[str, Any], steps: tuple[str, ...], value: Any) -> None:
+    here = row
+    for step in steps[:-1]:
+        here = here.setdefault(step, {})
+    here[steps[-1]] = value
+
+
+def _ordered(value: Any) -> Any:
+    return value[0] if isinstance(value, tuple) else value
+
+
+def _sorting(group: Group) -> list[Any]:
+    """Return what orders groups that nobody ordered: by bucket, then by their paths, nothing first."""
+    *paths, last = group or ((),)
+    if isinstance(last, tuple):
+        return [last, *((v is not None, str(type(v)), v) for v in paths)]
+    return [(v is not None, str(type(v)), v) for v in group]
