@@ -32,10 +32,14 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`url`: "" is the embedded broker, or `mqtt[s]://user:password@host:port` of an external one;
-    `topics`: what is subscribed on an external broker besides the SensorThings topics."""
+    `topics`: what is subscribed on an external broker besides the SensorThings topics; `tls_port`: where the embedded
+    broker also listens encrypted (0: nowhere), with the PEM files `certificate` and `certificate_key`."""
 
     url: str = ""
     topics: tuple[str, ...] = ()
+    tls_port: int = 0
+    certificate: str = ""
+    certificate_key: str = ""
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

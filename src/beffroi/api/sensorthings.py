@@ -21,7 +21,6 @@ from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.plugins import Registry
 from beffroi.standards.sensorthings.address import Resource, read_options, read_path
 from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
@@ -57,20 +56,6 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _kind_of(
-    registry: Registry, name: str, definition: str, symbol: str, unit: str
-) -> tuple[str, str] | None:
-    """Return the code and service of the declared kind that an observed property and a unit are (see `KindOf`)."""
-    last = re.split(r"[/#:]", definition)[-1]
-    found = registry.datastream_kind(name) or (registry.datastream_kind(last) if last else None)
-    if found is None or not (
-        found.unit_symbol == symbol or unit in (found.unit_ucum, f"ucum:{found.unit_ucum}")
-    ):
-        return None
-    service = next(s.name for s in registry.services.values() if found in s.datastreams)
-    return found.code, service
 
 
 def _named(host: str, scope: Scope) -> str:
@@ -111,7 +96,7 @@ class SensorThings:
     def __init__(self, town: Town) -> None:
         self.store = town.store
         self.clock = town.clock
-        self.kind_of = functools.partial(_kind_of, town.registry)
+        self.kind_of = town.registry.recognise
         self._base_url = town.settings.base_url.rstrip("/")
         self._bases: dict[str, str] = {}
         self._cache: SeriesCache | None = None

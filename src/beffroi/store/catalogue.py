@@ -71,7 +71,8 @@ _THING_LOCATION = Link("thing_location", "thing_id", "location_id")
 _NAMES = {
     "thing": "Thing", "location": "Location", "historical_location": "HistoricalLocation", "datastream": "Datastream",
     "sensor": "Sensor", "observed_property": "ObservedProperty", "observation": "Observation",
-    "feature_of_interest": "FeatureOfInterest",
+    "feature_of_interest": "FeatureOfInterest", "actuator": "Actuator", "tasking_capability": "TaskingCapability",
+    "task": "Task",
 }  # fmt: skip
 
 
@@ -206,7 +207,7 @@ def move_things(
             continue
         c.execute(insert(link), [{"thing_id": thing_id, "location_id": i} for i in locations])
         history_id = store.number(c, "historical_location")
-        c.execute(insert(past).values(id=history_id, time_us=time_us, thing_id=thing_id))
+        c.execute(insert(past).values(id=history_id, time_us=time_us, thing_id=thing_id, seq=store.next(c)))
         c.execute(
             insert(_table("historical_location_location")),
             [{"historical_location_id": history_id, "location_id": i} for i in locations],
@@ -265,7 +266,11 @@ def default_feature(store: Store, c: Connection, datastream_id: int) -> int | No
     made = store.number(c, "feature_of_interest")
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
     values = {name: here[name] for name in copied}
-    c.execute(insert(feature).values(id=made, location_id=place_id, feature=here["location"], **values))
+    c.execute(
+        insert(feature).values(
+            id=made, location_id=place_id, feature=here["location"], seq=store.next(c), **values
+        )
+    )
     return made
 
 

@@ -1,10 +1,12 @@
 """The service root (18-088 §9.2.1): the entity sets, and the requirements that this server declares (each one tested)."""
 
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from beffroi.standards.sensorthings.entities import ENTITIES
 
-__all__ = ["CONFORMANCE", "service_root"]
+__all__ = ["CONFORMANCE", "ENDPOINTS", "MQTT", "service_root"]
 
 _REQ = "http://www.opengis.net/spec/iot_sensing/1.1/req"
 _MODEL = (
@@ -35,7 +37,21 @@ CONFORMANCE: tuple[str, ...] = (
 )  # fmt: skip
 
 
-def service_root(base: str) -> dict[str, Any]:
-    """Return the document of the service root at `base` (no final slash)."""
+ENDPOINTS = (
+    "mqtt.endpoints"  # the setting that says where MQTT is served; "" as a host is the one of the pages
+)
+MQTT: tuple[str, ...] = (
+    f"{_REQ}/create-observations-via-mqtt/observations-creation",
+    f"{_REQ}/receive-updates-via-mqtt/receive-updates",
+)
+
+
+def service_root(base: str, mqtt: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the document of the service root at `base` (no final slash); `mqtt` is where MQTT is served, if it is."""
     sets = [{"name": e.set_name, "url": f"{base}/{e.set_name}"} for e in ENTITIES]
-    return {"value": sets, "serverSettings": {"conformance": list(CONFORMANCE)}}
+    if not mqtt:
+        return {"value": sets, "serverSettings": {"conformance": list(CONFORMANCE)}}
+    host = urlsplit(base).hostname or "localhost"
+    endpoints = [one.replace("://:", f"://[{host}]:" if ":" in host else f"://{host}:") for one in mqtt]
+    told = {name: {"endpoints": endpoints} for name in MQTT}
+    return {"value": sets, "serverSettings": {"conformance": [*CONFORMANCE, *MQTT], **told}}
