@@ -8,13 +8,22 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings", "write_secret"]
+__all__ = [
+    "LorawanSettings",
+    "MailSettings",
+    "MqttSettings",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+    "write_secret",
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +51,17 @@ class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     certificate_key: str = ""
 
 
+class LorawanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A LoRaWAN network that commands go through. `kind`: ttn (The Things Stack v3) or chirpstack (v4, its REST
+    interface); `key`: an API key that may write downlinks; `application`: The Things Stack's application id."""
+
+    name: str
+    kind: Literal["ttn", "chirpstack"]
+    url: str
+    key: str
+    application: str = ""
+
+
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Outgoing mail. `url`: `smtp://user:password@host:25` or `smtps://…`; "" sends nothing."""
 
@@ -61,6 +81,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
     connectors: tuple[dict[str, str], ...] = ()
+    lorawan: tuple[LorawanSettings, ...] = ()
 
     def secret(self) -> bytes:
         """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""

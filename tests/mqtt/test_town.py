@@ -74,13 +74,22 @@ def add_series(store: Store, *, approved: int = 1) -> int:
 class Serving:
     """`serve_mqtt` on an event loop of its own thread."""
 
-    def __init__(self, town: Town, port: int, *, open_writes: bool = False) -> None:
+    def __init__(
+        self,
+        town: Town,
+        port: int,
+        *,
+        open_writes: bool = False,
+        commander: Callable[[Any], None] = lambda _: None,
+    ) -> None:
         self.port = port
         self.publish: Any = None
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
         self.task = self.loop.create_task(
-            serve_mqtt(town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready)
+            serve_mqtt(
+                town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready, commander=commander
+            )
         )
         self.thread = threading.Thread(target=self._run)
         self.thread.start()

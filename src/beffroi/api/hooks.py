@@ -18,7 +18,9 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.standards.lorawan import chirpstack, ttn
+from beffroi.standards.lorawan.downlink import event_of
 from beffroi.standards.lorawan.uplink import Uplink, readings_of
+from beffroi.standards.tasking.answers import answered_by_uplink, of_network
 from beffroi.town import Town
 
 __all__ = ["routes"]
@@ -67,15 +69,24 @@ def routes(town: Town) -> list[BaseRoute]:
     def take(uplink: Uplink, who: Principal) -> Taken:
         territory = who.territories[0] if len(who.territories) == 1 else None
         door = Entrance(approved=False, territory=territory)
-        return intake.take(readings_of(uplink, town.clock()), door=door)
+        taken = intake.take(readings_of(uplink, town.clock()), door=door)
+        answered_by_uplink(town.store, uplink, town.clock())
+        return taken
+
+    def downlink(body: bytes, event: str) -> bool:
+        """Take what the network says of a command on its way."""
+        said = event_of(body, event)
+        return said is not None and of_network(town.store, said, town.clock())
 
     def receiver(parse: Parse) -> Callable[[Request], Any]:
         async def receive(request: Request) -> Response:
             who: Principal = request.state.who
             check_device(who)
-            uplink = parse(await _body(request), town.clock(), request.query_params.get("event", "up"))
+            body, event = await _body(request), request.query_params.get("event", "up")
+            uplink = parse(body, town.clock(), event)
             if uplink is None:
-                return JSONResponse({"stored": 0, "unchanged": 0, "ignored": True})
+                known = await to_thread.run_sync(downlink, body, event)
+                return JSONResponse({"stored": 0, "unchanged": 0, "ignored": not known})
             taken = await to_thread.run_sync(take, uplink, who)
             return JSONResponse({"stored": taken.stored, "unchanged": taken.folded})
 

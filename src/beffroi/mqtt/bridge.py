@@ -30,7 +30,14 @@ from beffroi.settings import MqttSettings
 __all__ = ["Bridge"]
 
 log = logging.getLogger("beffroi.mqtt")
-OURS = ("v1.1/+", "v1.1/+/+", "v3/+/devices/+/up", "application/+/device/+/event/+", "tasks/+/state")
+OURS = (
+    "v1.1/+",
+    "v1.1/+/+",
+    "v3/+/devices/+/up",
+    "v3/+/devices/+/down/+",
+    "application/+/device/+/event/+",
+    "tasks/+/state",
+)
 OF_311 = ("v1.1/Observations", "v1.1/+/Observations", *OURS[2:])  # without No Local we would hear ourselves
 _ENTITY = re.compile(r"v1\.1/\w+\(\d+\)(/Observations)?\Z")
 SESSION_S = 7 * 86_400
@@ -169,6 +176,10 @@ class Bridge:
         kept = retain or _ENTITY.match(message.topic) is not None
         self.paho.publish(message.topic, message.payload, 1 if kept else 0, kept)
         return False
+
+    def command(self, topic: str, payload: bytes, _territory: str | None, _service: str) -> bool:
+        """Publish a command, from any thread; False while that broker is away. Who may read it there is its business."""
+        return self.connected.is_set() and self.paho.publish(topic, payload, 1).rc == 0
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> None:
         """Publish any message, from any thread."""

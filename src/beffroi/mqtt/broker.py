@@ -202,6 +202,14 @@ class Broker:
         way = self._way(topic)
         return bool(way.plain or way.groups)
 
+    def reaches(self, message: Message) -> bool:
+        """True when somebody who may read `message` subscribed to its topic, here or kept."""
+        way = self._way(message.topic)
+        members = [session for session, _, _ in way.plain] + [
+            session for group in way.groups for session, _ in group
+        ]
+        return any(session.sees(message) for session in members)
+
     def _keep(self, message: Message) -> None:
         self.kept_changed.add(message.topic)
         if not message.payload:

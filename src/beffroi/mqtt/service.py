@@ -8,6 +8,7 @@ import ssl
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from beffroi.connectors.tasking import Command
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.mqtt.broker import Broker, Listener
@@ -23,22 +24,24 @@ __all__ = ["serve_mqtt"]
 
 log = logging.getLogger("beffroi.mqtt")
 Publisher = Callable[[str, bytes, bool], None]
+COMMAND_S = 10.0
 
 
 async def serve_mqtt(
     town: Town, host: str, port: int, *, open_writes: bool = False, address: str = "",
     ready: Callable[[int, Publisher], None] = lambda _port, _publish: None,
+    commander: Callable[[Command], None] = lambda _command: None,
 ) -> None:  # fmt: skip
     """Serve MQTT until cancelled: on `host` and `port` (0: no broker of ours), or through `settings.mqtt.url`.
 
-    `address` is where the town's pages are served, for links; `ready` is told the port and how to publish a message from any thread. A busy port is a warning, not an end.
+    `address` is where the town's pages are served, for links; `ready` is told the port and how to publish a message from any thread, `commander` how to command a device. A busy port is a warning, not an end.
     """
     door = TownDoor(town, open_writes=open_writes, address=address)
     try:
         if town.settings.mqtt.url:
-            await _through(town, door, address, ready)
+            await _through(town, door, address, ready, commander)
         elif port:
-            await _own(town, door, host, port, address, ready)
+            await _own(town, door, host, port, address, ready, commander)
         else:
             await asyncio.to_thread(_tell, town, [])
     finally:
@@ -72,8 +75,9 @@ def _encrypted(settings: MqttSettings, host: str) -> list[Listener]:
 
 
 async def _own(
-    town: Town, door: TownDoor, host: str, port: int, address: str, ready: Callable[[int, Publisher], None]
-) -> None:
+    town: Town, door: TownDoor, host: str, port: int, address: str, ready: Callable[[int, Publisher], None],
+    commander: Callable[[Command], None],
+) -> None:  # fmt: skip
     try:
         more = _encrypted(town.settings.mqtt, host)
     except Problem as problem:
@@ -98,11 +102,16 @@ async def _own(
         message = Message(topic, payload)
         loop.call_soon_threadsafe(lambda: broker.send(message, retain=retain))
 
-    def command(topic: str, payload: bytes, owner: Owner) -> None:
-        message = Message(topic, payload, public=False, owner=owner)
-        loop.call_soon_threadsafe(lambda: broker.send(message))
+    def command(topic: str, payload: bytes, territory: str | None, service: str) -> bool:
+        message = Message(topic, payload, public=False, owner=Owner(territory, service))
 
-    door.command = command
+        async def send() -> bool:
+            able = broker.reaches(message)
+            broker.send(message)
+            return able
+
+        return asyncio.run_coroutine_threadsafe(send(), loop).result(COMMAND_S)
+
     commits = await asyncio.to_thread(Commits, town, broker, address, marks)
     shelf.marks = lambda: commits.marks
     broker.keep = shelf.write
@@ -112,6 +121,7 @@ async def _own(
             _tell, town, [f"mqtt://:{broker.port}", *(f"mqtts://:{one.port}" for one in more)]
         )
         ready(broker.port, publish)
+        commander(command)
         await commits.run()
     finally:
         writing.cancel()
@@ -121,7 +131,9 @@ async def _own(
         shelf.close()
 
 
-async def _through(town: Town, door: TownDoor, address: str, ready: Callable[[int, Publisher], None]) -> None:
+async def _through(
+    town: Town, door: TownDoor, address: str, ready: Callable[[int, Publisher], None], commander: Callable[[Command], None]
+) -> None:  # fmt: skip
     from beffroi.mqtt.bridge import Bridge  # noqa: PLC0415 -- most towns have the broker that is built in
 
     url = urlsplit(town.settings.mqtt.url)
@@ -130,4 +142,5 @@ async def _through(town: Town, door: TownDoor, address: str, ready: Callable[[in
     )
     async with Bridge(town.settings.mqtt, door) as bridge:
         ready(0, bridge.publish)
+        commander(bridge.command)
         await Commits(town, bridge, address).run()

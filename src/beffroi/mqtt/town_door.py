@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import msgspec
 from sqlalchemy import Connection, select
@@ -22,10 +22,11 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.mqtt.commits import base_of, observation_message
 from beffroi.mqtt.packets import Publish
-from beffroi.mqtt.session import Message, Owner
+from beffroi.mqtt.session import Message
 from beffroi.mqtt.topics import matches
 from beffroi.mqtt.watch import PUBLIC, Standing, Watch, owners, public_ids, read_watch, reader_of
 from beffroi.standards.lorawan import chirpstack, ttn
+from beffroi.standards.lorawan.downlink import event_of
 from beffroi.standards.lorawan.uplink import Uplink, readings_of
 from beffroi.standards.sensorthings.address import read_path
 from beffroi.standards.sensorthings.arrivals import read_observation, series_of_topic
@@ -35,6 +36,7 @@ from beffroi.standards.sensorthings.parse import parse_orderby
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import WRITERS, EntityWriter, with_source_key
+from beffroi.standards.tasking.answers import answered_by_uplink, answered_by_word, of_network
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
@@ -44,6 +46,8 @@ log = logging.getLogger("beffroi.mqtt")
 OPEN_WRITES = Principal("open-writes", "--open-writes", "admin")
 _STANDARD = re.compile(r"v1\.[01]/(.*)\Z", re.DOTALL)
 _TTN = re.compile(r"v3/[^/]+/devices/[^/]+/up\Z")
+_TTN_DOWN = re.compile(r"v3/[^/]+/devices/[^/]+/down/(sent|ack|nack|failed)\Z")
+_ANSWER = re.compile(r"tasks/(\d{1,15})/state\Z")
 _CHIRPSTACK = re.compile(r"application/[^/]+/device/[^/]+/event/([a-z]+)\Z")
 _MANY = re.compile(r"(#|\+/|v1\.1/(#|\+))")  # wildcards that topics of datastreams' observations may match
 _NEWEST = parse_orderby("phenomenonTime desc")
@@ -62,7 +66,6 @@ class TownDoor:
         self.gate = Gate(town.store)
         self._keys: dict[str, str] = {}  # of those who came with one, by their principal's id
         self.cache = SeriesCache(town.store)
-        self.command: Callable[[str, bytes, Owner], None] | None = None  # sends to a device, once MQTT runs
         self._near: dict[int, Series | None] = {}
         self._near_until = 0.0
         self.intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
@@ -112,15 +115,33 @@ class TownDoor:
         if standard is not None:
             await self._entity(who, standard[1], packet)
             return False
+        now = self.town.clock()
+        answer = _ANSWER.match(topic)
+        if answer is not None:
+            await asyncio.to_thread(
+                answered_by_word, self.town.store, who, int(answer[1]), packet.payload, now
+            )
+            return False
         uplink = self._uplink(topic, packet.payload)
         if uplink is None:
+            await self._downlink(topic, packet.payload)
             return True
         territory = who.territories[0] if len(who.territories) == 1 else None
         door = Entrance(approved=False, territory=territory)
         readings = readings_of(uplink, self.town.clock())
         drafts = await asyncio.to_thread(self.intake.drafts, readings, door=door)
         await self.town.store.observations.append_soon(drafts)
+        await asyncio.to_thread(answered_by_uplink, self.town.store, uplink, now)
         return True
+
+    async def _downlink(self, topic: str, body: bytes) -> None:
+        """Take what a LoRaWAN network says of a command on its way."""
+        chirpstack_event = _CHIRPSTACK.match(topic)
+        if chirpstack_event is None and _TTN_DOWN.match(topic) is None:
+            return
+        event = event_of(body, chirpstack_event[1] if chirpstack_event is not None else "")
+        if event is not None:
+            await asyncio.to_thread(of_network, self.town.store, event, self.town.clock())
 
     def _uplink(self, topic: str, body: bytes) -> Uplink | None:
         if _TTN.match(topic):

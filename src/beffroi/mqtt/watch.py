@@ -150,6 +150,13 @@ def owners(c: Any, entity: Entity, ids: list[int]) -> dict[int, Owner]:
         found = c.execute(select(thing.c.id, thing.c.territory, thing.c.service).where(thing.c.id.in_(ids)))
         return {row[0]: Owner(row[1], row[2]) for row in found}
     table = tables.metadata.tables[entity.table]
+    if entity.name == "Task":
+        one = tables.tasking_capability
+        whose = select(table.c.id, thing.c.territory, thing.c.service).join(
+            one, one.c.id == table.c.tasking_capability_id
+        )
+        found = c.execute(whose.join(thing, thing.c.id == one.c.thing_id).where(table.c.id.in_(ids)))
+        return {row[0]: Owner(row[1], row[2]) for row in found}
     if "thing_id" not in table.c:
         return {}
     statement = select(table.c.id, thing.c.territory, thing.c.service).join(
