@@ -23,7 +23,7 @@ from beffroi.standards.lorawan.uplink import Uplink, readings_of
 from beffroi.standards.tasking.answers import answered_by_uplink, of_network
 from beffroi.town import Town
 
-__all__ = ["routes"]
+__all__ = ["body_of", "routes"]
 
 LARGEST = 1 << 20
 Parse = Callable[[bytes, int, str], Uplink | None]
@@ -46,7 +46,8 @@ def check_device(who: Principal) -> None:
         )
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """Return the body of a message. Raises `Problem` (413) when it is larger than a message can be."""
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -82,7 +83,7 @@ def routes(town: Town) -> list[BaseRoute]:
         async def receive(request: Request) -> Response:
             who: Principal = request.state.who
             check_device(who)
-            body, event = await _body(request), request.query_params.get("event", "up")
+            body, event = await body_of(request), request.query_params.get("event", "up")
             uplink = parse(body, town.clock(), event)
             if uplink is None:
                 known = await to_thread.run_sync(downlink, body, event)

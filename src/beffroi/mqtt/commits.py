@@ -233,8 +233,9 @@ class Commits:
         for row in rows:
             number = int(row["id"])
             body = encode(entity_json(entity, dict(row), self.base, WHOLE, stats))
-            for topic in (f"v1.1/{entity.set_name}", f"v1.1/{entity.set_name}({number})"):
-                messages.append(Message(topic, body, public=number in public, owner=whose.get(number)))
+            topics = (f"v1.1/{entity.set_name}", f"v1.1/{entity.set_name}({number})")
+            seen, owner = number in public, whose.get(number)
+            messages += [Message(topic, body, public=seen, owner=owner) for topic in topics]
         for watch in self._wanted(entity):
             for open_to_all in (True, False):
                 reader = reader_of(self.town.store, c, self.base, public=open_to_all)

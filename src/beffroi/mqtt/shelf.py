@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import Connection, delete, insert, select, text
 
 from beffroi.model.principal import Principal
 from beffroi.mqtt.broker import Broker
@@ -199,14 +199,18 @@ class Shelf:
                 c.execute(delete(mqtt_retained).where(mqtt_retained.c.topic == topic))
             if work.retained:
                 c.execute(insert(mqtt_retained), work.retained)
-            if work.marks is not None:
-                c.execute(
-                    text(
-                        "INSERT INTO cursor (name, position) VALUES (:name, :position)"
-                        " ON CONFLICT (name) DO UPDATE SET position = excluded.position"
-                    ),
-                    {"name": MARKS, "position": msgspec.json.encode(work.marks).decode()},
-                )
+            self._mark(c, work.marks)
+
+    @staticmethod
+    def _mark(c: Connection, marks: tuple[int, int] | None) -> None:
+        if marks is not None:
+            c.execute(
+                text(
+                    "INSERT INTO cursor (name, position) VALUES (:name, :position)"
+                    " ON CONFLICT (name) DO UPDATE SET position = excluded.position"
+                ),
+                {"name": MARKS, "position": msgspec.json.encode(marks).decode()},
+            )
 
 
 def _told(message: Message, queued: Queued | None = None) -> str:
