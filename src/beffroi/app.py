@@ -37,6 +37,7 @@ FACES = (
     "beffroi.web.site.things",
     "beffroi.web.site.commands",
     "beffroi.web.site.series",
+    "beffroi.web.site.observation",
     "beffroi.web.site.data",
     "beffroi.web.site.watch",
     "beffroi.web.site.services",

@@ -111,6 +111,8 @@ async def _retention(keeper: Keeper) -> None:
     while not keeper.stop.is_set():
         await asyncio.to_thread(expire, store.records, keeper.town.clock())
         await asyncio.to_thread(store.observations.forget_keys, keeper.town.clock() - SOURCE_KEYS_US)
+        kept_us = store.settings.store.provenance_days * DAY_US
+        await asyncio.to_thread(store.provenance.forget, keeper.town.clock() - kept_us)
         await asyncio.sleep(RETENTION_S)
 
 

@@ -31,12 +31,14 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `records`: "" is SQLite files in the data directory, or `postgresql://user:password@host/database`.
     `segments`: directory of the sealed history, "" is `segments/` in the data directory.
-    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal".
+    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal";
+    `provenance_days`: for how long it is kept where observations came from.
     """
 
     records: str = ""
     segments: str = ""
     seal_after_days: int = 35
+    provenance_days: int = 400
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

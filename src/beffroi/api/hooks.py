@@ -12,15 +12,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from beffroi.intake.identify import Entrance
-from beffroi.intake.take import Intake, Taken
+from beffroi.intake.take import Intake
+from beffroi.intake.uplinks import take_uplink
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.standards.lorawan import chirpstack, ttn
 from beffroi.standards.lorawan.downlink import event_of
-from beffroi.standards.lorawan.uplink import Uplink, readings_of
-from beffroi.standards.tasking.answers import answered_by_uplink, of_network
+from beffroi.standards.lorawan.uplink import Uplink
+from beffroi.standards.tasking.answers import of_network
 from beffroi.town import Town
 
 __all__ = ["body_of", "routes"]
@@ -67,19 +67,12 @@ def routes(town: Town) -> list[BaseRoute]:
     """Return the webhooks of `town`."""
     intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
-    def take(uplink: Uplink, who: Principal) -> Taken:
-        territory = who.territories[0] if len(who.territories) == 1 else None
-        door = Entrance(approved=False, territory=territory)
-        taken = intake.take(readings_of(uplink, town.clock()), door=door)
-        answered_by_uplink(town.store, uplink, town.clock())
-        return taken
-
     def downlink(body: bytes, event: str) -> bool:
         """Take what the network says of a command on its way."""
         said = event_of(body, event)
         return said is not None and of_network(town.store, said, town.clock())
 
-    def receiver(parse: Parse) -> Callable[[Request], Any]:
+    def receiver(parse: Parse, network: str) -> Callable[[Request], Any]:
         async def receive(request: Request) -> Response:
             who: Principal = request.state.who
             check_device(who)
@@ -88,12 +81,14 @@ def routes(town: Town) -> list[BaseRoute]:
             if uplink is None:
                 known = await to_thread.run_sync(downlink, body, event)
                 return JSONResponse({"stored": 0, "unchanged": 0, "ignored": not known})
-            taken = await to_thread.run_sync(take, uplink, who)
+            taken = await to_thread.run_sync(take_uplink, intake, uplink, who, network, town.clock())
             return JSONResponse({"stored": taken.stored, "unchanged": taken.folded})
 
         return receive
 
     return [
-        Route("/hooks/ttn/v3", receiver(lambda body, now, _event: ttn.parse(body, now)), methods=["POST"]),
-        Route("/hooks/chirpstack/v4", receiver(chirpstack.parse), methods=["POST"]),
+        Route(
+            "/hooks/ttn/v3", receiver(lambda body, now, _event: ttn.parse(body, now), "ttn"), methods=["POST"]
+        ),
+        Route("/hooks/chirpstack/v4", receiver(chirpstack.parse, "chirpstack"), methods=["POST"]),
     ]

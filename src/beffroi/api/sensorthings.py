@@ -25,6 +25,7 @@ from beffroi.standards.sensorthings.address import Resource, read_options, read_
 from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
 from beffroi.standards.sensorthings.body import decode
+from beffroi.standards.sensorthings.provenance import provenance_of
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, may_write, with_source_key
@@ -36,6 +37,7 @@ __all__ = ["ROOT", "SensorThings", "routes", "served"]
 ROOT = "/sensorthings/v1.1"
 LARGEST_BODY = 64 * 1024 * 1024
 _SERIES = re.compile(r"Datastreams\((\d{1,15})\)/Observations/?\Z")
+_PROVENANCE = re.compile(r"Observations\((\d{1,15})\)/Provenance/?\Z")
 _OBSERVATIONS = ("Observations", "Observations/")
 _METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 
@@ -131,6 +133,13 @@ class SensorThings:
     async def read(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET."""
         del receive
+        traced = _PROVENANCE.match(path)
+        if traced is not None:
+            told = functools.partial(
+                provenance_of, self.store, self._who(scope), int(traced[1]), self.base(scope)
+            )
+            await _send(send, 200, msgspec.json.encode(await to_thread.run_sync(told)))
+            return
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
         reading = functools.partial(
@@ -199,6 +208,7 @@ class SensorThings:
             with_source_key((draft,), who, key)
         await self.flags.judge_soon((draft,))
         ack = await self.store.observations.append_soon((draft,))
+        self.store.provenance.gather(("http", who.id, who.name), ack.ids)
         await self._made(scope, send, "Observations", ack.ids[0])
         return True
 
@@ -236,6 +246,7 @@ class SensorThings:
             with_source_key(drafts, who, key)
         await self.flags.judge_soon(drafts)
         stored = (await self.store.observations.append_soon(drafts)).ids if drafts else []
+        self.store.provenance.gather(("http", who.id, who.name), stored)
         await _send(send, 201, _outcome(groups, stored, f"{self.base(scope)}/Observations"))
 
     async def _entity(
@@ -244,6 +255,8 @@ class SensorThings:
         resource = _resource(path)
         writer = EntityWriter(self.store, who, self.clock(), self.kind_of)
         entity, made = await to_thread.run_sync(lambda: writer.create(resource, decode(body), key))
+        if entity.name == "Observation":
+            self.store.provenance.gather(("http", who.id, who.name), (made,))
         await self._made(scope, send, entity.set_name, made)
 
     async def change(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:

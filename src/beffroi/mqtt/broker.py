@@ -267,6 +267,7 @@ class Broker:
             raise Forbidden(_TOPIC)
         if not self.door.may_publish(who, packet.topic):
             raise Forbidden(_RIGHT)
+        packet.client = "" if sender is None else sender.client_id
         if not await self.door.take(who, packet):
             return
         until = None if packet.expiry_s is None else time.time() + packet.expiry_s

@@ -53,6 +53,7 @@ class Publish(msgspec.Struct):
     user: tuple[tuple[str, str], ...] = ()
     identifiers: tuple[int, ...] = ()  # of the subscriptions that it is sent for
     delay_s: int = 0  # of a will
+    client: str = ""  # who sent it, once it is with the broker
 
 
 class Connect(msgspec.Struct):

@@ -9,14 +9,14 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 from sqlalchemy import Connection, select
 
 from beffroi.identity.gate import Gate
-from beffroi.intake.identify import Entrance
 from beffroi.intake.take import Intake
+from beffroi.intake.uplinks import take_uplink
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
@@ -27,7 +27,7 @@ from beffroi.mqtt.topics import matches
 from beffroi.mqtt.watch import PUBLIC, Standing, Watch, owners, public_ids, read_watch, reader_of
 from beffroi.standards.lorawan import chirpstack, ttn
 from beffroi.standards.lorawan.downlink import event_of
-from beffroi.standards.lorawan.uplink import Uplink, readings_of
+from beffroi.standards.lorawan.uplink import Uplink
 from beffroi.standards.sensorthings.address import read_path
 from beffroi.standards.sensorthings.arrivals import read_observation, series_of_topic
 from beffroi.standards.sensorthings.body import decode
@@ -36,7 +36,7 @@ from beffroi.standards.sensorthings.parse import parse_orderby
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import WRITERS, EntityWriter, with_source_key
-from beffroi.standards.tasking.answers import answered_by_uplink, answered_by_word, of_network
+from beffroi.standards.tasking.answers import answered_by_word, of_network
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
@@ -126,12 +126,8 @@ class TownDoor:
         if uplink is None:
             await self._downlink(topic, packet.payload)
             return True
-        territory = who.territories[0] if len(who.territories) == 1 else None
-        door = Entrance(approved=False, territory=territory)
-        readings = readings_of(uplink, self.town.clock())
-        drafts = await asyncio.to_thread(self.intake.drafts, readings, door=door)
-        await self.town.store.observations.append_soon(drafts)
-        await asyncio.to_thread(answered_by_uplink, self.town.store, uplink, now)
+        network = "ttn" if topic.startswith("v3/") else "chirpstack"
+        await asyncio.to_thread(take_uplink, self.intake, uplink, who, network, now)
         return True
 
     async def _downlink(self, topic: str, body: bytes) -> None:
@@ -168,9 +164,10 @@ class TownDoor:
                 if key:
                     with_source_key((draft,), who, key)
                 await self.intake.flags.judge_soon((draft,))
-                await self.town.store.observations.append_soon((draft,))
+                ack = await self.town.store.observations.append_soon((draft,))
+                self._trace(who, packet, named, ack.ids)
                 return
-        await asyncio.to_thread(self._carefully, who, path, packet.payload, key)
+        await asyncio.to_thread(self._carefully, who, path, packet, key)
 
     async def _series(self, number: int, features: tuple[int, ...]) -> Series | None:
         """Return what an observation must know of its datastream; what was just asked is not asked again."""
@@ -185,7 +182,12 @@ class TownDoor:
         self._near[number] = known[number]
         return known[number]
 
-    def _carefully(self, who: Principal, path: str, body: bytes, key: str) -> None:
+    def _trace(self, who: Principal, packet: Publish, named: int | None, ids: Sequence[int | None]) -> None:
+        """Note who published observations; the topic of a datastream says nothing that its observation does not."""
+        topic = "" if named else packet.topic
+        self.town.store.provenance.gather(("mqtt", who.id, who.name, packet.client, topic), ids)
+
+    def _carefully(self, who: Principal, path: str, packet: Publish, key: str) -> None:
         """Store an entity of any shape, with those it brings along, or say what is wrong with it."""
         resource = read_path(path)
         if not resource.hops:
@@ -193,7 +195,9 @@ class TownDoor:
                 Text("Ce sujet n'est pas un ensemble.", "This topic is no entity set."), place=path
             )
         writer = EntityWriter(self.town.store, who, self.town.clock(), self.town.registry.recognise)
-        writer.create(resource, decode(body), key)
+        entity, made = writer.create(resource, decode(packet.payload), key)
+        if entity.name == "Observation":
+            self._trace(who, packet, None, (made,))
 
     async def retained(self, pattern: str, who: Principal) -> Iterable[Message]:
         """Return the last observation of each datastream whose topic `pattern` matches, or what the address that
