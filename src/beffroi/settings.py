@@ -8,6 +8,7 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
@@ -15,6 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
 __all__ = [
+    "LorawanSettings",
     "MailSettings",
     "MqttSettings",
     "Open311Settings",
@@ -33,6 +35,8 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `seal_after_days`: observations older than that are sealed into Parquet.
     `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever).
     `query_seconds`, `query_memory_mb`: what one query of a program may take before it is refused; 0 seconds: no limit.
+    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal";
+    `provenance_days`: for how long it is kept where observations came from.
     """
 
     records: str = ""
@@ -41,14 +45,30 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     versions_days: int = 1_095
     query_seconds: float = 30.0
     query_memory_mb: int = 1024
+    provenance_days: int = 400
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`url`: "" is the embedded broker, or `mqtt[s]://user:password@host:port` of an external one;
-    `topics`: what is subscribed on an external broker besides the SensorThings topics."""
+    `topics`: what is subscribed on an external broker besides the SensorThings topics; `tls_port`: where the embedded
+    broker also listens encrypted (0: nowhere), with the PEM files `certificate` and `certificate_key`."""
 
     url: str = ""
     topics: tuple[str, ...] = ()
+    tls_port: int = 0
+    certificate: str = ""
+    certificate_key: str = ""
+
+
+class LorawanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A LoRaWAN network that commands go through. `kind`: ttn (The Things Stack v3) or chirpstack (v4, its REST
+    interface); `key`: an API key that may write downlinks; `application`: The Things Stack's application id."""
+
+    name: str
+    kind: Literal["ttn", "chirpstack"]
+    url: str
+    key: str
+    application: str = ""
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,6 +102,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mail: MailSettings = MailSettings()
     open311: Open311Settings = Open311Settings()
     connectors: tuple[dict[str, str], ...] = ()
+    lorawan: tuple[LorawanSettings, ...] = ()
 
     def secret(self) -> bytes:
         """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""

@@ -74,13 +74,22 @@ def add_series(store: Store, *, approved: int = 1) -> int:
 class Serving:
     """`serve_mqtt` on an event loop of its own thread."""
 
-    def __init__(self, town: Town, port: int, *, open_writes: bool = False) -> None:
+    def __init__(
+        self,
+        town: Town,
+        port: int,
+        *,
+        open_writes: bool = False,
+        commander: Callable[[Any], None] = lambda _: None,
+    ) -> None:
         self.port = port
         self.publish: Any = None
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
         self.task = self.loop.create_task(
-            serve_mqtt(town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready)
+            serve_mqtt(
+                town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready, commander=commander
+            )
         )
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -259,7 +268,8 @@ def test_an_observation_that_brings_its_feature_along(town: Town, client: Make, 
         ("v1.1/Datastreams(1)/Observations", "not json"),
         ("v1.1/Datastreams(999999)/Observations", '{"result": 1}'),
         ("v1.1/Observations", '{"result": 1}'),
-        ("v1.1/Things", '{"name": "x", "description": "x"}'),
+        ("v1.1/Things", '{"description": "x"}'),
+        ("v1.1/Things(1)", '{"name": "x", "description": "x"}'),
         ("v3/app/devices/d/up", "[]"),
     ],
 )
@@ -486,9 +496,18 @@ def test_the_town_publishes_its_commits_there_and_does_not_hear_itself(
     bridged.store.observations.append([Draft(series, 5, number_of("5.0"))])
     until(lambda: reader.heard)
     time.sleep(1)
-    assert [(topic, body["result"]) for topic, body, _ in reader.heard] == [
-        (f"v1.1/Datastreams({series})/Observations", 5.0)
-    ]
+    found = [(topic, body["result"]) for topic, body, _ in reader.heard if "result" in body]
+    assert found == [(f"v1.1/Datastreams({series})/Observations", 5.0), ("v1.1/Observations", 5.0)]
+    assert {topic for topic, _, _ in reader.heard} >= {"v1.1/Things", "v1.1/Things(1)", "v1.1/Sensors(1)"}
+    later = Client(mosquitto.port).subscribe("v1.1/+/Observations", "v1.1/+")
+    until(lambda: len(later.heard) >= 6)
+    kept = {topic for topic, _, retained in later.heard if retained}
+    later.leave()
+    assert kept == {
+        f"v1.1/Datastreams({series})/Observations",
+        *(f"v1.1/{name}(1)" for name in ("Things", "Locations", "HistoricalLocations", "Datastreams", "Sensors",
+                                         "ObservedProperties")),
+    }  # fmt: skip
     assert digits(bridged, series) == ["5.0"]
     reader.leave()
 

@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import select, text
@@ -13,7 +14,7 @@ from beffroi.connectors.source import Batch, Poll, Source
 from beffroi.intake.devices import learn_steps
 from beffroi.intake.source_keys import Occurrences, file_key, row_text
 from beffroi.intake.take import Intake
-from beffroi.model.instant import HOUR_US, SECOND_US
+from beffroi.model.instant import HOUR_US, SECOND_US, format_instant
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -89,7 +90,7 @@ def run_once(intake: Intake, source: Source, poll: Poll | None = None) -> State:
     touched: set[int] = set()
     try:
         for batch in (poll or KINDS[source.kind])(source, dict(state.position)):
-            touched |= _take(intake, source.name, batch, seen, state)
+            touched |= _take(intake, source, batch, seen, state)
             state.position = dict(batch.cursor) if batch.cursor is not None else state.position
             _keep(store, source.name, state)
     except Problem as problem:
@@ -114,11 +115,13 @@ def _failed(state: State, source: Source, problem: Problem, now: int) -> None:
     log.warning("the source %r failed (%d in a row): %s", source.name, state.failures, problem.reason.en)
 
 
-def _take(intake: Intake, source: str, batch: Batch, seen: Occurrences, state: State) -> set[int]:
-    """Store a batch of the source called `source`; return the datastreams it was of."""
+def _take(intake: Intake, source: Source, batch: Batch, seen: Occurrences, state: State) -> set[int]:
+    """Store a batch; return the datastreams it was of."""
     state.rejected += len(batch.rejects)
     for collection, entries in batch.records.items():
-        outcome = record_import.take(intake.store.records, collection, entries, who=SYSTEM, reason=source)
+        outcome = record_import.take(
+            intake.store.records, collection, entries, who=SYSTEM, reason=source.name
+        )
         state.rejected += len(outcome.rejects)
         state.stored += outcome.stored
         state.unchanged += outcome.unchanged
@@ -127,7 +130,7 @@ def _take(intake: Intake, source: str, batch: Batch, seen: Occurrences, state: S
         return set()
     if batch.readings[0].source_key is not None:
         taken = intake.take(batch.readings)
-        stored, folded, numbers = taken.stored, taken.folded, set(taken.datastreams)
+        stored, folded, numbers, ids = taken.stored, taken.folded, set(taken.datastreams), taken.ids
     else:
         found = intake.identified(batch.readings)
         rows = [row_text(reading) for reading in batch.readings]
@@ -136,7 +139,15 @@ def _take(intake: Intake, source: str, batch: Batch, seen: Occurrences, state: S
             for reading, row in zip(batch.readings, rows, strict=True)
         ]
         ack = intake.store.observations.append(intake.drafts(batch.readings, keys=keys))
-        stored, folded, numbers = ack.stored, ack.folded, {one.id for one in found.values()}
+        stored, folded, numbers, ids = ack.stored, ack.folded, {one.id for one in found.values()}, ack.ids
+    address = urlsplit(source.url)._replace(query="", fragment="").geturl()
+    told = {
+        "source": source.name,
+        "reader": source.kind,
+        "url": address,
+        "fetchedAt": format_instant(state.tried_us or 0),
+    }
+    intake.store.provenance.note("connector", told, ids)
     state.stored += stored
     state.unchanged += folded
     state.total += stored

@@ -231,7 +231,8 @@ class _Fresh:
             .where(*self._conditions(), c.value.is_not(None))
             .limit(MOST_VALUES + 1)
         )
-        for i, (series, feature, bucket, value) in enumerate(connection.execute(asked)):
+        for i, row in enumerate(connection.execute(asked)):
+            series, feature, bucket, value = row
             cells[series, feature, bucket].values.append(value)
             if i >= MOST_VALUES:
                 raise _too_many()

@@ -85,7 +85,8 @@ COMPONENTS = Link("multi_datastream_property", "datastream_id", "observed_proper
 _NAMES = {
     "thing": "Thing", "location": "Location", "historical_location": "HistoricalLocation", "datastream": "Datastream",
     "sensor": "Sensor", "observed_property": "ObservedProperty", "observation": "Observation",
-    "feature_of_interest": "FeatureOfInterest",
+    "feature_of_interest": "FeatureOfInterest", "actuator": "Actuator", "tasking_capability": "TaskingCapability",
+    "task": "Task",
 }  # fmt: skip
 
 
@@ -301,7 +302,14 @@ def move_things(
         if not locations:
             continue
         history_id = store.number(c, "historical_location")
-        c.execute(insert(past).values(id=history_id, time_us=time_us, thing_id=thing_id, since_us=now_us))
+        whole = {
+            "id": history_id,
+            "time_us": time_us,
+            "thing_id": thing_id,
+            "since_us": now_us,
+            "seq": store.next(c),
+        }
+        c.execute(insert(past).values(**whole))
         _associate(c, _STAY, history_id, locations, now_us)
 
 
@@ -370,7 +378,12 @@ def default_feature(store: Store, c: Connection, datastream_id: int) -> int | No
     made = store.number(c, "feature_of_interest")
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
     values = {name: here[name] for name in copied}
-    values |= {"location_id": place_id, "feature": here["location"], "since_us": store.clock()}
+    values |= {
+        "location_id": place_id,
+        "feature": here["location"],
+        "since_us": store.clock(),
+        "seq": store.next(c),
+    }
     c.execute(insert(feature).values(id=made, **values))
     return made
 

@@ -15,6 +15,7 @@ from beffroi.store.database import Database, open_database
 from beffroi.store.files import Files
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
+from beffroi.store.provenance import Provenance
 from beffroi.store.records import Records
 from beffroi.store.verify import verify_store
 
@@ -33,6 +34,7 @@ class Store:
         self.audit = Audit(settings, clock)
         self.observations = Observations(database, self.archive, clock)
         self.files = Files(settings.data / "files", self, settings.secret, clock)
+        self.provenance = Provenance(database, clock)
         self.records = Records(self, settings.secret, clock, self.audit.note)
 
     @classmethod
@@ -48,6 +50,7 @@ class Store:
     def close(self) -> None:
         """Finish what is being written and close every connection."""
         self.observations.close()
+        self.provenance.close()
         self.archive.close()
         self.database.close()
 
