@@ -20,6 +20,7 @@ from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.geometry import intersects
+from beffroi.store.turn import Turn
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
 
@@ -77,6 +78,8 @@ class Database:
         self.observer = observer
         self.records_path: Path | None = paths[0] if paths else None
         self.observations_path: Path | None = paths[1] if paths else None
+        self._turn = Turn(self.records_path)
+        self.observations_turn = Turn(self.observations_path)
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
         self._watcher: _Watcher | None = None
@@ -93,16 +96,19 @@ class Database:
 
         Raises `Unavailable` when the database cannot write.
         """
-        # Threads of this process queue here rather than in SQLite's sleeping busy handler.
-        with self._lock, self._told(), self.writer.begin() as connection:
+        # Threads and processes queue here rather than in SQLite's sleeping busy handler.
+        with self._queue(self._turn), self._told(), self.writer.begin() as connection:
             yield connection
         self.notify()
 
     @contextlib.contextmanager
     def write_observations(self) -> Iterator[Connection]:
         """Give a connection in one durable transaction on the observations, for the archive's use."""
-        with self._told(), self.observer.begin() as connection:
+        with self._queue(self.observations_turn), self._told(), self.observer.begin() as connection:
             yield connection
+
+    def _queue(self, turn: Turn) -> contextlib.AbstractContextManager[object]:
+        return turn if self.dialect == "sqlite" else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -163,6 +169,8 @@ class Database:
             self._watcher.stop()
         for engine in (self.reader, self.writer, self.observer):
             engine.dispose()
+        self._turn.close()
+        self.observations_turn.close()
 
 
 class _Watcher(threading.Thread):
