@@ -82,6 +82,7 @@ class Database:
         self.observations_turn = Turn(self.observations_path)
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
+        self._records_listeners: dict[object, Callable[[], None]] = {}
         self._watcher: _Watcher | None = None
 
     @contextlib.contextmanager
@@ -141,26 +142,33 @@ class Database:
         ).scalar_one()
         return last - n
 
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, callback: Callable[[], None], *, records_only: bool = False) -> Callable[[], None]:
         """Call `callback` after each commit of this process or another; return what stops it.
 
-        Calls may be spurious and come from any thread.
+        With `records_only`, what this process commits to the observations alone is not told: thousands of times a
+        second, nothing changed in the catalogue. Calls may be spurious and come from any thread.
         """
         token = object()
+        told = self._records_listeners if records_only else self._listeners
         with self._lock:
-            self._listeners[token] = callback
+            told[token] = callback
             if self._watcher is None:
                 self._watcher = _Watcher(self)
                 self._watcher.start()
 
         def cancel() -> None:
-            self._listeners.pop(token, None)
+            told.pop(token, None)
 
         return cancel
 
     def notify(self) -> None:
         """Tell this process's listeners that something was committed."""
-        for callback in list(self._listeners.values()):
+        for callback in (*self._listeners.values(), *self._records_listeners.values()):
+            callback()
+
+    def notify_observations(self) -> None:
+        """Tell those who listen to observations too that some were committed."""
+        for callback in tuple(self._listeners.values()):
             callback()
 
     def close(self) -> None:
