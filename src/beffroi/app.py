@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 
 from beffroi.api.express import ExpressLane
@@ -19,7 +18,7 @@ from beffroi.town import Town, open_town
 from beffroi.web.kit import doors
 from beffroi.web.kit.errors import HANDLERS
 
-__all__ = ["FACES", "create_app", "from_environment"]
+__all__ = ["FACES", "create_app", "from_environment", "with_express_lane"]
 
 # Each face is a module with ROUTES (or routes(town)): the standards first, then the pages of the platform.
 FACES = (
@@ -78,10 +77,7 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
     app = Starlette(
         routes=routes_of(town),
         lifespan=lifespan,
-        middleware=[
-            Middleware(ExpressLane, town=town, gate=gate, open_writes=open_writes),
-            *doors.middleware(gate, town.settings, open_writes=open_writes),
-        ],
+        middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
         exception_handlers=HANDLERS,
     )
     app.state.town = town
@@ -91,11 +87,17 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
     return app
 
 
-def from_environment(town: Town | None = None) -> Starlette:
+def with_express_lane(app: Starlette) -> ExpressLane:
+    """Return the application with its lane for observations that arrive, as it is served."""
+    state = app.state
+    return ExpressLane(app, state.town, state.gate, open_writes=state.open_writes)
+
+
+def from_environment(town: Town | None = None) -> ExpressLane:
     """Return the application that `beffroi serve` described in the environment (one call per worker process)."""
     town = town or open_town(Path(os.environ["BEFFROI_DATA"]))
     mqtt_host, _, mqtt_port = os.environ.get("BEFFROI_MQTT", "127.0.0.1:0").rpartition(":")
     open_writes = os.environ.get("BEFFROI_OPEN_WRITES") == "1"
     address = os.environ.get("BEFFROI_ADDRESS", "")
     keeper = Keeper(town, mqtt=(mqtt_host, int(mqtt_port)), open_writes=open_writes, address=address)
-    return create_app(town, open_writes=open_writes, keeper=keeper)
+    return with_express_lane(create_app(town, open_writes=open_writes, keeper=keeper))

@@ -35,11 +35,12 @@ from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
 from beffroi.store.catalogue import no_feature, no_fit
 from beffroi.town import Town
+from beffroi.web.kit.headers import DATA
 
 __all__ = ["ROOT", "SensorThings", "routes", "served"]
 
 ROOT = "/sensorthings/v1.1"
-LARGEST_BODY = 64 * 1024 * 1024
+LARGEST_BODY = 32_000_000
 _SERIES = re.compile(r"(Multi)?Datastreams\((\d{1,15})\)/Observations/?\Z")
 _PROVENANCE = re.compile(r"Observations\((\d{1,15})\)/Provenance/?\Z")
 _OBSERVATIONS = ("Observations", "Observations/")
@@ -81,7 +82,7 @@ async def _send(
 ) -> None:
     length = (b"content-length", str(len(body)).encode())
     shown = [(b"content-type", kind), length] if status != 204 else []
-    await send({"type": "http.response.start", "status": status, "headers": [*shown, *headers]})
+    await send({"type": "http.response.start", "status": status, "headers": [*shown, *headers, *DATA]})
     await send({"type": "http.response.body", "body": b"" if status == 204 else body})
 
 
@@ -119,7 +120,7 @@ class SensorThings:
         except Problem as problem:
             allow = [(b"allow", _METHODS.encode())] if problem.status == 405 else []
             key = [(b"www-authenticate", b"Bearer")] if problem.status == 401 else []
-            wait = [(b"retry-after", b"2")] if problem.status == 503 else []
+            wait = [(b"retry-after", b"2")] if problem.status in (429, 503) else []
             await _send(send, problem.status, problem_body(problem), *allow, *key, *wait)
 
     # --- reading

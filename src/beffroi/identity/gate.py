@@ -54,7 +54,9 @@ class Gate:
         path = store.database.records_path
         self._cancel: Callable[[], None] | None = None
         if path is None:
-            self._cancel = store.listen(self._forget)  # this process's own changes count at once
+            self._cancel = store.listen(
+                self._forget, records_only=True
+            )  # this process's own changes count at once
         else:
             self._sign = sqlite3.connect(
                 f"file:{path}?mode=ro", uri=True, check_same_thread=False, isolation_level=None

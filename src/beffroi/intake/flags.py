@@ -77,7 +77,11 @@ class Flags:
 
     async def judge_soon(self, drafts: Sequence[Draft]) -> None:
         """Do the same from the event loop, which waits for the store only when a datastream is new here."""
-        missing = {draft.datastream_id for draft in drafts} - self._flaggers.keys()
+        known = self._flaggers
+        if len(drafts) == 1 and drafts[0].datastream_id in known:
+            self.judge(drafts)
+            return
+        missing = {draft.datastream_id for draft in drafts} - known.keys()
         if missing:
             await asyncio.to_thread(self.look_up, missing)
         self.judge(drafts)

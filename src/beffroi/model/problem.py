@@ -2,7 +2,7 @@
 
 from beffroi.model.text import Text
 
-__all__ = ["Conflict", "Forbidden", "NotFound", "Problem", "Unauthorised", "Unavailable"]
+__all__ = ["Conflict", "Forbidden", "NotFound", "Overloaded", "Problem", "Unauthorised", "Unavailable"]
 
 
 class Problem(Exception):  # noqa: N818 -- a problem is what people are told of
@@ -57,3 +57,9 @@ class Unavailable(Problem):
     """Beffroi cannot write now (disk full, database restarting): nothing was stored, try again."""
 
     status = 503
+
+
+class Overloaded(Unavailable):
+    """More arrives than Beffroi can write: nothing of this was stored, send it again in a moment."""
+
+    status = 429

@@ -232,7 +232,7 @@ class _Fresh:
             .limit(MOST_VALUES + 1)
         )
         for i, row in enumerate(connection.execute(asked)):
-            series, feature, bucket, value = row
+            series, feature, bucket, value = tuple(row)
             cells[series, feature, bucket].values.append(value)
             if i >= MOST_VALUES:
                 raise _too_many()

@@ -1,10 +1,14 @@
-"""Appender: group commit. Many callers hand in drafts; one thread stores them, many at a time, and answers.
+"""Appender: group commit. Many callers hand in drafts; they are stored many at a time, and each is answered.
 
-While a commit waits for the disk, the next callers gather: one `fsync` serves them all.
+While a commit waits for the disk, the next callers gather: one `fsync` serves them all. What the requests of one
+turn of the event loop bring is stored there and then, by the loop itself, when that is quick: handing it to a
+thread and back costs more than writing it, since both need the interpreter. Large batches, a slow disk and a
+file that another process is writing are left to a thread, and the loop goes on.
 """
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -13,13 +17,16 @@ import msgspec
 
 from beffroi.model.instant import Clock
 from beffroi.model.observation import Draft, Observation
-from beffroi.model.problem import Unavailable
+from beffroi.model.problem import Overloaded, Problem
 from beffroi.model.text import Text
+from beffroi.store.turn import Turn
 from beffroi.store.versions import By
 from beffroi.store.writer import Kept, Writer
 
 __all__ = ["Ack", "Appender"]
 
+HERE = 1_500  # observations that the event loop stores itself
+SLOW_S = 0.008  # commits that last longer than that, of late, are left to the thread
 GROUP = 20_000  # observations in one commit, beyond which the next callers wait their turn
 QUEUE = 400_000  # observations waiting, beyond which callers are told to come back
 
@@ -42,10 +49,13 @@ class _Work(msgspec.Struct, eq=False):
 class Appender:
     """The one writer of observations of this process (see the module)."""
 
-    def __init__(self, writer: Writer, clock: Clock, notify: Callable[[], None]) -> None:
+    def __init__(self, writer: Writer, clock: Clock, notify: Callable[[], None], turn: Turn) -> None:
         self._writer = writer
         self._clock = clock
         self._notify = notify
+        self._turn = turn
+        self._gathered: dict[asyncio.AbstractEventLoop, list[_Work]] = {}
+        self._lasting_s = 0.0  # how long commits last, of late
         self._waiting: deque[_Work] = deque()
         self._count = 0
         self._wake = threading.Condition()
@@ -60,10 +70,16 @@ class Appender:
         return future
 
     async def submit_async(self, drafts: Sequence[Draft]) -> Ack:
-        """Hand in drafts from the event loop and wait until they are on disk. Raises `Unavailable`."""
+        """Hand in drafts from the event loop and wait until they are on disk. Raises `Unavailable`, `Overloaded`."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Ack] = loop.create_future()
-        self._put(_Work(None, drafts, future, loop))
+        work = _Work(None, drafts, future, loop)
+        gathered = self._gathered.get(loop)
+        if gathered is None:
+            self._gathered[loop] = [work]
+            loop.call_soon(self._commit_gathered, loop)
+        else:
+            gathered.append(work)
         return await future
 
     def rewrite(
@@ -80,6 +96,29 @@ class Appender:
             lambda writer: writer.rewrite(
                 observations, Kept(before, self._clock(), action, by), deleted=deleted
             )
+        )
+
+    def _commit_gathered(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Store what the requests of this turn of the loop brought, or leave it to the thread."""
+        gathered = self._gathered.pop(loop)
+        if self._quick(gathered) and self._turn.take_now():
+            try:
+                self._store(gathered, here=True)
+            finally:
+                self._turn.give()
+            return
+        for work in gathered:
+            try:
+                self._put(work)
+            except Problem as problem:
+                work.future.set_exception(problem)
+
+    def _quick(self, gathered: list[_Work]) -> bool:
+        return (
+            not self._waiting
+            and self._lasting_s < SLOW_S
+            and sum(len(work.drafts) for work in gathered) <= HERE
+            and not self._closing
         )
 
     def relatest(self, datastream_id: int, newest: Callable[[], Observation | None], gone: int) -> None:
@@ -106,7 +145,7 @@ class Appender:
     def _put(self, work: _Work) -> None:
         with self._wake:
             if self._closing or self._count > QUEUE:
-                raise Unavailable(
+                raise Overloaded(
                     Text("Trop d'observations attendent d'être enregistrées.", "Too many observations are waiting to be stored."),
                     Text("Renvoyez celles-ci dans quelques secondes.", "Send these again in a few seconds."),
                 )  # fmt: skip
@@ -134,10 +173,12 @@ class Appender:
 
     def _run(self) -> None:
         while taken := self._take():
-            self._store(taken)
+            with self._turn:
+                self._store(taken)
 
-    def _store(self, taken: list[_Work]) -> None:
-        first = taken[0]
+    def _store(self, taken: list[_Work], *, here: bool = False) -> None:
+        """Store in one commit and answer; `here`: in the event loop that waits for it."""
+        first, began = taken[0], time.monotonic()
         try:
             if first.run is not None:
                 result = first.run(self._writer)
@@ -145,9 +186,14 @@ class Appender:
             else:
                 drafts = [d for work in taken for d in work.drafts] if len(taken) > 1 else first.drafts
                 ids = self._writer.append(drafts, self._clock())
-                _settle(_shares(taken, ids))
+                self._lasting_s = (
+                    0.8 * self._lasting_s + 0.2 * (time.monotonic() - began)
+                    if len(drafts) <= HERE
+                    else self._lasting_s
+                )
+                _settle(_shares(taken, ids), here=here)
         except Exception as error:  # noqa: BLE001 -- every caller must hear of it, whatever it is
-            _fail(taken, error)
+            _fail(taken, error, here=here)
         else:
             self._notify()
 
@@ -163,8 +209,13 @@ def _shares(taken: list[_Work], ids: list[int | None]) -> list[tuple[_Work, obje
     return shares
 
 
-def _settle(answers: list[tuple[_Work, object]]) -> None:
-    """Answer every caller; those of one event loop with a single wake-up."""
+def _settle(answers: list[tuple[_Work, object]], *, here: bool = False) -> None:
+    """Answer every caller; those of one event loop with a single wake-up, none when we are in it (`here`)."""
+    if here:
+        for work, answer in answers:
+            if not work.future.done():
+                work.future.set_result(answer)  # type: ignore[arg-type]
+        return
     loops: dict[asyncio.AbstractEventLoop, list[tuple[_Work, object]]] = {}
     for work, answer in answers:
         if work.loop is not None:
@@ -175,9 +226,9 @@ def _settle(answers: list[tuple[_Work, object]]) -> None:
         _wake(loop, lambda mine=mine: [w.future.set_result(a) for w, a in mine if not w.future.done()])  # type: ignore[misc]
 
 
-def _fail(taken: list[_Work], error: Exception) -> None:
+def _fail(taken: list[_Work], error: Exception, *, here: bool = False) -> None:
     for work in taken:
-        if work.loop is None:
+        if work.loop is None or here:
             if not work.future.done():
                 work.future.set_exception(error)
             continue

@@ -5,7 +5,7 @@ HistoricalLocation; an Observation that names no feature gets the one made from 
 takes along what cannot stand alone. Every change moves the catalogue's version, so that readers can remember.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -31,8 +31,10 @@ __all__ = [
     "components",
     "create",
     "default_feature",
+    "default_features",
     "fits",
     "fitting",
+    "known_features",
     "linked_to",
     "move_things",
     "no_feature",
@@ -42,6 +44,7 @@ __all__ = [
     "touch",
     "version",
 ]  # fmt: skip
+_IN_LIMIT = 500  # values in one condition
 
 
 class Link(msgspec.Struct, frozen=True):
@@ -344,48 +347,72 @@ def no_feature(place: str = "") -> Problem:
     )  # fmt: skip
 
 
-def known_feature(c: Connection, datastream_id: int) -> tuple[int | None, int | None]:
-    """Return the feature that was made for a datastream's observations, and the Location it is (to be) made from."""
+def known_features(c: Connection, ids: Sequence[int]) -> dict[int, tuple[int | None, int | None]]:
+    """Return, for each datastream, the feature that was made for its observations (None: not yet) and the Location
+    that it is (to be) made from (None: its Thing has none)."""
     feature, link, series = _table("feature_of_interest"), _table("thing_location"), _table("datastream")
     location = _table("location")
-    place = c.execute(
-        select(link.c.location_id)
-        .join(series, series.c.thing_id == link.c.thing_id)
-        .join(location, location.c.id == link.c.location_id)
-        .where(series.c.id == datastream_id)
-        .order_by(
-            location.c.minx.is_(None), link.c.location_id
-        )  # an address in words is no place to measure at
-        .limit(1)
-    ).scalar()
-    if place is None:
-        return None, None
-    made = select(feature.c.id).where(feature.c.location_id == place).order_by(feature.c.id).limit(1)
-    return c.execute(made).scalar(), place
+    places: dict[int, int] = {}
+    for part in _parts(ids):
+        near = (
+            select(series.c.id, link.c.location_id)
+            .join(link, link.c.thing_id == series.c.thing_id)
+            .join(location, location.c.id == link.c.location_id)
+            .where(series.c.id.in_(part))
+            .order_by(
+                location.c.minx.is_(None), link.c.location_id
+            )  # an address in words is no place to measure at
+        )
+        for one, place in c.execute(near):
+            places.setdefault(one, place)
+    made: dict[int, int] = {}
+    for part in _parts(sorted(set(places.values()))):
+        first = (
+            select(feature.c.location_id, func.min(feature.c.id))
+            .where(feature.c.location_id.in_(part))
+            .group_by(feature.c.location_id)
+        )
+        made.update((row[0], row[1]) for row in c.execute(first))
+    return {i: (made.get(places.get(i, 0)), places.get(i)) for i in ids}
+
+
+def _parts(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _IN_LIMIT):
+        yield ids[start : start + _IN_LIMIT]
 
 
 def default_feature(store: Store, c: Connection, datastream_id: int) -> int | None:
-    """Return the feature of an Observation that names none: made once from its Thing's Location, then reused.
+    """Return the feature of an Observation that names none (see `default_features`)."""
+    return default_features(store, c, [datastream_id])[datastream_id]
 
-    None when the Thing has no Location. Call inside `store.write()`.
-    """
-    known, place_id = known_feature(c, datastream_id)
-    if known is not None or place_id is None:
-        return known
+
+def default_features(store: Store, c: Connection, ids: Sequence[int]) -> dict[int, int | None]:
+    """Return the feature of Observations that name none, for each datastream: made once from its Thing's Location,
+    then reused; None when the Thing has no Location. Call inside `store.write()`."""
+    known = known_features(c, ids)
+    wanted = sorted({place for made, place in known.values() if made is None and place is not None})
+    if not wanted:
+        return {i: made for i, (made, _place) in known.items()}
     feature, place = _table("feature_of_interest"), _table("location")
-    here = c.execute(select(place).where(place.c.id == place_id)).mappings().one()
     touch(c)
-    made = store.number(c, "feature_of_interest")
+    seq = store.next(c)
+    first = store.number(c, "feature_of_interest", len(wanted))
+    fresh = dict(zip(wanted, range(first, first + len(wanted)), strict=True))
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
-    values = {name: here[name] for name in copied}
-    values |= {
-        "location_id": place_id,
-        "feature": here["location"],
-        "since_us": store.clock(),
-        "seq": store.next(c),
-    }
-    c.execute(insert(feature).values(id=made, **values))
-    return made
+    for part in _parts(wanted):
+        rows = [
+            {
+                "id": fresh[here["id"]],
+                "location_id": here["id"],
+                "feature": here["location"],
+                "since_us": store.clock(),
+                "seq": seq,
+                **{n: here[n] for n in copied},
+            }
+            for here in c.execute(select(place).where(place.c.id.in_(part))).mappings()
+        ]
+        c.execute(insert(feature), rows)
+    return {i: made if made is not None or at is None else fresh[at] for i, (made, at) in known.items()}
 
 
 def change(

@@ -21,6 +21,7 @@ from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.geometry import intersects
 from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sqlite
+from beffroi.store.turn import Turn
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
 
@@ -79,8 +80,11 @@ class Database:
         self.observer = observer
         self.records_path: Path | None = paths[0] if paths else None
         self.observations_path: Path | None = paths[1] if paths else None
+        self._turn = Turn(self.records_path)
+        self.observations_turn = Turn(self.observations_path)
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
+        self._records_listeners: dict[object, Callable[[], None]] = {}
         self._watcher: _Watcher | None = None
 
     @contextlib.contextmanager
@@ -98,16 +102,19 @@ class Database:
 
         Raises `Unavailable` when the database cannot write.
         """
-        # Threads of this process queue here rather than in SQLite's sleeping busy handler.
-        with self._lock, self._told(), self.writer.begin() as connection:
+        # Threads and processes queue here rather than in SQLite's sleeping busy handler.
+        with self._queue(self._turn), self._told(), self.writer.begin() as connection:
             yield connection
         self.notify()
 
     @contextlib.contextmanager
     def write_observations(self) -> Iterator[Connection]:
         """Give a connection in one durable transaction on the observations, for the archive's use."""
-        with self._told(), self.observer.begin() as connection:
+        with self._queue(self.observations_turn), self._told(), self.observer.begin() as connection:
             yield connection
+
+    def _queue(self, turn: Turn) -> contextlib.AbstractContextManager[object]:
+        return turn if self.dialect == "sqlite" else contextlib.nullcontext()
 
     @contextlib.contextmanager
     def _told(self) -> Iterator[None]:
@@ -142,26 +149,33 @@ class Database:
         ).scalar_one()
         return last - n
 
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+    def listen(self, callback: Callable[[], None], *, records_only: bool = False) -> Callable[[], None]:
         """Call `callback` after each commit of this process or another; return what stops it.
 
-        Calls may be spurious and come from any thread.
+        With `records_only`, what this process commits to the observations alone is not told: thousands of times a
+        second, nothing changed in the catalogue. Calls may be spurious and come from any thread.
         """
         token = object()
+        told = self._records_listeners if records_only else self._listeners
         with self._lock:
-            self._listeners[token] = callback
+            told[token] = callback
             if self._watcher is None:
                 self._watcher = _Watcher(self)
                 self._watcher.start()
 
         def cancel() -> None:
-            self._listeners.pop(token, None)
+            told.pop(token, None)
 
         return cancel
 
     def notify(self) -> None:
         """Tell this process's listeners that something was committed."""
-        for callback in list(self._listeners.values()):
+        for callback in (*self._listeners.values(), *self._records_listeners.values()):
+            callback()
+
+    def notify_observations(self) -> None:
+        """Tell those who listen to observations too that some were committed."""
+        for callback in tuple(self._listeners.values()):
             callback()
 
     def settle(self, tables: Iterable[str]) -> None:
@@ -190,6 +204,8 @@ class Database:
             self._watcher.stop()
         for engine in (self.reader, self.writer, self.observer):
             engine.dispose()
+        self._turn.close()
+        self.observations_turn.close()
 
 
 class _Watcher(threading.Thread):

@@ -75,7 +75,9 @@ class Observations:
     def __init__(self, database: Database, archive: Archive, clock: Clock) -> None:
         self._database = database
         self._archive = archive
-        self._appender = Appender(writer_for(database), clock, database.notify)
+        self._appender = Appender(
+            writer_for(database), clock, database.notify_observations, database.observations_turn
+        )
 
     def close(self) -> None:
         """Write what waits, then stop the writer."""

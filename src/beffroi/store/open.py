@@ -74,9 +74,9 @@ class Store:
         """Return the first of `n` fresh ids of the table `name`; call inside `write()`."""
         return self.database.number(connection, name, n)
 
-    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call `callback` after any commit, of this process or another; return what stops it."""
-        return self.database.listen(callback)
+    def listen(self, callback: Callable[[], None], *, records_only: bool = False) -> Callable[[], None]:
+        """Call `callback` after any commit (see `Database.listen`); return what stops it."""
+        return self.database.listen(callback, records_only=records_only)
 
     def verify(self) -> list[Fault]:
         """Return every fault of what is stored: files, segments, counts (the audit verifies itself)."""

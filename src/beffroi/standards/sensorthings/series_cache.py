@@ -53,7 +53,7 @@ class SeriesCache:
         self._seen = -1
         self._cancel: Callable[[], None] = lambda: None
         path = store.database.records_path
-        self._cancel = store.listen(self._wake)
+        self._cancel = store.listen(self._wake, records_only=True)
         if path is not None:
             # SQLite says in two microseconds whether another connection has written
             self._sign = sqlite3.connect(
@@ -67,14 +67,16 @@ class SeriesCache:
         self._cancel()
 
     def _wake(self) -> None:
-        if self._sign is None:
-            self._stale = True
         self._perhaps = True
 
     def _changed(self) -> bool:
-        # Even two microseconds are dear here: each call lets the writing thread take the interpreter.
+        # Even two microseconds are dear here: a glance is enough every 20 ms, or when this process wrote records.
         now = time.monotonic()
-        if self._sign is not None and (self._perhaps or now - self._glanced > _GLANCE_S):
+        if self._sign is None:
+            # PostgreSQL has no such sign: the catalogue's version is asked for, at most every 20 ms
+            if self._perhaps and now - self._glanced > _GLANCE_S:
+                self._perhaps, self._glanced, self._stale = False, now, True
+        elif self._perhaps or now - self._glanced > _GLANCE_S:
             self._perhaps, self._glanced = False, now
             seen = self._sign.execute("PRAGMA data_version").fetchone()[0]
             if seen != self._seen:
@@ -127,16 +129,12 @@ class SeriesCache:
 
     def _features_of(self, c: Connection, ids: list[int]) -> dict[int, int | None]:
         """Return the default feature of each datastream, making those that are not made yet."""
-        found: dict[int, int | None] = {}
-        missing = []
-        for i in ids:
-            known, place = catalogue.known_feature(c, i)
-            found[i] = known
-            if known is None and place is not None:
-                missing.append(i)
+        known = catalogue.known_features(c, ids)
+        missing = [i for i, (feature, place) in known.items() if feature is None and place is not None]
+        found = {i: feature for i, (feature, _place) in known.items()}
         if missing:
             with self._store.write() as writing:
-                found |= {i: catalogue.default_feature(self._store, writing, i) for i in missing}
+                found |= catalogue.default_features(self._store, writing, missing)
                 self._version = catalogue.version(writing)
         return found
 

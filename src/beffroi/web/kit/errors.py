@@ -13,7 +13,7 @@ from beffroi.model.text import Text
 from beffroi.web.kit.page import language_of, render
 from beffroi.web.kit.programs import for_programs
 
-__all__ = ["HANDLERS", "problem_page", "problem_response"]
+__all__ = ["HANDLERS", "broken", "problem_page", "problem_response"]
 
 logger = logging.getLogger(__name__)
 _KNOWN: dict[int, Problem] = {
@@ -37,6 +37,11 @@ _BROKEN = Problem(
          "The error is in the log. Try again; if it comes back, tell the administrator."),
     status=500,
 )  # fmt: skip
+
+
+def broken(_error: BaseException) -> Problem:
+    """Return what is told of a fault of ours."""
+    return _BROKEN
 
 
 def problem_page(request: Request, problem: Problem, headers: Mapping[str, str] | None = None) -> Response:

@@ -9,7 +9,7 @@ from beffroi.model.text import Text
 from beffroi.web.kit.errors import problem_response
 from beffroi.web.kit.programs import for_programs
 
-__all__ = ["POLICY", "SafetyMiddleware", "limit_of"]
+__all__ = ["DATA", "POLICY", "TLS", "SafetyMiddleware", "limit_of"]
 
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; object-src 'none'; frame-ancestors 'none'; base-uri 'none';"
@@ -26,12 +26,12 @@ _PAGES: Pairs = (
     (b"x-frame-options", b"DENY"),
 )
 # Open data is read by other sites' scripts too; never with a person's cookie (no allow-credentials).
-_DATA: Pairs = (
+DATA: Pairs = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
     (b"access-control-allow-origin", b"*"),
 )
-_TLS: Pairs = ((b"strict-transport-security", b"max-age=31536000"),)
+TLS: Pairs = ((b"strict-transport-security", b"max-age=31536000"),)
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, If-Match, Prefer, Idempotency-Key",
@@ -60,9 +60,9 @@ class SafetyMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        added = _DATA if for_programs(scope["path"]) else _PAGES
+        added = DATA if for_programs(scope["path"]) else _PAGES
         if scope["scheme"] == "https":
-            added += _TLS
+            added += TLS
 
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -72,7 +72,7 @@ class SafetyMiddleware:
             await send(message)
 
         headers = dict(scope["headers"])
-        if scope["method"] == "OPTIONS" and added[0] in _DATA and b"access-control-request-method" in headers:
+        if scope["method"] == "OPTIONS" and added[0] in DATA and b"access-control-request-method" in headers:
             await Response(None, 204, _PREFLIGHT)(scope, receive, answer)
             return
         if scope["method"] in ("GET", "HEAD"):
