@@ -190,7 +190,8 @@ class _Runner:
         found = answer(
             self.app.store, sight_of(who), self.base, path, resource, options, texts, self.app.clock()
         )
-        return Reply(request.id, found.status, {"content-type": found.media_type}, found.body)
+        body = found.body + b"".join(found.parts or ())
+        return Reply(request.id, found.status, {"content-type": found.media_type}, body)
 
     async def _group(self, group: Group) -> list[Reply]:
         who = self.app.who(self.scope)

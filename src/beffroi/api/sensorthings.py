@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from beffroi.api.batch import serve_batch
+from beffroi.api.negotiation import send_parts, wished
 from beffroi.api.problems import problem_body
 from beffroi.intake.flags import Flags
 from beffroi.model.observation import Draft
@@ -28,6 +29,7 @@ from beffroi.standards.sensorthings.address import Resource, read_options, read_
 from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
 from beffroi.standards.sensorthings.body import decode
+from beffroi.standards.sensorthings.deleting import delete_matching, is_set
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
@@ -139,11 +141,15 @@ class SensorThings:
         del receive
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
+        options = wished(options, _header(scope, b"accept"))
         reading = functools.partial(
             answer, self.store, sight_of(self.who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
             self.clock(),
         )  # fmt: skip
         found = await to_thread.run_sync(reading)
+        if found.parts is not None:
+            await send_parts(found, send, head=scope["method"] == "HEAD")
+            return
         body = b"" if scope["method"] == "HEAD" else found.body
         await _send(send, found.status, body, kind=found.media_type.encode())
 
@@ -271,6 +277,14 @@ class SensorThings:
     async def delete(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer DELETE."""
         del receive
+        if is_set(path):
+            query = scope["query_string"].decode("utf-8", "replace")
+            delete = functools.partial(
+                delete_matching, self.store, self.who(scope), self.clock(), _resource(path), query
+            )
+            gone = await to_thread.run_sync(delete)
+            await _send(send, 200, b'{"deleted":%d}' % gone)
+            return
         writer = EntityWriter(self.store, self.who(scope), self.clock())
         await to_thread.run_sync(writer.delete, _resource(path))
         await _send(send, 200, b"{}")

@@ -67,6 +67,10 @@ class Dialect(abc.ABC):
         """Return the value at `steps` of a JSON text column taken as `kind` (`json`: its scalar as text)."""
 
     @abc.abstractmethod
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        """Return the value at `steps` of a JSON text column as JSON text."""
+
+    @abc.abstractmethod
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         """Return the application of `function`."""
 
@@ -105,6 +109,9 @@ class _Sqlite(Dialect):
             lower = func.lower(found)
             return case((lower.in_(("true", "false")), lower), else_=cast(value, Text))
         return _json_case(value, found, kind, ("integer", "real"), "text", value)
+
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        return column.op("->")(literal(_path(steps), Text))
 
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         return func.sta_holds(func.json_extract(column, _path(steps)), value, kind, type_=Boolean)
@@ -193,6 +200,10 @@ class _Postgresql(Dialect):
         scalar = inner.op("#>>")(literal_column("'{}'"))
         found = func.jsonb_typeof(inner, type_=Text)
         return _json_case(scalar, found, kind, ("number",), "string", scalar)
+
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        whole, keys = cast(column, JSONB), [str(s) for s in steps]
+        return cast(func.jsonb_extract_path(whole, *keys) if keys else whole, Text)
 
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         whole, keys = cast(column, JSONB), [str(s) for s in steps]
@@ -288,6 +299,9 @@ class _Duckdb(_Postgresql):
                 Words("Comparez FeatureOfInterest/feature.", "Compare FeatureOfInterest/feature."), place="$filter",
             )  # fmt: skip
         return _SHARED[function.name](*arguments)
+
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        return cast(func.json_extract(column, _path(steps)), Text)
 
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         path, inner = _path(steps), func.json_extract(column, _path(steps))

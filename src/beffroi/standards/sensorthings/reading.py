@@ -110,10 +110,10 @@ class Reader:
                 self._check(Here(BY_NAME["Datastream"]), known.datastream_id)
             return
         row = table_of(scope.entity)
-        if self.c.execute(select(row.c.id).where(row.c.id == key, *self._within(scope, row))).first() is None:
+        if self.c.execute(select(row.c.id).where(row.c.id == key, *self.within(scope, row))).first() is None:
             raise absent(scope.entity, key)
 
-    def _within(self, scope: Here, row: Any) -> list[Any]:
+    def within(self, scope: Here, row: Any) -> list[Any]:
         """Return the conditions of a set: its relation, and what the reader may see."""
         conditions = self.sight.of(scope.entity, row)
         if scope.by is not None:
@@ -154,9 +154,9 @@ class Reader:
             answer["value"] = self._observations(observed.found, options)
             return answer
         table = table_of(here.entity)
-        statement, terms = self._statement(here.entity, table, self._within(here, table), options)
+        statement, terms = self._statement(here.entity, table, self.within(here, table), options)
         rows, token = self._take(statement, terms, options)
-        count = self._count(here.entity, table, self._within(here, table), options) if options.count else None
+        count = self._count(here.entity, table, self.within(here, table), options) if options.count else None
         answer = self._head(count, token, texts, path)
         answer["value"] = self._entities(here.entity, rows, options)
         return answer
@@ -178,7 +178,7 @@ class Reader:
             counted = msgspec.structs.replace(options, top=0, count=True)
             return int(self.observed(here, counted).count or 0)
         table = table_of(here.entity)
-        return self._count(here.entity, table, self._within(here, table), options)
+        return self._count(here.entity, table, self.within(here, table), options)
 
     def _head(
         self, count: int | None, token: str | None, texts: Sequence[tuple[str, str]], path: str
@@ -196,7 +196,8 @@ class Reader:
         return f"{self.base}/{path}?{_pairs(kept)}$skiptoken={token}"
 
     # --- statements
-    def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+    def filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+        """Return the condition of a `$filter`, in a list that is empty without one."""
         if options.filter is None:
             return []
         bound = settle(
@@ -218,7 +219,7 @@ class Reader:
     ) -> tuple[Select[Any], Terms]:
         terms = self._terms(entity, row, options)
         labels = [sql.label(f"sort_{i}") for i, (sql, _) in enumerate(terms[:-1])]
-        statement = select(*row.c, *labels).where(*conditions, *self._filtered(entity, row, options))
+        statement = select(*row.c, *labels).where(*conditions, *self.filtered(entity, row, options))
         return statement, terms
 
     def _take(self, statement: Select[Any], terms: Terms, options: Options) -> tuple[list[Row], str | None]:
@@ -238,7 +239,7 @@ class Reader:
 
     def _count(self, entity: Entity, row: Any, conditions: list[Any], options: Options) -> int:
         counted = (
-            select(func.count()).select_from(row).where(*conditions, *self._filtered(entity, row, options))
+            select(func.count()).select_from(row).where(*conditions, *self.filtered(entity, row, options))
         )
         return int(self.c.execute(counted).scalar_one())
 
@@ -300,7 +301,8 @@ class Reader:
         wanted = sorted({row[hop.join.here] for row in rows} - {None})
         if not wanted:
             return
-        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table))
+        filtered = self.filtered(target, table, part.options)
+        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table), *filtered)
         found = list(self.c.execute(statement).mappings())
         by_id = dict(zip([f["id"] for f in found], self._entities(target, found, part.options), strict=True))
         for row, entity in zip(rows, shown, strict=True):
@@ -364,7 +366,7 @@ class Reader:
         counted = (
             select(key, func.count())
             .select_from(source)
-            .where(key.in_(owners), *self.sight.of(target, table), *self._filtered(target, table, options))
+            .where(key.in_(owners), *self.sight.of(target, table), *self.filtered(target, table, options))
             .group_by(key)
         )
         return {row[0]: row[1] for row in self.c.execute(counted)}

@@ -132,6 +132,8 @@ class Options(msgspec.Struct, frozen=True):
     count: bool = False
     skiptoken: str = ""
     result_format: str = ""
+    distinct: bool = False  # each combination of what is selected once
+    metadata: str = "full"  # how much control information is shown: full, minimal, none, off
 
 
 class Expanded(msgspec.Struct, frozen=True):
