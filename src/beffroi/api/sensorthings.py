@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from beffroi import __version__
 from beffroi.api.batch import serve_batch
 from beffroi.api.negotiation import send_parts, wished
 from beffroi.api.problems import problem_body
@@ -30,6 +31,8 @@ from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, Rejected, read_arrays, read_observation
 from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.deleting import delete_matching, is_set
+from beffroi.standards.sensorthings.openapi import openapi
+from beffroi.standards.sensorthings.principal import with_principal
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
@@ -139,9 +142,13 @@ class SensorThings:
     async def read(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET."""
         del receive
+        if path.rstrip("/") == "api":
+            body = msgspec.json.encode(openapi(self.base(scope), __version__))
+            await _send(send, 200, b"" if scope["method"] == "HEAD" else body)
+            return
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
-        options = wished(options, _header(scope, b"accept"))
+        options = with_principal(wished(options, _header(scope, b"accept")), self.who(scope).name)
         reading = functools.partial(
             answer, self.store, sight_of(self.who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
             self.clock(),

@@ -11,6 +11,7 @@ from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource, read_options, read_path
 from beffroi.standards.sensorthings.dialects import prepare
 from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.principal import with_principal
 from beffroi.standards.sensorthings.reading import Reader
 from beffroi.standards.sensorthings.series_cache import check_writer
 from beffroi.standards.sensorthings.sight import sight_of
@@ -57,7 +58,7 @@ def delete_matching(store: Store, who: Principal, now_us: int, resource: Resourc
     Raises `Problem`, `Forbidden` when one of them is someone else's.
     """
     may_write(who)
-    options = msgspec.structs.replace(read_deletion(query), select=_ID, expand=())
+    options = with_principal(msgspec.structs.replace(read_deletion(query), select=_ID), who.name)
     prepare(store.database.reader)
     if resource.entity.name == "Observation":
         return _observations(store, who, now_us, resource, options, query)

@@ -181,7 +181,7 @@ _SHARED: dict[str, Callable[..., Sql]] = {
     "before": lambda s1, e1, s2, _e2: and_(s1 < s2, e1 <= s2),
     "after": lambda s1, _e1, s2, e2: and_(s1 >= e2, s1 > s2),
     "meets": lambda s1, e1, s2, e2: (e1 == s2) | (e2 == s1),
-    "during": lambda s1, e1, s2, e2: and_(s2 <= s1, e1 <= e2, (s1 < e2) | (s2 == e2)),
+    "during": lambda s1, e1, s2, e2: and_(s2 <= s1, e1 <= e2, s1 < e2),
     "overlaps": lambda s1, e1, s2, e2: (
         and_(s1 < e2, s2 < e1) | and_(s1 == e1, s2 <= s1, s1 < e2) | and_(s2 == e2, s1 <= s2, s2 < e1)
         | and_(s1 == s2, e1 == e2)
@@ -220,7 +220,7 @@ class _Postgresql(Dialect):
             return cast(func.date_part(function.name, moment), Double)
         shapes: list[Sql] = [self._shape(a) for a in arguments[:2]] + arguments[2:]
         if function.name == "geo.length":
-            return func.ST_Length(shapes[0], type_=Double) + func.ST_Perimeter(shapes[0], type_=Double)
+            return func.ST_Length(shapes[0], type_=Double)
         called = _POSTGIS.get(function.name, function.name)
         return getattr(func, called)(*shapes, type_=_TYPES[function.result])  # type: ignore[no-any-return]
 

@@ -87,9 +87,17 @@ def test_a_table_splits_units_and_shows_relations_to_one_beside(sta: TestClient)
         "unitOfMeasurement/definition", "observedArea", "phenomenonTime", "properties", "Thing/name", "Thing/properties/rang",
         "Thing/Locations/name", "Sensor/id",
     ]  # fmt: skip
-    assert first[:7] == [str(series[0]), "air", "air à 2 m", DATASTREAM["observationType"], "degree Celsius", "°C", "ucum:Cel"]
+    assert first[:7] == [
+        str(series[0]),
+        "air",
+        "air à 2 m",
+        DATASTREAM["observationType"],
+        "degree Celsius",
+        "°C",
+        "ucum:Cel",
+    ]
     assert first[8:] == ["2020-01-01T00:00:00Z/2020-01-03T00:00:00Z", "", "station 0", "0", "lieu 0", "1"]
-    assert table(sta, f"Things(1)?$resultFormat=CSV&$select=name,properties/où/rive,properties/tags[1]") == [
+    assert table(sta, "Things(1)?$resultFormat=CSV&$select=name,properties/où/rive,properties/tags[1]") == [
         ["name", "properties/où/rive", "properties/tags[1]"], ["station 0", "'=gauche", "b"],
     ]  # fmt: skip
 
@@ -104,12 +112,16 @@ def test_a_table_refuses_a_relation_that_shows_several(sta: TestClient) -> None:
     assert (answer.status_code, answer.json()["place"]) == (400, "$select:1")
 
 
-def test_a_table_is_the_whole_set_or_a_page_with_a_link(sta: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_is_the_whole_set_or_a_page_with_a_link(
+    sta: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(answering, "CHUNK", 7)
     series = fill(sta)[1]
     rows = [[f"2021-01-01T{h:02}:{m:02}:00Z", h * m] for h in range(5) for m in range(20)]
     sta.post("CreateObservations", json=[{"Datastream": {"@iot.id": series}, "components": ["phenomenonTime", "result"], "dataArray": rows}])  # fmt: skip
-    address = f"Datastreams({series})/Observations?$resultFormat=CSV&$select=result&$orderby=phenomenonTime desc"
+    address = (
+        f"Datastreams({series})/Observations?$resultFormat=CSV&$select=result&$orderby=phenomenonTime desc"
+    )
     whole = table(sta, address)
     assert whole[1:] == [[str(r)] for _, r in reversed(rows)]
     paged: list[list[str]] = []
@@ -125,7 +137,9 @@ def test_a_table_is_the_whole_set_or_a_page_with_a_link(sta: TestClient, monkeyp
 
 def test_gdal_opens_the_table(sta: TestClient, tmp_path: Path) -> None:
     fill(sta)
-    content = sta.get("Observations?$resultFormat=CSV&$select=id,result&$expand=Datastream($select=name)").content
+    content = sta.get(
+        "Observations?$resultFormat=CSV&$select=id,result&$expand=Datastream($select=name)"
+    ).content
     columns, _ = opened(tmp_path, content, "csv")
     assert list(columns) == ["id", "result", "Datastream/name"]
     assert list(columns["result"]) == ["2.50", "-1", "'=2+3"]
@@ -191,7 +205,10 @@ def test_expanded_observations_are_data_arrays(sta: TestClient) -> None:
         "components": ["id", "phenomenonTime", "result", "resultTime", "resultQuality"], "dataArray@iot.count": 2,
         "dataArray": [[1, "2020-01-01T00:00:00Z", 2.5, None, {"code": 0}], [2, "2020-01-02T00:00:00Z", -1, None, {"code": 1}]],
     }]  # fmt: skip
-    assert '"2020-01-01T00:00:00Z",2.50,' in sta.get("Datastreams?$resultFormat=dataArray&$expand=Observations").text
+    assert (
+        '"2020-01-01T00:00:00Z",2.50,'
+        in sta.get("Datastreams?$resultFormat=dataArray&$expand=Observations").text
+    )
     assert sta.get("Things?$resultFormat=dataArray").status_code == 400
 
 
@@ -216,10 +233,18 @@ def test_levels_of_control_information(sta: TestClient, asked: str) -> None:
         observed = thing["Datastreams"][0]
         assert "Observations@iot.nextLink" in observed
         assert observed["Observations@iot.count"] == 3
-        assert set(observed["Observations"][0]) == {"@iot.id", "phenomenonTime", "result", "resultTime", "resultQuality"}
+        assert set(observed["Observations"][0]) == {
+            "@iot.id",
+            "phenomenonTime",
+            "result",
+            "resultTime",
+            "resultQuality",
+        }
         plain = shown(level, f"Datastreams({series})/Observations")["value"]
-        assert [set(one) for one in plain] == [{"@iot.id", "phenomenonTime", "result", "resultTime", "resultQuality"}] * 3
-        assert set(shown(level, f"Things(1)")) == {"@iot.id", "name", "description", "properties"}
+        assert [set(one) for one in plain] == [
+            {"@iot.id", "phenomenonTime", "result", "resultTime", "resultQuality"}
+        ] * 3
+        assert set(shown(level, "Things(1)")) == {"@iot.id", "name", "description", "properties"}
     if asked != "accept":
         bare = shown("off", f"Things?{expand}")
         assert set(bare) == {"@iot.count", "value"}
@@ -237,9 +262,19 @@ def test_what_a_property_holds_is_never_taken_for_control_information(sta: TestC
 def test_distinct_values_of_the_catalogue(sta: TestClient) -> None:
     for rang, rive in [(1, "g"), (2, "d"), (1, "g"), (None, "d")]:
         made(sta.post("Things", json={**THING, "properties": {"rang": rang, "où": {"rive": rive}}}))
-    assert values(sta, "Things?$select=distinct:properties/rang") == [{}, {"properties": {"rang": 1}}, {"properties": {"rang": 2}}]
-    both = values(sta, "Things?$select=distinct:properties/où/rive,properties/rang&$orderby=properties/rang desc&$filter=properties/rang ne null")
-    assert both == [{"properties": {"où": {"rive": "d"}, "rang": 2}}, {"properties": {"où": {"rive": "g"}, "rang": 1}}]
+    assert values(sta, "Things?$select=distinct:properties/rang") == [
+        {},
+        {"properties": {"rang": 1}},
+        {"properties": {"rang": 2}},
+    ]
+    both = values(
+        sta,
+        "Things?$select=distinct:properties/où/rive,properties/rang&$orderby=properties/rang desc&$filter=properties/rang ne null",
+    )
+    assert both == [
+        {"properties": {"où": {"rive": "d"}, "rang": 2}},
+        {"properties": {"où": {"rive": "g"}, "rang": 1}},
+    ]
     page = sta.get("Things?$select=Distinct:name,properties/rang&$count=true&$top=2").json()
     assert (page["@iot.count"], len(page["value"])) == (3, 2)
     assert values(sta, page["@iot.nextLink"]) == [{"name": "station", "properties": {"rang": 2}}]
@@ -259,12 +294,19 @@ def test_distinct_values_of_observations_fresh_and_sealed(sta: TestClient, sta_t
 
     def check() -> None:
         assert values(sta, "Observations?$select=distinct:result") == expected
-        assert values(sta, f"Datastreams({series})/Observations?$select=distinct:result&$filter=result lt 9") == expected[:2]
+        assert (
+            values(sta, f"Datastreams({series})/Observations?$select=distinct:result&$filter=result lt 9")
+            == expected[:2]
+        )
         assert values(sta, "Observations?$select=distinct:resultQuality/code&$orderby=resultQuality/code desc") == [
             {"resultQuality": {"code": 2}}, {"resultQuality": {"code": 1}}, {"resultQuality": {"code": 0}}, {},
         ]  # fmt: skip
         assert len(values(sta, "Observations?$select=distinct:phenomenonTime")) == 3
-        assert table(sta, "Observations?$select=distinct:result&$resultFormat=CSV")[1:] == [["-1"], ["2.5"], ["'=2+3"]]
+        assert table(sta, "Observations?$select=distinct:result&$resultFormat=CSV")[1:] == [
+            ["-1"],
+            ["2.5"],
+            ["'=2+3"],
+        ]
 
     check()
     assert seal(sta_town.store.database, sta_town.store.archive, 1_577_836_800_000_000 + 2 * DAY_US, sta_town.store.observations.head()).rows == 3  # fmt: skip
@@ -273,9 +315,17 @@ def test_distinct_values_of_observations_fresh_and_sealed(sta: TestClient, sta_t
 
 def test_deep_selection_keeps_the_nesting(sta: TestClient) -> None:
     fill(sta)
-    assert values(sta, "Things?$select=name,properties/où/rive&$top=1") == [{"name": "station 0", "properties": {"où": {"rive": "=gauche"}}}]
-    (one,) = values(sta, "Datastreams?$select=unitOfMeasurement/symbol,Thing&$top=1&$expand=Sensor($select=name)")
-    assert one == {"unitOfMeasurement": {"symbol": "°C"}, "Thing@iot.navigationLink": f"{ROOT}Datastreams(1)/Thing", "Sensor": {"name": "sonde"}}
+    assert values(sta, "Things?$select=name,properties/où/rive&$top=1") == [
+        {"name": "station 0", "properties": {"où": {"rive": "=gauche"}}}
+    ]
+    (one,) = values(
+        sta, "Datastreams?$select=unitOfMeasurement/symbol,Thing&$top=1&$expand=Sensor($select=name)"
+    )
+    assert one == {
+        "unitOfMeasurement": {"symbol": "°C"},
+        "Thing@iot.navigationLink": f"{ROOT}Datastreams(1)/Thing",
+        "Sensor": {"name": "sonde"},
+    }
     assert values(sta, "Things?$select=properties/tags[1]&$top=1") == [{"properties": {"tags": ["b"]}}]
     assert values(sta, "Locations?$select=location/type&$top=1") == [{"location": {"type": "Point"}}]
 
@@ -283,7 +333,9 @@ def test_deep_selection_keeps_the_nesting(sta: TestClient) -> None:
 # --- filtered delete
 def test_a_filter_deletes_what_it_selects_and_counts_it(sta: TestClient, sta_town: Town) -> None:
     series = fill(sta)
-    assert sta.delete(f"Datastreams({series[0]})/Observations?$filter=phenomenonTime lt 2020-01-02T00:00:00Z").json() == {"deleted": 1}
+    assert sta.delete(
+        f"Datastreams({series[0]})/Observations?$filter=phenomenonTime lt 2020-01-02T00:00:00Z"
+    ).json() == {"deleted": 1}
     assert ids(sta, "Observations") == [2, 3]
     assert sta.delete("Observations?$filter=result eq '=2%2B3'").json() == {"deleted": 1}
     assert sta.delete("Observations?$filter=result eq 99").json() == {"deleted": 0}
@@ -302,7 +354,9 @@ def test_a_filter_deletes_what_it_selects_and_counts_it(sta: TestClient, sta_tow
     [("Things", 400, "$filter"), ("Things?$filter=colour eq 1", 400, "$filter:1"), ("Things?$top=1&$filter=true", 400, "$top:1"),
      ("Things?$all=false", 400, "$all:1"), ("", 405, ""), ("Things/$count", 405, ""), ("Things/name", 404, "path:name")],
 )  # fmt: skip
-def test_a_deletion_that_is_not_said_is_refused(sta: TestClient, address: str, status: int, place: str) -> None:
+def test_a_deletion_that_is_not_said_is_refused(
+    sta: TestClient, address: str, status: int, place: str
+) -> None:
     fill(sta)
     answer = sta.delete(address)
     assert (answer.status_code, answer.json()["place"]) == (status, place)
