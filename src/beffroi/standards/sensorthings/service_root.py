@@ -31,7 +31,15 @@ CONFORMANCE: tuple[str, ...] = (
             "historical-location-manual-creation",
         )
     ),
+    f"{_REQ}/batch-request/batch-request",
     f"{_REQ}/data-array/data-array",
+    "https://github.com/INSIDE-information-systems/SensorThingsAPI/blob/master/CSV-ResultFormat/CSV-ResultFormat.md",
+    *(
+        f"https://fraunhoferiosb.github.io/FROST-Server/extensions/{name}.html"
+        for name in (
+            "GeoJSON-ResultFormat", "DeepSelect", "SelectDistinct", "FilteredDelete", "JsonBatchRequest", "ResponseMetadata", "OpenAPI",
+        )
+    ),
 )  # fmt: skip
 
 
