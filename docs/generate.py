@@ -30,6 +30,7 @@ from beffroi.standards import feature_documents, mapped_table
 from beffroi.standards.sensorthings import service_root
 from beffroi.standards.sensorthings.entities import ENTITIES
 from beffroi.standards.sensorthings.functions import FUNCTIONS
+from beffroi.standards.sensorthings.openapi import OPTIONS
 from beffroi.town import open_town
 
 ROOT = Path(__file__).parents[1]
@@ -304,7 +305,9 @@ def sensorthings(_registry: Registry) -> str:
         + table(("Entity set",), sets)
         + "\n## Requirements declared\n\nEach is tested. The service root lists them too.\n\n"
         + "".join(f"- `{uri.rpartition('/1.1/')[2]}`\n" for uri in service_root.CONFORMANCE)
-        + "\n## Functions of `$filter`\n\n"
+        + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
+        + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
+        + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
         + table(("Function", "Takes", "Gives"), functions)
         + "\n## OGC API Features\n\nAt `/ogc`, one collection per declared `Collection`; conformance classes:\n\n"
         + "".join(f"- {uri}\n" for uri in feature_documents.CONFORMANCE)

@@ -141,10 +141,10 @@ class Reader:
                     raise absent(scope.entity, key)
             return
         row = self._table(scope.entity)
-        if self.c.execute(select(row.c.id).where(row.c.id == key, *self._within(scope, row))).first() is None:
+        if self.c.execute(select(row.c.id).where(row.c.id == key, *self.within(scope, row))).first() is None:
             raise absent(scope.entity, key)
 
-    def _within(self, scope: Here, row: Any) -> list[Any]:
+    def within(self, scope: Here, row: Any) -> list[Any]:
         """Return the conditions of a set: its relation, and what the reader may see."""
         conditions = self.sight.of(scope.entity, row)
         if scope.by is not None:
@@ -187,7 +187,7 @@ class Reader:
             answer["value"] = self._observations(observed.found, options)
             return answer
         table = self._table(here.entity)
-        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        within, ranked = self.within(here, table), self._ranked(here.by, table)
         statement, terms = self._statement(here.entity, table, within, options, ranked)
         if ranked is not None:
             statement = statement.select_from(ranked.source).where(ranked.near == here.owner)
@@ -220,7 +220,7 @@ class Reader:
             counted = msgspec.structs.replace(options, top=0, count=True)
             return int(self.observed(here, counted).count or 0)
         table = self._table(here.entity)
-        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        within, ranked = self.within(here, table), self._ranked(here.by, table)
         if ranked is not None:
             within.append(ranked.near == here.owner)
         return self._count(here.entity, table, within, options, ranked)
@@ -241,7 +241,8 @@ class Reader:
         return f"{self.base}/{path}?{_pairs(kept)}$skiptoken={token}"
 
     # --- statements
-    def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+    def filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+        """Return the condition of a `$filter`, in a list that is empty without one."""
         if options.filter is None:
             return []
         bound = settle(
@@ -269,7 +270,7 @@ class Reader:
     ) -> tuple[Select[Any], Terms]:
         terms = self._terms(entity, row, options, ranked)
         labels = [sql.label(f"sort_{i}") for i, (sql, _) in enumerate(terms[:-1])]
-        statement = select(*row.c, *labels).where(*conditions, *self._filtered(entity, row, options))
+        statement = select(*row.c, *labels).where(*conditions, *self.filtered(entity, row, options))
         return statement, terms
 
     def _take(self, statement: Select[Any], terms: Terms, options: Options) -> tuple[list[Row], str | None]:
@@ -297,7 +298,7 @@ class Reader:
     ) -> int:
         source = row if ranked is None else ranked.source
         counted = (
-            select(func.count()).select_from(source).where(*conditions, *self._filtered(entity, row, options))
+            select(func.count()).select_from(source).where(*conditions, *self.filtered(entity, row, options))
         )
         return int(self.c.execute(counted).scalar_one())
 
@@ -307,8 +308,8 @@ class Reader:
         table = table_of(here.entity)
         conditions = [
             table.c.id.in_(ids),
-            *self._within(here, table),
-            *self._filtered(here.entity, table, options),
+            *self.within(here, table),
+            *self.filtered(here.entity, table, options),
         ]
         return list(self.c.execute(select(table).where(*conditions).order_by(table.c.id)).mappings())
 
@@ -402,7 +403,8 @@ class Reader:
         wanted = sorted({row[hop.join.here] for row in rows} - {None})
         if not wanted:
             return
-        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table))
+        filtered = self.filtered(target, table, part.options)
+        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table), *filtered)
         found = list(self.c.execute(statement).mappings())
         by_id = dict(zip([f["id"] for f in found], self._entities(target, found, part.options), strict=True))
         for row, entity in zip(rows, shown, strict=True):
@@ -465,7 +467,7 @@ class Reader:
         counted = (
             select(key, func.count())
             .select_from(source)
-            .where(key.in_(owners), *self.sight.of(target, table), *self._filtered(target, table, options))
+            .where(key.in_(owners), *self.sight.of(target, table), *self.filtered(target, table, options))
             .group_by(key)
         )
         return {row[0]: row[1] for row in self.c.execute(counted)}

@@ -36,9 +36,16 @@ CONFORMANCE: tuple[str, ...] = (
     ),
     f"{_REQ}/batch-request/batch-request",
     *(f"{_REQ}/multi-datastream/{part}" for part in ("properties", "relations", "constraints")),
-    f"{_REQ}/data-array/data-array",
     *(f"{_TASKING}/{name}/{part}" for name in ("tasking-capability", "task", "actuator") for part in ("properties", "relations")),
     f"{_TASKING}/create-tasks/task-creation",
+    f"{_REQ}/data-array/data-array",
+    "https://github.com/INSIDE-information-systems/SensorThingsAPI/blob/master/CSV-ResultFormat/CSV-ResultFormat.md",
+    *(
+        f"https://fraunhoferiosb.github.io/FROST-Server/extensions/{name}.html"
+        for name in (
+            "GeoJSON-ResultFormat", "DeepSelect", "SelectDistinct", "FilteredDelete", "JsonBatchRequest", "ResponseMetadata", "OpenAPI",
+        )
+    ),
 )  # fmt: skip
 
 

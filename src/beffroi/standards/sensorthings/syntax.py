@@ -134,6 +134,8 @@ class Options(msgspec.Struct, frozen=True):
     result_format: str = ""
     as_of: int | None = None  # an instant in microseconds: everything as it was then
     apply: msgspec.Struct | None = None  # an `apply.Apply`
+    distinct: bool = False  # each combination of what is selected once
+    metadata: str = "full"  # how much control information is shown: full, minimal, none, off
 
 
 class Expanded(msgspec.Struct, frozen=True):
