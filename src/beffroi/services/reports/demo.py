@@ -28,7 +28,7 @@ __all__ = ["TRUTH", "build"]
 
 TRUTH = "demo.reports"
 _AGENT = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
-_DAYS = 120
+_DAYS = 90
 # Name, direction of the centre from the town's, inhabitants, reports a day of one problem that is there.
 _AREAS = (
     ("Centre", 0.0, 0.0, 2900, 0.30), ("Les Coteaux", 0.3, 0.6, 2100, 0.16), ("La Gare", 0.65, -0.1, 1700, 0.08),
@@ -156,7 +156,7 @@ class _Telling:
         n, draw = self.number, self.draw
         code, _, sooner, stays, words = _KINDS[draw.pick(n, tuple(k[1] for k in _KINDS))]
         born = self.end - int(draw.between(0.3, _DAYS, n, 1) * DAY_US)
-        gone = min(born + int(stays * draw.between(0.5, 2.0, n, 2) * DAY_US), self.end)
+        gone = min(born + int(stays * draw.between(0.8, 2.4, n, 2) * DAY_US), self.end)
         times = self._tellings(rate * sooner, born, gone)
         if not times:
             return 0
