@@ -20,7 +20,7 @@ from beffroi.scene.plan import Commune, Street, wgs84
 from beffroi.services.reports.photos.cut import cut
 from beffroi.services.reports.preparing import prepare_waiting
 from beffroi.services.reports.starter import write_starter
-from beffroi.services.reports.submission import CITIZEN, add_photos, keep, stage
+from beffroi.services.reports.submission import CITIZEN, add_photos, keep, number_for, stage
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
@@ -200,7 +200,7 @@ class _Telling:
         channel = ("web", "web", "web", "qr", "phone", "counter")[int(self.draw.unit(n, 7) * 6)]
         waiting = code in ("tag", "vehicule") and when > self.end - 2 * DAY_US
         values = {
-            "number": f"26-{self.drawn:05d}", "category": category, "description": text, "place": place, "area": area, "requested": when,
+            "number": number_for(self.town, writer.connection, when), "category": category, "description": text, "place": place, "area": area, "requested": when,
             "channel": channel, "department": self.departments[category], "moderation": "waiting" if waiting else "accepted",
             "shown": not waiting, "reporter": f"demo{int(self.draw.unit(n, 8) * 4000):04d}", "due": when + 10 * DAY_US, **more,
         }  # fmt: skip
