@@ -52,8 +52,20 @@ def test_signalen_cases(day: int, days: int, working: bool, factor: int, wanted:
     [
         ((2026, 4, 2, 9), 1, "35236", "Europe/Paris", "04-03 09:00"),  # Good Friday is a working day in Redon
         ((2026, 4, 2, 9), 1, "67482", "Europe/Paris", "04-07 09:00"),  # off in Strasbourg, then Easter Monday
-        ((2026, 12, 24, 9), 1, "57463", "Europe/Paris", "12-28 09:00"),  # Metz: Saint Stephen's day is a Saturday
-        ((2025, 12, 24, 9), 1, "57463", "Europe/Paris", "12-29 09:00"),  # Metz: 25 and 26 off, then the weekend
+        (
+            (2026, 12, 24, 9),
+            1,
+            "57463",
+            "Europe/Paris",
+            "12-28 09:00",
+        ),  # Metz: Saint Stephen's day is a Saturday
+        (
+            (2025, 12, 24, 9),
+            1,
+            "57463",
+            "Europe/Paris",
+            "12-29 09:00",
+        ),  # Metz: 25 and 26 off, then the weekend
         ((2025, 12, 24, 9), 1, "54395", "Europe/Paris", "12-26 09:00"),  # Nancy, next door: only the 25th
         ((2026, 5, 21, 9), 1, "97105", "America/Guadeloupe", "05-22 09:00"),
         ((2026, 5, 26, 9), 1, "97105", "America/Guadeloupe", "05-28 09:00"),  # 27 May, abolition of slavery
@@ -67,7 +79,15 @@ def test_holidays_of_the_place(start: tuple[int, ...], days: int, insee: str, zo
 
 
 def test_regions() -> None:
-    codes = {"67482": "6AE", "68066": "6AE", "57463": "57", "97611": "976", "98735": "PF", "35236": "", "2A004": ""}
+    codes = {
+        "67482": "6AE",
+        "68066": "6AE",
+        "57463": "57",
+        "97611": "976",
+        "98735": "PF",
+        "35236": "",
+        "2A004": "",
+    }
     assert {code: region_of(code) for code in codes} == codes
 
 

@@ -71,7 +71,10 @@ def test_numbers_hours_and_seasons_that_wrap_add_up() -> None:
 # every case of a small world, asked one by one
 CATEGORIES = ["a", "a.x", "b"]
 PARENTS = {"a": None, "a.x": "a", "b": None}
-PLACES: list[tuple[float, float] | None] = [(x + 0.5, y + 0.5) for x in range(3) for y in range(2)] + [None, (9.0, 9.0)]
+PLACES: list[tuple[float, float] | None] = [(x + 0.5, y + 0.5) for x in range(3) for y in range(2)] + [
+    None,
+    (9.0, 9.0),
+]
 ANSWERS: list[dict[str, Any]] = [{}, {"q": "u"}, {"q": "v"}, {"q": "other"}, {"n": 0}, {"n": 1}, {"n": 1.5}, {"n": 2},
                                  {"n": 3}, {"q": "u", "n": 1.5}, {"q": ["u", "v"], "n": 0}, {"q": "v", "n": 3}]  # fmt: skip
 MOMENTS = [datetime(2026, month, day, hour) for month, day in ((1, 5), (7, 4)) for hour in (3, 12, 23)]
@@ -93,7 +96,9 @@ windows = st.builds(
     st.sampled_from([(0, 1440), (1320, 360), (360, 1320), (600, 840)]),
     st.sampled_from([(101, 1231), (401, 930), (1001, 331)]),
 )
-lines = st.tuples(st.frozensets(st.sampled_from(CATEGORIES), max_size=2), st.none() | boxes, conditions, windows)
+lines = st.tuples(
+    st.frozensets(st.sampled_from(CATEGORIES), max_size=2), st.none() | boxes, conditions, windows
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,7 +150,9 @@ def test_windows_are_read() -> None:
     assert read_window(season="15/10-31/03").season == (1015, 331)
 
 
-@pytest.mark.parametrize("text", ["type", "type = ", "volume >= beaucoup", "t = a ; t = b", "n >= 3 ; n <= 2"])
+@pytest.mark.parametrize(
+    "text", ["type", "type = ", "volume >= beaucoup", "t = a ; t = b", "n >= 3 ; n <= 2"]
+)
 def test_answers_that_are_not_understood(text: str) -> None:
     with pytest.raises(Problem) as refused:
         read_answers(text)

@@ -7,6 +7,7 @@ pieces between which no rule tells a difference, and taking away from each rule 
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -161,9 +162,7 @@ def _day_cut(rule: Rule) -> int:
 
 def _hour_cut(rules: Sequence[Rule]) -> Any:
     edges = sorted({0, *(m % MINUTES for rule in rules for m in rule.window.minutes)})
-    return lambda rule: _bits(
-        Window(minutes=rule.window.minutes).holds(0, minute, 101) for minute in edges
-    )
+    return lambda rule: _bits(Window(minutes=rule.window.minutes).holds(0, minute, 101) for minute in edges)
 
 
 def _season_cut(rules: Sequence[Rule]) -> Any:
@@ -199,5 +198,5 @@ def _numbers(bounds: Sequence[float]) -> list[float]:
     """Return the bounds and one number in each gap around them."""
     if not bounds:
         return []
-    between = [(a + b) / 2 for a, b in zip(bounds, bounds[1:], strict=False)]
+    between = [(a + b) / 2 for a, b in pairwise(bounds)]
     return [bounds[0] - 1, *bounds, *between, bounds[-1] + 1]
