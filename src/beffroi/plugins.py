@@ -161,7 +161,7 @@ def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()
     manager.add_hookspecs(HookSpecs)
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         manager.register(point.load(), name=point.name)
-    for name in ("equipment", "environment"):
+    for name in ("equipment", "environment", "reports"):
         # a source checkout without an installed distribution has no entry points
         package = f"beffroi.services.{name}"
         if not manager.has_plugin(name) and importlib.util.find_spec(package) is not None:

@@ -132,6 +132,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
     read: Role = "citizen"  # the least role that may read; "citizen" makes it public and open data
     write: Role = "agent"
     delete: Role = "responsable"
+    shown_when: str = (
+        ""  # a boolean field; records where it is not true exist for their territory's staff only
+    )
     status: str = ""  # the field that colours map and list (its choices have severities)
     schema: str = ""  # URL of the open-data schema that it publishes
     licence: str = "etalab-2.0"
@@ -151,9 +154,12 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
             msgspec.structs.force_setattr(self, "label", label)
-        for mentioned in (self.label, self.status, self.end_of_life):
+        for mentioned in (self.label, self.status, self.end_of_life, self.shown_when):
             if mentioned and mentioned not in names:
                 raise TypeError(f"collection {self.name}: no field is named {mentioned}")
+        gate = self.field(self.shown_when)
+        if gate is not None and (gate.kind != "boolean" or gate.personal is not None):
+            raise TypeError(f"collection {self.name}: shown_when names {gate.name}, which is not a boolean")
 
     def field(self, name: str) -> Field | None:
         """Return the field called `name`, or None."""

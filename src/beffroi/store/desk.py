@@ -24,6 +24,13 @@ __all__ = ["Desk"]
 _OWN = ("_id", "_version", "_territory", "_created", "_updated")
 
 
+def _hidden_in(reader: Principal) -> tuple[str, ...] | None:
+    """Return the territories whose hidden records `reader` sees: the staff's own; None: all of them."""
+    if not reader.staff:
+        return ()
+    return (*reader.territories, "") if reader.territories else None
+
+
 class Desk:
     """What `who` may do with the records. Raises `Unauthorised` (nobody signed in) or `Forbidden`."""
 
@@ -160,8 +167,9 @@ class Desk:
         everywhere = not reader.territories or limited
         wanted = tuple(f for f in (query.fields if query.fields is not None else seen) if f in seen)
         return msgspec.structs.replace(
-            query, territories=territories, fields=wanted, text_fields=tuple(seen if everywhere else public)
-        )
+            query, territories=territories, fields=wanted, text_fields=tuple(seen if everywhere else public),
+            hidden_in=_hidden_in(reader),
+        )  # fmt: skip
 
     def _masked(self, collection: Collection, row: Row) -> Row:
         reader = self._reader(collection) or ANONYMOUS

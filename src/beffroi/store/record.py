@@ -43,7 +43,8 @@ class Query(msgspec.Struct, frozen=True):
     (all of them). Names of the platform's own columns start with an underscore: `_id`, `_version`,
     `_territory`, `_created`, `_updated`, `_author`. `sort` is a field, descending with a leading "-".
     `deleted`: False live records, True deleted ones, None both. `after` is `Page.next` or `Page.previous`.
-    `fields` limits what is read; `text_fields` limits where words are looked for (rights).
+    `fields` limits what is read; `text_fields` limits where words are looked for (rights). `hidden_in` says in
+    which territories records that are not shown (`Collection.shown_when`) are found: None everywhere, () nowhere.
     """
 
     where: Mapping[str, Any] = {}
@@ -56,6 +57,7 @@ class Query(msgspec.Struct, frozen=True):
     after: str | None = None
     fields: tuple[str, ...] | None = None
     text_fields: tuple[str, ...] | None = None
+    hidden_in: tuple[str, ...] | None = None
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -176,6 +176,11 @@ def _box(collection: Collection, source: Table, query: Query, dialect: str) -> C
     return or_(west, east)  # the box crosses the antimeridian
 
 
+def _shown(collection: Collection, source: Table, hidden_in: tuple[str, ...]) -> ColumnElement[bool]:
+    shown = source.c[collection.shown_when].is_(True)
+    return or_(shown, source.c["_territory"].in_(hidden_in)) if hidden_in else shown
+
+
 def conditions(
     collection: Collection, source: Table, query: Query, dialect: str
 ) -> list[ColumnElement[bool]]:
@@ -186,6 +191,8 @@ def conditions(
         found.append(gone.is_not(None) if query.deleted else gone.is_(None))
     if query.territories is not None:
         found.append(source.c["_territory"].in_(query.territories))
+    if query.hidden_in is not None and collection.shown_when:
+        found.append(_shown(collection, source, query.hidden_in))
     found += [_condition(collection, source, name, wanted) for name, wanted in query.where.items()]
     if query.text.strip():
         words = (

@@ -12,6 +12,7 @@ from beffroi.model.collection import Collection
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.map import Box, MapView
@@ -87,7 +88,7 @@ def _records(
     seen = {f.name for f in collection.visible_fields(who)}
     wanted = tuple(n for n in dict.fromkeys((collection.label, collection.status)) if n in seen)
     query = Query(bbox=box, limit=MOST + 1, fields=wanted, territories=who.territories or None)
-    rows = town.store.records.find(collection.name, query).rows
+    rows = Desk(town.store.records, who).find(collection.name, query).rows
     features = [_record(collection, row) for row in rows[:MOST] if row.geometry]
     return features, len(rows) > MOST
 
@@ -161,7 +162,8 @@ def page(request: Request) -> Response:
     shown, known = _asked(request)
     features, more = features_of(town, who, shown, None)
     counts = {
-        name: things_count(town, who) if name == THINGS else town.store.records.count(name) for name in known
+        name: things_count(town, who) if name == THINGS else Desk(town.store.records, who).count(name)
+        for name in known
     }
     order = {"rouge": 0, "orange": 1, "jaune": 2}
     features.sort(key=lambda f: (order.get(f["properties"]["severity"], 3), f["properties"]["name"]))

@@ -10,6 +10,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.plugins import Service
+from beffroi.store.desk import Desk
 from beffroi.town import Town
 from beffroi.web.kit.page import figures_of, principal_of, render, words_of
 from beffroi.web.site.catalogue import Series, series_of
@@ -19,7 +20,8 @@ __all__ = ["ROUTES", "indicators_of"]
 
 
 def _counts(town: Town, who: Principal, service: Service, found: list[Series]) -> dict[str, int]:
-    records = sum(town.store.records.count(c.name) for c in service.collections if c.readable(who))
+    desk = Desk(town.store.records, who)
+    records = sum(desk.count(c.name) for c in service.collections if c.readable(who))
     return {
         "records": records,
         "series": sum(s.service == service.name for s in found),
@@ -102,7 +104,8 @@ def detail(request: Request) -> Response:
         for key, value in service.manifest.items()
         if key != "name"
     ]
-    collections = [(c, town.store.records.count(c.name)) for c in service.collections if c.readable(who)]
+    desk = Desk(town.store.records, who)
+    collections = [(c, desk.count(c.name)) for c in service.collections if c.readable(who)]
     return render(
         request, "site/service.html", service=service, manifest=manifest, collections=collections,
         cards=service_cards(town, who, service, figures_of(request)), indicators=indicators_of(request, service),
