@@ -1,13 +1,15 @@
 """Keeper and election: exactly one process keeps, another takes over, a duty that fails starts again."""
 
 import asyncio
+import threading
 
 import pytest
 
 from beffroi import keeper as keeper_module
 from beffroi.election import Election
 from beffroi.keeper import Keeper
-from beffroi.plugins import Registry
+from beffroi.model.text import Text
+from beffroi.plugins import Registry, Service
 from beffroi.store.open import Store
 from beffroi.town import Town
 
@@ -62,3 +64,26 @@ def test_a_second_keeper_waits_until_the_first_is_gone(store: Store, monkeypatch
 
     assert asyncio.run(live()) == (False, True)
     other.close()
+
+
+def test_the_duties_of_services_are_kept_too(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DUTIES", {})
+    done: list[Town] = []
+
+    def sweep_leaves(town: Town, stop: threading.Event) -> None:
+        done.append(town)
+        stop.wait(5)
+
+    town = Town(
+        store.settings,
+        store,
+        Registry([Service("garden", Text("Jardin", "Garden"), duties=(sweep_leaves,))]),
+        store.clock,
+    )
+
+    async def live() -> None:
+        async with Keeper(town):
+            await asyncio.sleep(0.2)
+
+    asyncio.run(live())
+    assert done == [town]

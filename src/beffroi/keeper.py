@@ -73,7 +73,8 @@ class Keeper:
         if self.elected or not self._election.won():
             return
         self.elected = True
-        for name, duty in DUTIES.items():
+        services = self.town.registry.services.values()
+        for name, duty in (DUTIES | {d.__name__: _of_service(d) for s in services for d in s.duties}).items():
             self._tasks.append(asyncio.create_task(self._repeat(name, duty), name=f"keeper-{name}"))
 
     async def _keep_standing(self) -> None:
@@ -99,6 +100,7 @@ async def _sealing(keeper: Keeper) -> None:
         before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
         reached = int(store.setting("bus.rules", store.observations.head()))
         await asyncio.to_thread(store.archive.sweep)
+        await asyncio.to_thread(store.files.sweep)
         await asyncio.to_thread(seal, store.database, store.archive, before, reached)
 
 
@@ -160,6 +162,15 @@ async def _connectors(keeper: Keeper) -> None:
     if sources:
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         await _thread(lambda: work(intake, sources, keeper.stop))
+
+
+def _of_service(work: Callable[[Town, threading.Event], None]) -> Callable[["Keeper"], Awaitable[None]]:
+    """Return the duty that a service declares."""
+
+    async def duty(keeper: Keeper) -> None:
+        await _thread(lambda: work(keeper.town, keeper.stop))
+
+    return duty
 
 
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {

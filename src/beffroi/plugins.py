@@ -63,6 +63,8 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     # callable(town, scene): writes the service's part of the demonstration town, and may return what happens
     # later as (instant_us, callable) pairs
     demo: Any = None
+    # callables(town, stop): work that one process of the installation does until the event `stop` is set
+    duties: tuple[Any, ...] = ()
     manifest: dict[str, Any] = {}
     package: Path | None = None
 
@@ -87,6 +89,7 @@ ROOMS = {
     "imports": ("connectors", "IMPORTS"),
     "evaluation": ("evaluation", "EVALUATION"),
     "demo": ("demo", "build"),
+    "duties": ("duties", "DUTIES"),
 }
 
 
@@ -94,7 +97,8 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     """Return the service found in `package`: each room that exists as a module gives its table.
 
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
-    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, manifest.toml.
+    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
+    manifest.toml.
     A small service may keep the tables under the same names in the package itself.
     """
     found: dict[str, Any] = {}

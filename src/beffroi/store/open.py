@@ -12,6 +12,7 @@ from beffroi.settings import Settings
 from beffroi.store.archive import Archive
 from beffroi.store.audit import Audit, Fault
 from beffroi.store.database import Database, open_database
+from beffroi.store.files import Files
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
 from beffroi.store.records import Records
@@ -31,6 +32,7 @@ class Store:
         self.archive = Archive(settings, database)
         self.audit = Audit(settings, clock)
         self.observations = Observations(database, self.archive, clock)
+        self.files = Files(settings.data / "files", self, settings.secret, clock)
         self.records = Records(self, settings.secret, clock, self.audit.note)
 
     @classmethod
@@ -75,7 +77,7 @@ class Store:
 
     def verify(self) -> list[Fault]:
         """Return every fault of what is stored: files, segments, counts (the audit verifies itself)."""
-        return verify_store(self.database, self.archive)
+        return [*verify_store(self.database, self.archive), *self.files.verify()]
 
     def setting(self, key: str, default: Any = None) -> Any:
         """Return the value kept under `key` (JSON), or `default`."""

@@ -117,6 +117,11 @@ history = Table(
     Index("history_record", "collection", "record_id", "version"), Index("history_change_set", "change_set"),
 )  # fmt: skip
 person_key = Table("person_key", metadata, _id(), Column("wrapped", LargeBinary))  # NULL: erased
+stored_file = Table(  # what `store/files.py` holds: one row for one content, dropped with its key
+    "stored_file", metadata, Column("name", Text, primary_key=True), Column("path", Text, nullable=False),
+    _big("size", nullable=False), Column("media_type", Text, nullable=False), _big("created_us", nullable=False),
+    Column("wrapped", LargeBinary, nullable=False), Column("uses", Integer, nullable=False),
+)  # fmt: skip
 saved_view = Table(
     "saved_view", metadata, _id(), Column("collection", Text, nullable=False), Column("name", Text, nullable=False),
     Column("owner", Text, nullable=False), Column("query", Text, nullable=False), Column("shared", Integer, nullable=False, server_default="0"),
