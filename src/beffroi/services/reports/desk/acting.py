@@ -6,7 +6,6 @@ written with its `report_update` in one transaction, all reports of a bulk deed 
 
 from collections.abc import Mapping, Sequence
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -14,13 +13,13 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.reports import states
-from beffroi.services.reports.desk.deadlines import Calendar, Promise, due_us, region_of
+from beffroi.services.reports.desk.table import settle
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
-__all__ = ["MOST", "REQUEST", "UPDATE", "Deed", "Handling", "calendar_of"]
+__all__ = ["MOST", "REQUEST", "UPDATE", "Deed", "Handling"]
 
 REQUEST, UPDATE = "service_request", "report_update"
 MOST = 500  # reports of one bulk deed
@@ -35,11 +34,6 @@ class Deed(msgspec.Struct, frozen=True):
     reason: str = ""
     until_us: int | None = None
     duplicate_of: int | None = None
-
-
-def calendar_of(town: Town, territory: str | None) -> Calendar:
-    """Return the civil calendar of a report's commune."""
-    return Calendar(ZoneInfo(town.settings.time_zone), region_of(territory or ""))
 
 
 class Handling:
@@ -181,6 +175,41 @@ class Handling:
                     self._step(writer, row, Deed("route"))
         return writer.change_set or 0
 
+    def numbered(self, number: str) -> int:
+        """Return the id of the report with this number (as people write it). Raises `NotFound`."""
+        found = self.desk.find(REQUEST, Query(where={"number": number.strip().upper()}, limit=1)).rows
+        if not found:
+            raise NotFound(
+                Text(f"Il n'y a pas de signalement {number[:40]}.", f"There is no report {number[:40]}."),
+                Text("Vérifiez le numéro.", "Check the number."), place="into",
+            )  # fmt: skip
+        return found[0].id
+
+    def recategorise(self, ids: Sequence[int], category: int, version: int | None = None) -> int:
+        """Give reports another category; department, priority and deadline follow, as if they arrived so."""
+        rows = self.held(ids)
+        if not self.records.count("report_category", Query(where={"_id": category})):
+            raise Problem(
+                Text("Cette catégorie n'existe pas.", "There is no such category."), place="category"
+            )
+        with self.records.writer(self.who) as writer:
+            for row in rows:
+                place = (
+                    row.geometry["coordinates"][:2]
+                    if row.geometry and row.geometry["type"] == "Point"
+                    else None
+                )
+                asked = {**row.values, "category": category}
+                made = settle(self.town, asked, (place[0], place[1]) if place else None, row.territory)
+                values = {
+                    "category": category,
+                    "department": made.department,
+                    "priority": made.priority,
+                    "due": made.due_us,
+                }
+                writer.change(REQUEST, row.id, values, version=version if len(rows) == 1 else None)
+        return writer.change_set or 0
+
     def note(self, number: int, text: str) -> int:
         """Write what only the staff reads; return the change set."""
         (row,) = self.held([number])
@@ -208,11 +237,6 @@ class Handling:
             wanted = shown and public and update.values["moderation"] == "accepted"
             if update.values["shown"] != wanted:
                 writer.change(UPDATE, update.id, {"shown": wanted})
-
-    def promise(self, row: Row, days: int, *, working: bool) -> int:
-        """Return by when a report is due that was promised within `days` of when it came."""
-        calendar = calendar_of(self.town, row.territory)
-        return due_us(row.values["requested"], Promise(days, working), calendar)
 
     def split(self, number: int, parts: Sequence[Mapping[str, Any]]) -> int:
         """Cut one report into several works: each part becomes a child with its own description and department.

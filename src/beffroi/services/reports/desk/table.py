@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from shapely import Point, covers
@@ -10,15 +11,14 @@ from shapely.geometry.base import BaseGeometry
 
 from beffroi.model.instant import to_datetime
 from beffroi.model.problem import Problem
-from beffroi.services.reports.desk.acting import calendar_of
 from beffroi.services.reports.desk.conditions import read_answers, read_window
-from beffroi.services.reports.desk.deadlines import Promise, due_us
+from beffroi.services.reports.desk.deadlines import Calendar, Promise, due_us, region_of
 from beffroi.services.reports.desk.routing import Case, Rule, dead_rules
 from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 from beffroi.town import Town
 
-__all__ = ["Arrival", "Line", "Table", "area_of", "lineage", "read_table", "settle"]
+__all__ = ["Arrival", "Line", "Table", "area_of", "calendar_of", "lineage", "read_table", "settle"]
 
 
 class Line(msgspec.Struct, frozen=True, eq=False):
@@ -51,6 +51,11 @@ class Arrival(msgspec.Struct, frozen=True):
     moderation: str  # before or after
     area: str | None
     line: int | None  # the line that decided
+
+
+def calendar_of(town: Town, territory: str | None) -> Calendar:
+    """Return the civil calendar of a report's commune."""
+    return Calendar(ZoneInfo(town.settings.time_zone), region_of(territory or ""))
 
 
 def lineage(categories: Mapping[int, Row], number: int | None) -> list[Row]:
