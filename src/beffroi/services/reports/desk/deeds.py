@@ -149,9 +149,19 @@ def _asset(handling: Handling, ids: Sequence[int], values: Values) -> Done:
     return number, Text("Équipement noté", "Asset noted")
 
 
+def _found(reason: str) -> Callable[[Handling, Sequence[int], Values], Done]:
+    """Close for one reason by one button, as on the inspector's phone."""
+
+    def do(handling: Handling, ids: Sequence[int], values: Values) -> Done:
+        return _step("close")(handling, ids, {**values, "reason": reason})
+
+    return do
+
+
 _STEPS = ("take", "schedule", "hold", "ask", "close", "reopen", "reply", "route")
 DEEDS: dict[str, Callable[[Handling, Sequence[int], Values], Done]] = {
     **{name: _step(name) for name in _STEPS},
+    **{reason: _found(reason) for reason in ("repaired", "not_found", "already_done")},
     "mine": _mine, "assign": _assign, "priority": _priority, "due": _due, "category": _category, "publish": _publish,
     "hide": _hide, "merge": _merge, "unmerge": _unmerge, "note": _note, "split": _split, "asset": _asset,
 }  # fmt: skip

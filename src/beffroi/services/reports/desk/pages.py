@@ -2,8 +2,14 @@
 
 from starlette.routing import BaseRoute
 
-from beffroi.services.reports.desk import one, queue
+from beffroi.services.reports.desk import field_page, one, queue, rounds_page, routing_page
 
 __all__ = ["DESK_ROUTES"]
 
-DESK_ROUTES: list[BaseRoute] = [*queue.ROUTES, *one.ROUTES]
+DESK_ROUTES: list[BaseRoute] = [
+    *queue.ROUTES,
+    *routing_page.ROUTES,
+    *rounds_page.ROUTES,
+    *field_page.ROUTES,
+    *one.ROUTES,
+]

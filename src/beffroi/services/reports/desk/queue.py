@@ -59,6 +59,7 @@ class View(msgspec.Struct, frozen=True):
     where: Callable[[Principal, int], dict[str, Any]]
     sort: str = "requested"
     about: Text = Text("", "")
+    quiet: bool = False  # not offered while it is empty
 
 
 VIEWS = (
@@ -69,8 +70,8 @@ VIEWS = (
     View("a-moi", Text("À moi", "Mine"), lambda who, _n: {"assignee": who.id, "state": OPEN}, sort="due"),
     View("en-retard", Text("En retard", "Late"), lambda _w, now: {"state": OPEN, "due": Where("<", now)}, sort="due",
          about=Text("Le délai promis est passé.", "The promised delay is over.")),
-    View("confies", Text("Chez une entreprise", "With a firm"), lambda _w, _n: {"state": "external"}, sort="due"),
-    View("questions", Text("Question posée", "Question asked"), lambda _w, _n: {"state": "question"}),
+    View("confies", Text("Chez une entreprise", "With a firm"), lambda _w, _n: {"state": "external"}, sort="due", quiet=True),
+    View("questions", Text("Question posée", "Question asked"), lambda _w, _n: {"state": "question"}, quiet=True),
     View("ouverts", Text("Tous les ouverts", "All open"), lambda _w, _n: {"state": OPEN}, sort="-requested"),
     View("clos", Text("Clos", "Closed"), lambda _w, _n: {"state": "closed"}, sort="-closed"),
 )  # fmt: skip
@@ -155,7 +156,10 @@ def _tabs(request: Request, desk: Desk, who: Principal, chosen: View) -> list[tu
     for view in VIEWS:
         title = view.title.of(language)
         if view.name != "clos":
-            title += f" {desk.count(REQUEST, Query(where=view.where(who, now)))}"
+            n = desk.count(REQUEST, Query(where=view.where(who, now)))
+            if not n and view.quiet and view is not chosen:
+                continue
+            title += f" {n}"
         found.append((title, f"{PLACE}?vue={view.name}", view.name == chosen.name))
     return found
 
