@@ -18,7 +18,8 @@ import msgspec
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.value import parse_value
-from beffroi.rules import outbox
+from beffroi.rules import mail, outbox
+from beffroi.rules.mail import ActionError
 from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
 from beffroi.rules.words import SEVERITY_WORDS, fill
@@ -31,14 +32,6 @@ log = logging.getLogger("beffroi.rules")
 ALLOW_PRIVATE = "webhook.private"  # the town's setting that lets webhooks reach private addresses
 TIMEOUT_S = 15
 Publish = Callable[[str, bytes, bool], None]
-
-
-class ActionError(Exception):
-    """An action could not be done. `final`: trying again would not help."""
-
-    def __init__(self, reason: str, *, final: bool = False) -> None:
-        super().__init__(reason)
-        self.final = final
 
 
 class Hands(msgspec.Struct, frozen=True):
@@ -127,26 +120,7 @@ def _letter(settings: Settings, job: Job) -> EmailMessage:
 
 
 def _email(_store: Store, hands: Hands, job: Job) -> None:
-    url = urlsplit(hands.settings.mail.url)
-    if not url.hostname:
-        raise ActionError("no mail server is set (mail.url in beffroi.toml)", final=True)
-    context = ssl.create_default_context()
-    secure = url.scheme == "smtps"
-    server: smtplib.SMTP
-    if secure:
-        server = smtplib.SMTP_SSL(url.hostname, url.port or 465, timeout=TIMEOUT_S, context=context)
-    else:
-        server = smtplib.SMTP(url.hostname, url.port or 25, timeout=TIMEOUT_S)
-    with server:
-        server.ehlo()
-        if not secure and server.has_extn("starttls"):
-            server.starttls(context=context)
-            server.ehlo()
-        if url.username:
-            server.login(unquote(url.username), unquote(url.password or ""))
-        refused = server.send_message(_letter(hands.settings, job))
-    if refused:
-        raise ActionError(f"refused by the mail server: {', '.join(refused)}", final=True)
+    mail.send(hands.settings, _letter(hands.settings, job))
 
 
 # --- webhook, MQTT, record

@@ -38,16 +38,18 @@ class Job(msgspec.Struct, frozen=True):
     payload: dict[str, Any]
 
 
-def queue(store: Store, c: Connection, key: str, payload: Mapping[str, Any], due_us: int) -> None:
-    """Queue a job in the transaction of `c`; a second one with the same key is not queued."""
+def queue(
+    store: Store, c: Connection, key: str, payload: Mapping[str, Any], due_us: int, kind: str = KIND
+) -> None:
+    """Queue a job in the transaction of `c`; a second one with the same key is not queued. Workers take one `kind`."""
     if c.execute(select(job.c.id).where(job.c.key == key)).first() is None:
         body = msgspec.json.encode(payload).decode()
-        c.execute(insert(job).values(id=store.next(c), kind=KIND, key=key, payload=body, due_us=due_us))
+        c.execute(insert(job).values(id=store.next(c), kind=kind, key=key, payload=body, due_us=due_us))
 
 
-def take(store: Store, now_us: int, owner: str) -> Job | None:
-    """Return the next job that is due, leased to `owner`; None when there is none."""
-    due = and_(job.c.kind == KIND, or_(
+def take(store: Store, now_us: int, owner: str, kind: str = KIND) -> Job | None:
+    """Return the next job of a kind that is due, leased to `owner`; None when there is none."""
+    due = and_(job.c.kind == kind, or_(
         and_(job.c.state == "waiting", job.c.due_us <= now_us),
         and_(job.c.state == "running", job.c.leased_until_us <= now_us),
     ))  # fmt: skip

@@ -57,6 +57,7 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "journal_mode=WAL",
         f"synchronous={synchronous}",
         "foreign_keys=ON",
+        "secure_delete=ON",  # what is erased is overwritten
         "temp_store=MEMORY",
         "cache_size=-16000",
         "mmap_size=268435456",

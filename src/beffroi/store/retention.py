@@ -5,6 +5,7 @@ again. A field past its own retention is also taken out of history. Deleted reco
 their history emptied; what stays is that there was a record, and when it went.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -19,7 +20,7 @@ from beffroi.store.record_writer import Writer
 from beffroi.store.records import Records, Shelf
 from beffroi.store.tables import history
 
-__all__ = ["Expired", "erase_person", "expire"]
+__all__ = ["Expired", "erase_from_history", "erase_person", "erase_values", "expire"]
 
 _CHUNK = 500
 
@@ -49,6 +50,30 @@ def erase_person(
                 touched += _forget(writer, shelf, row.person)
         records.keyring.erase(writer.connection, [row.person])
     return touched
+
+
+def erase_values(
+    records: Records, writer: Writer, collection: str, ids: Sequence[int], fields: Sequence[str]
+) -> None:
+    """Take fields of some records away for good, history included, in the writer's transaction.
+
+    For words that turn out to be personal though their field is not: what stays is that they were erased, and when.
+    """
+    shelf = records.shelf(collection)
+    for name in fields:
+        _empty_history(writer.connection, shelf, list(ids), name)
+    for record_id in ids:
+        person = writer.connection.execute(
+            select(shelf.table.c["_person"]).where(shelf.table.c["_id"] == record_id)
+        ).scalar()
+        writer.empty(shelf, record_id, list(fields), person=person)
+
+
+def erase_from_history(
+    records: Records, writer: Writer, collection: str, ids: Sequence[int], name: str
+) -> None:
+    """Take one value ("_geometry" too) out of the history of some records, in the writer's transaction."""
+    _empty_history(writer.connection, records.shelf(collection), list(ids), name)
 
 
 def _forget(writer: Writer, shelf: Shelf, person: int) -> int:

@@ -122,6 +122,10 @@ stored_file = Table(  # what `store/files.py` holds: one row for one content, dr
     _big("size", nullable=False), Column("media_type", Text, nullable=False), _big("created_us", nullable=False),
     Column("wrapped", LargeBinary, nullable=False), Column("uses", Integer, nullable=False),
 )  # fmt: skip
+sighting = Table(  # that something came from a source lately (keyed digests, forgotten after a day): rates
+    "sighting", metadata, Column("key", LargeBinary, nullable=False), _big("at_us", nullable=False),
+    Index("sighting_key", "key", "at_us"), Index("sighting_at", "at_us"),
+)  # fmt: skip
 saved_view = Table(
     "saved_view", metadata, _id(), Column("collection", Text, nullable=False), Column("name", Text, nullable=False),
     Column("owner", Text, nullable=False), Column("query", Text, nullable=False), Column("shared", Integer, nullable=False, server_default="0"),

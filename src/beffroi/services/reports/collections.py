@@ -231,6 +231,9 @@ class ReportPhoto(Record):
     original: str | None = field(
         "Fichier reçu", "Received file", read="agent", listed=False, pattern="[0-9a-f]{64}"
     )
+    orientation: int = field(
+        "Orientation", "Orientation", default=1, minimum=1, maximum=8, listed=False
+    )  # EXIF's, to apply
     width: int | None = field("Largeur", "Width", unit="px", listed=False)
     height: int | None = field("Hauteur", "Height", unit="px", listed=False)
     taken_by: str = field("Par", "By", default="reporter", listed=False)

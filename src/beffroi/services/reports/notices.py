@@ -1,0 +1,368 @@
+"""Notices: who is told what, and when. Queued with what made them necessary; composed when sent, from sealed records.
+
+A job holds no name and no address, only numbers: what is erased before it is sent is never sent. What agents, firms or
+neighbours write needs no call from here: the bus of records is read, and each public update finds its followers.
+"""
+
+import logging
+import os
+import smtplib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from sqlalchemy import select, text
+
+from beffroi.model.principal import SYSTEM
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.rules import outbox
+from beffroi.rules.mail import ActionError, send
+from beffroi.rules.outbox import Job
+from beffroi.rules.webhook import post
+from beffroi.services.reports import letters
+from beffroi.services.reports.categories_tree import categories_of
+from beffroi.services.reports.keys import key_of
+from beffroi.services.reports.where import around, distance_m
+from beffroi.store.record import Change, Query, Row
+from beffroi.store.record_writer import Writer
+from beffroi.store.tables import cursor
+from beffroi.town import Town
+
+__all__ = ["KIND", "confirm_alert", "department_of", "read_bus", "receipts", "send_due", "tell_updates"]
+
+log = logging.getLogger("beffroi.reports")
+KIND = "report-notice"
+SMS = "reports.sms"  # the town's setting: address of its SMS gateway, which takes {"to", "text"} as a signed webhook
+_CURSOR = "reports.notices"
+_TOLD = ("reply", "state", "comment")
+_WIDEST_M = 20_000
+
+
+# --- Queueing.
+
+
+def _queue(town: Town, writer: Writer, key: str, **payload: Any) -> None:
+    outbox.queue(town.store, writer.connection, f"report/{key}", payload, town.clock(), KIND)
+
+
+def receipts(town: Town, writer: Writer, row: Row) -> None:
+    """Queue the receipts of a report that just came in, and note the legal ones in its life."""
+    saisine = row.values["kind"] == "saisine"
+    if saisine:
+        _receipt(town, writer, row, "aee")
+        if row.values["department"] is not None:
+            _receipt(town, writer, row, "are")
+    elif row.values["mail"] or row.values["phone"]:
+        _queue(town, writer, f"{row.id}/received", what="received", report=row.id)
+
+
+def _receipt(town: Town, writer: Writer, row: Row, what: str) -> None:
+    _queue(town, writer, f"{row.id}/{what}", what=what, report=row.id)
+    values = {"request": row.id, "kind": "receipt", "at": town.clock(), "actor": "system", "action": what}
+    writer.create("report_update", values, None, row.territory)
+
+
+def confirm_alert(town: Town, writer: Writer, alert: int) -> None:
+    """Queue the letter by which an alert is confirmed."""
+    _queue(town, writer, f"alert/{alert}/confirm", what="confirm", alert=alert)
+
+
+# --- The bus: each public update finds its followers, each new public report its neighbours.
+
+
+def tell_updates(town: Town, stop: threading.Event) -> None:
+    """Read the bus of records until `stop`, queueing what it makes necessary (a duty of the service)."""
+    awake = threading.Event()
+    cancel = town.store.listen(awake.set)
+    try:
+        while not stop.is_set():
+            awake.clear()
+            if not read_bus(town):
+                awake.wait(0.5)
+                stop.wait(0.1)
+    finally:
+        cancel()
+
+
+def read_bus(town: Town) -> int:
+    """Handle the changes that were committed since the last time; return how many were read."""
+    records = town.store.records
+    with town.store.read() as c:
+        position = c.execute(select(cursor.c.position).where(cursor.c.name == _CURSOR)).scalar()
+    if position is None:  # a town that had records before it had this service begins now
+        start = (
+            records.head()
+            if records.count("report_update") == 0 and records.count("service_request") == 0
+            else 0
+        )
+        _keep(town, start, [])
+        return 1
+    changes = records.after(int(position), limit=2000)
+    if not changes:
+        return 0
+    wanted: list[Callable[[Writer], None]] = []
+    for change in changes:
+        wanted += _asked(town, change)
+    _keep(town, changes[-1].seq, wanted)
+    return len(changes)
+
+
+def _keep(town: Town, seq: int, wanted: list[Callable[[Writer], None]]) -> None:
+    with town.store.records.writer(SYSTEM, "notices") as writer:
+        for one in wanted:
+            one(writer)
+        writer.connection.execute(
+            text("INSERT INTO cursor (name, position) VALUES (:n, :p) ON CONFLICT (name) DO UPDATE SET position = excluded.position"),
+            {"n": _CURSOR, "p": str(seq)},
+        )  # fmt: skip
+
+
+def _asked(town: Town, change: Change) -> list[Callable[[Writer], None]]:
+    if (
+        change.collection == "report_update"
+        and change.action == "create"
+        and change.after.get("kind") in _TOLD
+    ):
+        return _of_update(town, change)
+    if change.collection == "service_request" and change.after.get("shown") is True:
+        return _of_new(town, change)
+    return []
+
+
+def _of_update(town: Town, change: Change) -> list[Callable[[Writer], None]]:
+    try:
+        report = town.store.records.get("service_request", int(change.after["request"]))
+    except NotFound:
+        return []
+    if change.after["kind"] == "comment" and not change.after.get("shown"):
+        return []
+    wanted: list[Callable[[Writer], None]] = []
+    for one in (report, *_merged(town, report.id)):
+        for follower in _followers(town, one):
+            key = f"{one.id}/update/{change.record_id}/{follower.id}"
+            wanted.append(
+                _queued(
+                    town, key, what="update", report=one.id, update=change.record_id, follower=follower.id
+                )
+            )
+    state = change.after.get("state")
+    if state == "closed" or change.after.get("from_state") == "closed":
+        wanted += [_until(f, change.at_us if state == "closed" else None) for f in _followers(town, report)]
+    if report.values["kind"] == "saisine" and change.after.get("action") == "route":
+        wanted.append(_late_receipt(town, report))
+    return wanted
+
+
+def _queued(town: Town, key: str, **payload: Any) -> Callable[[Writer], None]:
+    return lambda writer: _queue(town, writer, key, **payload)
+
+
+def _until(follower: Row, at_us: int | None) -> Callable[[Writer], None]:
+    """Let the time run after which a follower's address is forgotten, or stop it."""
+
+    def change(writer: Writer) -> None:
+        writer.change("report_follower", follower.id, {"until": at_us})
+
+    return change
+
+
+def _late_receipt(town: Town, report: Row) -> Callable[[Writer], None]:
+    """Send the accusé de réception once the service is known, when it was not at first."""
+
+    def send_once(writer: Writer) -> None:
+        where = {"request": report.id, "kind": "receipt", "action": "are"}
+        if not town.store.records.count("report_update", Query(where=where), c=writer.connection):
+            _receipt(town, writer, report, "are")
+
+    return send_once
+
+
+def _merged(town: Town, report: int) -> list[Row]:
+    """Return the reports merged into one, directly or through another: their reporters are told too."""
+    found: dict[int, Row] = {}
+    layer = [report]
+    while layer and len(found) < 500:
+        rows = town.store.records.find(
+            "service_request", Query(where={"duplicate_of": layer}, limit=500)
+        ).rows
+        layer = [row.id for row in rows if row.id not in found and row.id != report]
+        found |= {row.id: row for row in rows if row.id != report}
+    return list(found.values())
+
+
+def _followers(town: Town, report: Row) -> list[Row]:
+    where: dict[str, Any] = {"request": report.id}
+    if not report.values["shown"]:
+        where["reason"] = "author"  # what is private is told to its author alone
+    return town.store.records.find("report_follower", Query(where=where, limit=1000)).rows
+
+
+def _of_new(town: Town, change: Change) -> list[Callable[[Writer], None]]:
+    try:
+        report = town.store.records.get("service_request", change.record_id)
+    except NotFound:
+        return []
+    if not report.values["shown"] or report.geometry is None or report.values["channel"] == "import":
+        return []
+    at = tuple(report.geometry["coordinates"][:2])
+    near = Query(bbox=around(at, _WIDEST_M), where={"confirmed": True}, limit=1000)
+    return [
+        _queued(town, f"{report.id}/alert/{row.id}", what="alert", report=report.id, alert=row.id)
+        for row in town.store.records.find("report_alert", near).rows
+        if row.geometry and distance_m(at, tuple(row.geometry["coordinates"][:2])) <= row.values["radius_m"]
+        and (not row.values["categories"] or report.values["category"] in row.values["categories"])
+    ]  # fmt: skip
+
+
+# --- Sending.
+
+
+def send_due(town: Town, stop: threading.Event) -> None:
+    """Send what is due until `stop` (a duty of the service)."""
+    awake = threading.Event()
+    cancel = town.store.listen(awake.set)
+    try:
+        while not stop.is_set():
+            awake.clear()
+            if not work_off(town, stop):
+                awake.wait(1.0)
+                stop.wait(0.1)
+    finally:
+        cancel()
+
+
+def work_off(town: Town, stop: threading.Event | None = None) -> int:
+    """Send every notice that is due; return how many were tried."""
+    tried, owner = 0, f"pid {os.getpid()}"
+    while stop is None or not stop.is_set():
+        job = outbox.take(town.store, town.clock(), owner, KIND)
+        if job is None:
+            return tried
+        tried += 1
+        try:
+            _send(town, job)
+        except (ActionError, Problem, OSError, smtplib.SMTPException) as error:
+            final = isinstance(error, Problem) or (isinstance(error, ActionError) and error.final)
+            reason = type(error).__name__ if isinstance(error, smtplib.SMTPException) else str(error)
+            log.warning(
+                "notice %s failed (attempt %s): %s", job.key, job.attempts, reason
+            )  # never an address
+            outbox.failed(town.store, job, reason, town.clock(), final=final)
+    return tried
+
+
+class _To(msgspec.Struct, frozen=True):
+    """Whom a notice goes to, in what language."""
+
+    mail: str | None
+    phone: str | None
+    language: str
+
+
+def _send(town: Town, job: Job) -> None:
+    try:
+        to, words, report = _COMPOSE[job.payload["what"]](town, job.payload)
+    except NotFound:
+        to, words, report = (
+            _To(None, None, "fr"),
+            letters.Words("", ""),
+            None,
+        )  # erased since: nothing to tell
+    if to.mail and town.settings.mail.url:
+        send(town.settings, letters.letter(town.settings, words, to.mail, job.key, report))
+    elif to.phone:
+        _text(town, to.phone, words, job.key)
+    with town.store.write() as c:
+        outbox.done(c, job)
+
+
+def _text(town: Town, phone: str, words: letters.Words, key: str) -> None:
+    gateway = town.store.setting(SMS)
+    if not gateway:
+        return  # nobody promised a message: the number and the key follow
+    last = [line for line in words.body.split("\n\n") if line.startswith(("http", "/"))][:1]
+    body = msgspec.json.encode({"to": phone, "text": " ".join([words.subject, *last])[:300]})
+    status = post(str(gateway), body, town.settings.secret().hex().encode(), key, now_us=town.clock(),
+                  private=bool(town.store.setting("webhook.private", False)), timeout_s=15)  # fmt: skip
+    if not 200 <= status < 300:
+        raise ActionError(f"the SMS gateway answered {status}", final=400 <= status < 500)
+
+
+Composed = tuple[_To, letters.Words, int | None]
+
+
+def _compose_receipt(town: Town, payload: dict[str, Any]) -> Composed:
+    row = town.store.records.get("service_request", payload["report"])
+    to = _To(row.values["mail"], row.values["phone"], row.values["language"])
+    words = letters.receipt_words(
+        town.settings, row.values, payload["what"], department_of(town, row), to.language
+    )
+    return to, words, row.id
+
+
+def department_of(town: Town, row: Row) -> letters.Department:
+    """Return who answers for a report: its department, with what is missing taken from the town hall's own record."""
+    records = town.store.records
+    own = [records.get("report_department", row.values["department"])] if row.values["department"] else []
+    hall = records.find("report_department", Query(where={"code": "mairie"}, limit=1)).rows
+    found: dict[str, str] = {}
+    for one in (*own, *hall):
+        for name in ("name", "address", "mail", "phone"):
+            if one.values[name] and name not in found:
+                found[name] = one.values[name]
+    return letters.Department(**{"name": town.name, "mail": town.settings.mail.sender, **found})
+
+
+def _compose_update(town: Town, payload: dict[str, Any]) -> Composed:
+    records = town.store.records
+    row, update = (
+        records.get("service_request", payload["report"]),
+        records.get("report_update", payload["update"]),
+    )
+    follower = records.get("report_follower", payload["follower"])
+    v = follower.values
+    stop = f"/suivi/abonnement/{follower.id}/{key_of(town.settings.secret(), f'follower/{follower.id}')}"
+    words = letters.update_words(
+        town.settings,
+        row.values,
+        update.values,
+        own=v["reason"] == "author",
+        stop=stop,
+        language=v["language"],
+    )
+    return _To(v["mail"], v["phone"], v["language"]), words, row.id
+
+
+def _compose_alert(town: Town, payload: dict[str, Any]) -> Composed:
+    records = town.store.records
+    row, alert = (
+        records.get("service_request", payload["report"]),
+        records.get("report_alert", payload["alert"]),
+    )
+    if not row.values["shown"] or row.geometry is None or alert.geometry is None:
+        raise NotFound(Text("Ce signalement n'est plus public.", "This report is no longer public."))
+    language = alert.values["language"]
+    metres = distance_m(tuple(row.geometry["coordinates"][:2]), tuple(alert.geometry["coordinates"][:2]))
+    stop = f"/alertes/{alert.id}/{key_of(town.settings.secret(), f'alert/{alert.id}')}"
+    category = categories_of(town).title(row.values["category"], language)
+    words = letters.alert_words(town.settings, row.values, category, 10 * round(metres / 10), stop, language)
+    return _To(alert.values["mail"], None, language), words, None
+
+
+def _compose_confirm(town: Town, payload: dict[str, Any]) -> Composed:
+    alert = town.store.records.get("report_alert", payload["alert"])
+    path = f"/alertes/{alert.id}/{key_of(town.settings.secret(), f'alert/{alert.id}')}"
+    language = alert.values["language"]
+    return (
+        _To(alert.values["mail"], None, language),
+        letters.confirm_words(town.settings, path, language),
+        None,
+    )
+
+
+_COMPOSE: dict[str, Callable[[Town, dict[str, Any]], Composed]] = {
+    "received": _compose_receipt, "aee": _compose_receipt, "are": _compose_receipt, "update": _compose_update,
+    "alert": _compose_alert, "confirm": _compose_confirm,
+}  # fmt: skip

@@ -1,0 +1,1 @@
+"""Photos: cut of their metadata when they arrive, made again from pixels before anyone sees them."""

@@ -1,0 +1,104 @@
+"""Preparing: photos that came in are made again, one after the other, and only then published (a duty of the service).
+
+The queue is the records themselves: a photo in state "waiting". A process killed in the middle starts it again.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from beffroi.model.principal import SYSTEM
+from beffroi.model.problem import NotFound, Problem
+from beffroi.services.reports.photos.blur import blur_of
+from beffroi.services.reports.photos.remake import Made, remake
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+
+__all__ = ["prepare_photos", "prepare_waiting", "publish_photos"]
+
+log = logging.getLogger("beffroi.reports")
+
+
+def prepare_photos(town: Town, stop: threading.Event) -> None:
+    """Prepare what waits until `stop`."""
+    awake = threading.Event()
+    cancel = town.store.listen(awake.set)
+    try:
+        while not stop.is_set():
+            awake.clear()
+            if not prepare_waiting(town, stop):
+                awake.wait(1.0)
+                stop.wait(0.2)
+    finally:
+        cancel()
+
+
+def prepare_waiting(town: Town, stop: threading.Event | None = None) -> int:
+    """Prepare the photos that wait; return how many."""
+    done = 0
+    while stop is None or not stop.is_set():
+        waiting = town.store.records.find(
+            "report_photo", Query(where={"state": "waiting"}, sort="_id", limit=20)
+        ).rows
+        if not waiting:
+            return done
+        for photo in waiting:
+            prepare(town, photo)
+            done += 1
+    return done
+
+
+def prepare(town: Town, photo: Row, *, blur: bool = True) -> None:
+    """Make one photo again and publish it if its report is public; what cannot be read is refused and dropped."""
+    made = _made(town, photo, blur=blur)
+    records, files = town.store.records, town.store.files
+    staged = [files.stage(data, "image/jpeg") for data in (made.large, made.small)] if made else []
+    with records.writer(SYSTEM, "photo") as writer:
+        now = records.find("report_photo", Query(where={"_id": photo.id}, limit=1), c=writer.connection).rows
+        if not now:  # erased meanwhile: what was staged is swept
+            return
+        old = files.release(writer.connection, [now[0].values["file"], now[0].values["small"]])
+        values: dict[str, Any] = {"state": "refused"}
+        if made is None:
+            old += files.release(writer.connection, [now[0].values["original"]])
+            values["original"] = None
+        else:
+            large, small = (files.keep(writer.connection, one) for one in staged)
+            values = {
+                "state": "ready", "file": large, "small": small, "width": made.width, "height": made.height,
+                "phash": made.phash, "blurred": made.blurred,
+            }  # fmt: skip
+        writer.change("report_photo", photo.id, values)
+        _publish(town, writer, photo.values["request"])
+    files.unlink(old)
+
+
+def _made(town: Town, photo: Row, *, blur: bool) -> Made | None:
+    try:
+        data, media_type = town.store.files.read(photo.values["original"] or "")
+        return remake(data, media_type, photo.values["orientation"], blur_of(town) if blur else None)
+    except NotFound:
+        return None
+    except Problem as problem:
+        log.warning("photo %s cannot be made again: %s", photo.id, problem.reason.en)
+        return None
+
+
+def publish_photos(town: Town, report: int) -> None:
+    """Show or hide the photos of a report as its own state, theirs and their message's ask."""
+    with town.store.records.writer(SYSTEM, "photo") as writer:
+        _publish(town, writer, report)
+
+
+def _publish(town: Town, writer: Any, report: int) -> None:
+    records, c = town.store.records, writer.connection
+    row = records.get("service_request", report, deleted=None, c=c)
+    shown = 0
+    for photo in records.find("report_photo", Query(where={"request": report}, limit=100), c=c).rows:
+        v = photo.values
+        wanted = bool(row.values["shown"]) and v["state"] == "ready" and v["moderation"] == "accepted"
+        if v["shown"] != wanted:
+            writer.change("report_photo", photo.id, {"shown": wanted})
+        shown += wanted
+    if row.values["photos"] != shown:
+        writer.change("service_request", report, {"photos": shown})

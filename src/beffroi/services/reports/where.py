@@ -1,0 +1,185 @@
+"""Where: the commune and area of a point, the point of words, distances, and the point that the public may see."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import msgspec
+from shapely.geometry import Point, shape
+from sqlalchemy import select
+
+from beffroi.model.instant import MINUTE_US
+from beffroi.model.problem import Problem
+from beffroi.store.record import Query
+from beffroi.store.tables import territory
+from beffroi.town import Town
+
+__all__ = [
+    "Spot",
+    "area_at",
+    "around",
+    "coarse",
+    "distance_m",
+    "folded",
+    "named_point",
+    "spot",
+    "territory_at",
+]
+
+LonLat = tuple[float, float]
+_METRES = 111_320.0  # of one degree of latitude
+COARSE_M = 100.0
+_STREETS = ("lamp", "support", "bin", "cabinet", "building")  # collections whose records have a street
+_STREET_WORDS = re.compile(
+    r"\b(rue|r|avenue|av|boulevard|bd|place|pl|chemin|che|allee|all|quai|impasse|imp|route|rte|square|cours|passage|mail|venelle|sentier)\b\.?"
+)
+
+
+class Spot(msgspec.Struct, frozen=True):
+    """Where a report is: its exact point, the one shown, its commune and area, and how the point was found."""
+
+    exact: LonLat | None = None
+    shown: LonLat | None = None
+    territory: str | None = None
+    area: str | None = None
+    located: str = ""  # map, asset, street, or ""
+
+
+def folded(words: str) -> str:
+    """Return words as they are compared: lower case, without accents, one space between."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).lower()
+    return " ".join(re.findall(r"[a-z0-9]+", plain))
+
+
+def distance_m(a: LonLat, b: LonLat) -> float:
+    """Return the metres between two points close to one another (equirectangular: under 0.1 % within 10 km)."""
+    east = (b[0] - a[0]) * math.cos(math.radians((a[1] + b[1]) / 2))
+    return math.hypot(east, b[1] - a[1]) * _METRES
+
+
+def around(at: LonLat, radius_m: float) -> tuple[float, float, float, float]:
+    """Return the box that holds the circle of `radius_m` around a point."""
+    high = radius_m / _METRES
+    wide = high / max(0.01, math.cos(math.radians(at[1])))
+    return at[0] - wide, at[1] - high, at[0] + wide, at[1] + high
+
+
+def coarse(at: LonLat, step_m: float = COARSE_M) -> LonLat:
+    """Return the middle of the square of `step_m` that holds a point: the same for all the homes in it."""
+    high = step_m / _METRES
+    row = math.floor(at[1] / high)
+    wide = high / max(0.01, math.cos(math.radians(row * high)))
+    return round((math.floor(at[0] / wide) + 0.5) * wide, 6), round((row + 0.5) * high, 6)
+
+
+def territory_at(town: Town, at: LonLat | None) -> str | None:
+    """Return the commune that holds a point; the only one, or the first, when none says where it is."""
+    with town.store.read() as c:
+        rows = c.execute(select(territory).order_by(territory.c.code)).all()
+    communes = [r for r in rows if r.kind == "commune"] or list(rows)
+    if at is not None:
+        for row in communes:
+            if row.geometry and _outline(row.geometry).covers(Point(at)):
+                return str(row.code)
+    return str(communes[0].code) if communes else None
+
+
+@lru_cache(maxsize=256)
+def _outline(geojson: str) -> Any:
+    return shape(msgspec.json.decode(geojson))
+
+
+def area_at(town: Town, at: LonLat | None) -> str | None:
+    """Return the name of the area (`report_area`) that holds a point."""
+    if at is None:
+        return None
+    box = (at[0] - 1e-7, at[1] - 1e-7, at[0] + 1e-7, at[1] + 1e-7)
+    rows = town.store.records.find("report_area", Query(bbox=box, limit=20)).rows
+    holding = (r for r in rows if r.geometry and shape(r.geometry).covers(Point(at)))
+    return next((str(r.values["name"]) for r in holding), None)
+
+
+# --- Words to a point: the streets that the town's own records name.
+
+
+class _Streets(msgspec.Struct):
+    """Streets by their folded names, with a point of each; made again after ten minutes."""
+
+    made_us: int
+    points: dict[str, LonLat]
+
+
+_known_streets: WeakKeyDictionary[Town, _Streets] = WeakKeyDictionary()
+
+
+def named_point(town: Town, words: str) -> LonLat | None:
+    """Return a point of the longest street of the town's records that `words` name, None when they name none."""
+    said = f" {_STREET_WORDS.sub(' ', folded(words))} ".replace("  ", " ")
+    named = [name for name in _streets(town) if f" {name} " in said]
+    return _streets(town)[max(named, key=len)] if named else None
+
+
+def _streets(town: Town) -> dict[str, LonLat]:
+    held = _known_streets.get(town)
+    if held is None or not 0 <= town.clock() - held.made_us < 10 * MINUTE_US:
+        held = _Streets(town.clock(), dict(_read_streets(town)))
+        _known_streets[town] = held
+    return held.points
+
+
+def _read_streets(town: Town) -> Iterable[tuple[str, LonLat]]:
+    found: dict[str, list[LonLat]] = {}
+    for name in _STREETS:
+        collection = town.store.records.collections.get(name)
+        if collection is None or collection.field("street") is None:
+            continue
+        for row in town.store.records.all(name, Query(fields=("street",), limit=1000)):
+            street = _STREET_WORDS.sub(" ", folded(str(row.values["street"] or "")))
+            if row.geometry and row.geometry["type"] == "Point" and len(street.strip()) > 3:
+                found.setdefault(" ".join(street.split()), []).append(tuple(row.geometry["coordinates"][:2]))
+    for street, points in found.items():
+        yield street, sorted(points)[len(points) // 2]
+
+
+# --- All of it.
+
+
+def spot(town: Town, *, point: LonLat | None, asset: str, words: str, private_home: bool) -> Spot:
+    """Return where a report is, from the point given, the asset named, or the words."""
+    exact, located = point, "map" if point else ""
+    if exact is None and asset:
+        exact, located = asset_point(town, asset), "asset"
+    if exact is None and words:
+        exact, located = named_point(town, words), "street"
+    if exact is None:
+        return Spot(territory=territory_at(town, None))
+    hidden = private_home and located == "map"
+    return Spot(
+        exact if hidden else None, coarse(exact) if hidden else exact, territory_at(town, exact), area_at(town, exact), located
+    )  # fmt: skip
+
+
+def asset_point(town: Town, asset: str) -> LonLat | None:
+    """Return a point of the public record "lamp/12", None when there is none."""
+    row = asset_record(town, asset)
+    geometry: Mapping[str, Any] | None = row.geometry if row is not None else None
+    if not geometry:
+        return None
+    middle = shape(geometry).representative_point()
+    return round(middle.x, 6), round(middle.y, 6)
+
+
+def asset_record(town: Town, asset: str) -> Any:
+    """Return the record that "lamp/12" names when the public may read it, else None."""
+    name, _, number = asset.partition("/")
+    collection = town.store.records.collections.get(name)
+    if collection is None or collection.read != "citizen" or collection.shown_when or not number.isdigit():
+        return None
+    try:
+        return town.store.records.get(name, int(number[:18]))
+    except Problem:
+        return None
