@@ -2,6 +2,7 @@
 
 import threading
 
+from beffroi.services.reports.desk.duties import DESK_DUTIES
 from beffroi.services.reports.erasure import forget_old
 from beffroi.services.reports.notices import send_due, tell_updates
 from beffroi.services.reports.preparing import prepare_photos
@@ -19,4 +20,4 @@ def forget_old_reports(town: Town, stop: threading.Event) -> None:
         stop.wait(HOUR_S)
 
 
-DUTIES = (prepare_photos, tell_updates, send_due, forget_old_reports)
+DUTIES = (prepare_photos, tell_updates, send_due, forget_old_reports, *DESK_DUTIES)

@@ -5,9 +5,11 @@ written with its `report_update` in one transaction, all reports of a bulk deed 
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
+from sqlalchemy import Connection
 
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
@@ -39,11 +41,16 @@ class Deed(msgspec.Struct, frozen=True):
 class Handling:
     """The reports, as `who` may handle them. Raises `Unauthorised`, `Forbidden`, `NotFound`, `Conflict`, `Problem`."""
 
-    def __init__(self, town: Town, who: Principal) -> None:
+    def __init__(self, town: Town, who: Principal, c: Connection | None = None) -> None:
+        """With `c`, what is done joins the caller's transaction."""
         self.town = town
+        self._c = c
         self.records = town.store.records
         self.who = who
         self.desk = Desk(town.store.records, who)
+
+    def _writer(self, reason: str = "") -> AbstractContextManager[Writer]:
+        return self.records.writer(self.who, reason, c=self._c)
 
     # --- Which reports.
 
@@ -83,7 +90,7 @@ class Handling:
             raise Problem(
                 Text("Dites avec quel signalement.", "Say with which report."), place="duplicate_of"
             )
-        with self.records.writer(self.who, deed.text[:200]) as writer:
+        with self._writer(deed.text[:200]) as writer:
             for row in rows:
                 self._step(writer, row, deed, version if len(rows) == 1 else None)
         return writer.change_set or 0
@@ -128,7 +135,7 @@ class Handling:
                 Text("Choisissez un autre signalement.", "Choose another report."), place="duplicate_of",
             )  # fmt: skip
         number = kept.values["number"]
-        with self.records.writer(self.who, f"→ {number}") as writer:
+        with self._writer(f"→ {number}") as writer:
             for row in rows:
                 self._step(writer, row, Deed("merge", duplicate_of=kept.id))
             note = {"kind": "note", "action": "merge", "detail": {"merged": [row.id for row in rows]}}
@@ -138,7 +145,7 @@ class Handling:
     def unmerge(self, number: int) -> int:
         """Give a report that was merged its own life back; return the change set."""
         (row,) = self.held([number])
-        with self.records.writer(self.who) as writer:
+        with self._writer() as writer:
             self._step(writer, row, Deed("unmerge"))
         return writer.change_set or 0
 
@@ -166,7 +173,7 @@ class Handling:
         A department that is new to a report received is passed on to: the report then waits there.
         """
         rows = self.held(ids)
-        with self.records.writer(self.who, reason) as writer:
+        with self._writer(reason) as writer:
             for row in rows:
                 changed = {k: v for k, v in values.items() if row.values.get(k) != v}
                 if changed:
@@ -192,7 +199,7 @@ class Handling:
             raise Problem(
                 Text("Cette catégorie n'existe pas.", "There is no such category."), place="category"
             )
-        with self.records.writer(self.who) as writer:
+        with self._writer() as writer:
             for row in rows:
                 place = (
                     row.geometry["coordinates"][:2]
@@ -215,14 +222,14 @@ class Handling:
         (row,) = self.held([number])
         if not text.strip():
             raise Problem(Text("La note est vide.", "The note is empty."), Text("Écrivez quelques mots.", "Write a few words."), place="text")  # fmt: skip
-        with self.records.writer(self.who) as writer:
+        with self._writer() as writer:
             self.tell(writer, row, {"kind": "note", "text": text.strip()[:5000]}, shown=False)
         return writer.change_set or 0
 
     def moderate(self, ids: Sequence[int], moderation: str) -> int:
         """Publish reports or hide them, with what was said about them; return the change set."""
         rows = self.held(ids)
-        with self.records.writer(self.who) as writer:
+        with self._writer() as writer:
             for row in rows:
                 after = {**row.values, "moderation": moderation}
                 shown = states.shown_after(after)
@@ -250,7 +257,7 @@ class Handling:
         copied = {
             k: row.values[k] for k in ("category", "place", "address", "area", "asset", "priority", "due")
         }
-        with self.records.writer(self.who) as writer:
+        with self._writer() as writer:
             for n, part in enumerate(parts, children + 1):
                 values = {
                     **copied, **part, "number": f"{row.values['number']}-{n}", "requested": self.town.clock(), "parent": row.id,

@@ -4,7 +4,6 @@ Assets are read through the store by the names that categories and reports give;
 not known here.
 """
 
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
@@ -15,17 +14,18 @@ from beffroi.model.instant import DAY_US
 from beffroi.services.reports.desk.acting import REQUEST
 from beffroi.services.reports.desk.table import lineage
 from beffroi.services.reports.states import OPEN
+from beffroi.services.reports.where import around as metres_around
+from beffroi.services.reports.where import distance_m
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row, Where
 
-__all__ = ["Asset", "Context", "Near", "around", "distance_m"]
+__all__ = ["Asset", "Context", "Near", "around", "place_of"]
 
 NEARBY_M = 100.0
 SAME_PLACE_M = 30.0
 ASSET_M = 25.0
 MEMORY = timedelta(days=730)
 MOST = 12
-_EARTH_M = 6_371_008.8  # mean radius (IUGG)
 Place = tuple[float, float]
 
 
@@ -56,23 +56,6 @@ class Context(msgspec.Struct, frozen=True):
     assets: tuple[Asset, ...]
 
 
-def distance_m(a: Place, b: Place) -> float:
-    """Return the distance between two points (longitude, latitude) on the sphere."""
-    lon_a, lat_a, lon_b, lat_b = map(math.radians, (*a, *b))
-    half = (
-        math.sin((lat_b - lat_a) / 2) ** 2
-        + math.cos(lat_a) * math.cos(lat_b) * math.sin((lon_b - lon_a) / 2) ** 2
-    )
-    return 2 * _EARTH_M * math.asin(math.sqrt(min(1.0, half)))
-
-
-def box_around(place: Place, radius_m: float) -> tuple[float, float, float, float]:
-    """Return the box in degrees that holds a circle."""
-    lat = math.degrees(radius_m / _EARTH_M)
-    lon = lat / max(0.01, math.cos(math.radians(place[1])))
-    return place[0] - lon, place[1] - lat, place[0] + lon, place[1] + lat
-
-
 def place_of(row: Row) -> Place | None:
     """Return where a report is, or None."""
     if row.geometry is None or row.geometry["type"] != "Point":
@@ -96,7 +79,7 @@ def around(desk: Desk, row: Row, categories: dict[int, Row], now_us: int) -> Con
 
 def _near(desk: Desk, row: Row, place: Place, radius_m: float, where: dict[str, Any]) -> list[Near]:
     """Return the nearest other reports; a child and its parent are no neighbours."""
-    query = Query(where=where, bbox=box_around(place, radius_m), limit=200, sort="-requested")
+    query = Query(where=where, bbox=metres_around(place, radius_m), limit=200, sort="-requested")
     family = {row.id, row.values["parent"]}
     found = []
     for other in desk.find(REQUEST, query).rows:
@@ -123,7 +106,7 @@ def _assets(desk: Desk, row: Row, categories: dict[int, Row], place: Place | Non
     )
     if wanted not in known or place is None or known[wanted].geometry == "none":
         return
-    near = desk.find(wanted, Query(bbox=box_around(place, ASSET_M), limit=50)).rows
+    near = desk.find(wanted, Query(bbox=metres_around(place, ASSET_M), limit=50)).rows
     assets = [_asset(known[wanted], asset, place, chosen=False) for asset in near]
     nearest = sorted(assets, key=lambda a: a.distance_m if a.distance_m is not None else ASSET_M)
     yield from [a for a in nearest if a.name != named and (a.distance_m or 0) <= ASSET_M][:5]

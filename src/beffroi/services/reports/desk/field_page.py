@@ -69,26 +69,16 @@ async def act(request: Request) -> Response:
 
 def _once(handling: Handling, number: int, form: dict[str, str], language: str) -> str:
     """Do a deed unless one with its key was done already, however often the phone sends it."""
-    key = form.get("key", "")[:80]
-    if key:
-        name = f"field/{handling.who.id}/{key}"
-        with handling.town.store.read() as c:
-            if c.execute(job.select().where(job.c.key == name)).first() is not None:
-                return ""
-    _, did = do_many(handling, [number], form, language)
-    if key:
-        store = handling.town.store
-        with store.write() as c:
-            values = {
-                "id": store.next(c),
-                "kind": "field",
-                "key": name,
-                "payload": "{}",
-                "due_us": store.clock(),
-                "state": "done",
-            }
-            c.execute(job.insert().values(**values))
-    return did
+    key, store = form.get("key", "")[:80], handling.town.store
+    if not key:
+        return do_many(handling, [number], form, language)[1]
+    name = f"field/{handling.who.id}/{key}"
+    with store.write() as c:
+        if c.execute(job.select().where(job.c.key == name)).first() is not None:
+            return ""
+        values = {"id": store.next(c), "kind": "field", "key": name, "payload": "{}", "due_us": store.clock(), "state": "done"}  # fmt: skip
+        c.execute(job.insert().values(**values))
+        return do_many(Handling(handling.town, handling.who, c), [number], form, language)[1]
 
 
 def worker(_request: Request) -> Response:

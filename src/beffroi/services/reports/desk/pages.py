@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from beffroi.services.reports.desk import field_page, one, queue, rounds_page, routing_page
+from beffroi.services.reports.desk import field_page, firm_page, one, queue, rounds_page, routing_page
 
 __all__ = ["DESK_ROUTES"]
 
@@ -11,5 +11,6 @@ DESK_ROUTES: list[BaseRoute] = [
     *routing_page.ROUTES,
     *rounds_page.ROUTES,
     *field_page.ROUTES,
+    *firm_page.ROUTES,
     *one.ROUTES,
 ]

@@ -110,7 +110,7 @@ def _tried(request: Request, town: Town, who: Principal) -> Arrival:
         if found and found[0].geometry:
             inside = shape(found[0].geometry).representative_point()
             place = (inside.x, inside.y)
-    values = {
+    values: dict[str, Any] = {
         "category": int(category) if category.isdigit() and len(category) < 19 else None,
         "requested": at,
         "answers": {},
