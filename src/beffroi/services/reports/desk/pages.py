@@ -2,7 +2,15 @@
 
 from starlette.routing import BaseRoute
 
-from beffroi.services.reports.desk import field_page, firm_page, one, queue, rounds_page, routing_page
+from beffroi.services.reports.desk import (
+    field_page,
+    figures_page,
+    firm_page,
+    one,
+    queue,
+    rounds_page,
+    routing_page,
+)
 
 __all__ = ["DESK_ROUTES"]
 
@@ -11,6 +19,7 @@ DESK_ROUTES: list[BaseRoute] = [
     *routing_page.ROUTES,
     *rounds_page.ROUTES,
     *field_page.ROUTES,
+    *figures_page.ROUTES,
     *firm_page.ROUTES,
     *one.ROUTES,
 ]
