@@ -54,7 +54,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     app.add_typer(group, name="reports")
-    for add in (_duplicates,):
+    for add in (_duplicates, _routing):
         add(group)
 
 
@@ -100,4 +100,56 @@ def _duplicates(group: typer.Typer) -> None:
                 "({positives} duplicates among {n} rows)",
                 **report,
             ),
+        )
+
+
+def _routing(group: typer.Typer) -> None:
+    @group.command(
+        "evaluate-routing",
+        help=say(
+            "Apprend quel service traite quoi (colonnes de Dans Ma Rue) et le prédit pour un autre fichier.",
+            "Learn which service handles what (Dans Ma Rue's columns) and predict it for another file.",
+        ),
+    )
+    def evaluate_routing(
+        train: Train,
+        test: Test,
+        predictions: Predictions = None,
+        table: Annotated[
+            Path | None,
+            typer.Option("--table", metavar="CSV", help=say("Écrit la table.", "Write the table.")),
+        ] = None,
+        as_json: Json = False,
+    ) -> None:
+        from beffroi.services.reports.routing import accuracy, learn_table, read_cases  # noqa: PLC0415
+
+        learned, cases = learn_table(read_cases(train)), read_cases(test)
+        services = [learned.service_of(case) for case in cases]
+        if predictions is not None:
+            _write(
+                predictions,
+                ("id_dmr", "service"),
+                ((c.number, s) for c, s in zip(cases, services, strict=True)),
+            )
+        if table is not None:
+            _write(
+                table,
+                ("rank", "address_begins_with", "quarter", "kind", "service", "cases", "right"),
+                (
+                    (i, x.way, x.quarter, x.kind, x.service, x.cases, x.right)
+                    for i, x in enumerate(learned.lines, 1)
+                ),
+            )
+        share, n = accuracy(cases, services)
+        words = (
+            say("{n} lignes prédites ; aucune ne dit son service.", "{n} rows predicted; none tells its service.", n=len(cases))
+            if share is None
+            else say("{share:.2%} de bons services sur {n} lignes ; table de {lines} lignes",
+                     "{share:.2%} right services over {n} rows; a table of {lines} lines",
+                     share=share, n=n, lines=len(learned.lines))
+        )  # fmt: skip
+        tell(
+            {"accuracy": None if share is None else round(share, 6), "n": n or len(cases)},
+            as_json=as_json,
+            words=words,
         )

@@ -5,6 +5,7 @@ inside the training log alone, always of later blocks from earlier ones.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -131,7 +132,7 @@ def _tuned(facts: Floats, truth: Bools, progress: Callable[[float], None]) -> fl
     """Return the threshold that would have been best on later blocks of the training log, predicted from earlier
     ones."""
     said, found = [], []
-    for step, (start, end) in enumerate(zip(_BLOCKS, _BLOCKS[1:], strict=False)):
+    for step, (start, end) in enumerate(pairwise(_BLOCKS)):
         a, b = int(len(truth) * start), int(len(truth) * end)
         if truth[:a].sum() >= 5 and b > a:
             said.append(_learned(facts[:a], truth[:a])(facts[a:b]))
