@@ -3,14 +3,22 @@
 import csv
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from beffroi.terminal import Json, say, tell
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.terminal import Json, language, say, tell
+
+if TYPE_CHECKING:
+    from beffroi.services.reports.rate.estimate import Rate
 
 __all__ = ["register"]
+
+_BY = ("area", "category", "both", "none")
 
 
 def _file(metavar: str, fr: str, en: str) -> Any:
@@ -54,7 +62,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     app.add_typer(group, name="reports")
-    for add in (_duplicates, _routing):
+    for add in (_duplicates, _routing, _rate, _extract):
         add(group)
 
 
@@ -153,3 +161,157 @@ def _routing(group: typer.Typer) -> None:
             as_json=as_json,
             words=words,
         )
+
+
+Incidents = Annotated[
+    Path,
+    _file(
+        "FILE",
+        "Incidents ou signalements (CSV), ou journal 311.",
+        "Incidents or reports (CSV), or a 311 log.",
+    ),
+]
+End = Annotated[
+    str,
+    typer.Option(
+        "--end",
+        metavar="ISO",
+        help=say(
+            "Fin des données ; la dernière heure du fichier.", "End of the data; the last time of the file."
+        ),
+    ),
+]
+Cap = Annotated[
+    float,
+    typer.Option("--cap", min=0.0, help=say("Jours d'observation au plus.", "Days watched at most.")),
+]
+Drop = Annotated[
+    float,
+    typer.Option(
+        "--drop",
+        min=0.0,
+        help=say("Écarte les incidents observés moins de jours.", "Leave out incidents watched fewer days."),
+    ),
+]
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise Problem(
+            Text(f"« {text} » n'est pas une date.", f"'{text}' is not a date."),
+            Text("Écrivez 2026-11-25.", "Write 2026-11-25."),
+            place="--end",
+        ) from error
+
+
+def _rate_report(rate: "Rate") -> dict[str, Any]:
+    return {
+        "lambda": rate.lambda_, "se": rate.error, "low": rate.low, "high": rate.high, "mean_delay_days": rate.delay,
+        "delay_low": rate.delay_low, "delay_high": rate.delay_high, "n": rate.incidents, "duplicates": rate.duplicates,
+        "days": rate.days, "known": rate.known,
+    }  # fmt: skip
+
+
+def _rate_line(name: str, rate: "Rate") -> str:
+    if not rate.known or rate.lambda_ is None or rate.delay is None:
+        return say("{name:<32} on ne sait pas ({m} doublons)", "{name:<32} not known ({m} duplicates)",
+                   name=name, m=rate.duplicates)  # fmt: skip
+    return say(
+        "{name:<32} λ {rate:.4f} ± {error:.4f} par jour [{low:.4f} ; {high:.4f}], délai {delay:.1f} j, {n} incidents",
+        "{name:<32} λ {rate:.4f} ± {error:.4f} a day [{low:.4f}, {high:.4f}], delay {delay:.1f} d, {n} incidents",
+        name=name, rate=rate.lambda_, error=rate.error, low=rate.low, high=rate.high, delay=rate.delay, n=rate.incidents,
+    )  # fmt: skip
+
+
+def _rate(group: typer.Typer) -> None:
+    @group.command(
+        "rate",
+        help=say(
+            "Estime à quelle vitesse on signale (λ), par groupe ; « on ne sait pas » sous 30 doublons.",
+            "Estimate how fast people report (λ), by group; 'not known' below 30 duplicates.",
+        ),
+    )
+    def rate(
+        file: Incidents,
+        by: Annotated[
+            str, typer.Option("--by", metavar="|".join(_BY), help=say("Groupes.", "Groups."))
+        ] = "area",
+        fit: Annotated[
+            bool,
+            typer.Option(
+                "--fit",
+                help=say("Ajoute la régression à zéros en excès.", "Add the zero-inflated regression."),
+            ),
+        ] = False,
+        end: End = "",
+        cap: Cap = 100.0,
+        drop: Drop = 0.01,
+        as_json: Json = False,
+    ) -> None:
+        import msgspec  # noqa: PLC0415
+
+        from beffroi.services.reports.rate.bias import bias_of, explain  # noqa: PLC0415
+        from beffroi.services.reports.rate.reading import read_incidents  # noqa: PLC0415
+
+        if by not in _BY:
+            raise Problem(
+                Text(f"« {by} » n'est pas un groupement.", f"'{by}' is not a grouping."),
+                Text(f"Choisissez : {', '.join(_BY)}.", f"Choose: {', '.join(_BY)}."),
+                place="--by",
+            )
+        found = bias_of(read_incidents(file, end=_instant(end), cap=cap, drop=drop), fitted=fit)
+        cells = {"area": found.areas, "category": found.categories, "both": found.cells, "none": ()}[by]
+        report = {
+            **_rate_report(found.town),
+            "by": by,
+            "groups": [{"area": c.area, "category": c.category, **_rate_report(c.rate)} for c in cells],
+            "gap": None if found.gap is None else msgspec.to_builtins(found.gap),
+            "fit": None if found.fit is None else msgspec.to_builtins(found.fit),
+            "words": [text.of(language()) for text in explain(found)],
+        }
+        lines = [_rate_line(say("Ensemble", "All"), found.town)]
+        lines += [_rate_line(" / ".join(x for x in (c.area, c.category) if x) or "—", c.rate) for c in cells]
+        lines += ["", *(text.of(language()) for text in explain(found))]
+        tell(report, as_json=as_json, words="\n".join(lines))
+
+
+def _extract(group: typer.Typer) -> None:
+    @group.command(
+        "extract",
+        help=say(
+            "Écrit un extrait figé, sans personne ni lieu, que des chercheurs peuvent citer.",
+            "Write a frozen extract, without people or places, that researchers can cite.",
+        ),
+    )
+    def extract(
+        file: Incidents,
+        to: Annotated[Path, typer.Option("--to", metavar="DIR", help=say("Dossier.", "Directory."))],
+        town: Annotated[str, typer.Option("--town", help=say("Nom de la commune.", "Name of the town."))],
+        secret: Annotated[
+            str,
+            typer.Option(
+                "--secret",
+                envvar="BEFFROI_EXTRACT_SECRET",
+                help=say(
+                    "Clé des pseudonymes ; tirée au sort puis oubliée.",
+                    "Key of the pseudonyms; drawn, then forgotten.",
+                ),
+            ),
+        ] = "",
+        end: End = "",
+        cap: Cap = 100.0,
+        drop: Drop = 0.01,
+        as_json: Json = False,
+    ) -> None:
+        import secrets  # noqa: PLC0415
+
+        from beffroi.services.reports.rate.extract import write_extract  # noqa: PLC0415
+        from beffroi.services.reports.rate.reading import read_incidents  # noqa: PLC0415
+
+        incidents = read_incidents(file, end=_instant(end), cap=cap, drop=drop)
+        key = secret.encode() or secrets.token_bytes(32)
+        made = write_extract(incidents, to, town=town, secret=key, made=datetime.now(UTC), cap=cap)
+        report = {"directory": str(made), "incidents": len(incidents)}
+        tell(report, as_json=as_json, words=say("{incidents} incidents dans {directory}", "{incidents} incidents in {directory}", **report))  # fmt: skip

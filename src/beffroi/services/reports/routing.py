@@ -6,19 +6,18 @@ names takes the service of the kinds whose words are nearest. Measured on Dans M
 """
 
 import csv
-import gzip
 import math
 import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.duplicates.log import opened
 
 __all__ = ["Case", "Line", "Table", "accuracy", "learn_table", "read_cases"]
 
@@ -185,7 +184,7 @@ def _words(text: str) -> frozenset[str]:
 def read_cases(path: Path) -> list[Case]:
     """Return the cases of a file of Dans Ma Rue (CSV, gzipped or not). Raises `Problem` naming the line."""
     try:
-        with _opened(path) as lines:
+        with opened(path) as lines:
             return list(_cases(lines))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise Problem(
@@ -194,14 +193,6 @@ def read_cases(path: Path) -> list[Case]:
             ),
             Text("Donnez un CSV en UTF-8, gzip ou non.", "Give a CSV in UTF-8, gzipped or not."),
         ) from error
-
-
-def _opened(path: Path) -> TextIO:
-    with path.open("rb") as probe:
-        packed = probe.read(2) == b"\x1f\x8b"
-    if packed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")  # type: ignore[return-value]
-    return path.open(encoding="utf-8-sig", newline="")
 
 
 def _cases(lines: Iterable[str]) -> Iterator[Case]:

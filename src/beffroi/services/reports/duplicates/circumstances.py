@@ -5,7 +5,7 @@ A day is the finest time that the log has: a completion on the day of creation i
 """
 
 import math
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Sequence
 from datetime import date
 

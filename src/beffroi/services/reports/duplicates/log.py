@@ -6,18 +6,20 @@ Columns read: `creation_date`, `completion_date` (ISO days), `status`, `service_
 
 import csv
 import gzip
+import io
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import TextIO
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["Logged", "read_log"]
+__all__ = ["Logged", "opened", "read_log"]
 
 _FOOT_M = 1200 / 3937  # US survey foot
 _NEEDED = ("creation_date", "completion_date", "service_request_number", "street_address", "status")
@@ -50,7 +52,7 @@ def read_log(path: Path) -> list[Logged]:
     its first row. Raises `Problem` naming the line and column."""
     seen: dict[str, Logged] = {}
     try:
-        with _opened(path) as lines:
+        with opened(path) as lines:
             for line, row in _rows(lines):
                 number = row["service_request_number"].strip()
                 if not number:
@@ -70,15 +72,16 @@ def read_log(path: Path) -> list[Logged]:
     return sorted(seen.values(), key=lambda r: (r.created, r.number))
 
 
-def _opened(path: Path):  # type: ignore[no-untyped-def]  # noqa: ANN202 -- two kinds of text file
+def opened(path: Path) -> TextIO:
+    """Return a text file to be read, whether gzipped or not; its lines as csv wants them."""
     with path.open("rb") as probe:
         packed = probe.read(2) == b"\x1f\x8b"
     if packed:
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
     return path.open(encoding="utf-8-sig", newline="")
 
 
-def _rows(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
     reader = csv.DictReader(lines, restval="")
     missing = [c for c in _NEEDED if c not in (reader.fieldnames or ())]
     if missing:
