@@ -32,6 +32,7 @@ __all__ = [
     "ROOMS",
     "Registry",
     "Service",
+    "command_rooms",
     "hookimpl",
     "hookspec",
     "load_registry",
@@ -40,6 +41,7 @@ __all__ = [
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
+_OURS = ("equipment", "environment", "reports")
 hookspec = pluggy.HookspecMarker("beffroi")
 hookimpl = pluggy.HookimplMarker("beffroi")
 
@@ -65,6 +67,8 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     demo: Any = None
     # callables(town, stop): work that one process of the installation does until the event `stop` is set
     duties: tuple[Any, ...] = ()
+    # callable(app): adds the service's own commands to the command line (a `typer.Typer`)
+    commands: Any = None
     manifest: dict[str, Any] = {}
     package: Path | None = None
 
@@ -90,6 +94,7 @@ ROOMS = {
     "evaluation": ("evaluation", "EVALUATION"),
     "demo": ("demo", "build"),
     "duties": ("duties", "DUTIES"),
+    "commands": ("commands", "register"),
 }
 
 
@@ -99,6 +104,7 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
     pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
     manifest.toml.
+    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, commands.register, manifest.toml.
     A small service may keep the tables under the same names in the package itself.
     """
     found: dict[str, Any] = {}
@@ -118,6 +124,22 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     return Service(
         name=name, title=title, description=description, manifest=manifest, package=folder, **found
     )
+
+
+def command_rooms() -> list[str]:
+    """Return the full names of the rooms `commands` of the installed services, found without importing the services:
+    a command must start fast, whatever the services weigh."""
+    packages = sorted(
+        {p.module for p in entry_points(group=GROUP)} | {f"beffroi.services.{n}" for n in _OURS}
+    )
+    rooms = []
+    for package in packages:
+        found = importlib.util.find_spec(package)
+        if found is not None and any(
+            (Path(folder) / "commands.py").exists() for folder in found.submodule_search_locations or ()
+        ):
+            rooms.append(f"{package}.commands")
+    return rooms
 
 
 def _room(package: str, name: str) -> ModuleType:
@@ -165,7 +187,7 @@ def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()
     manager.add_hookspecs(HookSpecs)
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         manager.register(point.load(), name=point.name)
-    for name in ("equipment", "environment", "reports"):
+    for name in _OURS:
         # a source checkout without an installed distribution has no entry points
         package = f"beffroi.services.{name}"
         if not manager.has_plugin(name) and importlib.util.find_spec(package) is not None:
