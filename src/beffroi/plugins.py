@@ -103,8 +103,7 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
 
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
     pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
-    manifest.toml.
-    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, commands.register, manifest.toml.
+    commands.register, manifest.toml.
     A small service may keep the tables under the same names in the package itself.
     """
     found: dict[str, Any] = {}

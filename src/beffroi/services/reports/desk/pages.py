@@ -3,6 +3,7 @@
 from starlette.routing import BaseRoute
 
 from beffroi.services.reports.desk import (
+    bias_page,
     field_page,
     figures_page,
     firm_page,
@@ -20,6 +21,7 @@ DESK_ROUTES: list[BaseRoute] = [
     *rounds_page.ROUTES,
     *field_page.ROUTES,
     *figures_page.ROUTES,
+    *bias_page.ROUTES,
     *firm_page.ROUTES,
     *one.ROUTES,
 ]

@@ -20,9 +20,8 @@ h1 { font-size: 16pt; margin: 0 0 2mm } h2 { font-size: 12pt; margin: 6mm 0 2mm;
 table { border-collapse: collapse; width: 100%; font-size: 9pt } th, td { text-align: left; vertical-align: top; padding: 1.5mm 2mm 1.5mm 0; border-bottom: .3pt solid #999 }
 thead { display: table-header-group } tr { break-inside: avoid } .figure { text-align: right } small, .about { color: #444; font-size: 8.5pt }
 .box { display: inline-block; width: 4mm; height: 4mm; border: .6pt solid #111 } .lines { height: 12mm; border-bottom: .3pt dotted #777 }
-.sketch { width: 100%; height: 88mm } .street { fill: none; stroke: #c9c5bd; stroke-width: 1.5 } .way { fill: none; stroke: #0b5c73; stroke-width: 2; stroke-dasharray: 6 4 }
-circle { fill: #fff; stroke: #0b5c73; stroke-width: 2 } .sketch text { font: 700 13px sans-serif; text-anchor: middle }
-.spark { width: 60mm; height: 14mm } .spark path { fill: none; stroke: #0b5c73; stroke-width: 1.5; vector-effect: non-scaling-stroke }
+.sketch { width: 100%; height: 88mm }
+.dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td { white-space: nowrap }
 """
 _MISSING = Problem(
     Text("Ce serveur ne fait pas de PDF.", "This server makes no PDF."),

@@ -21,7 +21,7 @@ from beffroi.services.reports.desk.table import Arrival, Line, read_table, settl
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query
 from beffroi.town import Town
-from beffroi.web.kit.page import figures_of, render, translate
+from beffroi.web.kit.page import figures_of, render, translate, words_of
 
 __all__ = ["ROUTES"]
 
@@ -56,12 +56,15 @@ def _when(request: Request, line: Line, names: Names, areas: Mapping[int, str]) 
 def _then(request: Request, values: Mapping[str, Any], names: Names) -> tuple[str, ...]:
     _, language = translate(request), names.language
     days = values["deadline_days"]
-    said = _("{n} jours ouvrés", n=days) if values["deadline_working"] else _("{n} jours", n=days)
+    plural = words_of(request).plural
+    said = ""
+    if days is not None:
+        said = plural(days, "{n} jour ouvré", "{n} jours ouvrés") if values["deadline_working"] else plural(days, "{n} jour", "{n} jours")  # fmt: skip
     moderation = {"before": _("relu avant publication"), "after": _("publié aussitôt")}
     parts = [
         names.department(values["department"]),
         _("priorité {level}", level=word(PRIORITIES, values["priority"], language).lower()) if values["priority"] else "",
-        said if days is not None else "",
+        said,
         moderation.get(values["moderation"] or "", ""),
     ]  # fmt: skip
     return tuple(part for part in parts if part) or (_("ce que dit la catégorie"),)

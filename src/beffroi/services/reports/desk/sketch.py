@@ -1,4 +1,7 @@
-"""The sketch of a round: numbered stops in order over the drawing of the town, as SVG for page and paper."""
+"""The sketch of a round: numbered stops in order over the drawing of the town, as SVG for page and paper.
+
+Its colours are attributes, which a style sheet overrides on screen and which paper keeps.
+"""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,6 +15,7 @@ __all__ = ["sketch"]
 
 WIDTH, HEIGHT = 800, 480
 MARGIN = 36
+APART = 25  # between the middles of two marks
 
 
 def sketch(stops: Sequence[tuple[float, float, str]], ground: Iterable[Mapping[str, Any]] = ()) -> Markup:
@@ -28,14 +32,22 @@ def sketch(stops: Sequence[tuple[float, float, str]], ground: Iterable[Mapping[s
         for line in _lines(feature["geometry"], box):
             path = "M" + "L".join("{} {}".format(*place(p[0], p[1])) for p in line)
             kind = feature.get("properties", {}).get("kind", "")
-            parts.append(Markup('<path class="street {}" d="{}"/>').format(kind, path))
+            parts.append(
+                Markup(
+                    '<path class="street {}" d="{}" fill="none" stroke="#c9c5bd" stroke-width="2"/>'
+                ).format(kind, path)
+            )
     way = "M" + "L".join("{} {}".format(*place(lon, lat)) for lon, lat, _ in stops)
-    parts.append(Markup('<path class="way" d="{}"/>').format(way))
+    parts.append(
+        Markup(
+            '<path class="way" d="{}" fill="none" stroke="#0b5c73" stroke-width="2.5" stroke-dasharray="7 5"/>'
+        ).format(way)
+    )
     for (x, y), name in _apart([(place(lon, lat), name) for lon, lat, name in stops]):
         parts.append(
-            Markup('<circle cx="{}" cy="{}" r="12"/><text x="{}" y="{}">{}</text>').format(
-                x, y, x, y + 5, name
-            )
+            Markup(
+                '<circle cx="{}" cy="{}" r="12" fill="#fff" stroke="#0b5c73" stroke-width="2"/><text x="{}" y="{}" text-anchor="middle" font-size="13" font-weight="700">{}</text>'
+            ).format(x, y, x, y + 5, name)
         )
     return Markup("").join([*parts, Markup("</svg>")])
 
@@ -71,12 +83,10 @@ def _lines(geometry: Mapping[str, Any], box: Box) -> Iterable[Sequence[Sequence[
 
 
 def _apart(marks: Sequence[tuple[tuple[int, int], str]]) -> list[tuple[tuple[int, int], str]]:
-    """Return the marks with those that share a place set side by side."""
-    taken: dict[tuple[int, int], int] = {}
-    found = []
+    """Return the marks, each moved to the right until it covers none before it."""
+    found: list[tuple[tuple[int, int], str]] = []
     for (x, y), name in marks:
-        cell = (round(x / 20), round(y / 20))
-        step = taken.get(cell, 0)
-        taken[cell] = step + 1
-        found.append(((x + 22 * step, y), name))
+        while any(math.hypot(x - ox, y - oy) < APART for (ox, oy), _ in found):
+            x += APART  # noqa: PLW2901
+        found.append(((x, y), name))
     return found
