@@ -24,7 +24,7 @@ import msgspec
 import pluggy
 
 from beffroi.model.collection import Collection
-from beffroi.model.declaration import Card, DatastreamKind, Indicator, KindOfImport, RuleTemplate
+from beffroi.model.declaration import Card, DatastreamKind, Entrance, Indicator, KindOfImport, RuleTemplate
 from beffroi.model.text import Text
 
 __all__ = [
@@ -59,6 +59,7 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     indicators: tuple[Indicator, ...] = ()
     cards: tuple[Card, ...] = ()
     routes: tuple[Any, ...] = ()
+    entrances: tuple[Entrance, ...] = ()
     connectors: tuple[Any, ...] = ()
     imports: tuple[KindOfImport, ...] = ()
     evaluation: Any = None
@@ -89,6 +90,7 @@ ROOMS = {
     "indicators": ("indicators", "INDICATORS"),
     "cards": ("cards", "CARDS"),
     "routes": ("pages", "ROUTES"),
+    "entrances": ("pages", "ENTRANCES"),
     "connectors": ("connectors", "CONNECTORS"),
     "imports": ("connectors", "IMPORTS"),
     "evaluation": ("evaluation", "EVALUATION"),
@@ -102,7 +104,7 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     """Return the service found in `package`: each room that exists as a module gives its table.
 
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
-    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
+    pages.ROUTES and .ENTRANCES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
     commands.register, manifest.toml.
     A small service may keep the tables under the same names in the package itself.
     """

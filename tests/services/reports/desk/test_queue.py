@@ -30,7 +30,7 @@ def test_an_agent_finds_sixty_reports_the_oldest_first(town, ids, agent, browser
     assert "60 signalements" in page.text
     english = browser(agent).get(PAGE + "?lang=en")
     assert "60 reports" in english.text
-    assert "Take on" in english.text
+    assert "Take in charge" in english.text
 
 
 def test_who_may_read_the_queue(town, ids, agent, browser) -> None:

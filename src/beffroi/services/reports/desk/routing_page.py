@@ -50,7 +50,7 @@ def _when(request: Request, line: Line, names: Names, areas: Mapping[int, str]) 
         areas.get(values["area"] or 0, "") or (_("dans la surface dessinée") if line.row.geometry else ""),
         *(values[name] or "" for name in ("answers", "days", "hours", "season")),
     ]
-    return tuple(part for part in parts if part) or (_("tout"),)
+    return tuple(part for part in parts if part) or (_("tous les signalements"),)
 
 
 def _then(request: Request, values: Mapping[str, Any], names: Names) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from beffroi.services.reports.desk.acting import REQUEST, UPDATE, Handling
 from beffroi.services.reports.desk.seen import Names, word
 from beffroi.services.reports.states import ACTIONS, REASONS, STATES
 from beffroi.store.record import Change, Query, Row
-from beffroi.web.kit.page import figures_of, translate
+from beffroi.web.kit.page import figures_of, translate, words_of
 
 __all__ = ["Told", "story"]
 
@@ -69,7 +69,8 @@ def _update(request: Request, update: Row, names: Names) -> Told:
 def _detail(request: Request, values: Mapping[str, Any]) -> str:
     _, detail = translate(request), values["detail"] or {}
     if "merged" in detail:
-        return _("{n} signalement(s) réunis à celui-ci", n=len(detail["merged"]))
+        plural = words_of(request).plural
+        return plural(len(detail["merged"]), "{n} signalement réuni à celui-ci", "{n} signalements réunis à celui-ci")
     if "parts" in detail:
         return _("Partagé en {n} travaux", n=detail["parts"])
     return _("Note interne")
