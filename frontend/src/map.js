@@ -1,6 +1,7 @@
 // <beffroi-map data-url data-base data-box data-words>: the town's features on its own base map (canvas, no WebGL).
 // The server's drawing stays until the first frame is complete. A list [data-map-list] and a legend
 // [data-map-legend] on the same page are kept in step with what the map shows.
+import Feature from "ol/Feature.js";
 import Map from "ol/Map.js";
 import View from "ol/View.js";
 import { defaults as controls } from "ol/control/defaults.js";
@@ -127,6 +128,7 @@ class TownMap extends HTMLElement {
       box.style.cursor = !event.dragging && this.map.hasFeatureAtPixel(event.pixel, { layerFilter: (l) => l === this.marks }) ? "pointer" : "";
     });
     this.map.on("click", (event) => this.press(event));
+    if ("pick" in this.dataset) box.addEventListener("keydown", (event) => event.key === "Enter" && (event.preventDefault(), this.pick(this.map.getView().getCenter())));
     const list = document.querySelector("[data-map-list]");
     for (const type of ["mouseover", "focusin"]) list?.addEventListener(type, (event) => this.point(event.target.closest("[data-feature]")?.dataset.feature));
     const legend = document.querySelector("[data-map-legend]");
@@ -194,7 +196,16 @@ class TownMap extends HTMLElement {
     this.marks.changed();
   }
 
+  // With data-pick the map asks for a point: a press, or Enter for the middle, says it by the event "pick".
+  pick(coordinate) {
+    const [lon, lat] = toLonLat(coordinate);
+    this.features.clear();
+    this.features.addFeature(new Feature({ geometry: new Point(coordinate), name: "", severity: "" }));
+    this.dispatchEvent(new CustomEvent("pick", { detail: [lon, lat] }));
+  }
+
   press(event) {
+    if ("pick" in this.dataset) return this.pick(event.coordinate);
     const [found] = this.map.getFeaturesAtPixel(event.pixel, { hitTolerance: 6, layerFilter: (layer) => layer === this.marks });
     if (!found) return;
     const members = found.get("features");

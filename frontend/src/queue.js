@@ -7,7 +7,7 @@ const cases = form ? [...form.querySelectorAll(".case")] : [];
 const boxes = cases.map((item) => item.querySelector("[name=row]"));
 const words = form ? JSON.parse(form.dataset.queue) : {};
 const count = document.querySelector("[data-count]");
-const keys = document.querySelector(".keys");
+const keys = document.querySelector(".shortcuts");
 const toggle = document.querySelector("[data-keys]");
 let here = -1;
 let last = -1;

@@ -8,6 +8,7 @@ import gzip
 import hashlib
 import io
 import json
+import mimetypes
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -103,11 +104,9 @@ def export_town(
     for collection in collections:
         keep(f"records/{collection}.geojsonl", _features(store, collection))
         keep(f"records/{collection}.history.jsonl", _history(store, collection))
-    for path in (
-        sorted((store.settings.data / "files").rglob("*")) if (store.settings.data / "files").is_dir() else ()
-    ):
-        if path.is_file():
-            keep(f"files/{path.relative_to(store.settings.data / 'files')}", [path.read_bytes()])
+    for name_of_file in store.files.names():
+        data, media_type = store.files.read(name_of_file)
+        keep(f"files/{name_of_file}{mimetypes.guess_extension(media_type) or ''}", [data])
     keep("README.md", [README.format(name=name, version=__version__).encode()])
     manifest = {"name": name, "version": __version__, "files": files}
     (target / "manifest.json").write_text(

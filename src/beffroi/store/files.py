@@ -154,6 +154,11 @@ class Files:
                 place=path, status=500,
             ) from error  # fmt: skip
 
+    def names(self) -> list[str]:
+        """Return the name of every file that is kept."""
+        with self._house.read() as c:
+            return list(c.execute(select(stored_file.c.name).order_by(stored_file.c.name)).scalars())
+
     # --- Housekeeping.
 
     def sweep(self, older_than_s: float = ORPHAN_S) -> int:

@@ -15,11 +15,12 @@ from beffroi.store.record_writer import Writer
 from beffroi.store.retention import erase_from_history, erase_person, erase_values
 from beffroi.town import Town
 
-__all__ = ["copy_of", "erase", "forget_old"]
+__all__ = ["copy_of", "erase", "forget_old", "settle"]
 
 _WORDS = ("description", "place", "address", "answers", "flags", "reporter", "key_hash", "asset")
 _UPDATE_WORDS = ("text", "detail", "reporter")
 _PHOTO_FIELDS = ("file", "small", "original", "phash", "alt")
+PENDING = "reports.erased"  # set by an erasure until the database is settled
 PSEUDONYMS_DAYS = 365  # after the end of a report, its pseudonyms go
 PHOTOS_DAYS = 365  # and its photos
 
@@ -27,6 +28,7 @@ PHOTOS_DAYS = 365  # and its photos
 def erase(town: Town, row: Row, who: Principal, reason: str = "demande de l'auteur") -> None:
     """Erase the author of a report."""
     records = town.store.records
+    town.store.set_setting(PENDING, True)
     updates = list(
         records.all("report_update", Query(where={"request": row.id, "actor": "reporter"}, deleted=None))
     )
@@ -53,6 +55,17 @@ def erase(town: Town, row: Row, who: Principal, reason: str = "demande de l'aute
             ):
                 writer.delete("report_follower", follower.id)
     town.store.files.unlink(gone)
+
+
+def settle(town: Town) -> bool:
+    """Overwrite what erasures freed in the database, if there were some since the last time."""
+    if not town.store.setting(PENDING):
+        return False
+    town.store.set_setting(PENDING, None)
+    town.store.database.settle(
+        ("c_service_request", "c_report_update", "c_report_follower", "c_report_photo", "history", "job")
+    )
+    return True
 
 
 def _drop_photos(town: Town, writer: Writer, photos: list[Row]) -> list[str]:

@@ -18,14 +18,24 @@ from beffroi.services.reports.keys import key_of, opens, plain
 from beffroi.services.reports.letters import key_name
 from beffroi.services.reports.personal_words import personal_words
 from beffroi.services.reports.photos.cut import Cut
-from beffroi.services.reports.submission import CITIZEN, MOST_PHOTOS, add_photos, reporter_of, stage
+from beffroi.services.reports.submission import (
+    CITIZEN,
+    MOST_PHOTOS,
+    Held,
+    add_photos,
+    keep,
+    reporter_of,
+    stage,
+)
 from beffroi.store.record import Query, Row, Where
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
 __all__ = [
+    "check_mail",
     "comment",
     "follow",
+    "gone",
     "me_too",
     "own",
     "public",
@@ -41,7 +51,8 @@ _NUMBER = re.compile(r"[\w-]{1,40}")
 _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,24}")
 
 
-def _gone(number: str) -> NotFound:
+def gone(number: str) -> NotFound:
+    """Return the problem of a report that the reader may not see, whether or not it exists."""
     return NotFound(
         Text(f"Il n'y a pas de signalement public {number[:40]}.", f"There is no public report {number[:40]}."),
         Text("Vérifiez le numéro ; pour un signalement privé, il faut aussi la clé.",
@@ -59,7 +70,7 @@ def public(town: Town, number: str) -> Row:
     """Return a report that everyone may see. Raises `NotFound`."""
     row = next((row for row in _numbered(town, number) if row.values["shown"]), None)
     if row is None:
-        raise _gone(number)
+        raise gone(number)
     return row
 
 
@@ -69,7 +80,7 @@ def own(town: Town, number: str, key: str) -> Row:
     for row in _numbered(town, number):
         if opens(secret, key_name(row.values), key, row.values["key_hash"]):
             return row
-    raise _gone(number)
+    raise gone(number)
 
 
 def visitor_of(town: Town, address: str, agent: str) -> str:
@@ -92,7 +103,7 @@ def _update(
 
 def me_too(town: Town, row: Row, visitor: str, mail: str = "", phone: str = "", language: str = "fr") -> bool:
     """Count someone who sees the same thing, and let them follow; False when they were counted already."""
-    _check_contact(mail)
+    check_mail(mail)
     reporter = reporter_of(town, mail, phone) or visitor
     again = Query(where={"request": row.id, "kind": "me_too", "reporter": reporter}, limit=1)
     with town.store.records.writer(CITIZEN) as writer:
@@ -115,17 +126,18 @@ def saw_and_left(town: Town, rows: Sequence[Row], visitor: str) -> None:
                 _update(town, writer, row, "saw_and_left", actor="neighbour", reporter=visitor)
 
 
-def follow(town: Town, row: Row, mail: str, phone: str, language: str) -> None:
+def follow(town: Town, row: Row, mail: str, phone: str, language: str, *, author: bool = False) -> None:
     """Tell someone of what becomes of a report. Raises `Problem` when they leave no way to be told."""
     if not mail.strip() and not phone.strip():
         raise Problem(Text("Donnez un courriel.", "Give an e-mail address."), place="mail")
-    _check_contact(mail)
+    check_mail(mail)
     with town.store.records.writer(CITIZEN) as writer:
-        _follow(town, writer, row, mail, phone, language, "follower")
+        _follow(town, writer, row, mail, phone, language, "author" if author else "follower")
 
 
-def _check_contact(mail: str) -> None:
-    if mail.strip() and not _MAIL.fullmatch(mail.strip()):
+def check_mail(mail: str, *, required: bool = False) -> None:
+    """Raise `Problem` when a mail address is not one; an empty one only when it is `required`."""
+    if (required or mail.strip()) and not _MAIL.fullmatch(mail.strip()):
         raise Problem(
             Text("Cette adresse n'a pas la forme d'un courriel.", "This is not an e-mail address."),
             Text("Par exemple : nom@exemple.fr", "For example: name@example.org"), place="mail",
@@ -162,10 +174,11 @@ def stop_following(town: Town, follower: int, key: str) -> None:
 
 
 def comment(
-    town: Town, row: Row, text: str, photos: Sequence[Cut], *, actor: str, reporter: str | None, post: Post | None
+    town: Town, row: Row, text: str, photos: Sequence[Cut], *, actor: str, reporter: str | None, post: Post | None,
+    held: Sequence[Held] = (),
 ) -> Row:  # fmt: skip
     """Add a text or photos to a report; what shows a sign of abuse or is personal waits for an agent."""
-    _check_words(text, photos)
+    _check_words(text, (*photos, *held))
     staged = stage(town, photos)
     with town.store.records.writer(CITIZEN) as writer:
         flags = _flags(town, writer, text, post)
@@ -173,12 +186,12 @@ def comment(
             town, writer, row, "comment", actor=actor, reporter=reporter, text=text.strip() or None, shown=not flags,
             moderation="waiting" if flags else "accepted", detail={"flags": flags} if flags else None,
         )  # fmt: skip
-        add_photos(town, writer, row.id, staged, territory=row.territory, taken_by=actor, update=made.id,
+        add_photos(writer, row.id, [*held, *keep(town, writer, staged)], territory=row.territory, taken_by=actor, update=made.id,
                    moderation="waiting" if flags else "accepted")  # fmt: skip
     return made
 
 
-def _check_words(text: str, photos: Sequence[Cut]) -> None:
+def _check_words(text: str, photos: Sequence[Cut | Held]) -> None:
     if not text.strip() and not photos:
         raise Problem(
             Text("Écrivez quelques mots, ou joignez une photo.", "Write a few words, or add a photo."),
@@ -220,7 +233,7 @@ def step(
              "moderation": "waiting" if flags else "accepted", "detail": {"flags": flags} if flags else None},
             None, row.territory,
         )  # fmt: skip
-        add_photos(town, writer, row.id, staged, territory=row.territory, taken_by=actor, update=update.id,
+        add_photos(writer, row.id, keep(town, writer, staged), territory=row.territory, taken_by=actor, update=update.id,
                    moderation="waiting" if flags else "accepted")  # fmt: skip
     return update
 

@@ -24,6 +24,7 @@ from beffroi.rules.webhook import post
 from beffroi.services.reports import letters
 from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.keys import key_of
+from beffroi.services.reports.preparing import publish
 from beffroi.services.reports.where import around, distance_m
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.record_writer import Writer
@@ -126,9 +127,22 @@ def _asked(town: Town, change: Change) -> list[Callable[[Writer], None]]:
         and change.after.get("kind") in _TOLD
     ):
         return _of_update(town, change)
-    if change.collection == "service_request" and change.after.get("shown") is True:
-        return _of_new(town, change)
+    if change.collection == "service_request" and "shown" in change.after:
+        return [
+            *_of_photos(town, change.record_id),
+            *(_of_new(town, change) if change.after["shown"] else ()),
+        ]
+    if change.collection == "report_photo" and change.action == "update" and "moderation" in change.after:
+        photo = town.store.records.find("report_photo", Query(where={"_id": change.record_id}, limit=1)).rows
+        return _of_photos(town, photo[0].values["request"]) if photo else []
     return []
+
+
+def _of_photos(town: Town, report: int) -> list[Callable[[Writer], None]]:
+    """Let a report's photos follow what was just decided of it."""
+    if not town.store.records.count("report_photo", Query(where={"request": report, "state": "ready"})):
+        return []
+    return [lambda writer: publish(town, writer, report)]
 
 
 def _of_update(town: Town, change: Change) -> list[Callable[[Writer], None]]:

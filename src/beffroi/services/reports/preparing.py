@@ -12,9 +12,10 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.services.reports.photos.blur import blur_of
 from beffroi.services.reports.photos.remake import Made, remake
 from beffroi.store.record import Query, Row
+from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
-__all__ = ["prepare_photos", "prepare_waiting", "publish_photos"]
+__all__ = ["prepare_photos", "prepare_waiting", "publish"]
 
 log = logging.getLogger("beffroi.reports")
 
@@ -69,7 +70,7 @@ def prepare(town: Town, photo: Row, *, blur: bool = True) -> None:
                 "phash": made.phash, "blurred": made.blurred,
             }  # fmt: skip
         writer.change("report_photo", photo.id, values)
-        _publish(town, writer, photo.values["request"])
+        publish(town, writer, photo.values["request"])
     files.unlink(old)
 
 
@@ -84,13 +85,8 @@ def _made(town: Town, photo: Row, *, blur: bool) -> Made | None:
         return None
 
 
-def publish_photos(town: Town, report: int) -> None:
-    """Show or hide the photos of a report as its own state, theirs and their message's ask."""
-    with town.store.records.writer(SYSTEM, "photo") as writer:
-        _publish(town, writer, report)
-
-
-def _publish(town: Town, writer: Any, report: int) -> None:
+def publish(town: Town, writer: Writer, report: int) -> None:
+    """Show or hide the photos of a report as its own state and theirs ask, in the writer's transaction."""
     records, c = town.store.records, writer.connection
     row = records.get("service_request", report, deleted=None, c=c)
     shown = 0

@@ -5,7 +5,7 @@ signs of abuse noted and personal words flagged on every path.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -31,7 +31,18 @@ from beffroi.store.files import Staged
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
-__all__ = ["CITIZEN", "MOST_PHOTOS", "Receipt", "Submission", "add_photos", "check", "stage", "submit"]
+__all__ = [
+    "CITIZEN",
+    "MOST_PHOTOS",
+    "Held",
+    "Receipt",
+    "Submission",
+    "add_photos",
+    "check",
+    "keep",
+    "stage",
+    "submit",
+]
 
 CITIZEN = Principal("citizen", "Habitant", "citizen")
 MOST_PHOTOS = 4
@@ -39,6 +50,13 @@ MOST_TEXT = 5000
 _MAIL = re.compile(r"[^@\s,;<>\"]{1,64}@[^@\s,;<>\"]{1,190}\.[^@\s,;<>\".]{2,24}")
 _PHONE = re.compile(r"\+?[\d\s().-]{6,24}")
 ABUSE_LIST = "reports.abuse"  # the town's setting: words and addresses whose posts are read first
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A cut photo that the store of files holds already."""
+
+    name: str
+    orientation: int = 1
 
 
 class Submission(msgspec.Struct, frozen=True):
@@ -118,8 +136,12 @@ def stage(town: Town, photos: Sequence[Cut]) -> list[tuple[Cut, Staged]]:
     return [(photo, town.store.files.stage(photo.data, photo.media_type)) for photo in photos]
 
 
-def submit(town: Town, given: Submission, post: Post | None = None, who: Principal = CITIZEN) -> Receipt:
+def submit(
+    town: Town, given: Submission, post: Post | None = None, who: Principal = CITIZEN,
+    held: Callable[[Writer], Sequence[Held]] = lambda _writer: (),
+) -> Receipt:  # fmt: skip
     """Take a report in; return its receipt. `post` None: staff or a trusted program, no sign of abuse is looked for.
+    `held` gives, in the transaction, photos that the store holds already, whose use passes to the report.
 
     Raises the first `Problem` of `check`.
     """
@@ -144,7 +166,9 @@ def submit(town: Town, given: Submission, post: Post | None = None, who: Princip
         territory = given.territory or at.territory
         point = {"type": "Point", "coordinates": list(at.shown)} if at.shown else None
         row = writer.create("service_request", values, point, territory)
-        add_photos(town, writer, row.id, staged, territory=territory)
+        kept = [*held(writer), *keep(town, writer, staged)]
+        town.store.files.release(writer.connection, [photo.name for photo in kept[MOST_PHOTOS:]])
+        add_photos(writer, row.id, kept[:MOST_PHOTOS], territory=territory)
         if given.mail.strip() or given.phone.strip():
             _follow(town, writer, row.id, given, now, territory)
         notices.receipts(town, writer, row)
@@ -205,16 +229,17 @@ def _follow(
     writer.create("report_follower", values, None, territory)
 
 
+def keep(town: Town, writer: Writer, staged: Sequence[tuple[Cut, Staged]]) -> list[Held]:
+    """Keep staged photos in the writer's transaction."""
+    return [Held(town.store.files.keep(writer.connection, file), photo.orientation) for photo, file in staged]
+
+
 def add_photos(
-    town: Town, writer: Writer, report: int, staged: Sequence[tuple[Cut, Staged]], *, territory: str | None,
+    writer: Writer, report: int, photos: Sequence[Held], *, territory: str | None,
     taken_by: str = "reporter", update: int | None = None, moderation: str = "accepted",
 ) -> None:  # fmt: skip
-    """Keep staged photos with a report, in the writer's transaction; nobody sees them until they are made again."""
-    for photo, file in staged:
-        name = town.store.files.keep(writer.connection, file)
-        writer.create(
-            "report_photo",
-            {"request": report, "update": update, "original": name, "orientation": photo.orientation, "taken_by": taken_by,
-             "moderation": moderation},
-            None, territory,
-        )  # fmt: skip
+    """Add photos to a report, in the writer's transaction; nobody sees them until they are made again."""
+    for photo in photos:
+        values = {"request": report, "update": update, "original": photo.name, "orientation": photo.orientation,
+                  "taken_by": taken_by, "moderation": moderation}  # fmt: skip
+        writer.create("report_photo", values, None, territory)

@@ -70,7 +70,9 @@ def _detail(request: Request, values: Mapping[str, Any]) -> str:
     _, detail = translate(request), values["detail"] or {}
     if "merged" in detail:
         plural = words_of(request).plural
-        return plural(len(detail["merged"]), "{n} signalement réuni à celui-ci", "{n} signalements réunis à celui-ci")
+        return plural(
+            len(detail["merged"]), "{n} signalement réuni à celui-ci", "{n} signalements réunis à celui-ci"
+        )
     if "parts" in detail:
         return _("Partagé en {n} travaux", n=detail["parts"])
     return _("Note interne")

@@ -1,0 +1,259 @@
+"""`/signaler`: three fields, then, only when there is something to show or ask, one page before sending."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.problem import Problem
+from beffroi.services.reports import drafts
+from beffroi.services.reports.abuse import challenge, many_from, start_mark
+from beffroi.services.reports.categories_tree import Category, categories_of
+from beffroi.services.reports.citizen.reading import (
+    TRAP,
+    Sent,
+    address_of,
+    point_of,
+    post_of,
+    read_form,
+    town_of,
+    visitor,
+)
+from beffroi.services.reports.citizen.shown import near_open, shown_of
+from beffroi.services.reports.following import comment, me_too, public
+from beffroi.services.reports.photos.cut import KINDS
+from beffroi.services.reports.questions import inputs_of, not_ours, read_answers
+from beffroi.services.reports.submission import CITIZEN, Submission, check, reporter_of, submit
+from beffroi.services.reports.where import LonLat, asset_record, spot
+from beffroi.web.kit.form import Input
+from beffroi.web.kit.ground import base_map
+from beffroi.web.kit.page import language_of, render, translate
+
+__all__ = ["ROUTES", "ask", "category_options"]
+
+ACCEPT = ",".join((*KINDS, ".heic", ".heif"))
+UNKNOWN = "?"
+_CHANNELS = ("web", "qr")
+
+
+async def page(request: Request) -> Response:
+    """Answer the form, filled with what the address says (category, place, asset, point)."""
+    query = request.query_params
+    values = {
+        "category": query.get("categorie", ""), "place": query.get("lieu", ""), "asset": query.get("equipement", ""),
+        "lon": query.get("lon", ""), "lat": query.get("lat", ""), "channel": query.get("canal", "web"),
+        "kind": "saisine" if query.get("saisine") else "signalement",
+    }  # fmt: skip
+    return await run_in_threadpool(ask, request, values)
+
+
+def ask(
+    request: Request,
+    values: Mapping[str, Any],
+    problems: list[Problem] | None = None,
+    draft: str = "",
+    photos: int = 0,
+) -> Response:
+    """Answer the form with values and what must be mended."""
+    town, language = town_of(request), language_of(request)
+    secret, now = town.settings.secret(), town.clock()
+    mark = str(values.get("start") or start_mark(secret, now))
+    with town.store.read() as c:
+        riddle = challenge(secret, mark) if many_from(c, secret, address_of(request), now) else ""
+    category = category_of(request, str(values.get("category", "")))
+    asset = asset_record(town, str(values.get("asset", "")))
+    errors = defaultdict(str, {p.place: said(p, language) for p in problems or ()})
+    base = base_map(town)
+    return render(
+        request, "citizen/form.html", 400 if problems else 200, category=category, concerned=asset, values=defaultdict(str, values), errors=errors,
+        inputs=inputs(request, str(values.get("kind")) == "saisine"), questions=inputs_of(category, language) if category else [],
+        start=mark, riddle=riddle, trap=TRAP, draft=draft, photos=photos, accept=ACCEPT, base=base, unknown=UNKNOWN,
+        saisine=values.get("kind") == "saisine", groups=categories_of(town).groups(), language=language,
+    )  # fmt: skip
+
+
+def said(problem: Problem, language: str) -> str:
+    """Return a problem as the form says it: what, and the mend."""
+    return " ".join(part for part in (problem.reason.of(language), problem.mend.of(language)) if part)
+
+
+def category_of(request: Request, written: str) -> Category | None:
+    """Return the category that a form or an address names, by number or by code."""
+    known = categories_of(town_of(request))
+    found = known.get(int(written)) if written.isdigit() and len(written) < 18 else known.by_code(written)
+    return found if found is not None and found.active else None
+
+
+def category_options(request: Request) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return what the list of categories offers: (heading, [(value, words)])."""
+    language = language_of(request)
+    return [
+        (parent.title.of(language) if parent else "", [(str(c.id), c.title.of(language)) for c in some])
+        for parent, some in categories_of(town_of(request)).groups()
+    ]
+
+
+def inputs(request: Request, formal: bool) -> dict[str, Input]:
+    """Return the inputs of the form; a formal request asks who writes."""
+    _ = translate(request)
+    found = [
+        Input("place", _("Où est-ce ?"), hint=_("Une adresse, un carrefour, un repère."), required=True, autocomplete="street-address"),
+        Input("description", _("Que voyez-vous ?"), "textarea", _("Quelques mots suffisent. N'écrivez le nom de personne."), rows=3),
+        Input("mail", _("Courriel"), "email", _("Pour recevoir les suites. Jamais montré."), formal, autocomplete="email"),
+        Input("phone", _("Téléphone"), "text", autocomplete="tel"),
+        Input("name", _("Nom et prénom"), "text", "", formal, autocomplete="name"),
+        Input("postal", _("Adresse postale"), "textarea", "", formal, autocomplete="street-address", rows=2),
+    ]  # fmt: skip
+    return {one.name: one for one in found}
+
+
+def submission_of(request: Request, sent: Sent) -> Submission:
+    """Return what a form says."""
+    category = category_of(request, sent.get("category"))
+    channel = sent.get("channel")
+    return Submission(
+        category=category.id if category else None, description=sent.get("description"), place=sent.get("place"),
+        point=point_of(sent.texts), asset=sent.get("asset") if asset_record(town_of(request), sent.get("asset")) else "",
+        answers=read_answers(category, sent.texts) if category else {}, confidential=bool(sent.get("confidential")),
+        kind="saisine" if sent.get("kind") == "saisine" else "signalement", channel=channel if channel in _CHANNELS else "web",
+        language=language_of(request), name=sent.get("name")[:200], mail=sent.get("mail").strip()[:254], phone=sent.get("phone").strip()[:40],
+        postal=sent.get("postal")[:500], photos=sent.photos,
+    )  # fmt: skip
+
+
+async def send(request: Request) -> Response:
+    """Take what was sent: ask again, show what is near before sending, join another report, or take it in."""
+    sent = await read_form(request)
+    return await run_in_threadpool(_send, request, sent)
+
+
+def _send(request: Request, sent: Sent) -> Response:
+    town = town_of(request)
+    given = submission_of(request, sent)
+    if sent.get("same"):
+        return _join(request, sent, given)
+    if sent.get("back"):
+        return ask(request, {**sent.texts, "category": sent.get("category")}, None, sent.get("draft"))
+    category = categories_of(town).get(given.category)
+    stop = (
+        category.contact
+        if category and category.not_ours
+        else not_ours(category, given.answers)
+        if category
+        else None
+    )
+    if stop is not None and category is not None:
+        return render(request, "citizen/not_ours.html", category=category, contact=stop)
+    problems = [*([sent.problem] if sent.problem else []), *check(town, given)]
+    if problems:
+        return ask(request, sent.texts, problems, _hold(request, sent, given, ()), len(given.photos))
+    if sent.get("step") != "checked":
+        asked = _before(request, sent, given)
+        if asked is not None:
+            return asked
+    return _take(request, sent, given)
+
+
+def _hold(request: Request, sent: Sent, given: Submission, near: tuple[int, ...]) -> str:
+    """Hold the photos between two pages; those that an earlier page held go on being held."""
+    town, key = town_of(request), sent.get("draft")
+    if not given.photos and not near and not key:
+        return ""
+    with town.store.records.writer(CITIZEN) as writer:
+        held = drafts.take(writer, key) if key else ()
+    return drafts.begin(town, given.photos, near, visitor(request), held)
+
+
+def _before(request: Request, sent: Sent, given: Submission) -> Response | None:
+    """Return the page before sending, None when there is nothing to show or to choose."""
+    town = town_of(request)
+    known = categories_of(town)
+    at = _point(request, given)
+    near = near_open(town, at, given.category)
+    unsure = given.category is None
+    likely = known.search(given.description) if unsure else []
+    if not near and not likely:
+        return None
+    draft = _hold(request, sent, given, tuple(row.id for row in near))
+    kept = {
+        k: v for k, v in sent.texts.items() if k not in ("csrf", "draft", "step", "category", TRAP, "proof")
+    }
+    return render(
+        request, "citizen/check.html", near=shown_of(request, near, at), likely=likely, given=given, kept=kept, draft=draft, trap=TRAP,
+        title=known.title(given.category, language_of(request)), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
+    )  # fmt: skip
+
+
+def _point(request: Request, given: Submission) -> LonLat | None:
+    at = spot(town_of(request), point=given.point, asset=given.asset, words=given.place, private_home=False)
+    return at.exact or at.shown
+
+
+def _take(request: Request, sent: Sent, given: Submission) -> Response:
+    town = town_of(request)
+    text = f"{given.description}\n{given.place}"
+    made = submit(
+        town, given, post_of(request, sent, text), held=lambda writer: drafts.take(writer, sent.get("draft"))
+    )
+    return RedirectResponse(f"/suivi/{made.number}/{made.key}?merci=1", 303)
+
+
+def _join(request: Request, sent: Sent, given: Submission) -> Response:
+    """Add what was written to a report that exists: "me too"."""
+    town = town_of(request)
+    row = public(town, sent.get("same"))
+    me_too(town, row, visitor(request), given.mail, given.phone, language_of(request))
+    with town.store.records.writer(CITIZEN) as writer:
+        held = drafts.take(writer, sent.get("draft"))
+    if given.description.strip() or given.photos or held:
+        text = f"{given.description}\n{given.place}"
+        reporter = reporter_of(town, given.mail, given.phone) or visitor(request)
+        comment(
+            town,
+            row,
+            given.description,
+            given.photos,
+            actor="neighbour",
+            reporter=reporter,
+            post=post_of(request, sent, text),
+            held=held,
+        )
+    return RedirectResponse(f"/signalements/{row.values['number']}?merci=aussi", 303)
+
+
+def worker(_request: Request) -> Response:
+    """Answer the service worker that lets the form open without a network."""
+    return Response(_WORKER, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+
+
+# The form and what it loads, from the network when there is one, else as last seen.
+_WORKER = """const KEPT = "signaler-1";
+const mine = (url) => url.origin === location.origin && (url.pathname === "/signaler" || url.pathname.startsWith("/static/"));
+self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+self.addEventListener("fetch", (event) => {
+  const url = new URL(event.request.url);
+  if (event.request.method !== "GET" || !mine(url)) return;
+  event.respondWith((async () => {
+    const kept = await caches.open(KEPT);
+    const key = url.pathname === "/signaler" ? "/signaler" : event.request;
+    try {
+      const fresh = await fetch(event.request);
+      if (fresh.ok) await kept.put(key, fresh.clone());
+      return fresh;
+    } catch (error) {
+      return (await kept.match(key)) ?? Response.error();
+    }
+  })());
+});
+"""
+
+ROUTES: list[BaseRoute] = [
+    Route("/signaler", page),
+    Route("/signaler", send, methods=["POST"]),
+    Route("/signaler.sw.js", worker),
+]
