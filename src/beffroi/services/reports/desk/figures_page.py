@@ -31,6 +31,7 @@ from beffroi.web.kit.page import figures_of, principal_of, render, translate
 __all__ = ["ROUTES", "require_reader"]
 
 PLACE = "/services/reports/chiffres"
+MOST_ON_PAPER = 7  # groups of each table, so that the paper is one page
 PERIODS = (("30", Text("30 jours", "30 days")), ("90", Text("3 mois", "3 months")), ("365", Text("1 an", "1 year")), ("3650", Text("tout", "all")))  # fmt: skip
 TITLES = {
     "category": Text("Par catégorie", "By category"), "area": Text("Par quartier", "By area"),
@@ -208,6 +209,7 @@ def paper(request: Request) -> Response:
         cards=_cards(request, sheet),
         lines=lines,
         titles=TITLES,
+        most=MOST_ON_PAPER,
     )
 
 
