@@ -50,6 +50,7 @@ _OF_TODAY = {
     "token",
     "job",
     "person_key",
+    "stored_file",
     "history",
 }
 

@@ -406,3 +406,30 @@ def test_the_public_place_of_a_home_is_coarse(visit, categories, town: Town) -> 
         category=str(categories["rats"]), place="x y z", description="Rats", lon="2.417140", lat="47.098300"
     )
     assert neighbour.status_code in (200, 303)
+
+
+def test_a_manager_starts_from_a_first_list_and_sets_the_rest(visit, town: Town) -> None:
+    bare = visit(address="192.0.2.3").fill_in(category="?", place="place de l'église", description="Un trou")
+    assert bare.status_code == 303  # a town without any category takes reports all the same
+    assert visit("agent", "192.0.2.20").client.get("/signaler/reglages").status_code == 403
+    chief = visit("responsable", "192.0.2.21")
+    page = chief.get("/signaler/reglages")
+    assert "Partir d&#39;une liste type" in page
+    for sent in (
+        {"do": "start"},
+        {"do": "list", "words": "casino en ligne\n\n  viagra "},
+        {"do": "gateway", "sms": "https://sms.exemple.fr/x"},
+    ):
+        assert chief.client.post("/signaler/reglages", data={**chief.hidden(page), **sent}).status_code == 303
+    assert (
+        chief.client.post("/signaler/reglages", data={**chief.hidden(page), "do": "start"}).status_code == 409
+    )
+    assert (
+        chief.client.post(
+            "/signaler/reglages", data={**chief.hidden(page), "do": "gateway", "sms": "ftp://x"}
+        ).status_code
+        == 400
+    )
+    assert town.store.setting("reports.abuse") == ["casino en ligne", "viagra"]
+    assert town.store.records.count("report_category") == 20
+    assert "Lampadaire éteint" in visit(address="192.0.2.4").get("/signaler")

@@ -40,6 +40,7 @@ __all__ = [
     "add_photos",
     "check",
     "keep",
+    "number_for",
     "stage",
     "submit",
 ]
@@ -159,7 +160,7 @@ def submit(
     now = town.clock()
     with town.store.records.writer(who) as writer:
         flags = _flags(town, writer.connection, given, post, now)
-        number = _number(town, writer.connection, now)
+        number = number_for(town, writer.connection, now)
         values = _values(town, given, category, at, flags, number, now)
         key = key_of(town.settings.secret(), key_name(values))
         values["key_hash"] = digest(town.settings.secret(), key_name(values))
@@ -175,7 +176,8 @@ def submit(
     return Receipt(row.id, number, key, bool(values["shown"]))
 
 
-def _number(town: Town, c: Connection, now_us: int) -> str:
+def number_for(town: Town, c: Connection, now_us: int) -> str:
+    """Return the next number of the year of an instant, such as 26-00042, in the transaction of `c`."""
     year = to_datetime(now_us).year % 100
     return f"{year:02d}-{town.store.number(c, f'report {year:02d}'):05d}"
 

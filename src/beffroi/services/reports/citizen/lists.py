@@ -63,7 +63,9 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
         where["category"] = asked.category
     near = around(asked.at, asked.radius_m) if asked.at else None
     public = ("description", "place", "number", "area")
-    return Query(where=where, text=asked.words, text_fields=public, bbox=box or near, sort="-_id", **more)
+    return Query(
+        where=where, text=asked.words, text_fields=public, bbox=box or near, sort="-requested", **more
+    )
 
 
 def _within(asked: Asked, rows: list[Row]) -> list[Row]:

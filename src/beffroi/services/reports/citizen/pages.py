@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from beffroi.services.reports.citizen import alerts, counter, form, lists, one, pictures, poster
+from beffroi.services.reports.citizen import alerts, counter, form, lists, one, pictures, poster, settings
 
 __all__ = ["CITIZEN_ROUTES"]
 
@@ -10,6 +10,7 @@ CITIZEN_ROUTES: list[BaseRoute] = [
     *form.ROUTES,
     *poster.ROUTES,
     *counter.ROUTES,
+    *settings.ROUTES,
     *pictures.ROUTES,
     *lists.ROUTES,
     *alerts.ROUTES,

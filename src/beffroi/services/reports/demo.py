@@ -1,0 +1,340 @@
+"""Reports of the demonstration town: residents who tell unequally, and the truth about it.
+
+In each area things break at the same pace for each inhabitant; what differs is how soon someone tells. The true rates,
+and how many problems nobody told, are kept in the setting `demo.reports` so that what the town infers can be checked.
+"""
+
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from shapely.geometry import MultiPoint, Point, Polygon
+from shapely.ops import voronoi_diagram
+
+from beffroi.model.instant import DAY_US, HOUR_US
+from beffroi.model.principal import SYSTEM, Principal
+from beffroi.scene import Scene
+from beffroi.scene.chance import Chance
+from beffroi.scene.plan import Commune, Street, wgs84
+from beffroi.services.reports.photos.cut import cut
+from beffroi.services.reports.preparing import prepare_waiting
+from beffroi.services.reports.starter import write_starter
+from beffroi.services.reports.submission import CITIZEN, add_photos, keep, number_for, stage
+from beffroi.store.record_writer import Writer
+from beffroi.town import Town
+
+__all__ = ["TRUTH", "build"]
+
+TRUTH = "demo.reports"
+_AGENT = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
+_DAYS = 90
+# Name, direction of the centre from the town's, inhabitants, reports a day of one problem that is there.
+_AREAS = (
+    ("Centre", 0.0, 0.0, 2900, 0.30), ("Les Coteaux", 0.3, 0.6, 2100, 0.16), ("La Gare", 0.65, -0.1, 1700, 0.08),
+    ("Le Faubourg", -0.6, 0.2, 1500, 0.04), ("Les Tilleuls", -0.1, -0.65, 2300, 0.02),
+)  # fmt: skip
+_VILLAGE_RATE = 0.03
+_PROBLEMS_PER_THOUSAND = 24.0  # in each area, over the whole time
+# Category, weight, how much sooner it is told, days that it stays, what people write.
+_KINDS: tuple[tuple[str, float, float, float, tuple[str, ...]], ...] = (
+    ("depot", 5, 1.3, 9, ("Un matelas et des sacs devant le numéro {n}", "Encore des gravats contre le mur", "Des cartons et un vieux frigo")),
+    ("trou", 4, 1.0, 22, ("Un trou profond à hauteur du {n}", "La chaussée s'affaisse, c'est dangereux à vélo", "Nid de poule après la pluie")),
+    ("lampadaire", 4, 1.1, 12, ("Il fait nuit noire devant le {n}", "Le lampadaire clignote toute la nuit", "Éteint depuis lundi")),
+    ("poubelle", 3, 1.2, 5, ("La poubelle déborde", "Corbeille arrachée", "Conteneur plein, les sacs sont par terre")),
+    ("trottoir", 3, 0.8, 25, ("Dalle cassée, une dame est tombée", "Impossible de passer avec une poussette", "Bordure déchaussée au {n}")),
+    ("arbre", 2, 0.9, 14, ("Une grosse branche menace de tomber", "La haie prend tout le trottoir")),
+    ("mobilier", 2, 0.7, 28, ("Banc cassé", "La barrière est tordue depuis l'accident", "Vitre de l'abribus brisée")),
+    ("panneau", 2, 0.9, 10, ("Le panneau stop est tombé", "Passage piéton effacé", "Feu toujours rouge")),
+    ("tag", 2, 0.6, 20, ("Tag sur le mur de l'école", "Affiches collées partout")),
+    ("jeux", 1, 1.0, 18, ("Le toboggan est fendu", "Vis qui dépasse sur la balançoire")),
+    ("nuisibles", 1, 0.9, 15, ("Des rats près des poubelles", "Nid de frelons dans la haie")),
+    ("vehicule", 1, 0.9, 16, ("Épave sans roues depuis un mois", "Camionnette sur la piste cyclable")),
+)  # fmt: skip
+_ENDS = (
+    ("repaired", 72),
+    ("already_done", 8),
+    ("not_found", 7),
+    ("not_ours", 7),
+    ("refused", 4),
+    ("unable", 2),
+)
+_REPLIES = {
+    "repaired": "C'est réparé. Merci de nous l'avoir dit.", "already_done": "Nos agents l'avaient déjà fait en passant.",
+    "not_found": "Nous sommes passés deux fois sans rien trouver. Rouvrez si c'est toujours là, avec une photo.",
+    "not_ours": "Cette voie est départementale : nous avons transmis au Département.", "refused": "La commune a choisi de ne pas le faire cette année.",
+    "unable": "La pièce n'existe plus : l'équipement sera remplacé au budget prochain.",
+}  # fmt: skip
+
+
+def build(town: Town, scene: Scene) -> Iterator[tuple[int, Any]]:
+    """Write categories, areas and the reports of the last months; nothing happens later by itself."""
+    with town.store.records.writer(SYSTEM, "Mise en service") as writer:
+        categories = write_starter(writer)
+        areas = _areas(writer, scene)
+    telling = _Telling(town, scene, categories)
+    with town.store.records.writer(CITIZEN, "Signalement") as writer:
+        truth = [telling.area(writer, *area) for area in areas]
+    town.store.set_setting(
+        TRUTH, {"days": _DAYS, "areas": truth, "categories": {k: f for k, _, f, _, _ in _KINDS}}
+    )
+    prepare_waiting(town)
+    return iter(())
+
+
+Area = tuple[str, Commune, Polygon, int, float]
+
+
+def _areas(writer: Writer, scene: Scene) -> list[Area]:
+    """Cut the town in five by the nearest centre; the village is one."""
+    commune, village = scene.communes[0], scene.communes[1]
+    x, y = commune.centre
+    reach = (commune.limits.area / 3.14159) ** 0.5 * 0.75
+    centres = [Point(x + e * reach, y + n * reach) for _, e, n, _, _ in _AREAS]
+    cells = list(voronoi_diagram(MultiPoint(centres), envelope=commune.limits.buffer(2000)).geoms)
+    found: list[Area] = []
+    for (name, _, _, people, rate), centre in zip(_AREAS, centres, strict=True):
+        cell = next(c for c in cells if c.covers(centre)).intersection(commune.limits)
+        found.append(
+            (
+                name,
+                commune,
+                cell if cell.geom_type == "Polygon" else max(cell.geoms, key=lambda g: g.area),
+                people,
+                rate,
+            )
+        )
+    found.append((village.name, village, village.limits, village.inhabitants, _VILLAGE_RATE))
+    for n, (name, of, shape, people, _) in enumerate(found):
+        geometry = {"type": "Polygon", "coordinates": wgs84(shape)}
+        writer.create(
+            "report_area", {"code": f"q{n + 1}", "name": name, "population": people}, geometry, of.code
+        )
+    return found
+
+
+class _Telling:
+    """Who tells what, when; all from the scene's seed."""
+
+    def __init__(self, town: Town, scene: Scene, categories: dict[str, int]) -> None:
+        self.town = town
+        self.end = scene.end_us
+        self.draw = Chance(scene.seed, "reports")
+        self.categories = categories
+        self.departments = {c.id: c.values["department"] for c in town.store.records.all("report_category")}
+        self.streets = [s for s in scene.plan.streets if s.axis.length > 40]
+        self.number = 0
+        self.drawn = 0
+
+    def area(
+        self, writer: Writer, name: str, commune: Commune, shape: Polygon, people: int, rate: float
+    ) -> dict[str, Any]:
+        """Let problems come up in one area, and residents tell some of them; return the truth."""
+        streets = [
+            s for s in self.streets if s.commune == commune.code and shape.intersects(s.axis)
+        ] or self.streets
+        problems = round(people / 1000 * _PROBLEMS_PER_THOUSAND)
+        told = again = 0
+        for _ in range(problems):
+            self.number += 1
+            reports = self.problem(writer, name, commune, shape, streets, rate)
+            told += reports > 0
+            again += max(0, reports - 1)
+        return {
+            "area": name,
+            "rate_per_day": rate,
+            "problems": problems,
+            "told": told,
+            "told_again": again,
+            "inhabitants": people,
+        }
+
+    def problem(
+        self, writer: Writer, area: str, commune: Commune, shape: Polygon, streets: list[Street], rate: float
+    ) -> int:
+        """Let one problem come up, be told by some, and end; return how many told it."""
+        n, draw = self.number, self.draw
+        code, _, sooner, stays, words = _KINDS[draw.pick(n, tuple(k[1] for k in _KINDS))]
+        born = self.end - int(draw.between(0.3, _DAYS, n, 1) * DAY_US)
+        gone = min(born + int(stays * draw.between(0.8, 2.4, n, 2) * DAY_US), self.end)
+        times = self._tellings(rate * sooner, born, gone)
+        if not times:
+            return 0
+        street = streets[draw.pick(n, tuple(s.axis.length for s in streets), 3)]
+        at = self._point(street, shape)
+        house = 1 + int(draw.unit(n, 5) * 80)
+        text = words[int(draw.unit(n, 6) * len(words))].format(n=house)
+        report = self._report(writer, code, area, commune, at, f"{house} {street.name}", text, times[0])
+        for k, when in enumerate(times[1:]):
+            self._told_again(writer, report, code, area, commune, at, f"{house} {street.name}", text, when, k)
+        self._life(writer, report, commune, times[0], gone)
+        return len(times)
+
+    def _tellings(self, rate: float, born: int, gone: int) -> list[int]:
+        """Return the instants at which residents tell: a Poisson process while the problem is there."""
+        found: list[int] = []
+        at, k = float(born), 0
+        while len(found) < 12:
+            at += -math.log(1.0 - self.draw.unit(self.number, 100 + k)) / rate * DAY_US
+            k += 1
+            if at >= gone:
+                return found
+            found.append(
+                int(at) // HOUR_US * HOUR_US
+                + int(self.draw.unit(self.number, 200 + k) * HOUR_US) // 1_000_000 * 1_000_000
+            )
+        return found
+
+    def _point(self, street: Street, shape: Polygon) -> list[object]:
+        part = street.axis.intersection(shape)
+        axis = part if not part.is_empty and part.length > 5 else street.axis
+        at = axis.interpolate(self.draw.between(0.05, 0.95, self.number, 4), normalized=True)
+        return wgs84((at.x, at.y))
+
+    def _report(
+        self, writer: Writer, code: str, area: str, commune: Commune, at: list[object], place: str, text: str, when: int,
+        **more: Any,
+    ) -> int:  # fmt: skip
+        n, category = self.number, self.categories[code]
+        self.drawn += 1
+        channel = ("web", "web", "web", "qr", "phone", "counter")[int(self.draw.unit(n, 7) * 6)]
+        waiting = code in ("tag", "vehicule") and when > self.end - 2 * DAY_US
+        values = {
+            "number": number_for(self.town, writer.connection, when), "category": category, "description": text, "place": place, "area": area, "requested": when,
+            "channel": channel, "department": self.departments[category], "moderation": "waiting" if waiting else "accepted",
+            "shown": not waiting, "reporter": f"demo{int(self.draw.unit(n, 8) * 4000):04d}", "due": when + 10 * DAY_US, **more,
+        }  # fmt: skip
+        row = writer.create("service_request", values, {"type": "Point", "coordinates": at}, commune.code)
+        if self.drawn % 9 == 1 and not more:
+            photo = cut(draw_photo(self.draw, n, code))
+            add_photos(
+                writer, row.id, keep(self.town, writer, stage(self.town, [photo])), territory=commune.code
+            )
+        return row.id
+
+    def _told_again(
+        self, writer: Writer, report: int, code: str, area: str, commune: Commune, at: list[object], place: str, text: str,
+        when: int, k: int,
+    ) -> None:  # fmt: skip
+        """Someone else tells: most press "me too", some send their own, which an agent then merges."""
+        n = self.number
+        if self.draw.unit(n, 300 + k) < 0.22:
+            ended = when + 20 * HOUR_US
+            self._report(writer, code, area, commune, at, place, f"{text} (toujours là)", when, duplicate_of=report, state="closed",
+                         reason="duplicate", closed=min(ended, self.end))  # fmt: skip
+            return
+        reporter = f"demo{int(self.draw.unit(n, 400 + k) * 4000):04d}"
+        writer.create("report_update", {"request": report, "kind": "me_too", "at": when, "actor": "neighbour", "reporter": reporter, "shown": True},
+                      None, commune.code)  # fmt: skip
+        row = self.town.store.records.get("service_request", report, c=writer.connection)
+        writer.change("service_request", report, {"me_too": int(row.values["me_too"]) + 1})
+
+    def _life(self, writer: Writer, report: int, commune: Commune, told: int, gone: int) -> None:
+        """Let the town hall take it on and, when the problem is gone, close it for the true reason."""
+        n, draw = self.number, self.draw
+        taken = told + int(draw.between(0.2, 4.0, n, 9) * DAY_US)
+        if taken >= self.end:
+            return
+        state: dict[str, Any] = {"state": "in_progress", "first_answered": taken}
+        self._step(
+            writer, report, commune, "take", "received", "in_progress", taken, "Nous nous en occupons."
+        )
+        if gone < self.end and gone > taken:
+            reason = _ENDS[draw.pick(n, tuple(float(w) for _, w in _ENDS), 10)][0]
+            state = {**state, "state": "closed", "closed": gone, "reason": reason}
+            self._step(
+                writer, report, commune, "close", "in_progress", "closed", gone, _REPLIES[reason], reason
+            )
+            if draw.unit(n, 11) < 0.3:
+                state["satisfied"] = reason in ("repaired", "already_done") and draw.unit(n, 12) < 0.9
+        elif draw.unit(n, 13) < 0.3:
+            planned = self.end + int(draw.between(1, 9, n, 14)) * DAY_US
+            state = {**state, "state": "scheduled", "scheduled": planned}
+            self._step(
+                writer,
+                report,
+                commune,
+                "schedule",
+                "in_progress",
+                "scheduled",
+                min(taken + DAY_US, self.end),
+                "Le passage est prévu.",
+            )
+        writer.change("service_request", report, state)
+
+    def _step(
+        self, writer: Writer, report: int, commune: Commune, action: str, before: str, after: str, at: int, text: str,
+        reason: str | None = None,
+    ) -> None:  # fmt: skip
+        values = {"request": report, "kind": "state", "action": action, "at": at, "actor": "agent", "from_state": before, "state": after,
+                  "text": text, "reason": reason, "shown": True}  # fmt: skip
+        writer.create("report_update", values, None, commune.code)
+
+
+# --- Photos, drawn: a street under the sky, with what is wrong in front.
+
+_SKIES, _WALLS = ("#b8cbd9", "#d9d4c7", "#a9bccb"), ("#cbb89d", "#b9a68c", "#d8cbb5", "#a99a8a")
+_WRONG = {
+    "depot": "#7a6a55", "trou": "#2f2c29", "lampadaire": "#3b3f45", "poubelle": "#2f5d3a", "trottoir": "#6f6b66", "arbre": "#3f5b2e",
+    "mobilier": "#7b4a2a", "panneau": "#b3202a", "tag": "#6a2c91", "jeux": "#d08a1d", "nuisibles": "#59524a", "vehicule": "#8c939b",
+}  # fmt: skip
+
+
+def draw_photo(draw: Chance, n: int, code: str) -> bytes:
+    """Return a drawn photo (JPEG) of a problem of this kind."""
+    from PIL import Image, ImageDraw  # noqa: PLC0415 -- only the demonstration draws
+
+    width, height = 640, 480
+    image = Image.new("RGB", (width, height), _SKIES[int(draw.unit(n, 500) * 3)])
+    pen = ImageDraw.Draw(image)
+    x, k = 0, 0
+    while x < width:
+        wide, high = int(draw.between(90, 190, n, 510 + k)), int(draw.between(120, 250, n, 530 + k))
+        pen.rectangle((x, 300 - high, x + wide, 320), fill=_WALLS[int(draw.unit(n, 550 + k) * 4)])
+        for row in range(300 - high + 20, 280, 60):
+            for column in range(x + 18, x + wide - 30, 48):
+                pen.rectangle((column, row, column + 22, row + 34), fill="#5d6a73")
+        x, k = x + wide, k + 1
+    pen.rectangle((0, 320, width, 360), fill="#a7a29a")
+    pen.rectangle((0, 360, width, height), fill="#5a5855")
+    middle, colour = int(draw.between(180, 460, n, 570)), _WRONG.get(code, "#444444")
+    _WRONG_SHAPES.get(code, _heap)(pen, middle, colour)
+    held = io.BytesIO()
+    image.save(held, "JPEG", quality=84)
+    return held.getvalue()
+
+
+def _heap(pen: Any, x: int, colour: str) -> None:
+    for dx, dy, w, h in ((-90, -50, 110, 60), (-20, -80, 90, 90), (50, -40, 80, 50)):
+        pen.rectangle((x + dx, 370 + dy, x + dx + w, 370 + dy + h), fill=colour, outline="#222222")
+
+
+def _hole(pen: Any, x: int, colour: str) -> None:
+    pen.ellipse((x - 110, 385, x + 110, 455), fill=colour)
+    pen.ellipse((x - 70, 400, x + 60, 445), fill="#171513")
+
+
+def _post(pen: Any, x: int, colour: str) -> None:
+    pen.rectangle((x - 5, 90, x + 5, 350), fill=colour)
+    pen.rectangle((x - 5, 90, x + 60, 98), fill=colour)
+    pen.ellipse((x + 40, 94, x + 76, 116), fill="#22252a")
+
+
+def _sign(pen: Any, x: int, colour: str) -> None:
+    pen.line((x, 350, x + 60, 180), fill="#777777", width=8)
+    pen.ellipse((x + 25, 120, x + 105, 200), fill=colour)
+
+
+def _tree(pen: Any, x: int, colour: str) -> None:
+    pen.rectangle((x - 14, 200, x + 14, 350), fill="#5a4632")
+    pen.ellipse((x - 110, 80, x + 110, 240), fill=colour)
+    pen.line((x, 260, x + 150, 370), fill="#5a4632", width=14)
+
+
+_WRONG_SHAPES: dict[str, Any] = {
+    "trou": _hole,
+    "trottoir": _hole,
+    "lampadaire": _post,
+    "panneau": _sign,
+    "arbre": _tree,
+}

@@ -1,0 +1,128 @@
+"""A citizen in Chromium: the whole path without script within its weight, by keyboard; with script, a draft and the map."""
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from .conftest import Served
+from .test_weight import KILOBYTE, Scales, weigh
+
+pytestmark = pytest.mark.browser
+
+
+def test_the_whole_path_without_script_weighs_at_most_150_kilobytes(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(
+        java_script_enabled=False, viewport={"width": 360, "height": 740}, locale="fr"
+    )
+    page = context.new_page()
+    scales = Scales(page)
+    page.goto(town.url + "signaler")
+    page.wait_for_timeout(3200)  # nobody fills a form in under three seconds
+    page.get_by_label("De quoi s'agit-il ?").select_option(label="Trou dans la chaussée")
+    page.get_by_label("Où est-ce ?").fill("12 rue du Lavoir")
+    page.get_by_label("Que voyez-vous ?").fill("Un trou devant la boulangerie")
+    page.get_by_role("button", name="Envoyer").click()
+    if page.get_by_role("heading", name="Avant d'envoyer").count():
+        expect(page.get_by_text("Rien n'est encore envoyé.")).to_be_visible()
+        page.get_by_role("button", name=re.compile("envoyer", re.IGNORECASE)).click()
+    expect(page.get_by_text("Merci, c'est envoyé.")).to_be_visible()
+    own = page.url
+    number = re.search(r"/suivi/([\d-]+)/", own).group(1)
+    page.goto(town.url + "suivi")
+    page.get_by_label("Numéro").fill(number)
+    page.get_by_role("button", name="Ouvrir").click()
+    expect(page.get_by_text("Un trou devant la boulangerie").first).to_be_visible()
+    page.get_by_text("Ajouter un commentaire ou une photo").click()
+    page.get_by_label("Commentaire").fill("Toujours là ce matin")
+    page.wait_for_timeout(3200)
+    page.get_by_role("button", name="Ajouter", exact=True).click()
+    expect(page.get_by_text("Toujours là ce matin").first).to_be_visible()
+    assert scales.bytes <= 150 * KILOBYTE
+    context.close()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["signaler", "signaler?categorie=lampadaire", "signaler?saisine=1", "suivi", "signalements/alertes"],
+)
+def test_each_page_weighs_at_most_14_kilobytes(chromium: Browser, town: Served, path: str) -> None:
+    assert weigh(chromium, town.url + path, script=False) <= 14 * KILOBYTE
+    assert weigh(chromium, town.url + path) <= 14 * KILOBYTE
+
+
+def test_the_form_is_filled_by_keyboard_alone(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(java_script_enabled=False, locale="fr")
+    page = context.new_page()
+    page.goto(town.url + "signaler")
+    page.get_by_label("De quoi s'agit-il ?").focus()
+    names = []
+    for _ in range(6):
+        names.append(page.evaluate("document.activeElement.name || document.activeElement.tagName"))
+        page.keyboard.press("Tab")
+    assert names == ["category", "place", "description", "photo", "SUMMARY", "BUTTON"]
+    context.close()
+
+
+def typed(page: Page) -> tuple[str, str]:
+    return page.get_by_label("Où est-ce ?").input_value(), page.get_by_label("Que voyez-vous ?").input_value()
+
+
+def test_a_draft_survives_without_a_network(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(locale="fr")
+    page = context.new_page()
+    page.goto(town.url + "signaler")
+    page.evaluate("navigator.serviceWorker.ready")
+    page.reload()
+    page.get_by_label("Où est-ce ?").fill("12 rue du Lavoir")
+    page.get_by_label("Que voyez-vous ?").fill("Une branche")
+    context.set_offline(True)
+    page.get_by_role("button", name="Envoyer").click()
+    expect(page.get_by_text("gardé sur ce téléphone")).to_be_visible()
+    page.goto(town.url + "signaler")  # from the worker
+    expect(page.get_by_text("Un brouillon a été retrouvé.")).to_be_visible()
+    assert typed(page) == ("12 rue du Lavoir", "Une branche")
+    context.set_offline(False)
+    page.reload()
+    assert typed(page) == ("12 rue du Lavoir", "Une branche")
+    page.get_by_role("button", name="L'oublier").click()
+    expect(page.get_by_text("Un brouillon")).to_have_count(0)
+    assert typed(page) == ("", "")
+    context.close()
+
+
+def test_a_point_is_chosen_on_the_map_by_press_and_by_keyboard(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(locale="fr", viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(town.url + "signaler")
+    page.get_by_role("button", name="Sur la carte").click()
+    page.locator("beffroi-map[data-ready]").wait_for(state="attached", timeout=15_000)
+    canvas = page.locator("beffroi-map .canvas")
+    canvas.click(position={"x": 120, "y": 150})
+    expect(page.get_by_text("Le point choisi est joint.")).to_be_visible()
+    first = page.locator("input[name=lon]").input_value(), page.locator("input[name=lat]").input_value()
+    assert all(re.fullmatch(r"\d+\.\d{6}", value) for value in first)
+    canvas.focus()
+    page.keyboard.press("Enter")
+    assert (
+        page.locator("input[name=lon]").input_value(),
+        page.locator("input[name=lat]").input_value(),
+    ) != first
+    context.close()
+
+
+def test_choosing_a_category_with_questions_asks_them_and_keeps_what_was_typed(
+    chromium: Browser, town: Served, tmp_path: Path
+) -> None:
+    context = chromium.new_context(locale="en")
+    page = context.new_page()
+    page.goto(town.url + "signaler?lang=en")
+    page.get_by_label("Where is it?").fill("12 rue du Lavoir")
+    page.get_by_label("What is it about?").select_option(label="Street light out")
+    expect(page.get_by_text("What does it do?")).to_be_visible()
+    expect(page.get_by_label("Where is it?")).to_have_value("12 rue du Lavoir")
+    page.get_by_label("Wires hang out").check()
+    page.get_by_role("button", name="Send").click()
+    expect(page.get_by_text("Touch nothing. Call Enedis")).to_be_visible()
+    context.close()
