@@ -14,6 +14,7 @@ from beffroi.model.text import Text
 from beffroi.terminal import Json, language, say, tell
 
 if TYPE_CHECKING:
+    from beffroi.services.reports.categories.evaluation import Verdict
     from beffroi.services.reports.rate.estimate import Rate
 
 __all__ = ["register"]
@@ -62,7 +63,7 @@ def register(app: typer.Typer) -> None:
         ),
     )
     app.add_typer(group, name="reports")
-    for add in (_duplicates, _routing, _rate, _extract):
+    for add in (_duplicates, _routing, _rate, _extract, _categories):
         add(group)
 
 
@@ -315,3 +316,82 @@ def _extract(group: typer.Typer) -> None:
         made = write_extract(incidents, to, town=town, secret=key, made=datetime.now(UTC), cap=cap)
         report = {"directory": str(made), "incidents": len(incidents)}
         tell(report, as_json=as_json, words=say("{incidents} incidents dans {directory}", "{incidents} incidents in {directory}", **report))  # fmt: skip
+
+
+def _categories(group: typer.Typer) -> None:
+    @group.command(
+        "evaluate-categories",
+        help=say(
+            "Mesure, sur des textes déjà classés, le choix de la catégorie : matrice de confusion, F1, calibration.",
+            "Measure the choice of a category on texts already sorted: confusion matrix, F1, calibration.",
+        ),
+    )
+    def evaluate_categories(
+        file: Annotated[
+            Path, _file("FILE", "Textes et catégories (CSV ou JSON).", "Texts and categories (CSV or JSON).")
+        ],
+        categories: Annotated[
+            Path | None,
+            typer.Option(
+                "--categories",
+                metavar="JSON",
+                exists=True,
+                help=say(
+                    'Liste de {"code", "names", "synonyms"} ; sinon les catégories du fichier, par leur nom.',
+                    'List of {"code", "names", "synonyms"}; else the categories of the file, by their name.',
+                ),
+            ),
+        ] = None,
+        tongue: Annotated[
+            str,
+            typer.Option(
+                "--language", help=say("Langue des textes : fr ou en.", "Language of the texts: fr or en.")
+            ),
+        ] = "fr",
+        as_json: Json = False,
+    ) -> None:
+        import msgspec  # noqa: PLC0415
+
+        from beffroi.services.reports.categories.classifier import Category  # noqa: PLC0415
+        from beffroi.services.reports.categories.evaluation import evaluate, read_texts  # noqa: PLC0415
+
+        texts = read_texts(file)
+        if categories is None:
+            known = tuple(
+                Category(code, (code.replace("_", " "),)) for code in sorted({code for _, code in texts})
+            )
+        else:
+            try:
+                known = msgspec.json.decode(categories.read_bytes(), type=tuple[Category, ...])
+            except msgspec.MsgspecError as error:
+                raise Problem(
+                    Text(f"Catégories illisibles : {error}", f"Categories that cannot be read: {error}"),
+                    Text('Écrivez [{"code": "…", "names": ["…"], "synonyms": ["…"]}].',
+                         'Write [{"code": "…", "names": ["…"], "synonyms": ["…"]}].'),
+                    place=str(categories),
+                ) from error  # fmt: skip
+        verdict = evaluate(known, texts, tongue)
+        tell(msgspec.to_builtins(verdict), as_json=as_json, words=_verdict_in_words(verdict))
+
+
+def _verdict_in_words(verdict: "Verdict") -> str:
+    accepted = "—" if verdict.accepted_accuracy is None else f"{verdict.accepted_accuracy:.1%}"
+    lines = [
+        say("{n} textes : {accuracy:.1%} justes, F1 macro {f1:.3f}", "{n} texts: {accuracy:.1%} right, macro F1 {f1:.3f}",
+            n=verdict.n, accuracy=verdict.accuracy, f1=verdict.macro_f1),
+        say("Classés sans personne : {share:.1%}, dont {right} justes", "Sorted without a person: {share:.1%}, {right} of them right",
+            share=verdict.accepted, right=accepted),
+        say("Écart moyen de calibration : {gap:.3f}", "Mean gap of calibration: {gap:.3f}", gap=verdict.calibration_error),
+        "", say("Annoncé → juste (textes)", "Said → right (texts)"),
+    ]  # fmt: skip
+    lines += [f"  {b.said:6.1%} → {b.right:6.1%}  ({b.n})" for b in verdict.calibration]
+    lines += [
+        "",
+        say(
+            "Vraie catégorie (lignes) × catégorie choisie (colonnes)",
+            "True category (rows) x chosen (columns)",
+        ),
+    ]
+    lines += [f"  {i + 1:>3} {' '.join(f'{n:>4}' for n in row)}  {code}"
+              for i, (code, row) in enumerate(zip(verdict.codes, verdict.confusion, strict=True))]  # fmt: skip
+    return "\n".join(lines)

@@ -11,6 +11,8 @@ from beffroi.services.reports.rate.regression import Fit, fit_rates
 
 __all__ = ["Bias", "Cell", "bias_of", "explain"]
 
+_NAMED = 12  # areas without enough data that are named
+
 
 class Cell(msgspec.Struct, frozen=True):
     """The rate of one area and one category; "" is all of them."""
@@ -79,12 +81,7 @@ def _paragraphs(bias: Bias) -> Iterable[Text]:
     if bias.gap is not None:
         yield _gap(bias.gap)
     if bias.unknown:
-        yield Text(
-            "Secteurs où l'on ne sait pas, faute de données (moins de {enough} signalements répétés) : {areas}. Ne pas "
-            "savoir n'est pas « tout va bien ».",
-            "Areas where we do not know, for lack of data (fewer than {enough} repeated reports): {areas}. Not knowing "
-            "is not 'all is well'.",
-        ).filled(enough=ENOUGH, areas=", ".join(name or "—" for name in bias.unknown))
+        yield _unknown(bias.unknown)
     yield Text(
         "Ce calcul suppose qu'un problème d'une même catégorie se voit autant d'un quartier à l'autre. Il ne dit pas "
         "pourquoi l'on signale moins : l'outil, l'habitude, la confiance ou la langue. Il aide à décider où envoyer des "
@@ -92,6 +89,18 @@ def _paragraphs(bias: Bias) -> Iterable[Text]:
         "This assumes that a problem of one category is as visible in one district as in another. It does not tell why "
         "people report less: the tool, habit, trust or language. It helps to decide where to send rounds without "
         "waiting for a call.",
+    )
+
+
+def _unknown(areas: Sequence[str]) -> Text:
+    named = ", ".join(name or "—" for name in areas[:_NAMED])
+    more = len(areas) - _NAMED
+    fr, en = (f" et {more} autres", f" and {more} others") if more > 0 else ("", "")
+    return Text(
+        f"Secteurs où l'on ne sait pas, faute de données (moins de {ENOUGH} signalements répétés) : {named}{fr}. Ne pas "
+        "savoir n'est pas « tout va bien ».",
+        f"Areas where we do not know, for lack of data (fewer than {ENOUGH} repeated reports): {named}{en}. Not knowing "
+        "is not 'all is well'.",
     )
 
 
@@ -125,11 +134,11 @@ def _gap(gap: Gap) -> Text:
     }
     said = {name: _decimal(value) for name, value in figures.items()}
     fr = (
-        "Le même problème attend {slow} jours à {slowest} et {fast} jours à {fastest} : {times} fois plus (entre {low} "
+        "Le même problème attend {slow} jours dans « {slowest} » et {fast} jours dans « {fastest} » : {times} fois plus (entre {low} "
         "et {high} fois, à 95 %)."
     )
     en = (
-        "The same problem waits {slow} days in {slowest} and {fast} days in {fastest}: {times} times longer (between "
+        "The same problem waits {slow} days in '{slowest}' and {fast} days in '{fastest}': {times} times longer (between "
         "{low} and {high} times, at 95%)."
     )
     names = {"slowest": gap.slowest or "—", "fastest": gap.fastest or "—"}

@@ -167,8 +167,7 @@ def _mode(design: Floats, log_t: Floats, m: Floats, prior: Floats) -> tuple[Floa
             damping = max(damping, 1e-6) * 10
             if damping > 1e12:
                 break
-    spread: Floats = np.linalg.pinv(-hessian)
-    return values, spread, height
+    return values, np.asarray(np.linalg.pinv(-hessian), dtype=np.float64), height
 
 
 def _effects(names: Sequence[str], coding: Floats, values: Floats, spread: Floats) -> dict[str, Effect]:
