@@ -25,7 +25,7 @@ import msgspec
 import pluggy
 
 from beffroi.model.collection import Collection
-from beffroi.model.declaration import Card, DatastreamKind, Indicator, KindOfImport, RuleTemplate
+from beffroi.model.declaration import Card, DatastreamKind, Entrance, Indicator, KindOfImport, RuleTemplate
 from beffroi.model.text import Text
 
 __all__ = [
@@ -33,6 +33,7 @@ __all__ = [
     "ROOMS",
     "Registry",
     "Service",
+    "command_rooms",
     "hookimpl",
     "hookspec",
     "load_registry",
@@ -41,6 +42,7 @@ __all__ = [
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
+_OURS = ("equipment", "environment", "reports")
 hookspec = pluggy.HookspecMarker("beffroi")
 hookimpl = pluggy.HookimplMarker("beffroi")
 
@@ -58,6 +60,7 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     indicators: tuple[Indicator, ...] = ()
     cards: tuple[Card, ...] = ()
     routes: tuple[Any, ...] = ()
+    entrances: tuple[Entrance, ...] = ()
     connectors: tuple[Any, ...] = ()
     imports: tuple[KindOfImport, ...] = ()
     evaluation: Any = None
@@ -66,6 +69,8 @@ class Service(msgspec.Struct, frozen=True, eq=False):
     demo: Any = None
     # callables(town, stop): work that one process of the installation does until the event `stop` is set
     duties: tuple[Any, ...] = ()
+    # callable(app): adds the service's own commands to the command line (a `typer.Typer`)
+    commands: Any = None
     manifest: dict[str, Any] = {}
     package: Path | None = None
 
@@ -86,11 +91,13 @@ ROOMS = {
     "indicators": ("indicators", "INDICATORS"),
     "cards": ("cards", "CARDS"),
     "routes": ("pages", "ROUTES"),
+    "entrances": ("pages", "ENTRANCES"),
     "connectors": ("connectors", "CONNECTORS"),
     "imports": ("connectors", "IMPORTS"),
     "evaluation": ("evaluation", "EVALUATION"),
     "demo": ("demo", "build"),
     "duties": ("duties", "DUTIES"),
+    "commands": ("commands", "register"),
 }
 
 
@@ -98,8 +105,8 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     """Return the service found in `package`: each room that exists as a module gives its table.
 
     Rooms: collections.COLLECTIONS, datastreams.DATASTREAMS, rules.RULES, indicators.INDICATORS, cards.CARDS,
-    pages.ROUTES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
-    manifest.toml.
+    pages.ROUTES and .ENTRANCES, connectors.CONNECTORS and .IMPORTS, evaluation.EVALUATION, demo.build, duties.DUTIES,
+    commands.register, manifest.toml.
     A small service may keep the tables under the same names in the package itself.
     """
     found: dict[str, Any] = {}
@@ -119,6 +126,22 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     return Service(
         name=name, title=title, description=description, manifest=manifest, package=folder, **found
     )
+
+
+def command_rooms() -> list[str]:
+    """Return the full names of the rooms `commands` of the installed services, found without importing the services:
+    a command must start fast, whatever the services weigh."""
+    packages = sorted(
+        {p.module for p in entry_points(group=GROUP)} | {f"beffroi.services.{n}" for n in _OURS}
+    )
+    rooms = []
+    for package in packages:
+        found = importlib.util.find_spec(package)
+        if found is not None and any(
+            (Path(folder) / "commands.py").exists() for folder in found.submodule_search_locations or ()
+        ):
+            rooms.append(f"{package}.commands")
+    return rooms
 
 
 def _room(package: str, name: str) -> ModuleType:
@@ -175,7 +198,7 @@ def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()
     manager.add_hookspecs(HookSpecs)
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         manager.register(point.load(), name=point.name)
-    for name in ("equipment", "environment", "reports"):
+    for name in _OURS:
         # a source checkout without an installed distribution has no entry points
         package = f"beffroi.services.{name}"
         if not manager.has_plugin(name) and importlib.util.find_spec(package) is not None:

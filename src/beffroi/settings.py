@@ -72,10 +72,14 @@ class LorawanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Outgoing mail. `url`: `smtp://user:password@host:25` or `smtps://…`; "" sends nothing."""
+    """Outgoing mail. `url`: `smtp://user:password@host:25` or `smtps://…`; "" sends nothing.
+
+    Incoming mail. `inbox`: `imaps://user:password@host/INBOX` is polled, `smtp://127.0.0.1:2525` listens; "" takes none.
+    """
 
     url: str = ""
     sender: str = "beffroi@localhost"
+    inbox: str = ""
 
 
 class Open311Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

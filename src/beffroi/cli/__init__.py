@@ -1,6 +1,7 @@
 """The command line: `beffroi COMMAND`.
 
-Every module of this package that has `register(app)` adds its commands; nothing else is listed anywhere.
+Every module of this package that has `register(app)` adds its commands, then every service that has a room
+`commands`; nothing else is listed anywhere.
 Exit codes: 0 done (rejects and verdicts included), 1 work that failed or a check that found a fault, 2 misused.
 """
 
@@ -12,56 +13,19 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from beffroi import __version__
 from beffroi.model.problem import Conflict, Problem
-from beffroi.model.text import Language, Text
+from beffroi.model.text import Text
+from beffroi.terminal import Data, Json, fail, language, say, tell
 
 if TYPE_CHECKING:
     from beffroi.store.open import Store
 
 __all__ = ["Data", "Json", "application", "fail", "language", "main", "opened", "say", "tell"]
-
-
-def language() -> Language:
-    """Return the language of this terminal: English when its locale is English, else French."""
-    chosen = next(
-        (v for n in ("BEFFROI_LANG", "LC_ALL", "LC_MESSAGES", "LANG") if (v := os.environ.get(n))), ""
-    )
-    return "en" if chosen.lower().startswith("en") else "fr"
-
-
-def say(fr: str, en: str, **values: object) -> str:
-    """Return one of two texts, in the terminal's language, its `{places}` filled."""
-    return Text(fr, en).of(language(), **values)
-
-
-def tell(report: Any, *, as_json: bool, words: str = "") -> None:
-    """Print `report` as one line of JSON, or `words` for people."""
-    typer.echo(json.dumps(report, ensure_ascii=False) if as_json else words)
-
-
-def fail(code: int = 1) -> NoReturn:
-    """End the command with an exit code: 1 a fault was found or work failed, 2 misused."""
-    raise typer.Exit(code)
-
-
-Data = Annotated[
-    Path,
-    typer.Option(
-        "--data",
-        envvar="BEFFROI_DATA",
-        metavar="DIR",
-        help=say("Dossier des données de la ville.", "Directory of the town's data."),
-    ),
-]
-Json = Annotated[
-    bool,
-    typer.Option("--json", help=say("Répond en JSON, pour les scripts.", "Answer in JSON, for scripts.")),
-]
 
 
 @contextlib.contextmanager
@@ -83,8 +47,8 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def application() -> typer.Typer:
-    """Return the application with every command of this package."""
+def application(word: str | None = None) -> typer.Typer:
+    """Return the application with every command; when `word` is one of the platform's, without the services'."""
     app = typer.Typer(
         name="beffroi",
         help=say(
@@ -115,6 +79,13 @@ def application() -> typer.Typer:
         register = getattr(importlib.import_module(f"{__name__}.{module.name}"), "register", None)
         if register is not None:
             register(app)
+    if word is None or word not in {g.name for g in app.registered_groups} | {
+        c.name for c in app.registered_commands
+    }:
+        from beffroi.plugins import command_rooms
+
+        for room in command_rooms():
+            importlib.import_module(room).register(app)
     return app
 
 
@@ -140,7 +111,7 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")  # a C locale must not break an accent
     as_json = "--json" in sys.argv
     try:
-        application()()
+        application(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
     except Problem as problem:
         typer.echo(_refusal(problem, as_json=as_json), err=True)
         raise SystemExit(_code(problem)) from None

@@ -7,7 +7,7 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Card", "DatastreamKind", "Indicator", "KindOfImport", "RuleTemplate"]
+__all__ = ["Card", "DatastreamKind", "Entrance", "Indicator", "KindOfImport", "RuleTemplate"]
 
 
 class DatastreamKind(msgspec.Struct, frozen=True):
@@ -62,6 +62,14 @@ class Card(msgspec.Struct, frozen=True):
     period: str = "P1D"
     read: str = "citizen"
     order: int = 100
+
+
+class Entrance(msgspec.Struct, frozen=True):
+    """A page of a service that its own page leads to, for those who have at least the role `read`."""
+
+    title: Text
+    href: str
+    read: str = "citizen"
 
 
 class KindOfImport(msgspec.Struct, frozen=True):

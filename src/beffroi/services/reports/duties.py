@@ -2,6 +2,7 @@
 
 import threading
 
+from beffroi.services.reports.desk.duties import DESK_DUTIES
 from beffroi.services.reports.drafts import forget_due
 from beffroi.services.reports.erasure import forget_old, settle
 from beffroi.services.reports.notices import send_due, tell_updates
@@ -28,4 +29,4 @@ def forget_drafts(town: Town, stop: threading.Event) -> None:
             stop.wait(60.0)
 
 
-DUTIES = (prepare_photos, forget_drafts, tell_updates, send_due, forget_old_reports)
+DUTIES = (prepare_photos, forget_drafts, tell_updates, send_due, forget_old_reports, *DESK_DUTIES)

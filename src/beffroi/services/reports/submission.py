@@ -19,6 +19,7 @@ from beffroi.model.text import Text
 from beffroi.services.reports import notices
 from beffroi.services.reports.abuse import Post, signs
 from beffroi.services.reports.categories_tree import Category, categories_of
+from beffroi.services.reports.desk.table import settle
 from beffroi.services.reports.keys import digest, key_of
 from beffroi.services.reports.letters import key_name
 from beffroi.services.reports.personal_words import personal_words
@@ -78,6 +79,7 @@ class Submission(msgspec.Struct, frozen=True):
     postal: str = ""
     photos: tuple[Cut, ...] = ()
     territory: str | None = None
+    read_first: bool = False  # an agent reads it before anyone else does
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -197,13 +199,18 @@ def _values(
         "number": number, "kind": given.kind, "category": given.category, "description": given.description.strip() or None,
         "place": given.place.strip()[:300] or None, "area": at.area, "asset": given.asset or None,
         "answers": dict(given.answers) or None, "channel": given.channel, "requested": now_us, "language": given.language,
-        "department": category.department if category else None, "priority": category.priority if category else "normal",
         "confidential": given.confidential or given.kind == "saisine" or bool(category and category.confidential),
-        "moderation": "waiting" if flags or before else "accepted", "flags": flags or None,
+        "moderation": "waiting" if flags or before or given.read_first else "accepted", "flags": flags or None,
         "name": given.name.strip() or None, "mail": given.mail.strip() or None, "phone": given.phone.strip() or None,
         "postal": given.postal.strip() or None, "reporter": reporter_of(town, given.mail, given.phone),
         "exact_place": {"type": "Point", "coordinates": list(at.exact)} if at.exact and at.exact != at.shown else None,
     }  # fmt: skip
+    arrived = settle(
+        town, values, at.exact or at.shown, given.territory or at.territory
+    )  # the routing table decides
+    values |= {"department": arrived.department, "priority": arrived.priority, "due": arrived.due_us}
+    if arrived.moderation == "before":
+        values["moderation"] = "waiting"
     values["shown"] = shown_after(values)
     return values
 
