@@ -97,6 +97,7 @@ def main() -> None:
         figures["pinned" if pinned else "by address"] = {
             "average_precision": round(average_precision(p, truth), 4), "f1_at_half": round(2 * right / (said.sum() + truth.sum()), 4),
             "precision": round(right / max(said.sum(), 1), 4), "recall": round(right / truth.sum(), 4),
+            "recall_of_suggestions_from_10_percent": round(float((truth & (p >= 0.1)).sum() / truth.sum()), 4),
             "mean_probability": round(float(p.mean()), 4), "share": round(float(truth.mean()), 4),
         }  # fmt: skip
     print(json.dumps(figures))
