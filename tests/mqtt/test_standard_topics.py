@@ -288,7 +288,7 @@ def test_s7_a_set_of_another_entity_tells_of_its_own_only(stage: Stage, name: st
 @pytest.mark.parametrize(
     ("name", "body", "sets"),
     [
-        ("Things", lambda: station(), ("Locations", "Datastreams", "Sensors", "ObservedProperties", "HistoricalLocations")),
+        ("Things", station, ("Locations", "Datastreams", "Sensors", "ObservedProperties", "HistoricalLocations")),
         ("Datastreams", lambda: DATASTREAM, ("Sensors", "ObservedProperties")),
         ("Observations", lambda: {"result": 3, "FeatureOfInterest": FEATURE}, ("FeaturesOfInterest",)),
     ],

@@ -72,7 +72,7 @@ def _unseen_scores(categories: Sequence[Category], texts: Texts, language: str, 
     for f in range(folds):
         model = Classifier(categories, language)
         model.learn([t for t, k in zip(texts, fold, strict=True) if k != f])
-        for i in np.flatnonzero(fold == f):
+        for i in np.flatnonzero(fold == f).tolist():
             scores[i] = model.scores(texts[i][0])
     return scores
 
@@ -123,7 +123,7 @@ def evaluate(categories: Sequence[Category], texts: Texts, language: str = "fr")
         model = Classifier(categories, language)
         model.learn(others)
         calibrate(model, others)
-        for i in np.flatnonzero(fold == f):
+        for i in np.flatnonzero(fold == f).tolist():
             p[i] = model.probabilities(known[i][0])
             taken[i] = p[i].max() >= model.threshold
     return _verdict(codes, p, taken, np.array([rank[code] for _, code in known]))
