@@ -30,6 +30,7 @@ from beffroi.standards.sensorthings.batch import (
     write_multipart,
 )
 from beffroi.standards.sensorthings.change_sets import Failed, found_by, holds_condition, together
+from beffroi.standards.sensorthings.principal import with_principal
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import KindOf
 from beffroi.store.open import Store
@@ -186,11 +187,13 @@ class _Runner:
         """Answer a reading inside a group: it sees the town as it was before the group."""
         options, texts = read_options(query)
         who = self.app.who(self.scope)
+        options = with_principal(options, who.name)
         resource = read_path(path.replace("%", "%25"))
         found = answer(
             self.app.store, sight_of(who), self.base, path, resource, options, texts, self.app.clock()
         )
-        return Reply(request.id, found.status, {"content-type": found.media_type}, found.body)
+        body = found.body + b"".join(found.parts or ())
+        return Reply(request.id, found.status, {"content-type": found.media_type}, body)
 
     async def _group(self, group: Group) -> list[Reply]:
         who = self.app.who(self.scope)

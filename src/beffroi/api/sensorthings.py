@@ -17,7 +17,9 @@ from starlette.requests import ClientDisconnect
 from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
+from beffroi import __version__
 from beffroi.api.batch import serve_batch
+from beffroi.api.negotiation import send_parts, wished
 from beffroi.api.problems import problem_body
 from beffroi.intake.flags import Flags
 from beffroi.model.observation import Draft
@@ -29,7 +31,10 @@ from beffroi.standards.sensorthings.address import Resource, read_options, read_
 from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, MultiDraft, Rejected, read_arrays, read_observation
 from beffroi.standards.sensorthings.body import decode
+from beffroi.standards.sensorthings.deleting import delete_matching, is_set
 from beffroi.standards.sensorthings.linking import Linker
+from beffroi.standards.sensorthings.openapi import openapi
+from beffroi.standards.sensorthings.principal import with_principal
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
@@ -139,13 +144,21 @@ class SensorThings:
     async def read(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET."""
         del receive
+        if path.rstrip("/") == "api":
+            body = msgspec.json.encode(openapi(self.base(scope), __version__))
+            await _send(send, 200, b"" if scope["method"] == "HEAD" else body)
+            return
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
+        options = with_principal(wished(options, _header(scope, b"accept")), self.who(scope).name)
         reading = functools.partial(
             answer, self.store, sight_of(self.who(scope)), self.base(scope), path.rstrip("/"), resource, options, texts,
             self.clock(),
         )  # fmt: skip
         found = await to_thread.run_sync(reading)
+        if found.parts is not None:
+            await send_parts(found, send, head=scope["method"] == "HEAD")
+            return
         body = b"" if scope["method"] == "HEAD" else found.body
         await _send(send, found.status, body, kind=found.media_type.encode())
 
@@ -293,17 +306,20 @@ class SensorThings:
         """Answer DELETE."""
         del receive
         resource = _resource(path)
+        query = scope["query_string"].decode("utf-8", "replace")
         if resource.suffix == "$ref":
-            query = parse_qs(scope["query_string"].decode("utf-8", "replace"))
-            named = (query.get("$id") or [""])[0]
+            named = (parse_qs(query).get("$id") or [""])[0]
             await self._link(scope, send, lambda linker: linker.take(resource, named))
             return
+        if is_set(path):
+            delete = functools.partial(
+                delete_matching, self.store, self.who(scope), self.clock(), resource, query
+            )
+            gone = await to_thread.run_sync(delete)
+            await _send(send, 200, b'{"deleted":%d}' % gone)
+            return
         writer = EntityWriter(self.store, self.who(scope), self.clock())
-        if resource.single or resource.property is not None:
-            await to_thread.run_sync(writer.delete, resource)
-        else:
-            options, _ = read_options(scope["query_string"].decode("utf-8", "replace"))
-            await to_thread.run_sync(writer.delete_all, resource, options)
+        await to_thread.run_sync(writer.delete, resource)
         await _send(send, 200, b"{}")
 
     async def _link(self, scope: Scope, send: Send, work: Callable[[Linker], None]) -> None:

@@ -21,7 +21,7 @@ from beffroi.model.text import Text
 from beffroi.store.observations import Ack, ObservationQuery, Observations
 from beffroi.store.open import Store
 from beffroi.store.tables import observation, unfinished
-from beffroi.store.versions import NOBODY, By, Window
+from beffroi.store.versions import NOBODY, By
 
 __all__ = ["LEFT_AFTER_US", "ChangeSet", "Outcome", "finish_left", "unsettled"]
 
@@ -68,6 +68,7 @@ class _Noted(Observations):
         return Ack([-(first + i + 1) for i in range(len(drafts))], len(drafts), 0)
 
     def correct(self, observation_id: int, *, by: By = NOBODY, **changes: Any) -> Observation:
+        """Note a correction. Raises `NotFound`."""
         known = self.get(observation_id)
         if known is None:
             raise NotFound(Text("Cette observation n'existe pas.", "There is no such observation."))
@@ -79,25 +80,27 @@ class _Noted(Observations):
         return now
 
     def delete(self, ids: Iterable[int], *, by: By = NOBODY) -> int:
+        """Note deletions; return how many there are to delete."""
         known = [i for i in ids if self.get(i) is not None]
         self._gone.update(known)
         self.works.append(_Work(delete=known, by=by))
         return len(known)
 
     def delete_series(self, datastream_id: int) -> None:
+        """Note that a datastream goes with its observations."""
         self._gone_series.add(datastream_id)
         self.works.append(_Work(series=datastream_id))
 
-    def get(self, observation_id: int, window: Window | None = None) -> Observation | None:
-        if window is not None:
-            return self._real.get(observation_id, window)
-        found = self._corrected.get(observation_id) or self._real.get(observation_id)
+    def get(self, observation_id: int, *more: Any) -> Observation | None:
+        """Return an observation as the change set leaves it."""
+        found = self._corrected.get(observation_id) or self._real.get(observation_id, *more)
         gone = observation_id in self._gone or (
             found is not None and found.datastream_id in self._gone_series
         )
         return None if gone else found
 
     def select(self, query: ObservationQuery) -> list[Observation]:
+        """Return the stored observations of `query` that the change set leaves."""
         gone, inner = sorted(self._gone), query.where
         if gone:
             left = observation.c.id.not_in(gone)

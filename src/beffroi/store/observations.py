@@ -234,6 +234,26 @@ class Observations:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found | {row[0] for row in self._archive.rows(sealed, segments) if row[0] is not None}
 
+    def distinct(
+        self, query: ObservationQuery, columns: Callable[[str], Sequence[Any]], limit: int
+    ) -> list[Any]:
+        """Return the distinct rows of `columns(dialect)` among what `query` selects, in no order; at most about `limit`."""
+        with self._database.read() as connection:
+            wanted = columns(self._database.dialect)
+            statement = self._statement(query, self._database.dialect, *wanted).order_by(None).distinct()
+            fresh = statement.where(observation.c.deleted.is_(None)).limit(limit)
+            found = {tuple(row) for row in connection.execute(fresh)}
+            found |= {tuple(row) for row in self._before(connection, query, *wanted)}
+            segments = self._archive.matching(connection, query.between)
+            if not segments:
+                return list(found)
+            hidden = self._rewritten(connection)
+        sealed = self._statement(query, "duckdb", *columns("duckdb")).order_by(None).distinct()
+        if hidden:
+            sealed = sealed.where(observation.c.id.not_in(hidden))
+        found.update(tuple(row) for row in self._archive.rows(sealed.limit(limit), segments))
+        return list(found)
+
     def _counted(self, datastreams: tuple[int, ...] | None) -> int:
         statement = select(func.coalesce(func.sum(latest.c.count), 0))
         if datastreams is not None:

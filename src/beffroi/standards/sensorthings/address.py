@@ -161,15 +161,32 @@ def _count(option: str, text: str) -> bool:
     raise misread(option, 0, text[:20], Text("Écrivez $count=true.", "Write $count=true."))
 
 
-_FORMATS = ("dataarray", "json", "")
+_FORMATS = {"dataarray": "dataArray", "geojson": "GeoJSON", "csv": "CSV", "json": "json", "": ""}
+_LEVELS = ("full", "minimal", "none", "off")
 
 
 def _format(option: str, text: str) -> str:
     if text.lower() in _FORMATS:
         return text.lower()
-    raise misread(
-        option, 0, text[:20], Text("Écrivez $resultFormat=dataArray.", "Write $resultFormat=dataArray.")
-    )
+    known = ", ".join(name for name in _FORMATS.values() if name)
+    raise misread(option, 0, text[:20], Text(f"Les formats sont : {known}.", f"The formats are: {known}."))
+
+
+def _level(option: str, text: str) -> str:
+    if text.lower() in _LEVELS:
+        return text.lower()
+    known = ", ".join(_LEVELS)
+    raise misread(option, 0, text[:20], Text(f"Les niveaux sont : {known}.", f"The levels are: {known}."))
+
+
+_DISTINCT = "distinct:"
+
+
+def _selected(_option: str, text: str) -> Any:
+    """Return the paths of a `$select`; those of `distinct:` keep their places in the text."""
+    if text[: len(_DISTINCT)].lower() == _DISTINCT:
+        return parse_select(" " * len(_DISTINCT) + text[len(_DISTINCT) :])
+    return parse_select(text)
 
 
 def _as_of(option: str, text: str) -> int:
@@ -186,7 +203,7 @@ _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$filter": ("filter", lambda _o, text: parse_filter(text)),
     "$orderby": ("orderby", lambda _o, text: parse_orderby(text)),
     "$expand": ("expand", lambda _o, text: parse_expand(text)),
-    "$select": ("select", lambda _o, text: parse_select(text)),
+    "$select": ("select", _selected),
     "$top": ("top", whole_number),
     "$skip": ("skip", whole_number),
     "$count": ("count", _count),
@@ -194,6 +211,8 @@ _READERS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "$resultformat": ("result_format", _format),
     "$asof": ("as_of", _as_of),
     "$as_of": ("as_of", _as_of),
+    "$resultmetadata": ("metadata", _level),
+    "$metadata": ("metadata", _level),
 }
 
 
@@ -222,5 +241,7 @@ def read_options(query: str) -> tuple[Options, list[tuple[str, str]]]:
             raise misread(name, 0, "", Text("Gardez-en une.", "Keep one of them."),
                           Text("Cette option est donnée deux fois.", "This option is given twice."))  # fmt: skip
         values[field] = read(name, text)
+        if field == "select" and text[: len(_DISTINCT)].lower() == _DISTINCT:
+            values["distinct"] = True
         texts.append((name, text))
     return Options(**values), texts

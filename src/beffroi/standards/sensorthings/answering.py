@@ -1,18 +1,30 @@
 """Answer a reading: from an address to the JSON (or text) that it names."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import duckdb
 import msgspec
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.control import without_control
 from beffroi.standards.sensorthings.dialects import prepare
+from beffroi.standards.sensorthings.distinct import distinct_page
+from beffroi.standards.sensorthings.flattening import columns_of, spelled_out, widened
+from beffroi.standards.sensorthings.formats import FORMATS, csv_parts, geojson_parts
 from beffroi.standards.sensorthings.history import versions
+from beffroi.standards.sensorthings.nested_arrays import (
+    holds_observations,
+    observations_spelled_out,
+    with_arrays,
+)
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.reading import Here, Reader
 from beffroi.standards.sensorthings.render import (
@@ -31,11 +43,13 @@ __all__ = ["Answer", "answer"]
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What is sent: `status` 204 has no body."""
+    """What is sent: `status` 204 has no body; `parts` come after `body`, made while they are sent."""
 
     body: bytes
     media_type: str = "application/json"
     status: int = 200
+    parts: Iterator[bytes] | None = None
+    headers: tuple[tuple[str, str], ...] = ()
 
 
 _EMPTY = Answer(b"", status=204)
@@ -50,6 +64,15 @@ def answer(
         return Answer(encode(service_root(base)))
     prepare(store.database.reader)
     try:
+        if options.result_format in FORMATS and resource.property is None and not resource.suffix:
+            return formatted(
+                lambda c: Reader(store, c, base, sight, now_us, options.as_of),
+                store.read,
+                path,
+                resource,
+                options,
+                texts,
+            )
         with store.read() as c:
             reader = Reader(store, c, base, sight, now_us, options.as_of)
             return _answer(reader, path, resource, options, texts)
@@ -81,11 +104,28 @@ def _answer(
         return Answer(encode(_references(reader, here, options, texts, path)))
     if resource.suffix == "$count":
         return Answer(str(reader.count(here, options)).encode(), "text/plain; charset=utf-8")
-    if here.key is not None:
-        return Answer(encode(reader.one(here, options)))
-    if options.result_format == "dataarray":
-        return Answer(encode(_data_array(reader, here, options, texts, path)))
-    return Answer(encode(reader.page(here, options, texts, path)))
+    return Answer(encode(_shown(reader, here, options, texts, path)))
+
+
+def _shown(
+    reader: Reader, here: Here, options: Options, texts: list[tuple[str, str]], path: str
+) -> dict[str, Any]:
+    if here.key is None and options.distinct:
+        return distinct_page(reader, here, options, texts, path)
+    arrays = options.result_format == "dataarray"
+    if here.key is None and arrays and here.entity.name == "Observation":
+        return _data_array(reader, here, options, texts, path)
+    if arrays and not holds_observations(here.entity, options):
+        raise misread(
+            "$resultFormat", 0, "dataArray", Text("Demandez-le pour Observations.", "Ask for it on Observations."),
+            Text("dataArray n'existe que pour les observations.", "dataArray exists for observations only."),
+        )  # fmt: skip
+    asked = observations_spelled_out(here.entity, options) if arrays else options
+    shown = reader.page(here, asked, texts, path) if here.key is None else reader.one(here, asked)
+    if arrays:
+        shown = with_arrays(here.entity, shown)
+    found: dict[str, Any] = without_control(here.entity, shown, options.metadata)
+    return found
 
 
 def _property(reader: Reader, here: Here, resource: Resource) -> Answer:
@@ -164,11 +204,6 @@ _COMPONENTS = ("id", "phenomenonTime", "result", "resultTime")
 def _data_array(
     reader: Reader, here: Here, options: Options, texts: list[tuple[str, str]], path: str
 ) -> dict[str, Any]:
-    if here.entity.name != "Observation":
-        raise misread(
-            "$resultFormat", 0, "dataArray", Text("Demandez-le pour Observations.", "Ask for it on Observations."),
-            Text("dataArray n'existe que pour les observations.", "dataArray exists for observations only."),
-        )  # fmt: skip
     observed = reader.observed(here, options)
     components, rows_of = _rows(here, observed.found, options)
     groups: dict[int, list[Any]] = {}
@@ -211,3 +246,66 @@ def _asked(options: Options) -> list[str]:
 
 def _row(found: Observation, values: dict[str, Any], components: list[str]) -> list[Any]:
     return [found.id if name == "id" else values.get(name) for name in components]
+
+
+# --- CSV and GeoJSON
+CHUNK = 1_000  # entities in a part of what is sent
+
+
+class _Link:
+    """The next page of a page that is being written, once it is known."""
+
+    def __init__(self) -> None:
+        self.next: str | None = None
+
+
+def formatted(
+    reader_of: Callable[[Connection], Reader], read: Callable[[], AbstractContextManager[Connection]], path: str,
+    resource: Resource, options: Options, texts: list[tuple[str, str]],
+) -> Answer:  # fmt: skip
+    """Return the answer as a table or a map: with `$top` a page (its next one in the header Link), else everything."""
+    entity, link = resource.entity, _Link()
+    known = FORMATS[options.result_format]
+    asked = spelled_out(entity, options)
+    table = options.result_format == "csv"
+    columns = columns_of(entity, asked) if table else []
+    shown = widened(asked) if table and not asked.distinct else asked
+    pages = _pages(reader_of, read, path, resource, shown, texts, link)
+    parts = csv_parts(columns, pages) if table else geojson_parts(entity, pages)
+    first = b"".join(
+        itertools.islice(parts, 1 if table else 3)
+    )  # what is wrong shows before anything is sent
+    headers = [("content-disposition", f'inline; filename="{entity.set_name}.{known.suffix}"')]
+    if link.next is not None:
+        headers.append(("link", f'<{link.next}>; rel="next"'))
+    return Answer(first, known.media_type, parts=parts, headers=tuple(headers))
+
+
+def _pages(
+    reader_of: Callable[[Connection], Reader], read: Callable[[], AbstractContextManager[Connection]], path: str,
+    resource: Resource, options: Options, texts: list[tuple[str, str]], link: _Link,
+) -> Iterator[dict[str, Any]]:  # fmt: skip
+    with read() as c:
+        reader = reader_of(c)
+        here = reader.find(resource)
+        if here.key is not None:
+            yield {"value": [reader.one(here, options)]}
+            return
+        if options.distinct:
+            yield distinct_page(reader, here, options, texts, path)
+            return
+        whole = options.top is None
+        asked = msgspec.structs.replace(options, top=CHUNK) if whole else options
+        while True:
+            page = reader.page(here, asked, texts, path)
+            following = page.get("@iot.nextLink")
+            if not whole:
+                link.next = following
+            elif following is not None:
+                del page["@iot.nextLink"]
+            yield page
+            if not whole or following is None:
+                return
+            token = following.rpartition("$skiptoken=")[2]
+            asked = msgspec.structs.replace(asked, skiptoken=token, skip=0, count=False)
+            reader = reader_of(c)  # a reader counts what it shows: each page has its own limit

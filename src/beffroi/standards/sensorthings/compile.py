@@ -159,6 +159,14 @@ class Compiler:
         start, end = self._column(node, 0), self._column(node, 1)
         return Pair((start, func.coalesce(end, start)))
 
+    def stored(self, node: meaning.Field, width: int) -> list[Sql]:
+        """Return the `width` columns that hold a field as they are; a place inside JSON as its JSON text."""
+        steps = (*node.property.inside, *node.inside)
+        if steps:
+            index = len(node.property.columns) - 1 if node.property.kind == "result" else 0
+            return [self.dialect.raw_json(self._column(node, index), steps)]
+        return [self._column(node, i) for i in range(width)]
+
     @sql.register
     def _field(self, node: meaning.Field) -> Any:
         if node.kind == "moment":

@@ -67,6 +67,10 @@ class Dialect(abc.ABC):
         """Return the value at `steps` of a JSON text column taken as `kind` (`json`: its scalar as text)."""
 
     @abc.abstractmethod
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        """Return the value at `steps` of a JSON text column as JSON text."""
+
+    @abc.abstractmethod
     def apply(self, function: Function, arguments: list[Sql]) -> Sql:
         """Return the application of `function`."""
 
@@ -105,6 +109,9 @@ class _Sqlite(Dialect):
             lower = func.lower(found)
             return case((lower.in_(("true", "false")), lower), else_=cast(value, Text))
         return _json_case(value, found, kind, ("integer", "real"), "text", value)
+
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        return column.op("->")(literal(_path(steps), Text))
 
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         return func.sta_holds(func.json_extract(column, _path(steps)), value, kind, type_=Boolean)
@@ -174,7 +181,7 @@ _SHARED: dict[str, Callable[..., Sql]] = {
     "before": lambda s1, e1, s2, _e2: and_(s1 < s2, e1 <= s2),
     "after": lambda s1, _e1, s2, e2: and_(s1 >= e2, s1 > s2),
     "meets": lambda s1, e1, s2, e2: (e1 == s2) | (e2 == s1),
-    "during": lambda s1, e1, s2, e2: and_(s2 <= s1, e1 <= e2, (s1 < e2) | (s2 == e2)),
+    "during": lambda s1, e1, s2, e2: and_(s2 <= s1, e1 <= e2, s1 < e2),
     "overlaps": lambda s1, e1, s2, e2: (
         and_(s1 < e2, s2 < e1) | and_(s1 == e1, s2 <= s1, s1 < e2) | and_(s2 == e2, s1 <= s2, s2 < e1)
         | and_(s1 == s2, e1 == e2)
@@ -194,6 +201,10 @@ class _Postgresql(Dialect):
         found = func.jsonb_typeof(inner, type_=Text)
         return _json_case(scalar, found, kind, ("number",), "string", scalar)
 
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        whole, keys = cast(column, JSONB), [str(s) for s in steps]
+        return cast(func.jsonb_extract_path(whole, *keys) if keys else whole, Text)
+
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         whole, keys = cast(column, JSONB), [str(s) for s in steps]
         inner = func.jsonb_extract_path(whole, *keys) if keys else whole
@@ -209,7 +220,7 @@ class _Postgresql(Dialect):
             return cast(func.date_part(function.name, moment), Double)
         shapes: list[Sql] = [self._shape(a) for a in arguments[:2]] + arguments[2:]
         if function.name == "geo.length":
-            return func.ST_Length(shapes[0], type_=Double) + func.ST_Perimeter(shapes[0], type_=Double)
+            return func.ST_Length(shapes[0], type_=Double)
         called = _POSTGIS.get(function.name, function.name)
         return getattr(func, called)(*shapes, type_=_TYPES[function.result])  # type: ignore[no-any-return]
 
@@ -288,6 +299,9 @@ class _Duckdb(_Postgresql):
                 Words("Comparez FeatureOfInterest/feature.", "Compare FeatureOfInterest/feature."), place="$filter",
             )  # fmt: skip
         return _SHARED[function.name](*arguments)
+
+    def raw_json(self, column: Sql, steps: Sequence[str | int]) -> Sql:
+        return cast(func.json_extract(column, _path(steps)), Text)
 
     def holds(self, column: Sql, steps: Sequence[str | int], value: Sql, kind: Kind) -> Sql:
         path, inner = _path(steps), func.json_extract(column, _path(steps))

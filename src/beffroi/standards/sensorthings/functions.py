@@ -125,6 +125,12 @@ def _geometric(test: Callable[[BaseGeometry, BaseGeometry], Any]) -> Callable[[s
     return lambda a, b: test(geometry_of(a), geometry_of(b)).item()
 
 
+def _length(shape: BaseGeometry) -> float:
+    """Return the length of the lines of a shape: an area has none (18-088 table 24)."""
+    parts = shapely.get_parts(shape)
+    return float(shapely.length(parts)[shapely.get_dimensions(parts) == 1].sum())
+
+
 def _related(a: str, b: str, pattern: str) -> bool:
     return bool(shapely.relate_pattern(geometry_of(a), geometry_of(b), pattern))
 
@@ -171,7 +177,7 @@ _table: tuple[tuple[Any, ...], ...] = (
     ("floor", _NUMBER, "number", lambda x: float(math.floor(x))),
     ("ceiling", _NUMBER, "number", lambda x: float(math.ceil(x))),
     ("geo.distance", _TWO_SHAPES, "number", _geometric(shapely.distance)),
-    ("geo.length", ("geometry",), "number", lambda a: float(shapely.length(geometry_of(a)))),
+    ("geo.length", ("geometry",), "number", lambda a: _length(geometry_of(a))),
     ("geo.intersects", _TWO_SHAPES, "boolean", _geometric(shapely.intersects)),
     ("st_equals", _TWO_SHAPES, "boolean", _geometric(shapely.equals)),
     ("st_disjoint", _TWO_SHAPES, "boolean", _geometric(shapely.disjoint)),
@@ -185,8 +191,7 @@ _table: tuple[tuple[Any, ...], ...] = (
     ("before", _TWO_MOMENTS, "boolean", lambda s1, e1, s2, _e2: s1 < s2 and e1 <= s2),
     ("after", _TWO_MOMENTS, "boolean", lambda s1, _e1, s2, e2: s1 >= e2 and s1 > s2),
     ("meets", _TWO_MOMENTS, "boolean", lambda s1, e1, s2, e2: e1 == s2 or e2 == s1),
-    ("during", _TWO_MOMENTS, "boolean",
-     lambda s1, e1, s2, e2: s2 <= s1 and e1 <= e2 and (s1 < e2 or s2 == e2)),
+    ("during", _TWO_MOMENTS, "boolean", lambda s1, e1, s2, e2: s2 <= s1 < e2 and e1 <= e2),
     ("overlaps", _TWO_MOMENTS, "boolean", _overlaps),
     ("starts", _TWO_MOMENTS, "boolean", lambda s1, _e1, s2, _e2: s1 == s2),
     ("finishes", _TWO_MOMENTS, "boolean", lambda _s1, e1, _s2, e2: e1 == e2),

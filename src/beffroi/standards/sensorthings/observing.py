@@ -11,7 +11,7 @@ from beffroi.model.result import Numeral
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
-from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind
+from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
@@ -134,6 +134,16 @@ class ObservationReader:
         if options.count:
             page.count = self._count(conditions, datastreams)
         return page
+
+    def query(self, options: Options, by: Navigation | None, owner: int | None) -> ObservationQuery:
+        """Return the query of the observations of a set: all, or those of the datastream or feature `owner`."""
+        series = by is not None and by.join.there == "datastream_id"
+        conditions = self._conditions(options, None if series else owner)
+        unseen = [] if series else self._unseen()
+        return ObservationQuery(
+            datastreams=(owner or 0,) if series else None,
+            where=_where([*conditions, *unseen], None), between=_between(conditions), window=self.window,
+        )  # fmt: skip
 
     def newest(self, owners: Sequence[int], limit: int) -> dict[int, list[Observation]]:
         """Return the `limit` newest observations of each datastream, newest first, by one statement.
@@ -322,7 +332,7 @@ def _without_place(node: Bound) -> Bound:
 
 
 def _bounds(part: meaning.Compare) -> tuple[int | None, int | None]:
-    if not isinstance(part.right, meaning.Value):
+    if not isinstance(part.right, meaning.Value) or part.right.value is None:
         return None, None
     low, high = part.right.value
     return {

@@ -107,7 +107,7 @@ class Reader:
             known = self.store.observations.get(here.key, self.window)
             found = None if known is None else getattr(known, by.join.here)
         else:
-            row = self._table(here.entity)
+            row = self.table(here.entity)
             found = self.c.execute(select(row.c[by.join.here]).where(row.c.id == here.key)).scalar()
         if found is None:
             raise NotFound(
@@ -132,11 +132,11 @@ class Reader:
                 if self.c.execute(shown).first() is None:
                     raise absent(scope.entity, key)
             return
-        row = self._table(scope.entity)
-        if self.c.execute(select(row.c.id).where(row.c.id == key, *self._within(scope, row))).first() is None:
+        row = self.table(scope.entity)
+        if self.c.execute(select(row.c.id).where(row.c.id == key, *self.within(scope, row))).first() is None:
             raise absent(scope.entity, key)
 
-    def _within(self, scope: Here, row: Any) -> list[Any]:
+    def within(self, scope: Here, row: Any) -> list[Any]:
         """Return the conditions of a set: its relation, and what the reader may see."""
         conditions = self.sight.of(scope.entity, row)
         if scope.by is not None:
@@ -152,7 +152,7 @@ class Reader:
     # --- entities
     def row(self, here: Here) -> Row:
         """Return the row of a catalogue entity. Raises `NotFound`."""
-        table = self._table(here.entity)
+        table = self.table(here.entity)
         found = self.c.execute(select(table).where(table.c.id == here.key)).mappings().first()
         if found is None:
             raise absent(here.entity, here.key or 0)
@@ -176,8 +176,8 @@ class Reader:
             answer = self._head(observed.count, observed.token, texts, path)
             answer["value"] = self._observations(observed.found, options)
             return answer
-        table = self._table(here.entity)
-        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        table = self.table(here.entity)
+        within, ranked = self.within(here, table), self._ranked(here.by, table)
         statement, terms = self._statement(here.entity, table, within, options, ranked)
         if ranked is not None:
             statement = statement.select_from(ranked.source).where(ranked.near == here.owner)
@@ -203,8 +203,8 @@ class Reader:
         if here.entity.name == "Observation":
             counted = msgspec.structs.replace(options, top=0, count=True)
             return int(self.observed(here, counted).count or 0)
-        table = self._table(here.entity)
-        within, ranked = self._within(here, table), self._ranked(here.by, table)
+        table = self.table(here.entity)
+        within, ranked = self.within(here, table), self._ranked(here.by, table)
         if ranked is not None:
             within.append(ranked.near == here.owner)
         return self._count(here.entity, table, within, options, ranked)
@@ -225,7 +225,8 @@ class Reader:
         return f"{self.base}/{path}?{_pairs(kept)}$skiptoken={token}"
 
     # --- statements
-    def _filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+    def filtered(self, entity: Entity, row: Any, options: Options) -> list[Any]:
+        """Return the condition of a `$filter`, in a list that is empty without one."""
         if options.filter is None:
             return []
         bound = settle(
@@ -253,7 +254,7 @@ class Reader:
     ) -> tuple[Select[Any], Terms]:
         terms = self._terms(entity, row, options, ranked)
         labels = [sql.label(f"sort_{i}") for i, (sql, _) in enumerate(terms[:-1])]
-        statement = select(*row.c, *labels).where(*conditions, *self._filtered(entity, row, options))
+        statement = select(*row.c, *labels).where(*conditions, *self.filtered(entity, row, options))
         return statement, terms
 
     def _take(self, statement: Select[Any], terms: Terms, options: Options) -> tuple[list[Row], str | None]:
@@ -281,7 +282,7 @@ class Reader:
     ) -> int:
         source = row if ranked is None else ranked.source
         counted = (
-            select(func.count()).select_from(source).where(*conditions, *self._filtered(entity, row, options))
+            select(func.count()).select_from(source).where(*conditions, *self.filtered(entity, row, options))
         )
         return int(self.c.execute(counted).scalar_one())
 
@@ -332,7 +333,8 @@ class Reader:
         known = select(row.c.id).where(row.c.id.in_(perhaps), row.c.multi.is_not(None))
         return set(self.c.execute(known).scalars())
 
-    def _table(self, entity: Entity) -> Any:
+    def table(self, entity: Entity) -> Any:
+        """Return what holds the rows of an entity type, now or as of an instant."""
         return table_of(entity, self.view)
 
     def _ranked(self, by: Navigation | None, table: Any) -> "_Ranked | None":
@@ -365,11 +367,12 @@ class Reader:
         self, hop: Navigation, rows: Sequence[Row], shown: list[dict[str, Any]], part: Expanded
     ) -> None:
         target = BY_NAME[hop.target]
-        table = self._table(target)
+        table = self.table(target)
         wanted = sorted({row[hop.join.here] for row in rows} - {None})
         if not wanted:
             return
-        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table))
+        filtered = self.filtered(target, table, part.options)
+        statement = select(table).where(table.c.id.in_(wanted), *self.sight.of(target, table), *filtered)
         found = list(self.c.execute(statement).mappings())
         by_id = dict(zip([f["id"] for f in found], self._entities(target, found, part.options), strict=True))
         for row, entity in zip(rows, shown, strict=True):
@@ -386,7 +389,7 @@ class Reader:
     ) -> None:
         target, options = BY_NAME[hop.target], part.options
         owners = [row["id"] for row in rows]
-        table = self._table(target)
+        table = self.table(target)
         source, key = self._source(hop, table)
         conditions = [key.in_(owners), *self.sight.of(target, table)]
         statement, terms = self._statement(target, table, conditions, options, self._ranked(hop, table))
@@ -432,7 +435,7 @@ class Reader:
         counted = (
             select(key, func.count())
             .select_from(source)
-            .where(key.in_(owners), *self.sight.of(target, table), *self._filtered(target, table, options))
+            .where(key.in_(owners), *self.sight.of(target, table), *self.filtered(target, table, options))
             .group_by(key)
         )
         return {row[0]: row[1] for row in self.c.execute(counted)}

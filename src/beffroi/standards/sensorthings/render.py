@@ -134,19 +134,32 @@ def _links(entity: Entity, link: str, keep: Chosen, shown: dict[str, Any]) -> di
 
 
 def _deep(value: Any, paths: Sequence[tuple[str | int, ...]]) -> Any:
+    """Return what `paths` choose of a JSON value, in the nesting that it has; a list keeps what is chosen of it."""
     whole = msgspec.json.decode(value) if isinstance(value, msgspec.Raw) else value
-    kept: dict[str, Any] = {}
+    kept: dict[Any, Any] = {}
     for path in paths:
-        here, target = whole, kept
+        found, here = whole, kept
         for i, step in enumerate(path):
-            if not isinstance(here, dict) or step not in here:
+            if isinstance(step, int):
+                if not isinstance(found, list) or step >= len(found):
+                    break
+            elif not isinstance(found, dict) or step not in found:
                 break
-            here = here[step]
+            found = found[step]
             if i == len(path) - 1:
-                target[str(step)] = here
+                here[step] = found
             else:
-                target = target.setdefault(str(step), {})
-    return kept
+                here = here.setdefault(step, {})
+    return _listed(kept)
+
+
+def _listed(kept: Any) -> Any:
+    """Return nested choices with those of a list, which are numbered, made a list."""
+    if not isinstance(kept, dict):
+        return kept
+    if kept and all(isinstance(step, int) for step in kept):
+        return [_listed(kept[step]) for step in sorted(kept)]
+    return {step: _listed(inner) for step, inner in kept.items()}
 
 
 def observation_json(found: Observation, base: str, keep: Chosen, *, multi: bool = False) -> dict[str, Any]:

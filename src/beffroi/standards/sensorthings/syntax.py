@@ -133,6 +133,8 @@ class Options(msgspec.Struct, frozen=True):
     skiptoken: str = ""
     result_format: str = ""
     as_of: int | None = None  # an instant in microseconds: everything as it was then
+    distinct: bool = False  # each combination of what is selected once
+    metadata: str = "full"  # how much control information is shown: full, minimal, none, off
 
 
 class Expanded(msgspec.Struct, frozen=True):

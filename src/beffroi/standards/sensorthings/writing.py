@@ -26,7 +26,6 @@ from beffroi.standards.sensorthings.reading import Here, Reader
 from beffroi.standards.sensorthings.render import encode, observation_values, value_json
 from beffroi.standards.sensorthings.series_cache import check_writer
 from beffroi.standards.sensorthings.sight import sight_of
-from beffroi.standards.sensorthings.syntax import Name, Options
 from beffroi.store import catalogue, tables
 from beffroi.store.catalogue import COMPONENTS, Link, New
 from beffroi.store.observations import Ack
@@ -61,7 +60,6 @@ def _deed(here: Here, what: str) -> tuple[str, str]:
     return f"{here.entity.table}.{what}", f"{here.entity.table}:{here.key}"
 
 
-_PART = 1_000  # entities deleted at once
 KindOf = Callable[[str, str, str, str], tuple[str, str] | None]
 """Returns the declared kind of datastream, and its service, of an observed property (name, definition) and a unit
 (symbol, definition); None when no service knows it."""
@@ -356,42 +354,6 @@ class EntityWriter:
             self.store.observations.delete_series(series)
         if here.entity.name == "FeatureOfInterest":
             self._delete_observations_of(key)
-
-    def delete_all(self, resource: Resource, options: Options) -> int:
-        """Delete the entities of a set that a `$filter` selects; return how many. Raises `Problem`, `Forbidden`.
-
-        Each is deleted as if it had been named: what was deleted before a refusal stays deleted.
-        """
-        if options.filter is None:
-            raise Problem(
-                Text("Supprimer tout un ensemble demande un $filter.", "Deleting a whole set needs a $filter."),
-                Text("Ajoutez $filter, par exemple $filter=id gt 0 pour tout.",
-                     "Add $filter, such as $filter=id gt 0 for everything."), place="$filter",
-            )  # fmt: skip
-        chosen = Options(filter=options.filter, select=(Name(("@iot.id",)),), top=_PART)
-        gone = 0
-        while found := self._ids(resource, chosen):
-            gone += self._delete_some(resource, found)
-        return gone
-
-    def _ids(self, resource: Resource, options: Options) -> list[int]:
-        with self.store.read() as c:
-            reader = Reader(self.store, c, "", sight_of(self.who), self.now_us)
-            page = reader.page(reader.find(resource), options, (), "")
-        return [one["@iot.id"] for one in page["value"]]
-
-    def _delete_some(self, resource: Resource, found: list[int]) -> int:
-        if resource.entity.name != "Observation":
-            for key in found:
-                self.delete(Resource((Hop(resource.entity, None, key),)))
-            return len(found)
-        with self.store.read() as c:
-            for series in {o.datastream_id for key in found if (o := self.store.observations.get(key))}:
-                self._check_series(c, series)
-        gone = self.store.observations.delete(found, by=self.by)
-        with self.store.write() as c:
-            self.store.audit.note(c, self.who, "observation.delete", "observation", {"count": gone})
-        return gone
 
     def _delete_observations_of(self, feature: int) -> None:
         with self.store.read() as c:
