@@ -30,6 +30,7 @@ from beffroi.standards import feature_documents, mapped_table
 from beffroi.standards.sensorthings import service_root
 from beffroi.standards.sensorthings.entities import ENTITIES
 from beffroi.standards.sensorthings.functions import FUNCTIONS
+from beffroi.standards.sensorthings.openapi import OPTIONS
 from beffroi.town import open_town
 
 ROOT = Path(__file__).parents[1]
@@ -44,6 +45,7 @@ SETTINGS = {
     "store.records": "`postgresql://user:password@host/database`; empty: SQLite files in the data directory.",
     "store.segments": "Directory of the sealed history; empty: `segments/` in the data directory.",
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",
+    "store.versions_days": "How many days what was changed or deleted can still be read as it was; 0 is for ever.",
     "mqtt.url": "`mqtt://user:password@host:1883` or `mqtts://…` of an external broker; empty: the embedded one.",
     "mqtt.topics": "Topics to subscribe to on an external broker, besides those of SensorThings.",
     "mail.url": "`smtp://user:password@host:25` or `smtps://…`; empty: no mail is sent.",
@@ -298,7 +300,9 @@ def sensorthings(_registry: Registry) -> str:
         + table(("Entity set",), sets)
         + "\n## Requirements declared\n\nEach is tested. The service root lists them too.\n\n"
         + "".join(f"- `{uri.rpartition('/1.1/')[2]}`\n" for uri in service_root.CONFORMANCE)
-        + "\n## Functions of `$filter`\n\n"
+        + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
+        + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
+        + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
         + table(("Function", "Takes", "Gives"), functions)
         + "\n## OGC API Features\n\nAt `/ogc`, one collection per declared `Collection`; conformance classes:\n\n"
         + "".join(f"- {uri}\n" for uri in feature_documents.CONFORMANCE)

@@ -29,7 +29,7 @@ def test_the_root_lists_the_sets_and_what_is_declared(sta: TestClient) -> None:
     assert sta.get(ROOT.rstrip("/")).content == answer.content
     listed = {one["name"]: one["url"] for one in answer.json()["value"]}
     assert listed == {e.set_name: f"{ROOT}{e.set_name}" for e in ENTITIES}
-    assert len(answer.json()["serverSettings"]["conformance"]) == 48
+    assert len(answer.json()["serverSettings"]["conformance"]) == 56
 
 
 def test_deep_insert_makes_everything_once(sta: TestClient) -> None:

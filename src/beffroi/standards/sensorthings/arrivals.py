@@ -7,7 +7,7 @@ which also says what is wrong.
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -26,7 +26,7 @@ _DIGITS = frozenset(b"-0123456789")
 
 
 class _Reference(msgspec.Struct, gc=False):
-    id: int = msgspec.field(name="@iot.id")
+    id: Annotated[int, msgspec.Meta(ge=0, lt=2**53)] = msgspec.field(name="@iot.id")
 
 
 class _Single(msgspec.Struct, forbid_unknown_fields=True, gc=False):

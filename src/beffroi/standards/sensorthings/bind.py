@@ -318,7 +318,9 @@ class _Binder:
         left = self.bind(node.left)
         items = [self.bind(item) for item in node.items]
         of = self._common(left, items[0], node) if items[0].kind != "null" else left.kind
-        values = tuple(self.taken_as(v, of, n) for v, n in zip(items, node.items, strict=True))
+        values = tuple(
+            self.taken_as(v, of, n) for v, n in zip(items, node.items, strict=True) if v.kind != "null"
+        )
         if of == "moment":
             starts = self.taken_as(left, of, node.left)
             return Join("or", (Always(False), *(Compare("eq", starts, v, of) for v in values)))

@@ -29,7 +29,7 @@ from sqlalchemy import (
 from beffroi.standards.sensorthings import meaning
 from beffroi.standards.sensorthings.dialects import DIALECTS
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation
-from beffroi.standards.sensorthings.functions import geometry_of
+from beffroi.standards.sensorthings.functions import geometry_of, moment_of
 from beffroi.standards.sensorthings.meaning import Bound
 from beffroi.store import tables
 from beffroi.store.versions import View, now
@@ -213,6 +213,8 @@ class Compiler:
         if isinstance(part, meaning.Field) and part.kind in ("json", "result"):
             return self._taken(part, node.kind)
         if isinstance(part, meaning.Looked) and part.kind == "json":
+            if node.kind in ("instant", "moment"):
+                return self._looked_times(part, node.kind)
             kept = tuple((i, v) for i, v in part.values if _kind(v) == node.kind)
             return self.sql(meaning.Looked(part.column, kept, node.kind))
         value = self.sql(part)
@@ -288,6 +290,19 @@ class Compiler:
         if not known:
             return cast(null(), kind)
         return case(known, value=self.row.c[node.column], else_=cast(null(), kind))
+
+    def _looked_times(self, node: meaning.Looked, kind: Kind) -> Any:
+        """Return the times that looked-up texts name."""
+        known = {
+            i: found for i, v in node.values if isinstance(v, str) and (found := moment_of(v)) is not None
+        }
+        start, end = (
+            self._looked(
+                meaning.Looked(node.column, tuple((i, pair[k]) for i, pair in known.items()), "instant")
+            )
+            for k in (0, 1)
+        )
+        return start if kind == "instant" else Pair((start, end))
 
     @sql.register
     def _nothing(self, node: meaning.Nothing) -> Any:

@@ -5,7 +5,7 @@ from typing import Any
 
 from beffroi.standards.sensorthings.entities import ENTITIES, Entity, Navigation, Property
 
-__all__ = ["openapi"]
+__all__ = ["OPTIONS", "openapi"]
 
 Json = dict[str, Any]
 _INTERVAL = "ISO 8601: an instant, or start/end"
@@ -159,7 +159,7 @@ _SCHEMAS: Json = {
 }  # fmt: skip
 
 # --- options
-_OPTIONS: tuple[tuple[str, Json, str], ...] = (
+OPTIONS: tuple[tuple[str, Json, str], ...] = (
     ("$filter", {"type": "string"}, "A condition, such as `result gt 20 and Datastream/name eq 'air'`"),
     ("$orderby", {"type": "string"}, "Terms, such as `phenomenonTime desc,id`"),
     ("$top", {"type": "integer", "minimum": 0}, "At most so many (100 when absent, 10,000 at most)"),
@@ -240,7 +240,7 @@ def _made() -> Json:
 
 
 def _of_set(entity: Entity) -> Json:
-    every = _options(name for name, _, _ in _OPTIONS)
+    every = _options(name for name, _, _ in OPTIONS)
     return {
         "get": _read(f"Read {entity.set_name}", entity.set_name, every, _schema(f"{entity.name}Page"), *_FORMATS),
         "post": _write(f"Make a {entity.name}, with what it brings along", entity.set_name, [_KEY], _schema(f"New{entity.name}"), _made()),
@@ -286,7 +286,7 @@ def _inside(entity: Entity) -> Json:
         f"{base}/$ref": {"parameters": [_ID], "get": _read("Read the address", tag, [], {"type": "object"})},
     }
     for hop in entity.navigations:
-        every = _options(name for name, _, _ in _OPTIONS) if hop.many else _options(_OF_ONE)
+        every = _options(name for name, _, _ in OPTIONS) if hop.many else _options(_OF_ONE)
         schema = _schema(f"{hop.target}Page" if hop.many else hop.target)
         item: Json = {
             "parameters": [_ID],
@@ -337,7 +337,7 @@ def openapi(base: str, version: str) -> Json:
         }  # fmt: skip
     parameters = {
         name.removeprefix("$"): {"name": name, "in": "query", "schema": schema, "description": said}
-        for name, schema, said in _OPTIONS
+        for name, schema, said in OPTIONS
     }
     responses = {
         f"R{code}": {"description": said, "content": _content(_schema("Problem"))}

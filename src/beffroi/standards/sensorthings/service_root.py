@@ -36,6 +36,13 @@ CONFORMANCE: tuple[str, ...] = (
     f"{_REQ}/data-array/data-array",
     f"{_REQ}/create-observations-via-mqtt/observations-creation",
     f"{_REQ}/receive-updates-via-mqtt/receive-updates",
+    "https://github.com/INSIDE-information-systems/SensorThingsAPI/blob/master/CSV-ResultFormat/CSV-ResultFormat.md",
+    *(
+        f"https://fraunhoferiosb.github.io/FROST-Server/extensions/{name}.html"
+        for name in (
+            "GeoJSON-ResultFormat", "DeepSelect", "SelectDistinct", "FilteredDelete", "JsonBatchRequest", "ResponseMetadata", "OpenAPI",
+        )
+    ),
 )  # fmt: skip
 
 
