@@ -47,6 +47,7 @@ SETTINGS = {
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",
     "store.query_seconds": "A query of a program that takes longer is stopped and refused with a 422; 0: no limit.",
     "store.query_memory_mb": "Memory that queries of the sealed history may take together; beyond, they use the disk or are refused.",
+    "store.versions_days": "How many days what was changed or deleted can still be read as it was; 0 is for ever.",
     "mqtt.url": "`mqtt://user:password@host:1883` or `mqtts://…` of an external broker; empty: the embedded one.",
     "mqtt.topics": "Topics to subscribe to on an external broker, besides those of SensorThings.",
     "mail.url": "`smtp://user:password@host:25` or `smtps://…`; empty: no mail is sent.",

@@ -130,3 +130,44 @@ def test_iterating_follows_the_pages(service: fsc.SensorThingsService) -> None:
     assert shown.datastreams.entities[0].observations.entities[0].result == 24
     assert shown.locations.entities[0].location["coordinates"] == [2.0, 48.5]
     service.delete(owner)
+
+
+class Units(list[Any]):
+    """Units as the client wants them to be written: since Python 3.11 a plain list says that it has no state."""
+
+    def __getstate__(self) -> Any:
+        return [unit.__getstate__() for unit in self]
+
+
+def test_a_multidatastream(service: fsc.SensorThingsService) -> None:
+    owner = thing("girouette")
+    service.create(owner)
+    seen = [
+        fsc.ObservedProperty(name=n, definition=f"http://a.test/{n}", description="d")
+        for n in ("force", "direction")
+    ]
+    for one in seen:
+        service.create(one)
+    sensor = fsc.Sensor(name="ultrason", description="d", encoding_type="text/html", metadata="http://a.test")
+    service.create(sensor)
+    named = (("mètre par seconde", "m/s", "ucum:m/s"), ("degré", "°", "ucum:deg"))
+    units = Units(fsc.UnitOfMeasurement(name=n, symbol=s, definition=d) for n, s, d in named)
+    multi = fsc.MultiDatastream(
+        name="vent", description="à 10 m", multi_observation_data_types=[MEASUREMENT] * 2, unit_of_measurements=units,
+        thing=owner, sensor=sensor, observed_properties=seen,
+    )  # fmt: skip
+    service.create(multi)
+    found = service.multi_datastreams().find(multi.id)
+    assert [u["symbol"] for u in found.unit_of_measurements] == ["m/s", "°"]
+    assert [p.name for p in found.get_observed_properties().query().list()] == ["force", "direction"]
+    one = fsc.Observation(phenomenon_time="2024-01-01T00:00:00Z", result=[3.5, 270], multi_datastream=found)
+    service.create(one)
+    assert [o.result for o in found.get_observations().query().list()] == [[3.5, 270]]
+    assert (
+        service.observations().query().filter(f"MultiDatastream/id eq {multi.id}").count().list().count == 1
+    )
+    service.patch(multi, [{"op": "replace", "path": "/description", "value": "changée"}])
+    assert service.multi_datastreams().find(multi.id).description == "changée"
+    service.delete(multi)
+    with pytest.raises(Exception, match="404"):
+        service.multi_datastreams().find(multi.id)

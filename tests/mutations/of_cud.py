@@ -99,9 +99,9 @@ MUTATIONS: tuple[Mutation, ...] = (
              "            raise absent(scope.entity, key)\n\n    def _within",
              "            raise Problem(Text('', ''))\n\n    def _within",
              f"{TEST}test_deleting_what_does_not_exist_is_told"),
-    Mutation("a filtered delete stops at its first page", WRITING, "        while found := self._ids(resource, chosen):",
-             "        if found := []:", f"{TEST}test_a_filter_chooses_what_is_deleted"),
-    Mutation("a set is deleted without a filter", WRITING, "        if options.filter is None:\n            raise Problem(",
-             "        if options.filter is None:\n            return 0\n        if False:\n            raise Problem(",
+    Mutation("a filtered delete deletes nothing", f"{STA}/deleting.py",
+             "        done = store.observations.delete([o.id for o in found], by=By(who.id)) if found else 0", "        done = 0", f"{TEST}test_a_filter_chooses_what_is_deleted"),
+    Mutation("a set is deleted without a filter", f"{STA}/deleting.py",
+             "    if options.filter is None and not everything:", "    if False:",
              f"{TEST}test_a_filter_chooses_what_is_deleted"),
 )  # fmt: skip

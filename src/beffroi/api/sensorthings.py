@@ -305,13 +305,12 @@ class SensorThings:
         """Answer DELETE."""
         del receive
         resource = _resource(path)
+        query = scope["query_string"].decode("utf-8", "replace")
         if resource.suffix == "$ref":
-            query = parse_qs(scope["query_string"].decode("utf-8", "replace"))
-            named = (query.get("$id") or [""])[0]
+            named = (parse_qs(query).get("$id") or [""])[0]
             await self._link(scope, send, lambda linker: linker.take(resource, named))
             return
         if is_set(path):
-            query = scope["query_string"].decode("utf-8", "replace")
             delete = functools.partial(
                 delete_matching, self.store, self.who(scope), self.clock(), resource, query
             )

@@ -21,7 +21,7 @@ from beffroi.model.text import Text
 from beffroi.store.observations import Ack, ObservationQuery, Observations
 from beffroi.store.open import Store
 from beffroi.store.tables import observation, unfinished
-from beffroi.store.versions import NOBODY, By, Window
+from beffroi.store.versions import NOBODY, By
 
 __all__ = ["LEFT_AFTER_US", "ChangeSet", "Outcome", "finish_left", "unsettled"]
 
@@ -91,11 +91,9 @@ class _Noted(Observations):
         self._gone_series.add(datastream_id)
         self.works.append(_Work(series=datastream_id))
 
-    def get(self, observation_id: int, window: Window | None = None) -> Observation | None:
+    def get(self, observation_id: int, *more: Any) -> Observation | None:
         """Return an observation as the change set leaves it."""
-        if window is not None:
-            return self._real.get(observation_id, window)
-        found = self._corrected.get(observation_id) or self._real.get(observation_id)
+        found = self._corrected.get(observation_id) or self._real.get(observation_id, *more)
         gone = observation_id in self._gone or (
             found is not None and found.datastream_id in self._gone_series
         )

@@ -318,6 +318,7 @@ class Observations:
             statement = self._statement(query, self._database.dialect, *wanted).order_by(None).distinct()
             fresh = statement.where(observation.c.deleted.is_(None)).limit(limit)
             found = {tuple(row) for row in connection.execute(fresh)}
+            found |= {tuple(row) for row in self._before(connection, query, *wanted)}
             segments = self._archive.matching(connection, query.between)
             if not segments:
                 return list(found)

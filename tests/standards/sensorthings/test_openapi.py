@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import ROOT, made, series_of, station
+from tests.sensorthings_town import MULTI, ROOT, made, series_of, station
 
 from beffroi.standards.sensorthings.entities import ENTITIES
 
@@ -46,7 +46,7 @@ def test_what_is_answered_and_accepted_fits_its_schemas(sta: TestClient) -> None
         schema = {"$ref": f"#/components/schemas/{name}", "components": document["components"]}
         jsonschema.Draft202012Validator(schema).validate(value)
 
-    body = station()
+    body = {**station(), "MultiDatastreams": [MULTI]}
     check(body, "NewThing")
     series = series_of(sta, made(sta.post("Things", json=body)))
     observation = {"result": 1, "Datastream": {"@iot.id": series}, "phenomenonTime": "2020-01-01T00:00:00Z"}

@@ -20,6 +20,7 @@ from beffroi.standards.sensorthings.writing import EntityWriter, may_write
 from beffroi.store import tables
 from beffroi.store.change_set import ChangeSet
 from beffroi.store.open import Store
+from beffroi.store.versions import By
 
 __all__ = ["MOST_DELETED", "delete_matching", "is_set", "read_deletion"]
 
@@ -102,7 +103,7 @@ def _observations(
             found = reader.observed(here, msgspec.structs.replace(options, top=_CHUNK)).found
             _check(who, c, {o.datastream_id for o in found} - allowed)
             allowed |= {o.datastream_id for o in found}
-        done = store.observations.delete([o.id for o in found]) if found else 0
+        done = store.observations.delete([o.id for o in found], by=By(who.id)) if found else 0
         if not done:
             break
         gone += done

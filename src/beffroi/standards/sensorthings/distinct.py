@@ -11,7 +11,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.result import Result
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.bind import bind_path
-from beffroi.standards.sensorthings.compile import Compiler, table_of
+from beffroi.standards.sensorthings.compile import Compiler
 from beffroi.standards.sensorthings.entities import Entity
 from beffroi.standards.sensorthings.meaning import Field
 from beffroi.standards.sensorthings.parse import misread
@@ -100,9 +100,9 @@ def _rows(reader: Reader, here: Here, options: Options, paths: list[_Path]) -> l
         return reader.store.observations.distinct(
             query, lambda dialect: _columns(Compiler(dialect, here.entity), paths), limit
         )
-    table = table_of(here.entity)
+    table = reader.table(here.entity)
     conditions = [*reader.within(here, table), *reader.filtered(here.entity, table, options)]
-    compiler = Compiler(reader.store.dialect, here.entity, table)
+    compiler = Compiler(reader.store.dialect, here.entity, table, view=reader.view)
     wanted = select(*_columns(compiler, paths)).where(*conditions).distinct().limit(limit)
     return list(reader.c.execute(wanted))
 

@@ -142,7 +142,7 @@ class ObservationReader:
         unseen = [] if series else self._unseen()
         return ObservationQuery(
             datastreams=(owner or 0,) if series else None,
-            where=_where([*conditions, *unseen], None), between=_between(conditions),
+            where=_where([*conditions, *unseen], None), between=_between(conditions), window=self.window,
         )  # fmt: skip
 
     def newest(self, owners: Sequence[int], limit: int) -> dict[int, list[Observation]]:

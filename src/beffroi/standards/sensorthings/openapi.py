@@ -171,6 +171,7 @@ OPTIONS: tuple[tuple[str, Json, str], ...] = (
         "What to show: `name,properties/a`; `distinct:` gives each combination once",
     ),
     ("$expand", {"type": "string"}, "Relations to show inside: `Datastreams($top=2;$expand=Sensor)`"),
+    ("$asOf", {"type": "string"}, "An instant: everything is shown as it was then"),
     ("$resultFormat", {"enum": ["json", "dataArray", "CSV", "GeoJSON"]}, "The shape of the answer"),
     (
         "$resultMetadata",

@@ -115,7 +115,7 @@ class Reader:
             known = self.store.observations.get(here.key, self.window)
             found = None if known is None else getattr(known, by.join.here)
         else:
-            row = self._table(here.entity)
+            row = self.table(here.entity)
             found = self.c.execute(select(row.c[by.join.here]).where(row.c.id == here.key)).scalar()
         if found is None:
             raise NotFound(
@@ -140,7 +140,7 @@ class Reader:
                 if self.c.execute(shown).first() is None:
                     raise absent(scope.entity, key)
             return
-        row = self._table(scope.entity)
+        row = self.table(scope.entity)
         if self.c.execute(select(row.c.id).where(row.c.id == key, *self.within(scope, row))).first() is None:
             raise absent(scope.entity, key)
 
@@ -160,7 +160,7 @@ class Reader:
     # --- entities
     def row(self, here: Here) -> Row:
         """Return the row of a catalogue entity. Raises `NotFound`."""
-        table = self._table(here.entity)
+        table = self.table(here.entity)
         found = self.c.execute(select(table).where(table.c.id == here.key)).mappings().first()
         if found is None:
             raise absent(here.entity, here.key or 0)
@@ -186,7 +186,7 @@ class Reader:
             answer = self._head(observed.count, observed.token, texts, path)
             answer["value"] = self._observations(observed.found, options)
             return answer
-        table = self._table(here.entity)
+        table = self.table(here.entity)
         within, ranked = self.within(here, table), self._ranked(here.by, table)
         statement, terms = self._statement(here.entity, table, within, options, ranked)
         if ranked is not None:
@@ -219,7 +219,7 @@ class Reader:
         if here.entity.name == "Observation":
             counted = msgspec.structs.replace(options, top=0, count=True)
             return int(self.observed(here, counted).count or 0)
-        table = self._table(here.entity)
+        table = self.table(here.entity)
         within, ranked = self.within(here, table), self._ranked(here.by, table)
         if ranked is not None:
             within.append(ranked.near == here.owner)
@@ -366,7 +366,8 @@ class Reader:
         known = select(row.c.id).where(row.c.id.in_(perhaps), row.c.multi.is_not(None))
         return set(self.c.execute(known).scalars())
 
-    def _table(self, entity: Entity) -> Any:
+    def table(self, entity: Entity) -> Any:
+        """Return what holds the rows of an entity type, now or as of an instant."""
         return table_of(entity, self.view)
 
     def _ranked(self, by: Navigation | None, table: Any) -> "_Ranked | None":
@@ -399,7 +400,7 @@ class Reader:
         self, hop: Navigation, rows: Sequence[Row], shown: list[dict[str, Any]], part: Expanded
     ) -> None:
         target = BY_NAME[hop.target]
-        table = self._table(target)
+        table = self.table(target)
         wanted = sorted({row[hop.join.here] for row in rows} - {None})
         if not wanted:
             return
@@ -421,7 +422,7 @@ class Reader:
     ) -> None:
         target, options = BY_NAME[hop.target], part.options
         owners = [row["id"] for row in rows]
-        table = self._table(target)
+        table = self.table(target)
         source, key = self._source(hop, table)
         conditions = [key.in_(owners), *self.sight.of(target, table)]
         statement, terms = self._statement(target, table, conditions, options, self._ranked(hop, table))

@@ -62,7 +62,6 @@ def _deed(here: Here, what: str) -> tuple[str, str]:
     return f"{here.entity.table}.{what}", f"{here.entity.table}:{here.key}"
 
 
-_PART = 1_000  # entities deleted at once
 KindOf = Callable[[str, str, str, str], tuple[str, str] | None]
 """Returns the declared kind of datastream, and its service, of an observed property (name, definition) and a unit
 (symbol, definition); None when no service knows it."""
