@@ -9,6 +9,7 @@ from sqlalchemy import text
 from beffroi.model.instant import DAY_US, MINUTE_US, parse_instant
 from beffroi.settings import load_settings
 from beffroi.store.archive import Segment
+from beffroi.store.gathering import gather
 from beffroi.store.open import Store
 
 __all__ = ["START", "STEP", "Built", "build"]
@@ -58,6 +59,7 @@ def build(data: Path, count: int, series: int, *, irregular: bool = False) -> Bu
         with store.database.write_observations() as connection:
             store.archive.switch(connection, [], [one])
         made.append(one)
+    gather(store.database, store.archive)
     store.close()
     _fill_latest(data, store, made, series)
     rows = sum(s.count for s in made)

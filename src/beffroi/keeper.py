@@ -22,6 +22,7 @@ from beffroi.rules.keeper import act, judge
 from beffroi.rules.needed import thin_now
 from beffroi.store import ledger
 from beffroi.store.change_set import LEFT_AFTER_US, finish_left
+from beffroi.store.gathering import gather
 from beffroi.store.retention import expire
 from beffroi.store.sealing import seal
 from beffroi.store.versions import retire
@@ -102,8 +103,8 @@ class Keeper:
 
 
 async def _sealing(keeper: Keeper) -> None:
-    """Seal old days, once consumers of the bus have read them, thin what is past its retention once a day, and sweep
-    the files nobody holds any more."""
+    """Seal old days, once consumers of the bus have read them, thin what is past its retention and gather roll-ups once
+    a day, and sweep the files nobody holds any more."""
     store = keeper.town.store
     thinned_day = -1
     while not keeper.stop.is_set():
@@ -120,6 +121,7 @@ async def _sealing(keeper: Keeper) -> None:
         today = keeper.town.clock() // DAY_US
         if today != thinned_day:
             await asyncio.to_thread(thin_now, store, keeper.town.clock())
+            await asyncio.to_thread(gather, store.database, store.archive)
             thinned_day = today
 
 

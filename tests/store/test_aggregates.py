@@ -10,7 +10,9 @@ import pytest
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.observation import Draft, Observation
 from beffroi.model.result import number_of, result_of
+from beffroi.store import gathering, sealing
 from beffroi.store.aggregates import AggregateQuery, Cell, Cells, Grain
+from beffroi.store.gathering import gather, good, rollup_files
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
@@ -132,6 +134,40 @@ def test_aggregates_equal_brute_force_fresh_sealed_and_rolled_up(store: Store, s
     check(store, chance)  # corrected and deleted: some hours of the roll-ups are stale
     seal(store.database, store.archive, START + 7 * DAY_US, store.observations.head())
     check(store, chance)  # all sealed
+
+
+def test_gathered_roll_ups_serve_while_their_segments_live(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "TARGET_ROWS", 1)  # a segment a day
+    monkeypatch.setattr(sealing, "SMALL_ROWS", 0)
+    monkeypatch.setattr(gathering, "FEWEST", 3)
+    chance = random.Random(11)
+    store.observations.append(some(chance, 400))
+    seal(store.database, store.archive, START + 5 * DAY_US, store.observations.head())
+    assert gather(store.database, store.archive) == 1
+    assert gather(store.database, store.archive) == 0
+    check(store, chance)
+    with store.read() as connection:
+        (long,) = good(connection)
+        assert len(long.segments) == 5
+        files = rollup_files(store.archive, store.archive.live(connection), [long])
+    assert files.count("'") == 2  # one file instead of five
+    store.observations.append([Draft(1, START + DAY_US + 5, number_of("3.5"))])
+    ids = [o.id for o in store.observations.series(2)]
+    store.observations.delete(ids[:3])
+    check(store, chance)
+    seal(store.database, store.archive, START + 5 * DAY_US, store.observations.head())
+    with store.read() as connection:
+        assert good(connection) == []
+    check(store, chance)
+    assert gather(store.database, store.archive) == 1
+    check(store, chance)
+    assert store.verify() == []
+    store.archive.sweep()
+    check(store, chance)
+    whole = (store.archive.folder / long.path).exists()
+    assert not whole
 
 
 def test_a_segment_without_roll_up_is_read_raw_then_gets_one(store: Store) -> None:

@@ -16,6 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.archive import FEW, Archive, Segment
 from beffroi.store.database import Database
+from beffroi.store.gathering import Long, good, rollup_files
 from beffroi.store.rollups import hour_of
 from beffroi.store.tables import observation
 
@@ -115,8 +116,9 @@ def aggregate(database: Database, archive: Archive, query: AggregateQuery) -> Ce
         _Fresh(database.dialect, query).into(cells, connection)
         segments = _segments(archive, connection, query)
         hidden = _rewritten(connection) if segments else set()
+        longs = good(connection) if len(segments) > 1 else []
     if segments:
-        _Sealed(archive, query, hidden).into(cells, segments)
+        _Sealed(archive, query, hidden, longs).into(cells, segments)
     return cells
 
 
@@ -232,8 +234,7 @@ class _Fresh:
             .limit(MOST_VALUES + 1)
         )
         for i, row in enumerate(connection.execute(asked)):
-            series, feature, bucket, value = tuple(row)
-            cells[series, feature, bucket].values.append(value)
+            cells[row[0], row[1], row[2]].values.append(row[3])
             if i >= MOST_VALUES:
                 raise _too_many()
 
@@ -270,8 +271,11 @@ def _bucket_sql(grain: Grain, column: str) -> str:
 class _Sealed:
     """Adds up sealed rows in DuckDB, from roll-ups where they say the same."""
 
-    def __init__(self, archive: Archive, query: AggregateQuery, hidden: set[int]) -> None:
-        self.archive, self.query, self.hidden = archive, query, hidden
+    def __init__(
+        self, archive: Archive, query: AggregateQuery, hidden: set[int], longs: Sequence[Long] = ()
+    ) -> None:
+        self.archive, self.query, self.hidden, self.longs = archive, query, hidden, longs
+        self._aside: list[Segment] = []  # segments that are read raw: no roll-up that holds them is
 
     def into(self, cells: Cells, segments: Sequence[Segment]) -> None:
         query = self.query
@@ -279,6 +283,7 @@ class _Sealed:
         rollable = whole and query.where is None and not query.by_feature and not query.values
         rolled = [s for s in segments if rollable and s.rollup is not None]
         bare = [s for s in segments if s not in rolled]
+        self._aside = list(bare)
         if bare:
             _into(cells, self._raw(bare, query.within))
         if rolled:
@@ -368,6 +373,7 @@ class _Sealed:
         changed = {path for path, _, _ in stale}
         if len(stale) > MOST_STALE:
             _into(cells, self._raw([s for s in segments if s.path in changed], self.query.within))
+            self._aside += [s for s in segments if s.path in changed]
             segments, stale = [s for s in segments if s.path not in changed], []
         for low, high in ((start, first), (last, end)):
             edge = (
@@ -414,11 +420,9 @@ class _Sealed:
                 ", arg_min(first_value, row(first_us, datastream_id)), min(row(first_us, datastream_id)) FILTER (numbers > 0),"
                 " arg_max(last_value, row(last_us, datastream_id)), max(row(last_us, datastream_id)) FILTER (numbers > 0)"
             )
-        files = ", ".join(
-            "'" + str(self.archive.folder / (s.rollup or "")).replace("'", "''") + "'" for s in segments
-        )
+        files = rollup_files(self.archive, segments, self.longs, self._aside)
         rows = self.archive.run(
-            f"SELECT {series} AS s, 0::BIGINT AS f, {bucket} AS b, {sums}{ends} FROM read_parquet([{files}])"
+            f"SELECT {series} AS s, 0::BIGINT AS f, {bucket} AS b, {sums}{ends} FROM read_parquet({files})"
             f"{_where(conditions)}{'' if bare else self._grouped()} LIMIT {MOST_CELLS + 1}"
         )
         return _cells(rows, query, rolled=True)
@@ -442,13 +446,11 @@ class _Sealed:
         end = self.query.ended_by
         if end is None:
             return
-        files = ", ".join(
-            "'" + str(self.archive.folder / (s.rollup or "")).replace("'", "''") + "'" for s in segments
-        )
+        files = rollup_files(self.archive, segments, self.longs, self._aside)
         conditions = [f"span_us > {end}", *self._of_series(), *_not_stale(stale)]
         conditions += [] if first is None else [f"hour_us >= {first}"]
         conditions += [] if last is None else [f"hour_us < {last}"]
-        crossing = f"SELECT datastream_id, hour_us FROM read_parquet([{files}]){_where(conditions)}"
+        crossing = f"SELECT datastream_id, hour_us FROM read_parquet({files}){_where(conditions)}"
         if self.archive.run(f"{crossing} LIMIT 1"):
             _into(
                 cells, self._raw(segments, within, f"(datastream_id, {hour_of('start_us')}) IN ({crossing})")

@@ -25,9 +25,9 @@ from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import watched
 from beffroi.store.rollups import hour_of, rollup_sql, series_sql
-from beffroi.store.tables import segment, segment_series
+from beffroi.store.tables import long_rollup, segment, segment_series
 
-__all__ = ["COLUMNS", "Archive", "Segment", "fsync_directory", "quoted"]
+__all__ = ["COLUMNS", "Archive", "Segment", "file_digest", "fsync_directory", "quoted"]
 
 COLUMNS: dict[str, str] = {
     "id": "BIGINT", "datastream_id": "BIGINT", "start_us": "BIGINT", "end_us": "BIGINT", "result_time_us": "BIGINT",
@@ -277,9 +277,9 @@ class Archive:
             rollup.unlink()
             return None
         digest, size = file_digest(temporary), temporary.stat().st_size
-        path = self._settle(temporary, f"{name}-{digest[:12]}.parquet")
+        path = self.settle(temporary, f"{name}-{digest[:12]}.parquet")
         rolled, rolled_size = file_digest(rollup), rollup.stat().st_size
-        rolled_path = self._settle(rollup, f"{name}-{digest[:12]}-{rolled[:12]}.hours.parquet")
+        rolled_path = self.settle(rollup, f"{name}-{digest[:12]}-{rolled[:12]}.hours.parquet")
         return Segment(
             0, path, count, size, digest, min_id or 0, max_id or 0, first_us if min_us is None else min_us,
             first_us if max_us is None else max_us, first_us, end_us, rolled_path, rolled_size, rolled, series,
@@ -301,7 +301,7 @@ class Archive:
         )  # small groups: one datastream's year is read from every file, and a group is unpacked whole
         return temporary
 
-    def _settle(self, temporary: Path, name: str) -> str:
+    def settle(self, temporary: Path, name: str) -> str:
         """Give a written file its name, durably."""
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
@@ -323,7 +323,7 @@ class Archive:
         finally:
             cursor.close()
         digest, size = file_digest(rollup), rollup.stat().st_size
-        path = self._settle(rollup, f"{one.path.removesuffix('.parquet')}-{digest[:12]}.hours.parquet")
+        path = self.settle(rollup, f"{one.path.removesuffix('.parquet')}-{digest[:12]}.hours.parquet")
         return msgspec.structs.replace(
             one, rollup=path, rollup_bytes=size, rollup_sha256=digest, series=series
         )
@@ -366,6 +366,7 @@ class Archive:
         with self._database.write_observations() as connection:
             connection.execute(segment.delete().where(segment.c.live == 0))
             kept = {name for s in self.live(connection) for name in (s.path, s.rollup)}
+            kept |= set(connection.execute(select(long_rollup.c.path)).scalars())
         gone = [
             f
             for f in self.folder.iterdir()

@@ -35,6 +35,11 @@ class Buckets(msgspec.Struct, frozen=True):
             return Grain(HOUR_US, ((0, _offset(self.zone, high_us) % HOUR_US),))
         return Grain(DAY_US, _offsets(self.zone, low_us, high_us))
 
+    @property
+    def single(self) -> bool:
+        """True when each number of the grain is a bucket of its own."""
+        return self.unit in ("", "hour", "day")
+
     def bounds(self, number: int, grain: Grain) -> tuple[int, int]:
         """Return [start, end) of the bucket that holds number `number` of `grain`."""
         if not self.unit or self.unit == "hour":

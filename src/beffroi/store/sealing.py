@@ -164,7 +164,7 @@ def _write(archive: Archive, connection: Connection, wanted: _Range, rewritten: 
         types = ", ".join(f"'{n}': '{t}'" for n, t in COLUMNS.items())
         source = (
             f"SELECT {', '.join(COLUMNS)} FROM read_csv({quoted(handed)}, header=false, columns={{{types}}},"
-            " nullstr='\\N', quote='\"', escape='\"', delim=',', strict_mode=true, parallel=false)"
+            " nullstr='\\N', quote='\"', escape='\"', delim=',', strict_mode=true, parallel=false, auto_detect=false)"
         )
         if wanted.old:
             cursor.execute("CREATE TEMP TABLE gone AS SELECT unnest(?::BIGINT[]) AS id", [rewritten])

@@ -314,6 +314,10 @@ segment_series = Table(  # what a segment holds of each datastream: which files 
     _big("thin", nullable=False, server_default="0"),  # hours of it whose raw rows were taken away (see retention)
     Index("segment_series_segment", "segment_id"), sqlite_with_rowid=False,
 )  # fmt: skip
+long_rollup = Table(  # the roll-ups of many segments in one file, good while all of them live
+    "long_rollup", obs_metadata, Column("path", Text, primary_key=True), _big("bytes", nullable=False), Column("sha256", Text, nullable=False),
+    Column("segments", Text, nullable=False),  # their ids, a JSON array
+)  # fmt: skip
 thinned = Table(  # what retention took away of each datastream so far
     "thinned", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
     _big("rows", nullable=False), _big("bytes", nullable=False), _big("hours", nullable=False), _big("at_us", nullable=False),

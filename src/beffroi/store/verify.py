@@ -8,6 +8,7 @@ from beffroi.model.text import Text
 from beffroi.store.archive import Archive, Segment, file_digest
 from beffroi.store.audit import Fault
 from beffroi.store.database import Database, connect_sqlite
+from beffroi.store.gathering import good
 from beffroi.store.tables import latest, obs_counter, observation
 
 __all__ = ["verify_store"]
@@ -24,6 +25,8 @@ def verify_store(database: Database, archive: Archive) -> list[Fault]:
             faults.extend(found)
             if not found:
                 whole.append(one)
+        for long in good(connection):
+            faults.extend(_file(archive, long.path, long.sha256))
         if len(whole) == len(segments):  # counts mean nothing when a file is damaged
             faults.extend(_counts(connection, archive, segments))
     return faults
@@ -49,13 +52,16 @@ def _files(database: Database) -> Iterator[Fault]:
 
 def _segment(archive: Archive, one: Segment) -> Iterator[Fault]:
     for name, digest in ((one.path, one.sha256), (one.rollup, one.rollup_sha256)):
-        if name is None:
-            continue
-        path = archive.folder / name
-        if not path.exists():
-            yield Fault(name, Text("Le fichier d'historique manque.", "The history file is missing."))
-        elif file_digest(path) != digest:
-            yield Fault(name, Text("Le fichier d'historique a changé.", "The history file has changed."))
+        if name is not None and digest is not None:
+            yield from _file(archive, name, digest)
+
+
+def _file(archive: Archive, name: str, digest: str) -> Iterator[Fault]:
+    path = archive.folder / name
+    if not path.exists():
+        yield Fault(name, Text("Le fichier d'historique manque.", "The history file is missing."))
+    elif file_digest(path) != digest:
+        yield Fault(name, Text("Le fichier d'historique a changé.", "The history file has changed."))
 
 
 def _counts(connection: Connection, archive: Archive, segments: list[Segment]) -> Iterator[Fault]:

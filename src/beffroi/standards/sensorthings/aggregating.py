@@ -179,31 +179,40 @@ class _Aggregation:
     # --- what it comes to
     def page(self, top: int) -> Aggregated:
         skip = read_token(self.options.skiptoken, 1)[0] if self.options.skiptoken else self.options.skip
-        rows = self._rows()
-        if self.kept is not None:
-            rows = [row for row in rows if evaluate(self.kept, row, _nowhere) is True]
-        if self.order:
-            rows.sort(key=cmp_to_key(self._compare))
-        shown = rows[skip : skip + top]
-        if self.apply.buckets is not None:
-            name = self.apply.bucket_name
-            for row in shown:
-                start, end = row[name]
-                row[name] = f"{stamp(start)}/{stamp(end)}"
-        more = top > 0 and len(rows) > skip + top
-        return Aggregated(
-            shown, write_token([skip + top]) if more else None, len(rows) if self.options.count else None
-        )
-
-    def _rows(self) -> list[dict[str, Any]]:
         groups = self._groups()
         if self.apply.complete:
             self._complete(groups)
+        chosen = sorted(groups, key=_sorting) if self.fields else sorted(groups)
+        if self.kept is None and not self.order:  # only what is shown is worked out
+            count, rows = len(chosen), self._rows(groups, chosen[skip : skip + top])
+        else:
+            rows = self._rows(groups, chosen)
+            if self.kept is not None:
+                rows = [row for row in rows if evaluate(self.kept, row, _nowhere) is True]
+            if self.order:
+                rows.sort(key=cmp_to_key(self._compare))
+            count, rows = len(rows), rows[skip : skip + top]
+        if self.apply.buckets is not None:
+            self._write_buckets(rows)
+        more = top > 0 and count > skip + top
+        return Aggregated(
+            rows, write_token([skip + top]) if more else None, count if self.options.count else None
+        )
+
+    def _write_buckets(self, rows: list[dict[str, Any]]) -> None:
+        name, last_us, last = self.apply.bucket_name, None, ""
+        for row in rows:
+            start_us, end_us = row[name]
+            start = last if start_us == last_us else stamp(start_us)  # most begin where another ended
+            last_us, last = end_us, stamp(end_us)
+            row[name] = f"{start}/{last}"
+
+    def _rows(self, groups: dict[Group, Cell], chosen: Sequence[Group]) -> list[dict[str, Any]]:
         ways = [(m.name, self._way(m)) for m in self.apply.measures]
         names = [tuple(map(str, path.steps)) for path in self.apply.paths]
         bucket = None if self.apply.buckets is None else self.apply.bucket_name
         rows: list[dict[str, Any]] = []
-        for group in sorted(groups, key=_sorting) if names else sorted(groups):
+        for group in chosen:
             cell = groups[group]
             row: dict[str, Any] = {} if bucket is None else {bucket: group[-1]}
             for steps, value in zip(names, group, strict=False):
@@ -224,12 +233,20 @@ class _Aggregation:
     def _groups(self) -> dict[Group, Cell]:
         """Return the cell of each group; when coverage is asked, note what each datastream has and should have."""
         found = self.reader.store.observations.aggregate(self._query())
+        buckets, grain = self.apply.buckets, self.grain
+        if (
+            not self.fields
+            and not self.covered
+            and buckets is not None
+            and grain is not None
+            and buckets.single
+        ):
+            return {(buckets.bounds(key[2], grain),): cell for key, cell in found.items()}
         valued = [self._values(field, {key[0] if _owner(field) == "datastream_id" else key[1] for key in found})
                   for field in self.fields]  # fmt: skip
         places = [0 if _owner(field) == "datastream_id" else 1 for field in self.fields]
         every = intervals(self.reader.c, {key[0] for key in found}) if self.covered else {}
         groups: dict[Group, Cell] = {}
-        buckets, grain = self.apply.buckets, self.grain
         paths: Group = ()
         for key, cell in found.items():
             if places:

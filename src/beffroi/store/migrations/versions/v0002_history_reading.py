@@ -18,12 +18,12 @@ def upgrade() -> None:
     if "rollup" not in known:
         for column in ("rollup TEXT", "rollup_bytes BIGINT", "rollup_sha256 TEXT"):
             op.execute(f"ALTER TABLE obs.segment ADD COLUMN {column}")
-    obs_metadata.create_all(connection)  # segment_series, thinned, gap, ledger
+    obs_metadata.create_all(connection)  # segment_series, long_rollup, thinned, gap, ledger
 
 
 def downgrade() -> None:
     """Forget the index and the roll-ups, which can be made again, and the hours of what was thinned, which cannot."""
-    for table in ("segment_series", "thinned", "gap", "ledger"):
+    for table in ("segment_series", "long_rollup", "thinned", "gap", "ledger"):
         op.execute(f"DROP TABLE obs.{table}")
     for column in ("rollup", "rollup_bytes", "rollup_sha256"):
         op.execute(f"ALTER TABLE obs.segment DROP COLUMN {column}")
