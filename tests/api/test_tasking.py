@@ -70,7 +70,7 @@ class Desk:
 
     def __init__(self, folder: Path, network: Network) -> None:
         (folder / "beffroi.toml").write_text(
-            f'''name = "Essai"
+            f"""name = "Essai"
 [[lorawan]]
 name = "ttn"
 kind = "ttn"
@@ -82,7 +82,7 @@ name = "chirp"
 kind = "chirpstack"
 url = "{network.url}"
 key = "chirp.secret"
-''',
+""",
             "utf-8",
         )
         self.late_us = 0
@@ -171,11 +171,11 @@ def test_a_thing_shows_what_it_can_be_told_and_what_it_was_told(desk: Desk) -> N
     assert shown["Tasks"] == [{"taskingParameters": {"level": 40}, "status": "created"}]
     assert desk.call("GET", f"Tasks({task})/TaskingCapability/Thing").json()["name"] == "Lampadaire 12"
     assert (
-        desk.call("GET", f"Actuators?$filter=TaskingCapabilities/Thing/name eq 'Lampadaire 12'").json()[
+        desk.call("GET", "Actuators?$filter=TaskingCapabilities/Thing/name eq 'Lampadaire 12'").json()[
             "value"
         ][0]["name"]
         == "Relais"
-    )  # noqa: F541
+    )
     citizen = desk.call("GET", f"Things({desk.thing})?$expand={expand}", role="").json()
     assert citizen["TaskingCapabilities"][0]["Tasks"] == []  # commands are the town's own business
     root = desk.call("GET", "").json()
@@ -334,7 +334,7 @@ def test_a_device_is_commanded_over_mqtt_and_answers(desk: Desk) -> None:
         agent.publish(f"v1.1/TaskingCapabilities({capability})/Tasks", '{"taskingParameters": {"level": 5}}')
         == "Success"
     )
-    assert agent.publish("v1.1/Tasks", '{"taskingParameters": {"level": 500}, "TaskingCapability": {"@iot.id": %d}}' % capability) == (
+    assert agent.publish("v1.1/Tasks", f'{{"taskingParameters": {{"level": 500}}, "TaskingCapability": {{"@iot.id": {capability}}}}}') == (
         "Payload format invalid"
     )  # fmt: skip
     assert (

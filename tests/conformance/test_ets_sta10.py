@@ -138,6 +138,16 @@ def test_paths_four_deep_and_every_property(client: TestClient, shared: Path) ->
     folder = shared / "data/sensors/ets_sta10_entities"
     known = prepared(client, folder)
     made(client.post("Observations", json=body_of(folder / "observations/7.json", known)))
+    actuator = {
+        "name": "a",
+        "description": "a",
+        "encodingType": "text/html",
+        "metadata": "http://a.test",
+    }  # Part 2
+    capability = {"name": "c", "description": "c", "taskingParameters": {"type": "Count"}, "Actuator": actuator,
+                  "Thing": {"@iot.id": ids(client, "Things")[0]}}  # fmt: skip
+    number = made(client.post("TaskingCapabilities", json=capability))
+    made(client.post(f"TaskingCapabilities({number})/Tasks", json={"taskingParameters": {"value": 1}}))
     asked = 0
     for entity in ENTITIES:
         paths = [(f"{entity.set_name}({ids(client, entity.set_name)[0]})", entity)]

@@ -45,11 +45,16 @@ class Desk:
         self.store = self.town.store
         self.http = TestClient(create_app(self.town), base_url="http://127.0.0.1", client=("127.0.0.1", 5))
         self.http.__enter__()
-        self.keys = {role: keys.create(self.store, SYSTEM, role=role, name=f"clé {role}")[1] for role in ("device", "agent")}
+        self.keys = {
+            role: keys.create(self.store, SYSTEM, role=role, name=f"clé {role}")[1]
+            for role in ("device", "agent")
+        }
         self.intake = Intake(self.store, self.town.registry.datastream_kind, self.town.registry.service_of)
 
     def post(self, path: str, body: Any, **headers: str) -> Any:
-        return self.http.post(path, json=body, headers={"Authorization": f"Bearer {self.keys['device']}", **headers})
+        return self.http.post(
+            path, json=body, headers={"Authorization": f"Bearer {self.keys['device']}", **headers}
+        )
 
     def told(self, number: int, role: str = "agent") -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self.keys[role]}"} if role else {}
@@ -77,9 +82,20 @@ def test_an_uplink_leads_back_to_gateways_radio_decoder_and_bytes(desk: Desk) ->
     assert desk.post("/hooks/ttn/v3", TTN).json()["stored"] == 4  # t, h, rssi, snr
     for number in desk.ids():
         told = desk.told(number)
-        assert (told["kind"], told["device"], told["application"], told["counter"]) == ("lorawan", "a1", "eau", 3)
+        assert (told["kind"], told["device"], told["application"], told["counter"]) == (
+            "lorawan",
+            "a1",
+            "eau",
+            3,
+        )
         assert told["gateways"] == [{"id": "gw-1", "rssi": -71, "snr": 9.5}, {"id": "gw-2", "rssi": -99}]
-        assert told["radio"] == {"frequency": 868300000, "spreadingFactor": 7, "bandwidth": 125000, "codingRate": "4/5", "port": 2}
+        assert told["radio"] == {
+            "frequency": 868300000,
+            "spreadingFactor": 7,
+            "bandwidth": 125000,
+            "codingRate": "4/5",
+            "port": 2,
+        }
         assert (told["payload"], told["receivedAt"]) == ("AQID", "2026-03-01T10:00:00Z")
         assert told["decoder"]["name"] == "The Things Stack 1.2"
         assert told["decoder"]["profile"] == "acme t1"
@@ -89,7 +105,9 @@ def test_an_uplink_leads_back_to_gateways_radio_decoder_and_bytes(desk: Desk) ->
 def test_a_citizen_reads_neither_keys_nor_gateways_nor_bytes(desk: Desk) -> None:
     desk.post("/hooks/ttn/v3", TTN)
     (number, *_) = desk.ids()
-    assert desk.http.get(f"/sensorthings/v1.1/Observations({number})/Provenance").status_code == 404  # not approved yet
+    assert (
+        desk.http.get(f"/sensorthings/v1.1/Observations({number})/Provenance").status_code == 404
+    )  # not approved yet
     with desk.store.write() as c:
         from beffroi.store.tables import thing
 
@@ -118,11 +136,19 @@ def test_posts_and_messages_are_told_apart_whoever_sent_between(desk: Desk) -> N
     path = f"/sensorthings/v1.1/Datastreams({series})/Observations"
     for i in range(6):
         if i % 2:
-            assert device.publish(f"v1.1/Datastreams({series})/Observations", f'{{"result": {i}}}') == "Success"
+            assert (
+                device.publish(f"v1.1/Datastreams({series})/Observations", f'{{"result": {i}}}') == "Success"
+            )
         else:
             assert desk.post(path, {"result": i}).status_code == 201
-    array = [{"Datastream": {"@iot.id": series}, "components": ["result"], "dataArray": [[n] for n in range(50)]}]
-    desk.http.post("/sensorthings/v1.1/CreateObservations", json=array, headers={"Authorization": f"Bearer {desk.keys['agent']}"})
+    array = [
+        {"Datastream": {"@iot.id": series}, "components": ["result"], "dataArray": [[n] for n in range(50)]}
+    ]
+    desk.http.post(
+        "/sensorthings/v1.1/CreateObservations",
+        json=array,
+        headers={"Authorization": f"Bearer {desk.keys['agent']}"},
+    )
     desk.store.provenance.flush()
     told = [desk.told(number) for number in desk.ids()]
     assert [one["kind"] for one in told] == ["http", "mqtt"] * 3 + ["http"] * 50
@@ -140,14 +166,18 @@ def device_name(told: list[dict[str, Any]]) -> str:
 
 def test_a_file_leads_back_to_its_line(desk: Desk, tmp_path: Path) -> None:
     file = tmp_path / "mesures.csv"
-    file.write_text("date;valeur\n2026-01-01T00:00:00Z;1\nx;2\n2026-01-01T02:00:00Z;3\n2026-01-01T03:00:00Z;4\n", "utf-8")
+    file.write_text(
+        "date;valeur\n2026-01-01T00:00:00Z;1\nx;2\n2026-01-01T02:00:00Z;3\n2026-01-01T03:00:00Z;4\n", "utf-8"
+    )
     kind = kind_called("csv", ())
     report = import_files(desk.intake, kind, [file], {})
     assert (report.stored, report.rejected) == (3, 1)
     import hashlib
 
     told = [desk.told(number) for number in desk.ids()]
-    assert [(one["kind"], one["file"], one["line"]) for one in told] == [("file", "mesures.csv", n) for n in (2, 4, 5)]
+    assert [(one["kind"], one["file"], one["line"]) for one in told] == [
+        ("file", "mesures.csv", n) for n in (2, 4, 5)
+    ]
     assert {one["sha256"] for one in told} == {hashlib.sha256(file.read_bytes()).hexdigest()}
 
 
@@ -202,7 +232,9 @@ def test_runs_read_back(ids: list[int]) -> None:
 def test_the_page_says_it_in_words(desk: Desk) -> None:
     desk.post("/hooks/ttn/v3", TTN)
     page: Callable[..., Any] = lambda **more: desk.http.get(  # noqa: E731
-        f"/mesures/{desk.ids()[0]}", params=more, headers={"Authorization": f"Bearer {desk.keys['agent']}", "Accept": "text/html"}
+        f"/mesures/{desk.ids()[0]}",
+        params=more,
+        headers={"Authorization": f"Bearer {desk.keys['agent']}", "Accept": "text/html"},
     )
     french, english = page(), page(lang="en")
     for text, words in ((french.text, ("Message d&#39;un appareil LoRaWAN", "gw-1", "868300000 Hz", "AQID", "The Things Stack 1.2")),

@@ -252,7 +252,7 @@ def test_s4_s5_s6_a_set_tells_the_selected_properties(stage: Stage, name: str) -
             stage.change(
                 name, {**CHANGES[name], **({"name": f"n{i}"} if "name" in CHANGES[name] else {})}, whole=whole
             )
-            until(lambda i=i: len(news(client, topic)) >= i)  # type: ignore[misc]
+            until(lambda i=i, c=client, t=topic: len(news(c, t)) >= i)  # type: ignore[misc]
             entity = stage.get(f"{name}({stage.ids[name]})")
             assert news(client, topic)[-1] == {k: entity[k] for k in half}
 
@@ -288,7 +288,7 @@ def test_s7_a_set_of_another_entity_tells_of_its_own_only(stage: Stage, name: st
 @pytest.mark.parametrize(
     ("name", "body", "sets"),
     [
-        ("Things", lambda: station(), ("Locations", "Datastreams", "Sensors", "ObservedProperties", "HistoricalLocations")),
+        ("Things", station, ("Locations", "Datastreams", "Sensors", "ObservedProperties", "HistoricalLocations")),
         ("Datastreams", lambda: DATASTREAM, ("Sensors", "ObservedProperties")),
         ("Observations", lambda: {"result": 3, "FeatureOfInterest": FEATURE}, ("FeaturesOfInterest",)),
     ],

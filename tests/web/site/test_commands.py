@@ -44,10 +44,14 @@ def states(town: Town) -> list[tuple[str, str]]:
 
 def hidden(page: str) -> dict[str, str]:
     form = page[page.index('<form class="form"') :]
-    return dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[: form.index("</form>")]))
+    return dict(
+        re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', form[: form.index("</form>")])
+    )
 
 
-def test_a_command_is_checked_confirmed_given_once_and_answered(town: Town, browser: Browser, lamp: int) -> None:
+def test_a_command_is_checked_confirmed_given_once_and_answered(
+    town: Town, browser: Browser, lamp: int
+) -> None:
     agent = browser("agent")
     address = f"/capteurs/{lamp}/commandes"
     assert f'href="{address}?capacite=1"' in agent.get(f"/capteurs/{lamp}").text
@@ -70,8 +74,12 @@ def test_a_command_is_checked_confirmed_given_once_and_answered(town: Town, brow
     assert "done" in agent.get(f"{address}?lang=en").text
 
 
-@pytest.mark.parametrize(("level", "said"), [("101", "n&#39;est pas permis"), ("beaucoup", "est un nombre"), ("", "est un nombre")])
-def test_a_wrong_value_is_said_beside_its_field(town: Town, browser: Browser, lamp: int, level: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("level", "said"), [("101", "n&#39;est pas permis"), ("beaucoup", "est un nombre"), ("", "est un nombre")]
+)
+def test_a_wrong_value_is_said_beside_its_field(
+    town: Town, browser: Browser, lamp: int, level: str, said: str
+) -> None:
     agent = browser("agent")
     page = agent.get(f"/capteurs/{lamp}/commandes").text
     answer = agent.post(f"/capteurs/{lamp}/commandes", data={**hidden(page), "p-level": level})
@@ -92,7 +100,9 @@ def test_who_may_not_command_sees_no_form_and_gives_none(town: Town, browser: Br
     token = hidden(manager.get(address).text)
     assert manager.post(address, data={**token, "p-level": "1"}).status_code == 200
     stolen = re.search(r'name="csrf" value="([^"]+)"', page)
-    refused = agent.post(address, data={"csrf": stolen[1] if stolen else "", "capability": "1", "step": "send", "p-level": "1"})
+    refused = agent.post(
+        address, data={"csrf": stolen[1] if stolen else "", "capability": "1", "step": "send", "p-level": "1"}
+    )
     assert refused.status_code == 403
     assert states(town) == []
 
@@ -119,9 +129,15 @@ def test_a_command_is_tried_without_giving_it(town: Town, browser: Browser, lamp
     from beffroi.model.principal import SYSTEM
 
     headers["Authorization"] = f"Bearer {keys.create(town.store, SYSTEM, role='agent', name='a')[1]}"
-    answer = client.post("/tasking/v1/TaskingCapabilities(1)/check", json={"taskingParameters": {"level": 7}}, headers=headers)
+    answer = client.post(
+        "/tasking/v1/TaskingCapabilities(1)/check", json={"taskingParameters": {"level": 7}}, headers=headers
+    )
     told = answer.json()
-    assert (told["way"], told["topic"], told["message"]["parameters"]) == ("mqtt", f"things/{lamp}/commands", {"level": 7})
+    assert (told["way"], told["topic"], told["message"]["parameters"]) == (
+        "mqtt",
+        f"things/{lamp}/commands",
+        {"level": 7},
+    )
     assert states(town) == []
 
 
@@ -137,7 +153,11 @@ def test_an_alarm_commands_a_device_once(town: Town, lamp: int) -> None:
             body = msgspec.json.encode(payload).decode()
             known = c.execute(outbox.job.select().where(outbox.job.c.key == "a/3/raise")).first()
             if known is None:
-                c.execute(outbox.job.insert().values(id=town.store.next(c), kind=outbox.KIND, key="a/3/raise", payload=body, due_us=0))
+                c.execute(
+                    outbox.job.insert().values(
+                        id=town.store.next(c), kind=outbox.KIND, key="a/3/raise", payload=body, due_us=0
+                    )
+                )
         work_off(town.store, Hands(town.settings), Event())
     assert states(town) == [('{"level":100}', "created")]
     with town.store.read() as c:
