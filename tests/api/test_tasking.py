@@ -334,7 +334,7 @@ def test_a_device_is_commanded_over_mqtt_and_answers(desk: Desk) -> None:
         agent.publish(f"v1.1/TaskingCapabilities({capability})/Tasks", '{"taskingParameters": {"level": 5}}')
         == "Success"
     )
-    assert agent.publish("v1.1/Tasks", '{"taskingParameters": {"level": 500}, "TaskingCapability": {"@iot.id": %d}}' % capability) == (
+    assert agent.publish("v1.1/Tasks", f'{{"taskingParameters": {{"level": 500}}, "TaskingCapability": {{"@iot.id": {capability}}}}}') == (
         "Payload format invalid"
     )  # fmt: skip
     assert (

@@ -161,6 +161,31 @@ def test_c1_to_c3_an_observation_published_to_a_set(stage: Stage, path: str) -> 
     assert {k: one[k] for k in body} == body
 
 
+def test_a_plain_observation_is_of_its_topics_datastream_and_of_the_feature_it_names(stage: Stage) -> None:
+    stage.reset()
+    feature = stage.insert("FeaturesOfInterest")
+    for path, body in (
+        ("Datastreams({Datastreams})/Observations", {}),
+        ("Observations", {"Datastream": {"@iot.id": stage.ids["Datastreams"]}}),
+    ):
+        sent = {"result": 4.75, "FeatureOfInterest": {"@iot.id": feature}, **body}
+        assert stage.hear().publish("v1.1/" + path.format(**stage.ids), json.dumps(sent)) == "Success"
+    address = f"Datastreams({stage.ids['Datastreams']})/Observations?$filter=result eq 4.75&$expand=FeatureOfInterest"
+    assert [one["FeatureOfInterest"]["@iot.id"] for one in stage.get(address)["value"]] == [feature, feature]
+
+
+def test_an_observation_published_to_a_feature_is_of_it(stage: Stage) -> None:
+    body = {"result": 8.25, "Datastream": {"@iot.id": stage.ids["Datastreams"]}}
+    feature = stage.insert("FeaturesOfInterest")
+    assert (
+        stage.hear().publish(f"v1.1/FeaturesOfInterest({feature})/Observations", json.dumps(body))
+        == "Success"
+    )
+    assert [one["result"] for one in stage.get(f"FeaturesOfInterest({feature})/Observations")["value"]] == [
+        8.25
+    ]
+
+
 def test_c4_an_observation_published_with_everything_it_belongs_to(stage: Stage) -> None:
     body = {
         "phenomenonTime": "2015-03-01T00:00:00Z", "result": 17, "FeatureOfInterest": FEATURE,
@@ -252,7 +277,7 @@ def test_s4_s5_s6_a_set_tells_the_selected_properties(stage: Stage, name: str) -
             stage.change(
                 name, {**CHANGES[name], **({"name": f"n{i}"} if "name" in CHANGES[name] else {})}, whole=whole
             )
-            until(lambda i=i: len(news(client, topic)) >= i)  # type: ignore[misc]
+            until(lambda i=i, c=client, t=topic: len(news(c, t)) >= i)  # type: ignore[misc]
             entity = stage.get(f"{name}({stage.ids[name]})")
             assert news(client, topic)[-1] == {k: entity[k] for k in half}
 

@@ -9,6 +9,7 @@ import logging
 import re
 import threading
 import urllib.parse
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -44,6 +45,7 @@ SESSION_S = 7 * 86_400
 FIRST_S, LONGEST_S = 1, 60
 RETRY_S = 2.0
 IN_FLIGHT = 1_000
+BEHIND = 500  # messages under way to that broker, beyond which only last values follow
 BROKER = Principal("mqtt", "MQTT", "device")
 
 
@@ -82,9 +84,14 @@ class Bridge:
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect
         self.paho.on_message = self._on_message
+        self.paho.on_publish = self._on_publish
         self.connected = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._came: deque[paho.MQTTMessage] = deque()
+        self._under_way = 0  # messages that broker has not confirmed
+        self._later: dict[str, Message] = {}  # the last values for when it has
+        self._turn = threading.Lock()
 
     async def __aenter__(self) -> Self:
         """Start to connect, and to try again for as long as it takes."""
@@ -120,6 +127,8 @@ class Bridge:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
         self.connected.clear()
+        with self._turn:
+            self._under_way = 0
         log.warning("the MQTT broker %s:%s went away (%s); trying again", self._host, self._port, code)
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
@@ -127,13 +136,17 @@ class Bridge:
         if message.retain and message.topic.startswith(("v1.", "tasks/")):
             self.paho.ack(message.mid, message.qos)  # a retained observation was taken when it was new
             return
-        self._loop.call_soon_threadsafe(self._start, message)
+        self._came.append(message)
+        if len(self._came) == 1:  # one wake-up takes all that came meanwhile
+            self._loop.call_soon_threadsafe(self._start)
 
     # --- the loop
-    def _start(self, message: paho.MQTTMessage) -> None:
-        task = asyncio.ensure_future(self._take(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _start(self) -> None:
+        while self._came:
+            task = asyncio.ensure_future(self._take(self._came[0]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._came.popleft()
 
     async def _take(self, message: paho.MQTTMessage) -> None:
         packet = Publish(message.topic, bytes(message.payload), message.qos)
@@ -174,8 +187,25 @@ class Bridge:
         if not message.public or not valid_topic(message.topic) or not self.heard(message.topic):
             return False
         kept = retain or _ENTITY.match(message.topic) is not None
+        with self._turn:
+            if self._under_way >= BEHIND:
+                # that broker is slower than the town: it gets the last value of each topic, not all of them
+                if kept:
+                    self._later[message.topic] = message
+                return False
+            self._under_way += 1
         self.paho.publish(message.topic, message.payload, 1 if kept else 0, kept)
         return False
+
+    def _on_publish(self, _client: Any, _data: Any, _number: Any, _code: Any, _properties: Any) -> None:
+        with self._turn:
+            self._under_way = max(0, self._under_way - 1)
+            more = None
+            if self._later and self._under_way < BEHIND // 2:
+                more = self._later.pop(next(iter(self._later)))
+                self._under_way += 1
+        if more is not None:
+            self.paho.publish(more.topic, more.payload, 1, True)
 
     def command(self, topic: str, payload: bytes, _territory: str | None, _service: str) -> bool:
         """Publish a command, from any thread; False while that broker is away. Who may read it there is its business."""

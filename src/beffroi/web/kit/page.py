@@ -52,6 +52,7 @@ BELOW = {
     "/suivi": "services",
     "/capteurs": "donnees",
     "/series": "donnees",
+    "/mesures": "donnees",
     "/alarmes": "situation",
     "/regles": "services",
 }

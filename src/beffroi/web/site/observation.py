@@ -26,7 +26,13 @@ KINDS = {
     "mqtt": Text("Envoi par MQTT", "Sent over MQTT"),
 }  # fmt: skip
 NETWORKS = {"ttn": "The Things Stack", "chirpstack": "ChirpStack"}
-RADIO = (("frequency", "Hz"), ("spreadingFactor", ""), ("bandwidth", "Hz"), ("codingRate", ""), ("port", ""))
+RADIO = (
+    ("frequency", 1e6, "MHz"),
+    ("spreadingFactor", 1, ""),
+    ("bandwidth", 1e3, "kHz"),
+    ("codingRate", 0, ""),
+    ("port", 1, ""),
+)
 
 
 def page(request: Request) -> Response:
@@ -50,7 +56,7 @@ def page(request: Request) -> Response:
     kind = told.get("kind")
     return render(
         request, "site/observation.html", series=series, found=found, shown=shown, kind=KINDS[kind].of(language) if kind else "",
-        facts=_facts(told, figures.moment, _), radio=_radio(told, _), gateways=[Row(one) for one in told.get("gateways", ())],
+        facts=_facts(told, figures.moment, _), radio=_radio(told, figures.quantity, _), gateways=[Row(one) for one in told.get("gateways", ())],
         columns=[Column("id", _("Passerelle")), Column("rssi", _("Signal"), "number", unit="dBm", decimals=0),
                  Column("snr", _("Rapport signal sur bruit"), "number", unit="dB", decimals=1)],
         payload=told.get("payload", ""), quality=qualities(found.quality, language), corrected=told.get("corrected"),
@@ -88,11 +94,16 @@ def _facts(
     ]
 
 
-def _radio(told: dict[str, Any], _: Callable[..., str]) -> list[tuple[str, str]]:
+def _radio(
+    told: dict[str, Any], quantity: Callable[[float, str], str], _: Callable[..., str]
+) -> list[tuple[str, str]]:
     words = {"frequency": _("Fréquence"), "spreadingFactor": _("Facteur d'étalement"), "bandwidth": _("Bande passante"),
              "codingRate": _("Taux de codage"), "port": _("Port")}  # fmt: skip
     radio = told.get("radio") or {}
-    return [(words[name], f"{radio[name]} {unit}".strip()) for name, unit in RADIO if name in radio]
+    return [
+        (words[name], quantity(radio[name] / per, unit) if per and isinstance(radio[name], int | float) else str(radio[name]))
+        for name, per, unit in RADIO if name in radio
+    ]  # fmt: skip
 
 
 ROUTES: list[BaseRoute] = [Route("/mesures/{id:int}", page)]
