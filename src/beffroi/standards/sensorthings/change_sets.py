@@ -77,6 +77,11 @@ class _Doer:
             if found is not None:
                 self.made[request.id] = found
             return reply
+        if path.rstrip("/") == "CreateObservations":
+            raise Problem(
+                Text("Un tableau de données ne va pas dans un groupe.", "A data array does not go into a group."),
+                Text("Mettez-le à côté, ou envoyez chaque observation.", "Put it beside, or send each observation."), request.place,
+            )  # fmt: skip
         resource = read_path(path.replace("%", "%25"))
         if not resource.hops:
             raise Problem(Text("La racine ne se modifie pas.", "The root cannot be changed."), status=405)
