@@ -17,8 +17,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from bench.duplicates_model import shared_folder
-from bench.reports_texts import CATEGORIES, texts
 from beffroi.services.reports.categories.classifier import Category, Classifier
 from beffroi.services.reports.categories.evaluation import evaluate, read_texts
 from beffroi.services.reports.duplicates.circumstances import NAMES, circumstances
@@ -30,6 +28,8 @@ from beffroi.services.reports.rate.estimate import delay_gap, rate_of, rates_by
 from beffroi.services.reports.rate.incidents import Incident, incidents_of_log
 from beffroi.services.reports.rate.regression import fit_rates
 from beffroi.services.reports.routing import learn_table, read_cases
+from bench.duplicates_model import shared_folder
+from bench.reports_texts import CATEGORIES, texts
 
 SPLITS = (("2012-01-01", "2013-01-01"), ("2011-07-01", "2012-01-01"), ("2012-07-01", "2013-01-01"))
 OPEN_REPORTS = 100_000

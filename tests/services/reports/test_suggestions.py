@@ -111,7 +111,7 @@ def test_a_print_survives_scaling_and_noise_and_tells_scenes_apart() -> None:
 def test_a_town_learns_its_own_law_and_starts_from_the_shipped_one() -> None:
     nothing = learn(np.zeros((0, len(CLUES))), np.zeros(0, dtype=bool), shipped())
     assert nothing == pytest.approx(shipped().coefficients)
-    true = {name: 0.0 for name in CLUES} | {"always": -3.0, "nearness_40_m": 4.0, "open": 2.0, "delay": -0.7}
+    true = dict.fromkeys(CLUES, 0.0) | {"always": -3.0, "nearness_40_m": 4.0, "open": 2.0, "delay": -0.7}
     chance, law = random.Random(2), Likelihood(true)
     rows = [
         clues(
