@@ -3,5 +3,8 @@
 from bench import ingest, living, mqtt, reading, rules
 
 for bench in (living, ingest, mqtt, reading, rules):
+from bench import ingest, living, reading, reports, rules
+
+for bench in (living, ingest, reading, rules, reports):
     print(f"\n# {bench.__name__}: {(bench.__doc__ or '').splitlines()[0]}")
     bench.main()

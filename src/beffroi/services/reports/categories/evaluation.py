@@ -72,8 +72,8 @@ def _unseen_scores(categories: Sequence[Category], texts: Texts, language: str, 
     for f in range(folds):
         model = Classifier(categories, language)
         model.learn([t for t, k in zip(texts, fold, strict=True) if k != f])
-        for i in np.flatnonzero(fold == f).tolist():
-            scores[i] = model.scores(texts[i][0])
+        for i in np.flatnonzero(fold == f):
+            scores[i] = model.scores(texts[int(i)][0])
     return scores
 
 
