@@ -10,6 +10,7 @@ from beffroi.services.reports import notices
 from beffroi.services.reports.desk.acting import Deed, Handling
 from beffroi.services.reports.desk.context import around
 from beffroi.services.reports.desk.replies import fill, suitable
+from beffroi.services.reports.desk.suggestions import alike, guess
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query
 
@@ -162,3 +163,36 @@ def test_templates_by_category_and_step(town, ids) -> None:
     assert names == ["Trou rebouché", "Merci"]  # that of the parent category first, then that of all
     assert [r.values["name"] for r in suitable(town.store.records, hole, categories, ["reply"])] == ["Merci"]
     assert fill("N° {number} {inconnu}", {"number": "26-1"}) == "N° 26-1 {inconnu}"
+
+
+def test_neighbours_are_judged_and_a_category_is_suggested(town, ids, agent, browser) -> None:
+    at = (2.37, 47.05)
+    number = report(
+        town, ids, 1, category="proprete", at=at, description="Lampadaire éteint, éclairage en panne"
+    )
+    same = report(
+        town, ids, 2, category="eclairage", at=(2.37001, 47.05), description="Le lampadaire est éteint"
+    )
+    other = report(
+        town,
+        ids,
+        3,
+        category="arbre",
+        at=(2.3708, 47.0503),
+        description="Branche tombée",
+        requested=NOW - 20 * DAY_US,
+    )
+    row = town.store.records.get("service_request", number)
+    categories = {r.id: r for r in town.store.records.all("report_category")}
+    context = around(Desk(town.store.records, agent), row, categories, NOW)
+    judged = alike(town, row, context.nearby, "fr")
+    assert [n.row.id for n in judged] == [same, other]
+    assert judged[0].alike > 0.5 > judged[1].alike
+    assert "ouvert" in judged[0].why
+    assert next(g.category for g in guess(town, row, categories)) == ids["c:eclairage"]
+    assert (
+        guess(town, town.store.records.get("service_request", same), categories) == []
+    )  # it says so already
+    page = browser(agent).get(f"/services/reports/{number}").text
+    assert "sans doute le même problème" in page
+    assert "D&#39;après les mots" in page
