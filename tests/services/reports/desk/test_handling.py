@@ -196,3 +196,32 @@ def test_neighbours_are_judged_and_a_category_is_suggested(town, ids, agent, bro
     page = browser(agent).get(f"/services/reports/{number}").text
     assert "sans doute le même problème" in page
     assert "D&#39;après les mots" in page
+
+
+def test_an_agent_of_a_department_sees_its_queue(town, ids, agent, browser) -> None:
+    mine = report(town, ids, 1, category="voirie")
+    other = report(town, ids, 2, category="proprete", mail="anais@exemple.example.org", at=(2.3653, 47.045))
+    chief = browser(account(town, "responsable", "Yannick"))
+    assert (
+        chief.submit(
+            "/services/reports/equipes",
+            "/services/reports/equipes",
+            {"member": f"{ids['voirie']}/{agent.id}"},
+        ).status_code
+        == 303
+    )
+    one = browser(agent)
+    queue = one.get("/services/reports/file").text
+    assert "S-2026-00001" in queue
+    assert "S-2026-00002" not in queue
+    assert (
+        "S-2026-00002" in one.get(f"/services/reports/{mine}").text
+    )  # public, so a neighbour to merge with may be seen
+    assert one.get(f"/services/reports/{other}").status_code == 403
+    assert (
+        one.submit("/services/reports/file", f"/services/reports/{other}", {"do": "take"}).status_code == 403
+    )
+    seen = one.get(f"/donnees/service_request/{other}").text
+    assert "anais@" not in seen
+    assert one.submit("/services/reports/file", "/services/reports/equipes", {}).status_code == 403
+    assert "S-2026-00002" in chief.get("/services/reports/file").text

@@ -79,6 +79,11 @@ class Handling:
                     Text("Ce signalement n'est pas de votre territoire.", "This report is not of your territory."),
                     Text("Demandez-le à ses agents.", "Ask its agents."), place=f"row {number}",
                 )  # fmt: skip
+        if self.desk.own(REQUEST, ids) != set(ids):
+            raise Forbidden(
+                Text("Ce signalement revient à un autre service.", "This report is another department's."),
+                Text("Demandez-le à son responsable.", "Ask its manager."), place="row",
+            )  # fmt: skip
         return [found[number] for number in dict.fromkeys(ids)]
 
     # --- Steps of the life.

@@ -88,7 +88,7 @@ DESK_COLLECTIONS = (
               description=Text("Qui reçoit quel signalement, et sous quel délai : la première ligne qui convient l'emporte.",
                                "Who gets which report, and how soon: the first line that matches wins.")),
     _of_staff("report_forward", Text("Liens confiés aux entreprises", "Links given to firms"), ReportForward,
-              label="sent", end_of_life="expires", retention_days=365,
+              kept_to="request.department", label="sent", end_of_life="expires", retention_days=365,
               description=Text("Un lien sans compte, qui expire et se retire.", "A link without an account, that expires and can be taken back.")),
     _of_staff("report_round", Text("Feuilles de tournée", "Round sheets"), ReportRound, label="name",
               delete="agent", retention_days=730,

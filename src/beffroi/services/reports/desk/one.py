@@ -33,8 +33,11 @@ HOME = "/services/reports"
 
 
 def report_of(handling: Handling, number: int) -> Row:
-    """Return a report that the staff may see. Raises `NotFound`."""
-    return handling.desk.get(REQUEST, number)
+    """Return a report that the staff may see. Raises `NotFound`, `Forbidden` for another department's."""
+    row = handling.desk.get(REQUEST, number)
+    if handling.desk.own(REQUEST, [number]) != {number}:
+        handling.held([number])
+    return row
 
 
 def page(request: Request) -> Response:
