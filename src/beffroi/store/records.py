@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, select
+from sqlalchemy import Connection, and_, func, literal, select, text
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
@@ -163,14 +163,20 @@ class Records:
                 return
             following = page.next
 
-    def count(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> int:
-        """Return how many records a query has in all (its page and order do not matter)."""
+    def count(
+        self,
+        collection: str | Collection,
+        query: Query = Query(),
+        c: Connection | None = None,
+        most: int | None = None,
+    ) -> int:
+        """Return how many records a query has in all (its page and order do not matter); with `most`, counting ends
+        there: a million rows are not walked for a figure that nobody reads."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        found = select(literal(1)).select_from(shelf.table).where(*where).limit(most).subquery()
         with self._reading(c) as connection:
-            return int(
-                connection.execute(select(func.count()).select_from(shelf.table).where(*where)).scalar_one()
-            )
+            return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
 
     def leading(
         self, collection: str | Collection, ids: Iterable[int], path: str, to: Iterable[int]
@@ -198,6 +204,16 @@ class Records:
         with self._reading(None) as c:
             counted = c.execute(select(column, func.count()).where(*where).group_by(column))
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
+
+    def stamp(self, collection: str | Collection) -> tuple[int, int, int]:
+        """Return what differs after any change of a collection, for what is kept in memory of a small one."""
+        table = self.shelf(collection).table
+        asked = (
+            f"SELECT count(*), coalesce(sum(_version), 0), coalesce(max(_updated_us), 0) FROM {table.name}"
+        )
+        with self._reading(None) as c:
+            count, versions, newest = c.execute(text(asked)).one()
+        return int(count), int(versions), int(newest)
 
     def extent(
         self, collection: str | Collection, query: Query = Query()

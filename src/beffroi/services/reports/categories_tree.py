@@ -138,7 +138,7 @@ def _holds(known: list[str], term: str) -> bool:
 
 
 class _Held(msgspec.Struct):
-    head: int
+    head: tuple[int, int, int]
     categories: Categories
 
 
@@ -147,18 +147,10 @@ _held: WeakKeyDictionary[Town, _Held] = WeakKeyDictionary()
 
 def categories_of(town: Town) -> Categories:
     """Return the categories of a town (read again when one of them changed)."""
-    head = _version(town)
+    head = town.store.records.stamp("report_category")
     held = _held.get(town)
     if held is None or held.head != head:
         rows = town.store.records.all("report_category", Query(sort="position", limit=500))
         held = _Held(head, Categories(_category(row) for row in rows))
         _held[town] = held
     return held.categories
-
-
-def _version(town: Town) -> int:
-    """Return a number that changes with each change of a category."""
-    newest = town.store.records.find(
-        "report_category", Query(sort="-_updated", limit=1, fields=("code",), deleted=None)
-    ).rows
-    return newest[0].updated_us * 31 + newest[0].version if newest else 0

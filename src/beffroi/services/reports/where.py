@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from shapely.geometry import Point, shape
+from shapely.prepared import prep
 from sqlalchemy import select
 
 from beffroi.model.instant import MINUTE_US
@@ -93,14 +94,28 @@ def _outline(geojson: str) -> Any:
     return shape(msgspec.json.decode(geojson))
 
 
+class _Areas(msgspec.Struct):
+    """The areas as prepared polygons; read again when one of them changed."""
+
+    stamp: tuple[int, int, int]
+    shapes: list[tuple[str, Any]]
+
+
+_known_areas: WeakKeyDictionary[Town, _Areas] = WeakKeyDictionary()
+
+
 def area_at(town: Town, at: LonLat | None) -> str | None:
     """Return the name of the area (`report_area`) that holds a point."""
     if at is None:
         return None
-    box = (at[0] - 1e-7, at[1] - 1e-7, at[0] + 1e-7, at[1] + 1e-7)
-    rows = town.store.records.find("report_area", Query(bbox=box, limit=20)).rows
-    holding = (r for r in rows if r.geometry and shape(r.geometry).covers(Point(at)))
-    return next((str(r.values["name"]) for r in holding), None)
+    stamp = town.store.records.stamp("report_area")
+    held = _known_areas.get(town)
+    if held is None or held.stamp != stamp:
+        rows = town.store.records.all("report_area", Query(sort="code", limit=500))
+        held = _Areas(stamp, [(str(r.values["name"]), prep(shape(r.geometry))) for r in rows if r.geometry])
+        _known_areas[town] = held
+    point = Point(at)
+    return next((name for name, area in held.shapes if area.covers(point)), None)
 
 
 # --- Words to a point: the streets that the town's own records name.

@@ -17,6 +17,7 @@ from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_
 from beffroi.services.reports.states import OPEN
 from beffroi.services.reports.where import LonLat, around, distance_m, named_point
 from beffroi.store.record import Query, Row
+from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.map import Box, MapView
 from beffroi.web.kit.packing import packed
@@ -28,6 +29,7 @@ __all__ = ["ROUTES"]
 PAGE = 20
 MOST = 2000  # on one map; beyond, the map asks again for what it shows
 DRAWN = 300
+MOST_COUNTED = 10_000
 STATES = {"ouverts": "open", "clos": "closed", "tous": "all"}
 RADII = (200, 500, 1000, 2000)
 
@@ -87,7 +89,7 @@ def page(request: Request) -> Response:
     found = town.store.records.find(
         "service_request", query_of(asked, limit=PAGE, after=request.query_params.get("after"))
     )
-    total = town.store.records.count("service_request", query_of(asked)) if asked.at is None else None
+    total = _total(town, asked)
     rows = _within(asked, found.rows)
     pager = Pager(
         1, len(rows), total, with_query(request, after=found.previous) if found.previous else "",
@@ -101,6 +103,14 @@ def page(request: Request) -> Response:
         total=total,
         **_frame(request, asked),
     )
+
+
+def _total(town: Town, asked: Asked) -> int | None:
+    """Return how many reports there are in all, None when there are more than anyone counts, or around a point."""
+    if asked.at is not None:
+        return None
+    found = town.store.records.count("service_request", query_of(asked), most=MOST_COUNTED)
+    return found if found < MOST_COUNTED else None
 
 
 def _frame(request: Request, asked: Asked) -> dict[str, Any]:
