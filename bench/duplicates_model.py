@@ -28,12 +28,17 @@ from beffroi.services.reports.duplicates.nearby import RADIUS_M, Nearby
 STATED = {"same_photo": 4.0, "text": 3.0}
 PIN_M = 8.0
 SPLIT = 734503  # 1 January 2012
-LOG = Path("data/reports/chicago_311_sanitation_2010_2012.csv.gz")
+LOG = "chicago_311_sanitation_2010_2012.csv.gz"
+
+
+def shared_folder() -> Path:
+    """Return the folder of public reports."""
+    return Path(os.environ.get("BEFFROI_SHARED", Path(__file__).parents[2] / "shared")) / "data" / "reports"
 
 
 def pairs():
     """Return clues, whether one thing, the later report's rank, its day, and whether the pair is as pinned."""
-    log = [r for r in read_log(Path(os.environ["BEFFROI_SHARED"]) / LOG) if not math.isnan(r.x + r.y)]
+    log = [r for r in read_log(shared_folder() / LOG) if not math.isnan(r.x + r.y)]
     chance, index, leaving = random.Random(1), Nearby(), []
     rows, same, ranks = [], [], []
     for i, r in enumerate(log):
@@ -97,6 +102,7 @@ def main() -> None:
         figures["pinned" if pinned else "by address"] = {
             "average_precision": round(average_precision(p, truth), 4), "f1_at_half": round(2 * right / (said.sum() + truth.sum()), 4),
             "precision": round(right / max(said.sum(), 1), 4), "recall": round(right / truth.sum(), 4),
+            "recall_of_suggestions_from_10_percent": round(float((truth & (p >= 0.1)).sum() / truth.sum()), 4),
             "mean_probability": round(float(p.mean()), 4), "share": round(float(truth.mean()), 4),
         }  # fmt: skip
     print(json.dumps(figures))

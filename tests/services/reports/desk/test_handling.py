@@ -68,6 +68,31 @@ def test_every_reporter_of_merged_reports_is_told(town, ids, handling) -> None:
     assert told == {str(n) for n in followers}
 
 
+def test_what_is_undone_at_once_is_told_to_nobody(town, ids, handling) -> None:
+    number = report(town, ids, 1)
+    values = {"request": number, "since": NOW, "mail": "anais@exemple.example.org"}
+    town.store.records.put("report_follower", values, territory=COMMUNE, who=SYSTEM)
+    while notices.read_bus(town):
+        continue
+    mistake = handling.act([number], Deed("close", "Fait.", "repaired"))
+    while notices.read_bus(town):
+        continue
+    notices.work_off(town)
+    due = [row.due_us for row in jobs(town)]
+    assert due == [NOW + notices.GRACE_US]  # a minute to think again
+    handling.undo(mistake)
+    town.clock = lambda: NOW + 2 * notices.GRACE_US
+    notices.work_off(town)  # no mail server is set: sending would fail for good
+    assert [(row.state, row.error) for row in jobs(town)] == [("done", None)]
+
+
+def jobs(town) -> list:
+    from beffroi.store.tables import job
+
+    with town.store.read() as c:
+        return c.execute(job.select().where(job.c.kind == notices.KIND, job.c.key.like("%/update/%"))).all()
+
+
 def test_a_deed_on_many_is_all_or_nothing(town, ids, handling) -> None:
     a, b = report(town, ids, 1), report(town, ids, 2, state="closed", reason="repaired", closed=NOW)
     before = [values(town, n) for n in (a, b)]

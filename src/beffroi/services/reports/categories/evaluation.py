@@ -58,7 +58,7 @@ def _folds(texts: Texts, n: int) -> NDArray[np.intp]:
     """Return the fold of each text, each category spread over the folds."""
     met: dict[str, int] = {}
     folds = np.zeros(len(texts), dtype=np.intp)
-    for i in np.random.default_rng(1).permutation(len(texts)):
+    for i in map(int, np.random.default_rng(1).permutation(len(texts))):
         code = texts[i][1]
         folds[i] = met.get(code, len(met)) % n
         met[code] = int(folds[i]) + 1
@@ -73,7 +73,7 @@ def _unseen_scores(categories: Sequence[Category], texts: Texts, language: str, 
         model = Classifier(categories, language)
         model.learn([t for t, k in zip(texts, fold, strict=True) if k != f])
         for i in np.flatnonzero(fold == f):
-            scores[i] = model.scores(texts[i][0])
+            scores[i] = model.scores(texts[int(i)][0])
     return scores
 
 
@@ -82,10 +82,10 @@ def threshold_for(probability: Floats, right: NDArray[np.bool_], wanted: float =
 
     The share is judged with two more guesses of which one is wrong: a handful of right guesses proves nothing.
     """
-    for threshold in np.arange(ABSTAINS, 1.0, 0.01):
+    for threshold in np.arange(round(ABSTAINS * 100), 100) / 100:
         taken = right[probability >= threshold]
         if len(taken) and (taken.sum() + 1) / (len(taken) + 2) >= wanted:
-            return float(round(threshold, 2))
+            return float(threshold)
     return 0.99
 
 

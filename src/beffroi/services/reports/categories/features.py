@@ -3,6 +3,7 @@
 import zlib
 from collections import defaultdict
 from functools import lru_cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +32,7 @@ def weights_of(text: str, language: str = "fr") -> dict[int, float]:
         found[_slot(f"w {word}")] = _WORD
         for piece in _pieces(word):
             found[_slot(f"c {piece}")] = _PIECE
-    for one, other in zip(words, words[1:], strict=False):
+    for one, other in pairwise(words):
         found[_slot(f"p {one} {other}")] = _PAIR
     return dict(found)
 

@@ -5,8 +5,9 @@ inside the training log alone, always of later blocks from earlier ones.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import numpy as np
@@ -101,13 +102,16 @@ def _learned(facts: Floats, truth: Bools) -> Callable[[Floats], Floats]:
     alone = (float(truth[~near].sum()) + 0.5) / (float((~near).sum()) + 1.0)
     if truth[near].all() or not truth[near].any():
         return lambda asked: np.where(_somewhere(asked), float(truth[near].mean()), alone)
-    models = [_trees(seed).fit(facts[near], truth[near]) for seed in range(_SEEDS)]
+    trees = [_trees(seed) for seed in range(_SEEDS)]
+    with _one_thread():
+        models = [one.fit(facts[near], truth[near]) for one in trees]
 
     def predict(asked: Floats) -> Floats:
         said = np.full(len(asked), alone)
         there = _somewhere(asked)
         if there.any():
-            said[there] = np.mean([m.predict_proba(asked[there])[:, 1] for m in models], axis=0)
+            with _one_thread():
+                said[there] = np.mean([m.predict_proba(asked[there])[:, 1] for m in models], axis=0)
         return said
 
     return predict
@@ -126,6 +130,13 @@ def _trees(seed: int) -> Any:
         max_iter=250, learning_rate=0.03, max_leaf_nodes=8, min_samples_leaf=20, l2_regularization=1.0,
         max_features=0.4, early_stopping=False, random_state=seed,
     )  # fmt: skip
+
+
+def _one_thread() -> AbstractContextManager[object]:
+    """Keep the trees on one thread: so few rows gain nothing from more, and spinning threads starve a busy machine."""
+    from threadpoolctl import threadpool_limits  # noqa: PLC0415 -- comes with scikit-learn
+
+    return cast("AbstractContextManager[object]", threadpool_limits(1))
 
 
 def _tuned(facts: Floats, truth: Bools, progress: Callable[[float], None]) -> float:

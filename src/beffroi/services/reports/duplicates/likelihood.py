@@ -195,15 +195,22 @@ def learn(
 
 def _newton(pairs: Floats, same: NDArray[np.bool_], centre: Floats, strength: float) -> Floats:
     """Return the mode of a logistic law with a normal prior around `centre`."""
-    values = centre.copy()
-    for _ in range(50):
+
+    def height(at: Floats) -> float:
+        odds = pairs @ at
+        return float((same * odds - np.logaddexp(0, odds)).sum() - strength / 2 * ((at - centre) ** 2).sum())
+
+    values, reached = centre.copy(), height(centre)
+    for _ in range(100):
         p = 1 / (1 + np.exp(-np.clip(pairs @ values, -50, 50)))
         slope = pairs.T @ (same - p) - strength * (values - centre)
         bend = (pairs * (p * (1 - p))[:, None]).T @ pairs + strength * np.eye(len(values))
-        step = np.clip(np.linalg.solve(bend, slope), -2, 2)
-        values += step
-        if np.abs(step).max() < 1e-8:
+        step = np.linalg.solve(bend, slope)
+        while (tried := height(values + step)) < reached and np.abs(step).max() > 1e-9:
+            step = step / 2
+        if np.abs(step).max() <= 1e-9:
             break
+        values, reached = values + step, tried
     return values
 
 
