@@ -48,6 +48,7 @@ SETTINGS = {
     "mqtt.topics": "Topics to subscribe to on an external broker, besides those of SensorThings.",
     "mail.url": "`smtp://user:password@host:25` or `smtps://…`; empty: no mail is sent.",
     "mail.sender": "Address that mails are from.",
+    "mail.inbox": "Letters to reports: `imaps://user:password@host/INBOX` is polled, `smtp://127.0.0.1:2525` listens; empty: none.",
     "connectors": "Sources to poll: one table per source, `kind` and the options of that connector.",
 }
 

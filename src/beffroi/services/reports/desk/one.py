@@ -19,7 +19,7 @@ from beffroi.services.reports.desk.deeds import do_many
 from beffroi.services.reports.desk.queue import VIEWS, done_of, reasons_offered
 from beffroi.services.reports.desk.replies import fill, suitable
 from beffroi.services.reports.desk.seen import Names, names_of, require_staff, seen, town_of, word
-from beffroi.services.reports.desk.suggestions import LIKELY, alike, guess
+from beffroi.services.reports.desk.suggestions import LIKELY, WORTH_SAYING, alike, guess
 from beffroi.services.reports.desk.timeline import story
 from beffroi.services.reports.states import actions_for
 from beffroi.store.record import Query, Row, Where
@@ -69,7 +69,7 @@ def page(request: Request) -> Response:
 
 def _listed(request: Request, names: Names, near: Any) -> list[Any]:
     return [
-        (item, round(n.distance_m), n.why, (n.alike or 0) >= LIKELY)
+        (item, round(n.distance_m), n.why if (n.alike or 0) >= WORTH_SAYING else "", (n.alike or 0) >= LIKELY)
         for n in near
         for item in seen(request, [n.row], names)
     ]

@@ -20,9 +20,10 @@ from beffroi.services.reports.words import plain, stems
 from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
 
-__all__ = ["Guessed", "alike", "guess"]
+__all__ = ["LIKELY", "WORTH_SAYING", "Guessed", "alike", "guess"]
 
 LIKELY = 0.5
+WORTH_SAYING = 0.1
 MOST_LEARNED = 2000
 AGAIN = 100
 _METRES = 111_320.0
