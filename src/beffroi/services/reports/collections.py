@@ -11,7 +11,7 @@ from typing import Any
 
 from beffroi.model.collection import Collection, Personal, Record, choice, field
 from beffroi.model.text import Text
-from beffroi.services.reports.desk.collections import DESK_COLLECTIONS
+from beffroi.services.reports.staff_records import STAFF_COLLECTIONS
 from beffroi.services.reports.states import REASONS, STATES
 
 __all__ = ["CHANNELS", "COLLECTIONS", "KINDS", "MODERATION", "QUESTION_KINDS", "UPDATES"]
@@ -333,5 +333,5 @@ COLLECTIONS = (
                description=Text("Qui prévenir des nouveaux signalements, et où.", "Whom to tell of new reports, and where.")),
     Collection("report_area", Text("Quartiers", "Areas"), ReportArea, geometry="polygon", label="name",
                write="responsable", description=Text("Les quartiers par lesquels on compte.", "The areas by which one counts.")),
-    *DESK_COLLECTIONS,
+    *STAFF_COLLECTIONS,
 )  # fmt: skip

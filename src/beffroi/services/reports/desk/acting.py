@@ -15,7 +15,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.reports import states
-from beffroi.services.reports.desk.table import settle
+from beffroi.services.reports.arrival.table import settle
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
