@@ -135,6 +135,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
     shown_when: str = (
         ""  # a boolean field; records where it is not true exist for their territory's staff only
     )
+    # a reference field, or `field.field` through it: an agent among the `members` of records it leads to is a citizen
+    # for the records that lead to others
+    kept_to: str = ""
     status: str = ""  # the field that colours map and list (its choices have severities)
     schema: str = ""  # URL of the open-data schema that it publishes
     licence: str = "etalab-2.0"
@@ -157,6 +160,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
         for mentioned in (self.label, self.status, self.end_of_life, self.shown_when):
             if mentioned and mentioned not in names:
                 raise TypeError(f"collection {self.name}: no field is named {mentioned}")
+        way = self.field(self.kept_to.partition(".")[0])
+        if self.kept_to and (way is None or way.reference is None):
+            raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")
         gate = self.field(self.shown_when)
         if gate is not None and (gate.kind != "boolean" or gate.personal is not None):
             raise TypeError(f"collection {self.name}: shown_when names {gate.name}, which is not a boolean")

@@ -1,7 +1,8 @@
 """Desk: the records as one principal may see and change them.
 
 The rule in one sentence: outside their territories and their service, a principal is a citizen. So an agent of
-commune A sees of commune B what is public, field by field, and changes nothing there.
+commune A sees of commune B what is public, field by field, and changes nothing there. So is an agent of one
+department, where records are kept to departments (`Collection.kept_to`), for those of the others.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
-from beffroi.store.record import Change, Entry, Outcome, Page, Query, Reject, Row
+from beffroi.store.record import Change, Entry, Kept, Outcome, Page, Query, Reject, Row
 from beffroi.store.record_import import take
 from beffroi.store.record_writer import missing
 from beffroi.store.records import Records
@@ -36,6 +37,7 @@ class Desk:
 
     def __init__(self, records: Records, who: Principal) -> None:
         self._records = records
+        self._groups: dict[str, tuple[int, ...]] = {}
         self.who = who
 
     # --- What there is.
@@ -68,6 +70,38 @@ class Desk:
         """True when the principal is staff there: sees history and deleted records."""
         return self.who.staff and self.who.covers(territory)
 
+    def groups(self, name: str) -> tuple[int, ...]:
+        """Return the ids of the records of a collection that have an agent among their `members`; () limits nothing."""
+        if self.who.role != "agent" or name not in self._records.collections:
+            return ()
+        if name not in self._groups:
+            rows = self._records.all(name, Query(fields=("members",), limit=500))
+            self._groups[name] = tuple(r.id for r in rows if self.who.id in (r.values.get("members") or ()))
+        return self._groups[name]
+
+    def _kept(self, collection: Collection) -> Kept | None:
+        """Return the group whose records these are for the principal, or None: all are."""
+        at, target = collection, ""
+        for step in collection.kept_to.split(".") if collection.kept_to else ():
+            field = at.field(step)
+            target = (field.reference or "") if field is not None else ""
+            at = self._records.collections.get(target, at)
+        ids = self.groups(target) if target else ()
+        return Kept(collection.kept_to, ids) if ids else None
+
+    def own(self, name: str, ids: Iterable[int]) -> set[int]:
+        """Return which records of `ids` are the principal's own, where records are kept to groups; else all."""
+        kept, wanted = self._kept(self._records.shelf(name).collection), set(ids)
+        return wanted if kept is None else self._records.leading(name, wanted, kept.path, kept.ids)
+
+    def _must_own(self, collection: Collection, ids: Iterable[int]) -> None:
+        wanted = set(ids)
+        if self.own(collection.name, wanted) != wanted:
+            raise Forbidden(
+                Text("Cela revient à un autre service.", "This is another department's."),
+                Text("Demandez-le à son responsable.", "Ask its manager."),
+            )
+
     def _reader(self, collection: Collection) -> Principal | None:
         """Return who the principal is for this collection: themselves, a citizen, or nobody."""
         if collection.readable(self.who):
@@ -89,13 +123,25 @@ class Desk:
         """Return one page of the records that may be read, without the fields that may not."""
         collection = self.collection(name)
         page = self._records.find(name, self._within(collection, query))
-        return msgspec.structs.replace(page, rows=[self._masked(collection, row) for row in page.rows])
+        own = self.own(name, (row.id for row in page.rows))
+        return msgspec.structs.replace(
+            page, rows=[self._masked(collection, row, row.id in own) for row in page.rows]
+        )
 
     def all(self, name: str, query: Query = Query()) -> Iterator[Row]:
         """Yield every record of a query that may be read."""
         collection = self.collection(name)
-        for row in self._records.all(name, self._within(collection, query)):
-            yield self._masked(collection, row)
+        if self._kept(collection) is None:
+            for row in self._records.all(name, self._within(collection, query)):
+                yield self._masked(collection, row)
+            return
+        following: str | None = query.after
+        while True:
+            page = self.find(name, msgspec.structs.replace(query, after=following))
+            yield from page.rows
+            if page.next is None:
+                return
+            following = page.next
 
     def get(self, name: str, record_id: int, *, deleted: bool | None = False) -> Row:
         """Return one record (with `deleted` None, also a deleted one in one's territory).
@@ -127,7 +173,7 @@ class Desk:
     def history(self, name: str, record_id: int) -> list[Change]:
         """Return the changes of a record, for the staff of its territory."""
         row = self.get(name, record_id, deleted=None)
-        if not self.staffed(row.territory):
+        if not self.staffed(row.territory) or row.id not in self.own(name, (row.id,)):
             raise self._refused(self._records.shelf(name).collection)
         seen = {f.name for f in self.fields(self._records.shelf(name).collection)} | {
             "_geometry",
@@ -166,14 +212,18 @@ class Desk:
             territories = own if territories is None else tuple(t for t in territories if t in own)
         everywhere = not reader.territories or limited
         wanted = tuple(f for f in (query.fields if query.fields is not None else seen) if f in seen)
+        kept = self._kept(collection)
+        if kept is not None:
+            inner = collection.read != "citizen" or bool(asked - public) or bool(query.text.strip())
+            kept = msgspec.structs.replace(kept, strict=inner or query.deleted is not False)
         return msgspec.structs.replace(
             query, territories=territories, fields=wanted, text_fields=tuple(seen if everywhere else public),
-            hidden_in=_hidden_in(reader),
+            hidden_in=_hidden_in(reader), kept=kept,
         )  # fmt: skip
 
-    def _masked(self, collection: Collection, row: Row) -> Row:
+    def _masked(self, collection: Collection, row: Row, own: bool = True) -> Row:
         reader = self._reader(collection) or ANONYMOUS
-        if reader.covers(row.territory):
+        if own and reader.covers(row.territory):
             return row
         public = {f.name for f in collection.visible_fields(ANONYMOUS)}
         return msgspec.structs.replace(
@@ -193,6 +243,7 @@ class Desk:
             territory = territory or (self.who.territories[0] if self.who.territories else None)
         else:
             self._may(collection, self.get(name, id).territory, self.writable(collection))
+            self._must_own(collection, (id,))
         self._may(collection, territory, self.writable(collection))
         hidden = set(values) & (
             {f.name for f in collection.fields} - {f.name for f in self.fields(collection)}
@@ -207,6 +258,7 @@ class Desk:
         """Delete a record within one's rights."""
         collection = self.collection(name)
         self._may(collection, self.get(name, record_id).territory, self.deletable(collection))
+        self._must_own(collection, (record_id,))
         row = self._records.delete(name, record_id, version=version, who=self.who, reason=reason)
         return self._seen(collection, row)
 
@@ -234,12 +286,14 @@ class Desk:
         rows = self.find(name, Query(where={"_id": list(ids[:1000])}, limit=1000)).rows
         if len(rows) != len(set(ids)):
             raise missing(name, next(iter(set(ids) - {row.id for row in rows})))
+        self._must_own(self._records.shelf(name).collection, ids)
         return rows
 
     def restore(self, name: str, record_id: int, reason: str = "") -> Row:
         """Bring a deleted record back, within one's rights."""
         collection = self.collection(name)
         self._may(collection, self.get(name, record_id, deleted=True).territory, self.writable(collection))
+        self._must_own(collection, (record_id,))
         with self._records.writer(self.who, reason) as writer:
             return self._seen(collection, writer.restore(name, record_id))
 
@@ -256,6 +310,7 @@ class Desk:
         collection = self.collection(name)
         row = self.get(name, record_id, deleted=None)
         self._may(collection, row.territory, self.deletable(collection))
+        self._must_own(collection, (record_id,))
         return erase_person(self._records, name, record_id, who=self.who, reason=reason)
 
     def take(
@@ -288,6 +343,7 @@ class Desk:
                 collection = self._records.shelf(change.collection).collection
                 row = self._records.get(change.collection, change.record_id, deleted=None)
                 self._may(collection, row.territory, self.writable(collection))
+                self._must_own(collection, (change.record_id,))
         return self._records.undo(change_set, self.who, reason)
 
     def _seen(self, collection: Collection, row: Row) -> Row:

@@ -7,7 +7,7 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Change", "Entry", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
+__all__ = ["Change", "Entry", "Kept", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
 
 Action = Literal["create", "update", "delete", "restore", "erase"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "known", "unknown"]
@@ -36,6 +36,15 @@ class Where(msgspec.Struct, frozen=True):
     value: Any = None
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """Whose records these are: those that lead by `path` (see `Collection.kept_to`) to one of `ids`; when not `strict`,
+    also what is public of the others."""
+
+    path: str
+    ids: tuple[int, ...]
+    strict: bool = False
+
+
 class Query(msgspec.Struct, frozen=True):
     """Which records, in what order, which part of them.
 
@@ -44,7 +53,7 @@ class Query(msgspec.Struct, frozen=True):
     `_territory`, `_created`, `_updated`, `_author`. `sort` is a field, descending with a leading "-".
     `deleted`: False live records, True deleted ones, None both. `after` is `Page.next` or `Page.previous`.
     `fields` limits what is read; `text_fields` limits where words are looked for (rights). `hidden_in` says in
-    which territories records that are not shown (`Collection.shown_when`) are found: None everywhere, () nowhere.
+    which territories records that are not shown (`Collection.shown_when`) are found: None everywhere, () nowhere. `kept` limits to a group's records.
     """
 
     where: Mapping[str, Any] = {}
@@ -58,6 +67,7 @@ class Query(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] | None = None
     text_fields: tuple[str, ...] | None = None
     hidden_in: tuple[str, ...] | None = None
+    kept: Kept | None = None
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -27,10 +27,10 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.model.value import check_value
-from beffroi.store.record import Query, Where
+from beffroi.store.record import Kept, Query, Where
 from beffroi.store.record_tables import searched_fields, words_expression
 
-__all__ = ["Cursor", "conditions", "cursor_of", "phases", "read_cursor"]
+__all__ = ["Cursor", "conditions", "cursor_of", "leading_to", "phases", "read_cursor"]
 
 _OWN = {
     "_id": "_id", "_version": "_version", "_territory": "_territory", "_created": "_created_us",
@@ -181,6 +181,24 @@ def _shown(collection: Collection, source: Table, hidden_in: tuple[str, ...]) ->
     return or_(shown, source.c["_territory"].in_(hidden_in)) if hidden_in else shown
 
 
+def leading_to(collection: Collection, source: Table, path: str, ids: Iterable[int]) -> ColumnElement[bool]:
+    """Return the condition that a record leads by `path` to one of `ids` (see `Collection.kept_to`)."""
+    first, _, rest = path.partition(".")
+    if not rest:
+        return source.c[first].in_(list(ids))
+    field = collection.field(first)
+    assert field is not None
+    beyond = table(f"c_{field.reference}", column("_id"), column(rest))
+    return source.c[first].in_(select(beyond.c["_id"]).where(beyond.c[rest].in_(list(ids))))
+
+
+def _kept(collection: Collection, source: Table, kept: Kept) -> list[ColumnElement[bool]]:
+    inside = leading_to(collection, source, kept.path, kept.ids)
+    if kept.strict:
+        return [inside]
+    return [or_(source.c[collection.shown_when].is_(True), inside)] if collection.shown_when else []
+
+
 def conditions(
     collection: Collection, source: Table, query: Query, dialect: str
 ) -> list[ColumnElement[bool]]:
@@ -193,6 +211,8 @@ def conditions(
         found.append(source.c["_territory"].in_(query.territories))
     if query.hidden_in is not None and collection.shown_when:
         found.append(_shown(collection, source, query.hidden_in))
+    if query.kept is not None:
+        found += _kept(collection, source, query.kept)
     found += [_condition(collection, source, name, wanted) for name, wanted in query.where.items()]
     if query.text.strip():
         words = (

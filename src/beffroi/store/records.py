@@ -19,7 +19,7 @@ from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import from_column, from_history, place_of
-from beffroi.store.record_query import Cursor, conditions, cursor_of, phases, read_cursor
+from beffroi.store.record_query import Cursor, conditions, cursor_of, leading_to, phases, read_cursor
 from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
@@ -196,6 +196,19 @@ class Records:
         found = select(literal(1)).select_from(shelf.table).where(*where).limit(most).subquery()
         with self._reading(c) as connection:
             return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+
+    def leading(
+        self, collection: str | Collection, ids: Iterable[int], path: str, to: Iterable[int]
+    ) -> set[int]:
+        """Return which records of `ids` lead by `path` to one of `to` (see `Collection.kept_to`)."""
+        shelf, wanted = self.shelf(collection), list(ids)
+        inside = leading_to(shelf.collection, shelf.table, path, to)
+        with self._reading(None) as c:
+            return set(
+                c.execute(
+                    select(shelf.table.c["_id"]).where(shelf.table.c["_id"].in_(wanted), inside)
+                ).scalars()
+            )
 
     def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:
         """Return the number of records of a query for each value of one field that is not personal."""

@@ -11,7 +11,7 @@ from typing import Any
 
 from beffroi.model.collection import Collection, Personal, Record, choice, field
 from beffroi.model.text import Text
-from beffroi.services.reports.desk.collections import DESK_COLLECTIONS
+from beffroi.services.reports.staff_records import STAFF_COLLECTIONS
 from beffroi.services.reports.states import REASONS, STATES
 
 __all__ = ["CHANNELS", "COLLECTIONS", "KINDS", "MODERATION", "QUESTION_KINDS", "UPDATES"]
@@ -143,6 +143,11 @@ class ReportDepartment(Record):
     phone: str | None = field("Téléphone", "Telephone")
     address: str | None = field("Adresse postale", "Postal address", listed=False)
     hours: str | None = field("Horaires", "Opening hours", listed=False)
+    members: list | None = field(  # type: ignore[type-arg]
+        "Membres", "Members", read="agent", listed=False,
+        hint=Text("Les agents de ce service, qui ne traitent que ses signalements (page Équipes).",
+                  "The agents of this department, who handle its reports only (page Teams)."),
+    )  # fmt: skip
 
 
 class ServiceRequest(Record):
@@ -308,18 +313,18 @@ class ReportArea(Record):
 
 
 COLLECTIONS = (
-    Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, geometry="point", status="state",
+    Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
                shown_when="shown", end_of_life="closed", retention_days=3650,
                description=Text("Ce que les habitants signalent, et ce qu'il en advient.", "What residents report, and what becomes of it.")),
     Collection("report_category", Text("Catégories de signalement", "Report categories"), ReportCategory, label="name",
                write="responsable", description=Text("Ce que l'on peut signaler, ce que l'on demande, qui s'en charge.", "What can be reported, what is asked, who handles it.")),
-    Collection("report_update", Text("Suivi des signalements", "Updates of reports"), ReportUpdate, label="kind",
+    Collection("report_update", Text("Suivi des signalements", "Updates of reports"), ReportUpdate, kept_to="request.department", label="kind",
                shown_when="shown", end_of_life="at", retention_days=3650,
                description=Text("Réponses, étapes, commentaires.", "Replies, steps, comments.")),
-    Collection("report_photo", Text("Photos des signalements", "Photos of reports"), ReportPhoto, label="state",
+    Collection("report_photo", Text("Photos des signalements", "Photos of reports"), ReportPhoto, kept_to="request.department", label="state",
                shown_when="shown", retention_days=3650,
                description=Text("Les photos, refaites sans aucune métadonnée.", "The photos, made again without any metadata.")),
-    Collection("report_follower", Text("Abonnés aux signalements", "Followers of reports"), ReportFollower, label="reason",
+    Collection("report_follower", Text("Abonnés aux signalements", "Followers of reports"), ReportFollower, kept_to="request.department", label="reason",
                read="agent", end_of_life="until", retention_days=90,
                description=Text("Qui prévenir des suites.", "Whom to tell what becomes of it.")),
     Collection("report_department", Text("Services destinataires", "Departments"), ReportDepartment, label="name",
@@ -331,5 +336,5 @@ COLLECTIONS = (
                description=Text("Qui prévenir des nouveaux signalements, et où.", "Whom to tell of new reports, and where.")),
     Collection("report_area", Text("Quartiers", "Areas"), ReportArea, geometry="polygon", label="name",
                write="responsable", description=Text("Les quartiers par lesquels on compte.", "The areas by which one counts.")),
-    *DESK_COLLECTIONS,
+    *STAFF_COLLECTIONS,
 )  # fmt: skip

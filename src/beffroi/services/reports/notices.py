@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import select, text
 
+from beffroi.model.instant import MINUTE_US
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
@@ -37,6 +38,7 @@ log = logging.getLogger("beffroi.reports")
 KIND = "report-notice"
 SMS = "reports.sms"  # the town's setting: address of its SMS gateway, which takes {"to", "text"} as a signed webhook
 _CURSOR = "reports.notices"
+GRACE_US = MINUTE_US  # what an agent undoes at once is told to nobody: a letter cannot be taken back
 _TOLD = ("reply", "state", "comment")
 _WIDEST_M = 20_000
 
@@ -44,8 +46,9 @@ _WIDEST_M = 20_000
 # --- Queueing.
 
 
-def _queue(town: Town, writer: Writer, key: str, **payload: Any) -> None:
-    outbox.queue(town.store, writer.connection, f"report/{key}", payload, town.clock(), KIND)
+def _queue(town: Town, writer: Writer, key: str, *, after_us: int = 0, **payload: Any) -> None:
+    due_us = town.clock() + after_us
+    outbox.queue(town.store, writer.connection, f"report/{key}", payload, due_us, KIND)
 
 
 def receipts(town: Town, writer: Writer, row: Row) -> None:
@@ -158,9 +161,10 @@ def _of_update(town: Town, change: Change) -> list[Callable[[Writer], None]]:
             key = f"{one.id}/update/{change.record_id}/{follower.id}"
             wanted.append(
                 _queued(
-                    town, key, what="update", report=one.id, update=change.record_id, follower=follower.id
+                    town, key, what="update", report=one.id, update=change.record_id, follower=follower.id,
+                    after_us=GRACE_US if change.author.startswith("user:") else 0,
                 )
-            )
+            )  # fmt: skip
     state = change.after.get("state")
     if state == "closed" or change.after.get("from_state") == "closed":
         wanted += [_until(f, change.at_us if state == "closed" else None) for f in _followers(town, report)]

@@ -18,8 +18,8 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.reports import notices
 from beffroi.services.reports.abuse import Post, signs
+from beffroi.services.reports.arrival.table import settle
 from beffroi.services.reports.categories_tree import Category, categories_of
-from beffroi.services.reports.desk.table import settle
 from beffroi.services.reports.keys import digest, key_of
 from beffroi.services.reports.letters import key_name
 from beffroi.services.reports.personal_words import personal_words

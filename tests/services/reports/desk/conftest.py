@@ -12,8 +12,8 @@ from beffroi.app import create_app
 from beffroi.identity import people, sessions, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.principal import SYSTEM, Principal
+from beffroi.services.reports.arrival.table import settle
 from beffroi.services.reports.desk.acting import Handling
-from beffroi.services.reports.desk.table import settle
 from beffroi.town import Town, open_town
 from beffroi.web.kit.who import SESSION_COOKIE
 

@@ -1,5 +1,6 @@
 """Handling reports: merging and its undoing, moderation, splitting, categories, what the public sees of it."""
 
+import msgspec
 import pytest
 from tests.services.reports.desk.conftest import COMMUNE, NOW, account, report
 
@@ -10,6 +11,8 @@ from beffroi.services.reports import notices
 from beffroi.services.reports.desk.acting import Deed, Handling
 from beffroi.services.reports.desk.context import around
 from beffroi.services.reports.desk.replies import fill, suitable
+from beffroi.services.reports.desk.suggestions import alike, guess
+from beffroi.settings import MailSettings
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query
 
@@ -65,6 +68,35 @@ def test_every_reporter_of_merged_reports_is_told(town, ids, handling) -> None:
             for row in c.execute(job.select().where(job.c.kind == notices.KIND, job.c.key.like("%/update/%")))
         }
     assert told == {str(n) for n in followers}
+
+
+def test_what_is_undone_at_once_is_told_to_nobody(town, ids, handling) -> None:
+    number = report(town, ids, 1)
+    values = {"request": number, "since": NOW, "mail": "anais@exemple.example.org"}
+    town.store.records.put("report_follower", values, territory=COMMUNE, who=SYSTEM)
+    while notices.read_bus(town):
+        continue
+    mistake = handling.act([number], Deed("close", "Fait.", "repaired"))
+    while notices.read_bus(town):
+        continue
+    notices.work_off(town)
+    due = [row.due_us for row in jobs(town)]
+    assert due == [NOW + notices.GRACE_US]  # a minute to think again
+    handling.undo(mistake)
+    town.clock = lambda: NOW + 2 * notices.GRACE_US
+    # nobody listens there: a letter that was sent all the same would fail
+    town.settings = msgspec.structs.replace(
+        town.settings, mail=MailSettings("smtp://127.0.0.1:1", "m@essai.example.org")
+    )
+    notices.work_off(town)
+    assert [(row.state, row.error) for row in jobs(town)] == [("done", None)]
+
+
+def jobs(town) -> list:
+    from beffroi.store.tables import job
+
+    with town.store.read() as c:
+        return c.execute(job.select().where(job.c.kind == notices.KIND, job.c.key.like("%/update/%"))).all()
 
 
 def test_a_deed_on_many_is_all_or_nothing(town, ids, handling) -> None:
@@ -162,3 +194,65 @@ def test_templates_by_category_and_step(town, ids) -> None:
     assert names == ["Trou rebouché", "Merci"]  # that of the parent category first, then that of all
     assert [r.values["name"] for r in suitable(town.store.records, hole, categories, ["reply"])] == ["Merci"]
     assert fill("N° {number} {inconnu}", {"number": "26-1"}) == "N° 26-1 {inconnu}"
+
+
+def test_neighbours_are_judged_and_a_category_is_suggested(town, ids, agent, browser) -> None:
+    at = (2.37, 47.05)
+    number = report(
+        town, ids, 1, category="proprete", at=at, description="Lampadaire éteint, éclairage en panne"
+    )
+    same = report(
+        town, ids, 2, category="eclairage", at=(2.37001, 47.05), description="Le lampadaire est éteint"
+    )
+    other = report(
+        town,
+        ids,
+        3,
+        category="arbre",
+        at=(2.3708, 47.0503),
+        description="Branche tombée",
+        requested=NOW - 20 * DAY_US,
+    )
+    row = town.store.records.get("service_request", number)
+    categories = {r.id: r for r in town.store.records.all("report_category")}
+    context = around(Desk(town.store.records, agent), row, categories, NOW)
+    judged = alike(town, row, context.nearby, "fr")
+    assert [n.row.id for n in judged] == [same, other]
+    assert judged[0].alike > 0.5 > judged[1].alike
+    assert "ouvert" in judged[0].why
+    assert next(g.category for g in guess(town, row, categories)) == ids["c:eclairage"]
+    assert (
+        guess(town, town.store.records.get("service_request", same), categories) == []
+    )  # it says so already
+    page = browser(agent).get(f"/services/reports/{number}").text
+    assert "sans doute le même problème" in page
+    assert "D&#39;après les mots" in page
+
+
+def test_an_agent_of_a_department_sees_its_queue(town, ids, agent, browser) -> None:
+    mine = report(town, ids, 1, category="voirie")
+    other = report(town, ids, 2, category="proprete", mail="anais@exemple.example.org", at=(2.3653, 47.045))
+    chief = browser(account(town, "responsable", "Yannick"))
+    assert (
+        chief.submit(
+            "/services/reports/equipes",
+            "/services/reports/equipes",
+            {"member": f"{ids['voirie']}/{agent.id}"},
+        ).status_code
+        == 303
+    )
+    one = browser(agent)
+    queue = one.get("/services/reports/file").text
+    assert "S-2026-00001" in queue
+    assert "S-2026-00002" not in queue
+    assert (
+        "S-2026-00002" in one.get(f"/services/reports/{mine}").text
+    )  # public, so a neighbour to merge with may be seen
+    assert one.get(f"/services/reports/{other}").status_code == 403
+    assert (
+        one.submit("/services/reports/file", f"/services/reports/{other}", {"do": "take"}).status_code == 403
+    )
+    seen = one.get(f"/donnees/service_request/{other}").text
+    assert "anais@" not in seen
+    assert one.submit("/services/reports/file", "/services/reports/equipes", {}).status_code == 403
+    assert "S-2026-00002" in chief.get("/services/reports/file").text

@@ -15,7 +15,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.reports import states
-from beffroi.services.reports.desk.table import settle
+from beffroi.services.reports.arrival.table import settle
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
@@ -79,6 +79,11 @@ class Handling:
                     Text("Ce signalement n'est pas de votre territoire.", "This report is not of your territory."),
                     Text("Demandez-le à ses agents.", "Ask its agents."), place=f"row {number}",
                 )  # fmt: skip
+        if self.desk.own(REQUEST, ids) != set(ids):
+            raise Forbidden(
+                Text("Ce signalement revient à un autre service.", "This report is another department's."),
+                Text("Demandez-le à son responsable.", "Ask its manager."), place="row",
+            )  # fmt: skip
         return [found[number] for number in dict.fromkeys(ids)]
 
     # --- Steps of the life.

@@ -16,9 +16,9 @@ from sqlalchemy import select, text
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
 from beffroi.services.reports import states
+from beffroi.services.reports.arrival.table import settle
 from beffroi.services.reports.desk.acting import REQUEST, UPDATE
 from beffroi.services.reports.desk.context import place_of
-from beffroi.services.reports.desk.table import settle
 from beffroi.services.reports.states import OPEN
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.record_writer import Writer

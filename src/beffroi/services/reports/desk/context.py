@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 
 from beffroi.model.instant import DAY_US
+from beffroi.services.reports.arrival.table import lineage
 from beffroi.services.reports.desk.acting import REQUEST
-from beffroi.services.reports.desk.table import lineage
 from beffroi.services.reports.states import OPEN
 from beffroi.services.reports.where import around as metres_around
 from beffroi.services.reports.where import distance_m

@@ -19,6 +19,7 @@ from beffroi.services.reports.desk.deeds import do_many
 from beffroi.services.reports.desk.queue import VIEWS, done_of, reasons_offered
 from beffroi.services.reports.desk.replies import fill, suitable
 from beffroi.services.reports.desk.seen import Names, names_of, require_staff, seen, town_of, word
+from beffroi.services.reports.desk.suggestions import LIKELY, WORTH_SAYING, alike, guess
 from beffroi.services.reports.desk.timeline import story
 from beffroi.services.reports.states import actions_for
 from beffroi.store.record import Query, Row, Where
@@ -32,8 +33,11 @@ HOME = "/services/reports"
 
 
 def report_of(handling: Handling, number: int) -> Row:
-    """Return a report that the staff may see. Raises `NotFound`."""
-    return handling.desk.get(REQUEST, number)
+    """Return a report that the staff may see. Raises `NotFound`, `Forbidden` for another department's."""
+    row = handling.desk.get(REQUEST, number)
+    if handling.desk.own(REQUEST, [number]) != {number}:
+        handling.held([number])
+    return row
 
 
 def page(request: Request) -> Response:
@@ -44,10 +48,14 @@ def page(request: Request) -> Response:
     (item,) = seen(request, [row], names)
     context = around(handling.desk, row, names.categories, town.clock())
     family = _family(handling, row)
+    nearby = alike(town, row, context.nearby, names.language)
+    guessed = (
+        [(names.category(g.category), g) for g in guess(town, row, names.categories)] if item.open else []
+    )
     chosen = request.query_params.get("faire", "")
     return render(
         request, "desk/one.html", item=item, row=row, names=names, who=who, done=done_of(request), story=story(request, handling, row, names),
-        nearby=_listed(request, names, context.nearby), before=_listed(request, names, context.before), assets=context.assets,
+        guessed=guessed, nearby=_listed(request, names, nearby), before=_listed(request, names, context.before), assets=context.assets,
         photos=handling.desk.find("report_photo", Query(where={"request": row.id}, limit=20)).rows,
         steps={a.name for a in actions_for(row.values["state"], "agent")}, reasons=reasons_offered(), priorities=PRIORITIES,
         writable=handling.desk.writable(handling.desk.collection(REQUEST), row.territory), chosen=chosen,
@@ -60,7 +68,11 @@ def page(request: Request) -> Response:
 
 
 def _listed(request: Request, names: Names, near: Any) -> list[Any]:
-    return [(item, round(n.distance_m), n.why) for n in near for item in seen(request, [n.row], names)]
+    return [
+        (item, round(n.distance_m), n.why if (n.alike or 0) >= WORTH_SAYING else "", (n.alike or 0) >= LIKELY)
+        for n in near
+        for item in seen(request, [n.row], names)
+    ]
 
 
 def _family(handling: Handling, row: Row) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from beffroi.services.reports.desk import (
     queue,
     rounds_page,
     routing_page,
+    teams_page,
 )
 
 __all__ = ["DESK_ROUTES"]
@@ -19,6 +20,7 @@ DESK_ROUTES: list[BaseRoute] = [
     *queue.ROUTES,
     *routing_page.ROUTES,
     *rounds_page.ROUTES,
+    *teams_page.ROUTES,
     *field_page.ROUTES,
     *figures_page.ROUTES,
     *bias_page.ROUTES,

@@ -98,6 +98,9 @@ def query_of(request: Request, view: View, who: Principal) -> Query:
             where[name] = _number(name, value) if value != "0" else Where("unknown")
         elif value:
             where[name] = who.id if value == "moi" else Where("unknown") if value == "0" else value
+    own = Desk(town_of(request).store.records, who).groups("report_department")
+    if own and not where.get("department"):
+        where["department"] = own
     if where.get("category"):
         where["category"] = _with_children(request, where["category"])
     sort = asked.get("sort") or view.sort
@@ -156,7 +159,10 @@ def _tabs(request: Request, desk: Desk, who: Principal, chosen: View) -> list[tu
     for view in VIEWS:
         title = view.title.of(language)
         if view.name != "clos":
-            n = desk.count(REQUEST, Query(where=view.where(who, now)))
+            own = desk.groups("report_department")
+            n = desk.count(
+                REQUEST, Query(where={**view.where(who, now), **({"department": own} if own else {})})
+            )
             if not n and view.quiet and view is not chosen:
                 continue
             title += f" {n}"

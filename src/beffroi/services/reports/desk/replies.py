@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 
-from beffroi.services.reports.desk.table import lineage
+from beffroi.services.reports.arrival.table import lineage
 from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 

@@ -14,10 +14,10 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.arrival.table import Arrival, Line, read_table, settle
 from beffroi.services.reports.collections import PRIORITIES
 from beffroi.services.reports.desk.deeds import instant_of
 from beffroi.services.reports.desk.seen import Names, names_of, require_staff, town_of, word
-from beffroi.services.reports.desk.table import Arrival, Line, read_table, settle
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query
 from beffroi.town import Town

@@ -72,14 +72,11 @@ class Names:
         return {row.id: row for row in self._town.store.records.all("report_department", Query(limit=500))}
 
     @cached_property
-    def _accounts(self) -> list[tuple[str, str, bool]]:
-        """Every account: principal id, name, whether reports can be given to it."""
+    def _accounts(self) -> list[tuple[str, str, str]]:
+        """Every account: principal id, name, role ("" when it is disabled)."""
         with self._town.store.read() as c:
             rows = c.execute(select(account.c.id, account.c.name, account.c.role, account.c.disabled)).all()
-        return [
-            (f"user:{r.id}", r.name, r.role in ("agent", "responsable", "admin") and not r.disabled)
-            for r in rows
-        ]
+        return [(f"user:{r.id}", r.name, "" if r.disabled else r.role) for r in rows]
 
     @cached_property
     def people(self) -> dict[str, str]:
@@ -89,9 +86,16 @@ class Names:
     @cached_property
     def staff(self) -> list[tuple[str, str]]:
         """The ids and names of those to whom reports can be given."""
-        return sorted(
-            ((who, name) for who, name, given in self._accounts if given), key=lambda p: p[1].casefold()
-        )
+        return self._with(("agent", "responsable", "admin"))
+
+    @cached_property
+    def agents(self) -> list[tuple[str, str]]:
+        """The ids and names of the agents."""
+        return self._with(("agent",))
+
+    def _with(self, roles: tuple[str, ...]) -> list[tuple[str, str]]:
+        found = ((who, name) for who, name, role in self._accounts if role in roles)
+        return sorted(found, key=lambda p: p[1].casefold())
 
     def _name(self, row: Row | None) -> str:
         if row is None:
@@ -182,7 +186,9 @@ def seen(request: Request, rows: Iterable[Row], names: Names) -> list[Seen]:
 
 
 def _seen(request: Request, row: Row, names: Names, now: int) -> Seen:
-    values, figures, language = row.values, figures_of(request), names.language
+    # of another department's report, what is the staff's is not there
+    values = {**dict.fromkeys(("priority", "assignee", "moderation", "confidential", "flags")), **row.values}
+    figures, language = figures_of(request), names.language
     state = word(STATES, values["state"], language)
     if values["state"] == "closed" and values["reason"]:
         state = f"{state} · {word(REASONS, values['reason'], language)}"

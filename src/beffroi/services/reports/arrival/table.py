@@ -11,9 +11,9 @@ from shapely.geometry.base import BaseGeometry
 
 from beffroi.model.instant import to_datetime
 from beffroi.model.problem import Problem
-from beffroi.services.reports.desk.conditions import read_answers, read_window
-from beffroi.services.reports.desk.deadlines import Calendar, Promise, due_us, region_of
-from beffroi.services.reports.desk.routing import Case, Rule, dead_rules
+from beffroi.services.reports.arrival.conditions import read_answers, read_window
+from beffroi.services.reports.arrival.deadlines import Calendar, Promise, due_us, region_of
+from beffroi.services.reports.arrival.routing import Case, Rule, dead_rules
 from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 from beffroi.town import Town

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from beffroi.model.instant import from_datetime, to_datetime
 from beffroi.model.problem import Problem
-from beffroi.services.reports.desk.deadlines import Calendar, Promise, due_us, lateness, region_of
+from beffroi.services.reports.arrival.deadlines import Calendar, Promise, due_us, lateness, region_of
 
 PARIS = Calendar(ZoneInfo("Europe/Paris"))
 

@@ -1,4 +1,4 @@
-"""The desk's own records: the routing table, who works where, links for outside firms, rounds."""
+"""The records of the staff: the routing table, links for outside firms, rounds."""
 
 from datetime import date, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from beffroi.model.collection import Collection, Personal, Record, choice, field
 from beffroi.model.text import Text
 
-__all__ = ["DESK_COLLECTIONS"]
+__all__ = ["STAFF_COLLECTIONS"]
 
 _PRIORITIES = (
     choice("low", "Basse", "Low"),
@@ -82,13 +82,13 @@ def _of_staff(name: str, title: Text, record: type[Record], **more: Any) -> Coll
     return Collection(name, title, record, read="agent", **more)
 
 
-DESK_COLLECTIONS = (
+STAFF_COLLECTIONS = (
     _of_staff("report_route", Text("Table d'acheminement", "Routing table"), ReportRoute, geometry="polygon",
               label="name", write="responsable",
               description=Text("Qui reçoit quel signalement, et sous quel délai : la première ligne qui convient l'emporte.",
                                "Who gets which report, and how soon: the first line that matches wins.")),
     _of_staff("report_forward", Text("Liens confiés aux entreprises", "Links given to firms"), ReportForward,
-              label="sent", end_of_life="expires", retention_days=365,
+              kept_to="request.department", label="sent", end_of_life="expires", retention_days=365,
               description=Text("Un lien sans compte, qui expire et se retire.", "A link without an account, that expires and can be taken back.")),
     _of_staff("report_round", Text("Feuilles de tournée", "Round sheets"), ReportRound, label="name",
               delete="agent", retention_days=730,

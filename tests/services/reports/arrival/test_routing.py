@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from shapely import box
 
 from beffroi.model.problem import Problem
-from beffroi.services.reports.desk.conditions import Answer, Window, read_answers, read_window
-from beffroi.services.reports.desk.routing import Case, Rule, dead_rules, first_match
+from beffroi.services.reports.arrival.conditions import Answer, Window, read_answers, read_window
+from beffroi.services.reports.arrival.routing import Case, Rule, dead_rules, first_match
 
 TREE = {"voirie": None, "voirie.nid": "voirie", "voirie.marquage": "voirie", "proprete": None, "arbre": None}
 MONDAY = datetime(2026, 11, 23, 10, 30)

@@ -15,7 +15,7 @@ from shapely import Point, boundary, covers, prepare, union_all
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import polygonize
 
-from beffroi.services.reports.desk.conditions import MINUTES, Answer, Window, day_of
+from beffroi.services.reports.arrival.conditions import MINUTES, Answer, Window, day_of
 
 __all__ = ["Case", "Rule", "dead_rules", "first_match"]
 
