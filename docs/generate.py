@@ -312,7 +312,10 @@ def sensorthings(_registry: Registry) -> str:
         "Tasks). Base address: `/sensorthings/v1.1`. Beside them: `Observations(1)/Provenance`.\n\n"
         + table(("Entity set",), sets)
         + "\n## Requirements declared\n\nEach is tested. The service root lists them too.\n\n"
-        + "".join(f"- `{uri.partition('/spec/')[2] or uri}`\n" for uri in (*service_root.CONFORMANCE, *service_root.MQTT))
+        + "".join(
+            f"- `{uri.partition('/spec/')[2] or uri}`\n"
+            for uri in (*service_root.CONFORMANCE, *service_root.MQTT)
+        )
         + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
         + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
         + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
