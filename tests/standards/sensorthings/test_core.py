@@ -12,7 +12,7 @@ from beffroi.standards.sensorthings.entities import BY_NAME, ENTITIES, Entity
 TYPES = pytest.mark.parametrize("entity", ENTITIES, ids=lambda e: e.name)
 # What 18-088 §8.2 and §10 say each type must have and may have, and where it leads: apart from our own tables.
 STANDARD: dict[str, tuple[set[str], set[str], set[str]]] = {
-    "Thing": ({"name", "description"}, {"properties"}, {"Datastreams", "MultiDatastreams", "Locations", "HistoricalLocations"}),
+    "Thing": ({"name", "description"}, {"properties"}, {"Datastreams", "MultiDatastreams", "Locations", "HistoricalLocations", "TaskingCapabilities"}),
     "Location": ({"name", "description", "encodingType", "location"}, {"properties"}, {"Things", "HistoricalLocations"}),
     "HistoricalLocation": ({"time"}, set(), {"Thing", "Locations"}),
     "Datastream": ({"name", "description", "unitOfMeasurement", "observationType"}, {"observedArea", "phenomenonTime", "properties"},
@@ -25,6 +25,11 @@ STANDARD: dict[str, tuple[set[str], set[str], set[str]]] = {
     "Observation": ({"phenomenonTime", "resultTime", "result"}, {"resultQuality", "validTime", "parameters"},
                     {"Datastream", "FeatureOfInterest"}),
     "FeatureOfInterest": ({"name", "description", "encodingType", "feature"}, {"properties"}, {"Observations"}),
+    # Part 2, 17-079r1; the life of a Task (validUntil, status …) is our own
+    "Actuator": ({"name", "description", "encodingType", "metadata"}, {"properties"}, {"TaskingCapabilities"}),
+    "TaskingCapability": ({"name", "description", "taskingParameters"}, {"properties"}, {"Thing", "Actuator", "Tasks"}),
+    "Task": ({"taskingParameters", "creationTime"}, {"validUntil", "status", "statusTime", "statusMessage", "properties"},
+             {"TaskingCapability"}),
 }  # fmt: skip
 
 
@@ -36,7 +41,19 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
             {"result": n, "parameters": {"n": {"m": [n]}}} for n in range(3)
         ]
         for _ in range(2):
-            made(client.post("Things", json={**body, "MultiDatastreams": [MULTI]}))
+            thing = made(client.post("Things", json={**body, "MultiDatastreams": [MULTI]}))
+            actuator = {
+                "name": "a",
+                "description": "a",
+                "encodingType": "text/html",
+                "metadata": "http://a.test",
+            }
+            capability = {"name": "c", "description": "c", "taskingParameters": {"type": "Count"}, "Actuator": actuator,
+                          "Thing": {"@iot.id": thing}}  # fmt: skip
+            number = made(client.post("TaskingCapabilities", json=capability))
+            made(
+                client.post(f"TaskingCapabilities({number})/Tasks", json={"taskingParameters": {"value": 1}})
+            )
         yield client
 
 
