@@ -171,6 +171,8 @@ class Observations:
         down = self._by_time(query)
         if down is not None and reach is not None:
             sealed = self._walk(query, segments, held, fresh, hidden, reach, down=down)
+        elif reach is not None and not (query.order and query.order("duckdb")):
+            sealed = self._walk_ids(query, segments, hidden, reach)
         else:
             sealed = self._sealed(query, segments, None if reach is None else reach + len(hidden), hidden)
         merged = heapq.merge(fresh, sealed, key=_rank(self._directions(query))) if fresh else iter(sealed)
@@ -202,6 +204,27 @@ class Observations:
                     rows += held.get(opened[-1].id, 0)
             found.extend(self._sealed(query, opened, reach - len(found) + len(hidden), hidden))
             most *= 2
+        return found
+
+    def _walk_ids(
+        self, query: ObservationQuery, segments: list[Segment], hidden: set[int], reach: int
+    ) -> list[Any]:
+        """Return the first `reach` sealed rows in the order of ids, opening no segment that begins beyond them."""
+        down = query.id_descending
+
+        def begins(one: Segment) -> int:
+            return -one.max_id if down else one.min_id
+
+        found: list[Any] = []
+        waiting = sorted((s for s in segments if s.count), key=begins)
+        most = 1
+        while waiting:
+            if len(found) == reach and begins(waiting[0]) > (-found[-1][0] if down else found[-1][0]):
+                break
+            opened, waiting = waiting[:most], waiting[most:]
+            found += self._sealed(query, opened, reach + len(hidden), hidden)
+            found = sorted(found, key=lambda row: row[0], reverse=down)[:reach]
+            most = 1 if len(found) == reach else most * 2
         return found
 
     def _sealed(
