@@ -49,7 +49,8 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     `tables.observation` alone, written for "sqlite", "postgresql" or "duckdb" (sealed segments).
     `order(dialect)`: expressions with their direction, each also on that table's columns; the id is
     always the last one, in the direction of `id_descending`. `between`: a half-open range of phenomenon
-    start that every observation must be in, beside the predicate: it spares segments.
+    start that every observation must be in, beside the predicate: it spares segments. `ended_by`: the end of
+    each, if it has one, is not after that.
     """
 
     datastreams: tuple[int, ...] | None = None
@@ -57,6 +58,7 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     order: Callable[[str], Sequence[tuple[ColumnElement[Any], bool]]] | None = None
     id_descending: bool = False
     between: tuple[int | None, int | None] = (None, None)
+    ended_by: int | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -198,7 +200,12 @@ class Observations:
             while waiting and len(opened) < most and rows < reach - len(found):
                 opened.append(waiting.pop(0))
                 rows += held.get(opened[-1].id, 0) if held is not None else 0
-            if held is not None and query.where is None and query.between == (None, None):
+            if (
+                held is not None
+                and query.where is None
+                and query.between == (None, None)
+                and query.ended_by is None
+            ):
                 while waiting and rows < reach - len(found):  # the index knows how far to go
                     opened.append(waiting.pop(0))
                     rows += held.get(opened[-1].id, 0)
@@ -246,6 +253,8 @@ class Observations:
         ]
         conditions += [] if start is None else [f"start_us >= {int(start)}"]
         conditions += [] if end is None else [f"start_us < {int(end)}"]
+        by = query.ended_by
+        conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
         down = self._by_time(query)
         way = "DESC" if down else "ASC"
         names = ", ".join(c.name for c in _COLUMNS)
@@ -264,7 +273,7 @@ class Observations:
     def count(self, query: ObservationQuery) -> int:
         """Return how many observations `query` selects (its limit and offset aside)."""
         plain = query.where is None
-        if plain and query.between == (None, None):
+        if plain and query.between == (None, None) and query.ended_by is None:
             return self._counted(query.datastreams)
         with self._database.read() as connection:
             statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
@@ -371,6 +380,9 @@ class Observations:
             statement = statement.where(observation.c.start_us >= start)
         if end is not None:
             statement = statement.where(observation.c.start_us < end)
+        if query.ended_by is not None:
+            ended = func.coalesce(observation.c.end_us, observation.c.start_us)
+            statement = statement.where(ended <= query.ended_by)
         if query.where is not None:
             statement = statement.where(query.where(dialect))
         by = [] if query.order is None else list(query.order(dialect))
