@@ -2,9 +2,12 @@
 
 import asyncio
 
+import pytest
+
 from beffroi.model.instant import DAY_US, HOUR_US, parse_instant
 from beffroi.model.observation import Draft
 from beffroi.model.result import decode_json, number_of, result_of
+from beffroi.store import sealing
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
@@ -148,3 +151,34 @@ def test_rows_of_every_shape_in_one_large_batch(store: Store) -> None:
         assert (held.datastream_id, held.start_us, held.end_us, held.result_time_us, held.result, held.feature_id,
                 held.quality, held.extra) == (draft.datastream_id, draft.start_us, draft.end_us, draft.result_time_us,
                                               draft.result, draft.feature_id, draft.quality, draft.extra)  # fmt: skip
+
+
+def test_pages_in_either_order_open_few_segments_and_miss_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "TARGET_ROWS", 1)  # a segment a day
+    monkeypatch.setattr(sealing, "SMALL_ROWS", 0)
+    store.observations.append(drafts(1, 48) + drafts(2, 48, step=6 * HOUR_US))
+    seal(store.database, store.archive, NOON + 9 * DAY_US, store.observations.head())
+    store.observations.append(drafts(1, 30, start=NOON + HOUR_US))  # late: high ids in the oldest days
+    seal(store.database, store.archive, NOON + 9 * DAY_US, store.observations.head())
+    rows = store.observations.select(ObservationQuery())
+    store.observations.delete([rows[3].id, rows[60].id])
+    store.observations.correct(rows[10].id, start_us=NOON + 11 * DAY_US)
+    rows = store.observations.select(ObservationQuery())
+    assert [o.id for o in rows] == sorted(o.id for o in rows)
+    by_time = sorted(rows, key=lambda o: (o.start_us, o.id))
+    opened: list[int] = []
+    raw = store.archive.raw
+    monkeypatch.setattr(store.archive, "raw", lambda segments: opened.append(len(segments)) or raw(segments))
+    for skip, top in ((0, 7), (5, 20), (0, 200), (100, 10), (123, 9)):
+        for down in (False, True):
+            ids = ObservationQuery(id_descending=down, limit=top, offset=skip)
+            assert store.observations.select(ids) == (rows[::-1] if down else rows)[skip : skip + top]
+            times = ObservationQuery(
+                order=lambda _, down=down: [(observation.c.start_us, down)], id_descending=down, limit=top, offset=skip
+            )  # fmt: skip
+            assert store.observations.select(times) == (by_time[::-1] if down else by_time)[skip : skip + top]
+    opened.clear()
+    assert len(store.observations.series(2, limit=3, newest_first=True)) == 3
+    assert sum(opened) <= 2

@@ -50,7 +50,8 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     `tables.observation` alone, written for "sqlite", "postgresql" or "duckdb" (sealed segments).
     `order(dialect)`: expressions with their direction, each also on that table's columns; the id is
     always the last one, in the direction of `id_descending`. `between`: a half-open range of phenomenon
-    start that every observation must be in, beside the predicate: it spares segments.
+    start that every observation must be in, beside the predicate: it spares segments. `ended_by`: the end of
+    each, if it has one, is not after that.
     """
 
     datastreams: tuple[int, ...] | None = None
@@ -58,6 +59,7 @@ class ObservationQuery(msgspec.Struct, frozen=True):
     order: Callable[[str], Sequence[tuple[ColumnElement[Any], bool]]] | None = None
     id_descending: bool = False
     between: tuple[int | None, int | None] = (None, None)
+    ended_by: int | None = None
     limit: int | None = None
     offset: int = 0
     window: Window | None = None  # as of an instant
@@ -197,6 +199,8 @@ class Observations:
         down = self._by_time(query)
         if down is not None and reach is not None and query.window is None:
             sealed = self._walk(query, segments, held, fresh, hidden, reach, down=down)
+        elif reach is not None and query.window is None and not (query.order and query.order("duckdb")):
+            sealed = self._walk_ids(query, segments, hidden, reach)
         else:
             sealed = self._sealed(query, segments, None if reach is None else reach + len(hidden), hidden)
         parts = [rows for rows in (fresh, sealed, before) if rows]
@@ -227,12 +231,38 @@ class Observations:
             while waiting and len(opened) < most and rows < reach - len(found):
                 opened.append(waiting.pop(0))
                 rows += held.get(opened[-1].id, 0) if held is not None else 0
-            if held is not None and query.where is None and query.between == (None, None):
+            if (
+                held is not None
+                and query.where is None
+                and query.between == (None, None)
+                and query.ended_by is None
+            ):
                 while waiting and rows < reach - len(found):  # the index knows how far to go
                     opened.append(waiting.pop(0))
                     rows += held.get(opened[-1].id, 0)
             found.extend(self._sealed(query, opened, reach - len(found) + len(hidden), hidden))
             most *= 2
+        return found
+
+    def _walk_ids(
+        self, query: ObservationQuery, segments: list[Segment], hidden: set[int], reach: int
+    ) -> list[Any]:
+        """Return the first `reach` sealed rows in the order of ids, opening no segment that begins beyond them."""
+        down = query.id_descending
+
+        def begins(one: Segment) -> int:
+            return -one.max_id if down else one.min_id
+
+        found: list[Any] = []
+        waiting = sorted((s for s in segments if s.count), key=begins)
+        most = 1
+        while waiting:
+            if len(found) == reach and begins(waiting[0]) > (-found[-1][0] if down else found[-1][0]):
+                break
+            opened, waiting = waiting[:most], waiting[most:]
+            found += self._sealed(query, opened, reach + len(hidden), hidden)
+            found = sorted(found, key=lambda row: row[0], reverse=down)[:reach]
+            most = 1 if len(found) == reach else most * 2
         return found
 
     def _sealed(
@@ -255,6 +285,8 @@ class Observations:
         ]
         conditions += [] if start is None else [f"start_us >= {int(start)}"]
         conditions += [] if end is None else [f"start_us < {int(end)}"]
+        by = query.ended_by
+        conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
         down = self._by_time(query)
         way = "DESC" if down else "ASC"
         names = ", ".join(c.name for c in _COLUMNS)
@@ -273,7 +305,7 @@ class Observations:
     def count(self, query: ObservationQuery) -> int:
         """Return how many observations `query` selects (its limit and offset aside)."""
         plain = query.where is None and query.window is None
-        if plain and query.between == (None, None):
+        if plain and query.between == (None, None) and query.ended_by is None:
             return self._counted(query.datastreams)
         with self._database.read() as connection:
             statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
@@ -402,6 +434,9 @@ class Observations:
             statement = statement.where(observation.c.start_us >= start)
         if end is not None:
             statement = statement.where(observation.c.start_us < end)
+        if query.ended_by is not None:
+            ended = func.coalesce(observation.c.end_us, observation.c.start_us)
+            statement = statement.where(ended <= query.ended_by)
         if query.where is not None:
             statement = statement.where(query.where(dialect))
         if query.window is not None:

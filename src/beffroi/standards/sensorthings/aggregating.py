@@ -24,6 +24,7 @@ from beffroi.standards.sensorthings.keyset import read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Field
 from beffroi.standards.sensorthings.observing import ObservationReader
 from beffroi.standards.sensorthings.parse import misread
+from beffroi.standards.sensorthings.reach import Reach, all_of, reach_of
 from beffroi.standards.sensorthings.render import stamp
 from beffroi.standards.sensorthings.syntax import Options
 from beffroi.store.aggregates import AggregateQuery, Cell, Grain
@@ -33,7 +34,6 @@ from beffroi.store.cadence import intervals
 __all__ = ["Aggregated", "aggregated"]
 
 OBSERVATION = BY_NAME["Observation"]
-_PHENOMENON = OBSERVATION.properties[0]
 _SIMPLE: dict[str, Callable[[Cell], float | None]] = {
     "average": lambda cell: cell.total / cell.numbers if cell.numbers else None,
     "sum": lambda cell: cell.total if cell.numbers else None,
@@ -53,16 +53,6 @@ class Aggregated(msgspec.Struct):
     rows: list[dict[str, Any]]
     token: str | None = None
     count: int | None = None
-
-
-class _Reach(msgspec.Struct):
-    """What a condition on observations comes to: datastreams, a range of time, and what is left of it."""
-
-    datastreams: tuple[int, ...] | None = None
-    start: int | None = None
-    end: int | None = None
-    ended_by: int | None = None
-    rest: list[Bound] = []
 
 
 def aggregated(
@@ -120,8 +110,7 @@ class _Aggregation:
             )  # fmt: skip
         return field
 
-    def _reach(self, datastreams: tuple[int, ...] | None, feature: int | None) -> _Reach:
-        reach = _Reach(datastreams)
+    def _reach(self, datastreams: tuple[int, ...] | None, feature: int | None) -> Reach:
         conditions: list[Bound] = []
         if feature is not None:
             conditions.append(meaning.Among("feature_id", (feature,)))
@@ -130,25 +119,22 @@ class _Aggregation:
                 conditions.append(self.reader.settled(self.apply.filter))
             except Problem as problem:
                 raise _elsewhere(problem) from problem
-        for part in _all_of(conditions):
-            if not _narrow(reach, part):
-                reach.rest.append(part)
+        reach = reach_of(conditions, datastreams)
         self._prune(reach)
         return reach
 
-    def _prune(self, reach: _Reach) -> None:
+    def _prune(self, reach: Reach) -> None:
         """Let a `$filter` on the bucket spare what lies outside: a bucket that is kept lies within it whole."""
-        for part in _all_of([] if self.kept is None or self.apply.complete else [self.kept]):
+        for part in all_of([] if self.kept is None or self.apply.complete else [self.kept]):
             if (
                 isinstance(part, meaning.Compare) and part.of == "moment" and isinstance(part.right, meaning.Value)
                 and isinstance(part.left, Field) and part.left.property.name == self.apply.bucket_name
             ):  # fmt: skip
                 low, high = part.right.value
                 if part.operator in ("gt", "ge"):
-                    reach.start = low if reach.start is None else max(reach.start, low)
+                    reach.from_(low)
                 elif part.operator in ("lt", "le"):
-                    last = low if part.operator == "lt" else high
-                    reach.end = last if reach.end is None else min(reach.end, last)
+                    reach.until(low if part.operator == "lt" else high)
 
     def _grain(self) -> Grain | None:
         buckets = self.apply.buckets
@@ -346,64 +332,6 @@ def _elsewhere(problem: Problem) -> Problem:
     ]
     said = Text(f"$apply, filter(…) : {words[0]}", f"$apply, filter(…): {words[1]}")
     return Problem(said, problem.mend, problem.place.replace("$filter", "$apply/filter"), problem.status)
-
-
-def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
-    flat: list[Bound] = []
-    for part in conditions:
-        flat.extend(
-            _all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part]
-        )
-    return flat
-
-
-def _narrow(reach: _Reach, part: Bound) -> bool:
-    """Take a condition into the reach, exactly; False when it says more than a range or some datastreams."""
-    if isinstance(part, meaning.Among) and part.column == "datastream_id":
-        return _only(reach, part.ids)
-    if (
-        not isinstance(part, meaning.Compare)
-        or not isinstance(part.left, Field)
-        or not isinstance(part.right, meaning.Value)
-    ):
-        return False
-    field, value = part.left, part.right.value
-    if (
-        field.property.columns == ("datastream_id",)
-        and part.operator == "eq"
-        and isinstance(value, int | float)
-    ):
-        return _only(reach, (int(value),) if value == int(value) else ())
-    if field.property != _PHENOMENON or field.hops or part.of != "moment" or value is None:
-        return False
-    low, high = value
-    match part.operator:
-        case "ge":
-            start, end, ended = low, None, None
-        case "gt":
-            start, end, ended = max(high, low + 1), None, None
-        case "lt":
-            start, end, ended = None, low, low
-        case "le":
-            start, end, ended = None, high + 1, high
-        case _:
-            return False
-    reach.start = (
-        start if reach.start is None else max(reach.start, start if start is not None else reach.start)
-    )
-    reach.end = end if reach.end is None else min(reach.end, end if end is not None else reach.end)
-    reach.ended_by = (
-        ended
-        if reach.ended_by is None
-        else min(reach.ended_by, ended if ended is not None else reach.ended_by)
-    )
-    return True
-
-
-def _only(reach: _Reach, ids: tuple[int, ...]) -> bool:
-    known = reach.datastreams
-    reach.datastreams = ids if known is None else tuple(i for i in known if i in set(ids))
-    return True
 
 
 def _where(conditions: Sequence[Bound]) -> Callable[[str], ColumnElement[bool]] | None:

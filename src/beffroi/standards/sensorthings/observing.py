@@ -15,6 +15,7 @@ from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navig
 from beffroi.standards.sensorthings.evaluate import evaluate
 from beffroi.standards.sensorthings.keyset import after, read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Term, fields
+from beffroi.standards.sensorthings.reach import reach_of
 from beffroi.standards.sensorthings.settle import settle
 from beffroi.standards.sensorthings.sight import Sight, of_type
 from beffroi.standards.sensorthings.syntax import Node, Options
@@ -116,12 +117,14 @@ class ObservationReader:
         unseen = [] if datastreams is not None else self._unseen()
         order = self._order(options, one=datastreams is not None and len(datastreams) == 1)
         down = bool(order) and order[-1].term.descending and isinstance(order[-1], _Own)
+        reach = reach_of(conditions, datastreams)
         query = ObservationQuery(
-            datastreams=datastreams,
-            where=_where([*conditions, *unseen], self._after(options, order, down=down)),
+            datastreams=reach.datastreams,
+            where=_where([*reach.rest, *unseen], self._after(options, order, down=down)),
             order=(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
             id_descending=down,
-            between=_between(conditions),
+            between=(reach.start, reach.end),
+            ended_by=reach.ended_by,
             limit=limit + 1,
             offset=0 if options.skiptoken else options.skip,
             window=self.window,
@@ -180,11 +183,11 @@ class ObservationReader:
 
     def holders(self, condition: Bound, column: str) -> tuple[int, ...]:
         """Return the values of `column` among the observations that fulfil a settled condition."""
+        reach = reach_of([condition])
         query = ObservationQuery(
-            where=_where([condition, *self._unseen()], None),
-            between=_between([condition]),
-            window=self.window,
-        )
+            datastreams=reach.datastreams, where=_where([*reach.rest, *self._unseen()], None),
+            between=(reach.start, reach.end), ended_by=reach.ended_by, window=self.window,
+        )  # fmt: skip
         return tuple(sorted(self.store.observations.holders(query, column)))
 
     def of_feature(self, feature: int, limit: int) -> list[int]:
@@ -281,12 +284,13 @@ class ObservationReader:
             datastreams = tuple(self.c.execute(select(row.c.id).where(*self.sight.series(row))).scalars())
             if not datastreams:
                 return 0
-        where = _where(conditions, None) if conditions else None
+        reach = reach_of(conditions, datastreams)
         return self.store.observations.count(
             ObservationQuery(
-                datastreams=datastreams, where=where, between=_between(conditions), window=self.window
+                datastreams=reach.datastreams, where=_where(reach.rest, None), between=(reach.start, reach.end), ended_by=reach.ended_by,
+                window=self.window,
             )
-        )
+        )  # fmt: skip
 
 
 _TIME = meaning.Field((), OBSERVATION.properties[0], (), "moment")
@@ -304,46 +308,3 @@ def _where(
         return and_(*found, *([] if beyond is None else [beyond(dialect)]))
 
     return where
-
-
-def _between(conditions: Sequence[Bound]) -> tuple[int | None, int | None]:
-    """Return a half-open range of phenomenon start that the conditions imply, to spare sealed segments."""
-    start: int | None = None
-    end: int | None = None
-    for part in _all_of(conditions):
-        if (
-            not isinstance(part, meaning.Compare)
-            or part.left != _without_place(part.left)
-            or part.of != "moment"
-        ):
-            continue
-        low, high = _bounds(part)
-        start = low if start is None else max(start, low if low is not None else start)
-        end = high if end is None else min(end, high if high is not None else end)
-    return start, end
-
-
-def _all_of(conditions: Sequence[Bound]) -> list[Bound]:
-    flat: list[Bound] = []
-    for part in conditions:
-        flat.extend(
-            _all_of(part.parts) if isinstance(part, meaning.Join) and part.operator == "and" else [part]
-        )
-    return flat
-
-
-def _without_place(node: Bound) -> Bound:
-    return (
-        node
-        if isinstance(node, meaning.Field) and node.property == OBSERVATION.properties[0]
-        else meaning.Always(value=False)
-    )
-
-
-def _bounds(part: meaning.Compare) -> tuple[int | None, int | None]:
-    if not isinstance(part.right, meaning.Value) or part.right.value is None:
-        return None, None
-    low, high = part.right.value
-    return {
-        "eq": (low, low + 1), "gt": (low, None), "ge": (low, None), "lt": (None, low + 1), "le": (None, high + 1),
-    }.get(part.operator, (None, None))  # fmt: skip
