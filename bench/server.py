@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Server", "beffroi", "call", "machine", "scratch", "serving", "wrk"]
+__all__ = ["Server", "beffroi", "call", "free_port", "machine", "scratch", "serving", "wrk"]
 
 
 class Server(msgspec.Struct):
@@ -32,6 +33,13 @@ class Server(msgspec.Struct):
         group = str(os.getpgid(self.process.pid))
         listed = subprocess.run(["ps", "-o", "rss=", "-g", group], capture_output=True, check=False)
         return sum(int(n) for n in listed.stdout.split()) / 1024
+
+
+def free_port() -> int:
+    """Return a port of the loopback that nobody holds now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def machine() -> str:

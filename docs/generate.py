@@ -47,6 +47,11 @@ SETTINGS = {
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",
     "store.versions_days": "How many days what was changed or deleted can still be read as it was; 0 is for ever.",
     "mqtt.url": "`mqtt://user:password@host:1883` or `mqtts://…` of an external broker; empty: the embedded one.",
+    "store.provenance_days": "For how many days it is kept where each observation came from.",
+    "mqtt.tls_port": "Port on which the embedded broker also listens encrypted; 0: none.",
+    "mqtt.certificate": "PEM file of the certificate (and its chain) for that port.",
+    "mqtt.certificate_key": "PEM file of its private key; empty: it is in the same file.",
+    "lorawan": "LoRaWAN networks that commands go through: one table per network, with `name`, `kind` (`ttn` or `chirpstack`), `url`, `key`, `application`.",
     "mqtt.topics": "Topics to subscribe to on an external broker, besides those of SensorThings.",
     "mail.url": "`smtp://user:password@host:25` or `smtps://…`; empty: no mail is sent.",
     "mail.sender": "Address that mails are from.",
@@ -296,13 +301,14 @@ def sensorthings(_registry: Registry) -> str:
     functions = ((code(f.name), ", ".join(f.parameters), f.result) for f in FUNCTIONS.values())
     sets = ((code(f"/sensorthings/v1.1/{e.set_name}"),) for e in ENTITIES)
     return (
-        "OGC SensorThings API part 1: Sensing 1.1 (18-088). Base address: `/sensorthings/v1.1`.\n\n"
+        "OGC SensorThings API part 1: Sensing 1.1 (18-088), part 2: Tasking Core 1.0 (17-079r1; Actuators, TaskingCapabilities, "
+        "Tasks). Base address: `/sensorthings/v1.1`. Beside them: `Observations(1)/Provenance`.\n\n"
         + table(("Entity set",), sets)
         + "\n## Requirements declared\n\nEach is tested. The service root lists them too.\n\n"
-        + "".join(f"- `{uri.rpartition('/1.1/')[2]}`\n" for uri in service_root.CONFORMANCE)
-        + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
-        + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
-        + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
+        + "".join(
+            f"- `{uri.partition('/spec/')[2]}`\n" for uri in (*service_root.CONFORMANCE, *service_root.MQTT)
+        )
+        + "\n## Functions of `$filter`\n\n"
         + table(("Function", "Takes", "Gives"), functions)
         + "\n## OGC API Features\n\nAt `/ogc`, one collection per declared `Collection`; conformance classes:\n\n"
         + "".join(f"- {uri}\n" for uri in feature_documents.CONFORMANCE)

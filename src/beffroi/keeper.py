@@ -11,6 +11,8 @@ from typing import Self
 
 from beffroi.connectors.schedule import KINDS, work
 from beffroi.connectors.source import sources_of
+from beffroi.connectors.tasking import Command, Ways
+from beffroi.connectors.tasking import work as send_commands
 from beffroi.election import Election
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
@@ -53,6 +55,7 @@ class Keeper:
         self.elected = False
         self.stop = threading.Event()
         self.publish: Publish | None = None  # set by the duty that runs MQTT
+        self.command: Command | None = None  # the same
         self._election = Election(town.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: asyncio.Task[None] | None = None
@@ -122,6 +125,8 @@ async def _retention(keeper: Keeper) -> None:
         await asyncio.to_thread(store.observations.forget_keys, keeper.town.clock() - SOURCE_KEYS_US)
         days = store.settings.store.versions_days or 36_500
         await asyncio.to_thread(retire, store.database, keeper.town.clock() - days * DAY_US)
+        kept_us = store.settings.store.provenance_days * DAY_US
+        await asyncio.to_thread(store.provenance.forget, keeper.town.clock() - kept_us)
         await asyncio.sleep(RETENTION_S)
 
 
@@ -159,11 +164,20 @@ async def _mqtt(keeper: Keeper) -> None:
     """Serve MQTT, and let the rules publish by it."""
     host, port = keeper.mqtt
 
+    def commander(command: Command) -> None:
+        keeper.command = command
+
     def ready(_port: int, publish: Callable[[str, bytes, bool], None]) -> None:
         keeper.publish = publish
 
     await serve_mqtt(
-        keeper.town, host, port, open_writes=keeper.open_writes, address=keeper.address, ready=ready
+        keeper.town,
+        host,
+        port,
+        open_writes=keeper.open_writes,
+        address=keeper.address,
+        ready=ready,
+        commander=commander,
     )
 
 
@@ -176,12 +190,19 @@ async def _connectors(keeper: Keeper) -> None:
         await _thread(lambda: work(intake, sources, keeper.stop))
 
 
+async def _commands(keeper: Keeper) -> None:
+    """Send what was commanded."""
+    ways = Ways(lambda: keeper.command, keeper.town.settings.lorawan)
+    await _thread(lambda: send_commands(keeper.town.store, ways, keeper.stop))
+
+
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "mqtt": _mqtt,
     "connectors": _connectors,
     "rules": _rules,
     "actions": _actions,
     "unfinished": _unfinished,
+    "commands": _commands,
     "sealing": _sealing,
     "retention": _retention,
     "demonstration": _demonstration,

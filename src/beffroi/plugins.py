@@ -13,6 +13,7 @@ and its distribution (ours too) names it in the entry-point group `beffroi.servi
 
 import importlib
 import importlib.util
+import re
 import tomllib
 from collections.abc import Iterable
 from importlib.metadata import entry_points
@@ -145,6 +146,15 @@ class Registry:
                 if wanted == kind.code.lower() or wanted in (a.lower() for a in kind.aliases):
                     return kind
         return None
+
+    def recognise(self, name: str, definition: str, symbol: str, unit: str) -> tuple[str, str] | None:
+        """Return the code and service of the declared kind that an observed property and a unit are, if any."""
+        last = re.split(r"[/#:]", definition)[-1]
+        found = self.datastream_kind(name) or (self.datastream_kind(last) if last else None)
+        units = () if found is None else (found.unit_ucum, f"ucum:{found.unit_ucum}")
+        if found is None or not (found.unit_symbol == symbol or unit in units):
+            return None
+        return found.code, self.service_of(found)
 
     def service_of(self, kind: DatastreamKind) -> str:
         """Return the name of the service that declares `kind`, "" when none does."""

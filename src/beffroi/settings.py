@@ -8,13 +8,22 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["MailSettings", "MqttSettings", "Settings", "StoreSettings", "load_settings", "write_secret"]
+__all__ = [
+    "LorawanSettings",
+    "MailSettings",
+    "MqttSettings",
+    "Settings",
+    "StoreSettings",
+    "load_settings",
+    "write_secret",
+]
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,22 +31,39 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     `records`: "" is SQLite files in the data directory, or `postgresql://user:password@host/database`.
     `segments`: directory of the sealed history, "" is `segments/` in the data directory.
-    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal".
-    `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever).
+    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal";
+    `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever);
+    `provenance_days`: for how long it is kept where observations came from.
     """
 
     records: str = ""
     segments: str = ""
     seal_after_days: int = 35
     versions_days: int = 1_095
+    provenance_days: int = 400
 
 
 class MqttSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`url`: "" is the embedded broker, or `mqtt[s]://user:password@host:port` of an external one;
-    `topics`: what is subscribed on an external broker besides the SensorThings topics."""
+    `topics`: what is subscribed on an external broker besides the SensorThings topics; `tls_port`: where the embedded
+    broker also listens encrypted (0: nowhere), with the PEM files `certificate` and `certificate_key`."""
 
     url: str = ""
     topics: tuple[str, ...] = ()
+    tls_port: int = 0
+    certificate: str = ""
+    certificate_key: str = ""
+
+
+class LorawanSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A LoRaWAN network that commands go through. `kind`: ttn (The Things Stack v3) or chirpstack (v4, its REST
+    interface); `key`: an API key that may write downlinks; `application`: The Things Stack's application id."""
+
+    name: str
+    kind: Literal["ttn", "chirpstack"]
+    url: str
+    key: str
+    application: str = ""
 
 
 class MailSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,6 +85,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
     connectors: tuple[dict[str, str], ...] = ()
+    lorawan: tuple[LorawanSettings, ...] = ()
 
     def secret(self) -> bytes:
         """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from beffroi.standards.sensorthings.service_root import CONFORMANCE
+from beffroi.standards.sensorthings.service_root import CONFORMANCE, MQTT
 
 TREE = Path(__file__).parents[2]
+TASKING, TASKS = "http://www.opengis.net/spec/iot_tasking/1.0/req/", "tests/api/test_tasking.py"
+DECLARED = (*CONFORMANCE, *MQTT)
 FROST = "https://fraunhoferiosb.github.io/FROST-Server/extensions/"
 REQ = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 STA, HERE = "tests/standards/sensorthings", "tests/conformance"
@@ -77,6 +79,16 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "tests/mqtt/test_town.py::test_an_observation_is_on_disk_when_it_is_confirmed_and_everybody_hears_it",
         "tests/mqtt/test_town.py::test_mosquitto_pub_and_sub",
     ),
+    # --- Part 2 (17-079r1)
+    f"{TASKING}tasking-capability/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}tasking-capability/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}task/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}task/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}actuator/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}actuator/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}create-tasks/task-creation": (f"{TASKS}::test_what_may_not_be_said_is_refused_where_it_is",),
+    f"{TASKING}create-tasks-via-mqtt/task-creation": (f"{TASKS}::test_a_device_is_commanded_over_mqtt_and_answers",),
+    f"{TASKING}receive-updates-via-mqtt/receive-updates": (f"{TASKS}::test_a_device_is_commanded_over_mqtt_and_answers",),
     # --- extensions that others made
     "https://github.com/INSIDE-information-systems/SensorThingsAPI/blob/master/CSV-ResultFormat/CSV-ResultFormat.md": (
         f"{FORMATS}::test_a_table_has_a_line_for_each_entity_with_its_digits",),
@@ -101,7 +113,7 @@ def shown_by(uri: str) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.parametrize("uri", CONFORMANCE)
+@pytest.mark.parametrize("uri", DECLARED)
 def test_a_declared_requirement_is_shown_by_tests(uri: str) -> None:
     found = shown_by(uri)
     assert found, f"no test shows {uri}"
@@ -111,7 +123,7 @@ def test_a_declared_requirement_is_shown_by_tests(uri: str) -> None:
 
 
 def test_all_nine_groups_are_declared_and_nothing_twice() -> None:
-    assert {uri.removeprefix(REQ).partition("/")[0] for uri in CONFORMANCE if uri.startswith(REQ)} == GROUPS
-    assert len(set(CONFORMANCE)) == len(CONFORMANCE)
-    declared = {uri.removeprefix(REQ) for uri in CONFORMANCE}
+    assert {uri.removeprefix(REQ).partition("/")[0] for uri in DECLARED if uri.startswith(REQ)} == GROUPS
+    assert len(set(DECLARED)) == len(DECLARED)
+    declared = {uri.removeprefix(REQ) for uri in DECLARED}
     assert [name for name in SHOWN if name not in declared and not name.endswith("/")] == []

@@ -145,6 +145,16 @@ def test_paths_four_deep_and_every_property(client: TestClient, shared: Path) ->
         "ObservedProperties": [{"@iot.id": known["OBSPROP-ID"]}, {"@iot.id": known["OBSPROP-ID"]}],
     }  # fmt: skip
     made(client.post("MultiDatastreams", json=multi))
+    actuator = {
+        "name": "a",
+        "description": "a",
+        "encodingType": "text/html",
+        "metadata": "http://a.test",
+    }  # Part 2
+    capability = {"name": "c", "description": "c", "taskingParameters": {"type": "Count"}, "Actuator": actuator,
+                  "Thing": {"@iot.id": ids(client, "Things")[0]}}  # fmt: skip
+    number = made(client.post("TaskingCapabilities", json=capability))
+    made(client.post(f"TaskingCapabilities({number})/Tasks", json={"taskingParameters": {"value": 1}}))
     asked = 0
     for entity in ENTITIES:
         paths = [(f"{entity.set_name}({ids(client, entity.set_name)[0]})", entity)]

@@ -27,7 +27,7 @@ from beffroi.model.result import number_of
 from beffroi.model.text import Text
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.settings import load_settings
-from beffroi.store import tables
+from beffroi.store import catalogue, tables
 from beffroi.store.catalogue import Link, New, create
 from beffroi.store.open import Store
 from beffroi.town import Town, open_town
@@ -74,13 +74,22 @@ def add_series(store: Store, *, approved: int = 1) -> int:
 class Serving:
     """`serve_mqtt` on an event loop of its own thread."""
 
-    def __init__(self, town: Town, port: int, *, open_writes: bool = False) -> None:
+    def __init__(
+        self,
+        town: Town,
+        port: int,
+        *,
+        open_writes: bool = False,
+        commander: Callable[[Any], None] = lambda _: None,
+    ) -> None:
         self.port = port
         self.publish: Any = None
         self.ready = threading.Event()
         self.loop = asyncio.new_event_loop()
         self.task = self.loop.create_task(
-            serve_mqtt(town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready)
+            serve_mqtt(
+                town, "127.0.0.1", port, open_writes=open_writes, ready=self._ready, commander=commander
+            )
         )
         self.thread = threading.Thread(target=self._run)
         self.thread.start()
@@ -212,6 +221,44 @@ def test_an_observation_is_on_disk_when_it_is_confirmed_and_everybody_hears_it(
     ]
 
 
+def test_a_multidatastream_is_filled_and_heard_by_its_own_name(town: Town, client: Make, key: str) -> None:
+    series = add_series(town.store)
+    with town.store.write() as connection:
+        row = tables.datastream
+        thing = connection.execute(row.select().where(row.c.id == series)).mappings().one()
+        connection.execute(
+            row.update().where(row.c.id == series).values(multi='["a","b"]', multi_units="[{},{}]")
+        )
+        for rank in range(2):
+            link = {
+                "datastream_id": series,
+                "rank": rank,
+                "observed_property_id": thing["observed_property_id"],
+            }
+            connection.execute(tables.multi_datastream_property.insert().values(**link))
+        catalogue.touch(connection)
+    topic = f"v1.1/MultiDatastreams({series})/Observations"
+    reader = client().subscribe(topic, f"v1.1/Datastreams({series})/Observations", "v1.1/Observations")
+    writer = client(key)
+    assert writer.publish(topic, '{"result": [3.50, 270]}') == "Success"
+    assert (
+        writer.publish(
+            "v1.1/Observations", f'{{"result": [4, 1], "MultiDatastream": {{"@iot.id": {series}}}}}'
+        )
+        == "Success"
+    )
+    until(lambda: len(reader.heard) == 4)
+    assert digits(town, series) == ["[3.50,270]", "[4,1]"]
+    assert {t for t, _, _ in reader.heard} == {topic, "v1.1/Observations"}
+    assert all("MultiDatastream@iot.navigationLink" in body for _, body, _ in reader.heard)
+    for wrong in (f"v1.1/Datastreams({series})/Observations", topic):
+        assert writer.publish(wrong, '{"result": 5}') != "Success"
+    assert len(digits(town, series)) == 2
+    late = client().subscribe(topic)
+    until(lambda: bool(late.heard))
+    assert late.heard[0][1]["result"] == [4, 1]
+
+
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])
 def test_mosquitto_pub_and_sub(town: Town, serving: Serving, key: str, version: str) -> None:
     series = add_series(town.store)
@@ -259,7 +306,8 @@ def test_an_observation_that_brings_its_feature_along(town: Town, client: Make, 
         ("v1.1/Datastreams(1)/Observations", "not json"),
         ("v1.1/Datastreams(999999)/Observations", '{"result": 1}'),
         ("v1.1/Observations", '{"result": 1}'),
-        ("v1.1/Things", '{"name": "x", "description": "x"}'),
+        ("v1.1/Things", '{"description": "x"}'),
+        ("v1.1/Things(1)", '{"name": "x", "description": "x"}'),
         ("v3/app/devices/d/up", "[]"),
     ],
 )
@@ -486,9 +534,18 @@ def test_the_town_publishes_its_commits_there_and_does_not_hear_itself(
     bridged.store.observations.append([Draft(series, 5, number_of("5.0"))])
     until(lambda: reader.heard)
     time.sleep(1)
-    assert [(topic, body["result"]) for topic, body, _ in reader.heard] == [
-        (f"v1.1/Datastreams({series})/Observations", 5.0)
-    ]
+    found = [(topic, body["result"]) for topic, body, _ in reader.heard if "result" in body]
+    assert found == [(f"v1.1/Datastreams({series})/Observations", 5.0), ("v1.1/Observations", 5.0)]
+    assert {topic for topic, _, _ in reader.heard} >= {"v1.1/Things", "v1.1/Things(1)", "v1.1/Sensors(1)"}
+    later = Client(mosquitto.port).subscribe("v1.1/+/Observations", "v1.1/+")
+    until(lambda: len(later.heard) >= 6)
+    kept = {topic for topic, _, retained in later.heard if retained}
+    later.leave()
+    assert kept == {
+        f"v1.1/Datastreams({series})/Observations",
+        *(f"v1.1/{name}(1)" for name in ("Things", "Locations", "HistoricalLocations", "Datastreams", "Sensors",
+                                         "ObservedProperties")),
+    }  # fmt: skip
     assert digits(bridged, series) == ["5.0"]
     reader.leave()
 

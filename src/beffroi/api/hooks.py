@@ -12,16 +12,18 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from beffroi.intake.identify import Entrance
-from beffroi.intake.take import Intake, Taken
+from beffroi.intake.take import Intake
+from beffroi.intake.uplinks import take_uplink
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.standards.lorawan import chirpstack, ttn
-from beffroi.standards.lorawan.uplink import Uplink, readings_of
+from beffroi.standards.lorawan.downlink import event_of
+from beffroi.standards.lorawan.uplink import Uplink
+from beffroi.standards.tasking.answers import of_network
 from beffroi.town import Town
 
-__all__ = ["routes"]
+__all__ = ["body_of", "routes"]
 
 LARGEST = 1 << 20
 Parse = Callable[[bytes, int, str], Uplink | None]
@@ -44,7 +46,8 @@ def check_device(who: Principal) -> None:
         )
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request) -> bytes:
+    """Return the body of a message. Raises `Problem` (413) when it is larger than a message can be."""
     body = bytearray()
     try:
         async for chunk in request.stream():
@@ -64,24 +67,28 @@ def routes(town: Town) -> list[BaseRoute]:
     """Return the webhooks of `town`."""
     intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
 
-    def take(uplink: Uplink, who: Principal) -> Taken:
-        territory = who.territories[0] if len(who.territories) == 1 else None
-        door = Entrance(approved=False, territory=territory)
-        return intake.take(readings_of(uplink, town.clock()), door=door)
+    def downlink(body: bytes, event: str) -> bool:
+        """Take what the network says of a command on its way."""
+        said = event_of(body, event)
+        return said is not None and of_network(town.store, said, town.clock())
 
-    def receiver(parse: Parse) -> Callable[[Request], Any]:
+    def receiver(parse: Parse, network: str) -> Callable[[Request], Any]:
         async def receive(request: Request) -> Response:
             who: Principal = request.state.who
             check_device(who)
-            uplink = parse(await _body(request), town.clock(), request.query_params.get("event", "up"))
+            body, event = await body_of(request), request.query_params.get("event", "up")
+            uplink = parse(body, town.clock(), event)
             if uplink is None:
-                return JSONResponse({"stored": 0, "unchanged": 0, "ignored": True})
-            taken = await to_thread.run_sync(take, uplink, who)
+                known = await to_thread.run_sync(downlink, body, event)
+                return JSONResponse({"stored": 0, "unchanged": 0, "ignored": not known})
+            taken = await to_thread.run_sync(take_uplink, intake, uplink, who, network, town.clock())
             return JSONResponse({"stored": taken.stored, "unchanged": taken.folded})
 
         return receive
 
     return [
-        Route("/hooks/ttn/v3", receiver(lambda body, now, _event: ttn.parse(body, now)), methods=["POST"]),
-        Route("/hooks/chirpstack/v4", receiver(chirpstack.parse), methods=["POST"]),
+        Route(
+            "/hooks/ttn/v3", receiver(lambda body, now, _event: ttn.parse(body, now), "ttn"), methods=["POST"]
+        ),
+        Route("/hooks/chirpstack/v4", receiver(chirpstack.parse, "chirpstack"), methods=["POST"]),
     ]

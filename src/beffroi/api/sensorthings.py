@@ -26,7 +26,6 @@ from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.plugins import Registry
 from beffroi.standards.sensorthings.address import Resource, read_options, read_path
 from beffroi.standards.sensorthings.answering import answer
 from beffroi.standards.sensorthings.arrivals import Group, MultiDraft, Rejected, read_arrays, read_observation
@@ -35,6 +34,7 @@ from beffroi.standards.sensorthings.deleting import delete_matching, is_set
 from beffroi.standards.sensorthings.linking import Linker
 from beffroi.standards.sensorthings.openapi import openapi
 from beffroi.standards.sensorthings.principal import with_principal
+from beffroi.standards.sensorthings.provenance import provenance_of
 from beffroi.standards.sensorthings.series_cache import Series, SeriesCache, check_writer
 from beffroi.standards.sensorthings.sight import sight_of
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf, may_write, with_source_key
@@ -46,6 +46,7 @@ __all__ = ["ROOT", "SensorThings", "routes", "served"]
 ROOT = "/sensorthings/v1.1"
 LARGEST_BODY = 64 * 1024 * 1024
 _SERIES = re.compile(r"(Multi)?Datastreams\((\d{1,15})\)/Observations/?\Z")
+_PROVENANCE = re.compile(r"Observations\((\d{1,15})\)/Provenance/?\Z")
 _OBSERVATIONS = ("Observations", "Observations/")
 _METHODS = "GET, HEAD, POST, PATCH, PUT, DELETE, OPTIONS"
 
@@ -66,20 +67,6 @@ async def _body(receive: Receive) -> bytes:
         parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-def _kind_of(
-    registry: Registry, name: str, definition: str, symbol: str, unit: str
-) -> tuple[str, str] | None:
-    """Return the code and service of the declared kind that an observed property and a unit are (see `KindOf`)."""
-    last = re.split(r"[/#:]", definition)[-1]
-    found = registry.datastream_kind(name) or (registry.datastream_kind(last) if last else None)
-    if found is None or not (
-        found.unit_symbol == symbol or unit in (found.unit_ucum, f"ucum:{found.unit_ucum}")
-    ):
-        return None
-    service = next(s.name for s in registry.services.values() if found in s.datastreams)
-    return found.code, service
 
 
 def _named(host: str, scope: Scope) -> str:
@@ -109,7 +96,7 @@ class SensorThings:
     def __init__(self, town: Town) -> None:
         self.store = town.store
         self.clock = town.clock
-        self.kind_of: KindOf = functools.partial(_kind_of, town.registry)
+        self.kind_of: KindOf = town.registry.recognise
         self._base_url = town.settings.base_url.rstrip("/")
         self._bases: dict[str, str] = {}
         self._cache: SeriesCache | None = None
@@ -144,9 +131,16 @@ class SensorThings:
     async def read(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer GET."""
         del receive
+        traced = _PROVENANCE.match(path)
         if path.rstrip("/") == "api":
             body = msgspec.json.encode(openapi(self.base(scope), __version__))
             await _send(send, 200, b"" if scope["method"] == "HEAD" else body)
+            return
+        if traced is not None:
+            told = functools.partial(
+                provenance_of, self.store, self.who(scope), int(traced[1]), self.base(scope)
+            )
+            await _send(send, 200, msgspec.json.encode(await to_thread.run_sync(told)))
             return
         resource = read_path(path)
         options, texts = read_options(scope["query_string"].decode("utf-8", "replace"))
@@ -227,6 +221,7 @@ class SensorThings:
             with_source_key((draft,), who, key)
         await self.flags.judge_soon((draft,))
         ack = await self.store.observations.append_soon((draft,))
+        self.store.provenance.gather(("http", who.id, who.name), ack.ids)
         await self._made(scope, send, "Observations", ack.ids[0])
         return True
 
@@ -263,6 +258,7 @@ class SensorThings:
             with_source_key(drafts, who, key)
         await self.flags.judge_soon(drafts)
         stored = (await self.store.observations.append_soon(drafts)).ids if drafts else []
+        self.store.provenance.gather(("http", who.id, who.name), stored)
         await _send(send, 201, _outcome(groups, stored, f"{self.base(scope)}/Observations"))
 
     async def _absent(self, groups: list[Group]) -> dict[int, Problem]:
@@ -285,6 +281,8 @@ class SensorThings:
             return
         writer = EntityWriter(self.store, who, self.clock(), self.kind_of)
         entity, made = await to_thread.run_sync(lambda: writer.create(resource, decode(body), key))
+        if entity.name == "Observation":
+            self.store.provenance.gather(("http", who.id, who.name), (made,))
         await self._made(scope, send, entity.set_name, made)
 
     async def change(self, path: str, scope: Scope, receive: Receive, send: Send) -> None:

@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 from sqlalchemy import select, text
@@ -13,7 +14,7 @@ from beffroi.connectors.source import Batch, Poll, Source
 from beffroi.intake.devices import learn_steps
 from beffroi.intake.source_keys import Occurrences, file_key, row_text
 from beffroi.intake.take import Intake
-from beffroi.model.instant import HOUR_US, SECOND_US
+from beffroi.model.instant import HOUR_US, SECOND_US, format_instant
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.open import Store
@@ -87,7 +88,7 @@ def run_once(intake: Intake, source: Source, poll: Poll | None = None) -> State:
     touched: set[int] = set()
     try:
         for batch in (poll or KINDS[source.kind])(source, dict(state.position)):
-            touched |= _take(intake, batch, seen, state)
+            touched |= _take(intake, source, batch, seen, state)
             state.position = dict(batch.cursor) if batch.cursor is not None else state.position
             _keep(store, source.name, state)
     except Problem as problem:
@@ -112,14 +113,14 @@ def _failed(state: State, source: Source, problem: Problem, now: int) -> None:
     log.warning("the source %r failed (%d in a row): %s", source.name, state.failures, problem.reason.en)
 
 
-def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> set[int]:
+def _take(intake: Intake, source: Source, batch: Batch, seen: Occurrences, state: State) -> set[int]:
     """Store a batch; return the datastreams it was of."""
     state.rejected += len(batch.rejects)
     if not batch.readings:
         return set()
     if batch.readings[0].source_key is not None:
         taken = intake.take(batch.readings)
-        stored, folded, numbers = taken.stored, taken.folded, set(taken.datastreams)
+        stored, folded, numbers, ids = taken.stored, taken.folded, set(taken.datastreams), taken.ids
     else:
         found = intake.identified(batch.readings)
         rows = [row_text(reading) for reading in batch.readings]
@@ -128,7 +129,15 @@ def _take(intake: Intake, batch: Batch, seen: Occurrences, state: State) -> set[
             for reading, row in zip(batch.readings, rows, strict=True)
         ]
         ack = intake.store.observations.append(intake.drafts(batch.readings, keys=keys))
-        stored, folded, numbers = ack.stored, ack.folded, {one.id for one in found.values()}
+        stored, folded, numbers, ids = ack.stored, ack.folded, {one.id for one in found.values()}, ack.ids
+    address = urlsplit(source.url)._replace(query="", fragment="").geturl()
+    told = {
+        "source": source.name,
+        "reader": source.kind,
+        "url": address,
+        "fetchedAt": format_instant(state.tried_us or 0),
+    }
+    intake.store.provenance.note("connector", told, ids)
     state.stored += stored
     state.unchanged += folded
     state.total += stored

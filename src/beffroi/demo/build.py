@@ -14,6 +14,7 @@ from beffroi.demo.clock import StoryClock
 from beffroi.demo.duty import Duty, switch_on
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
+from beffroi.demo.lamps import write_lamps
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
 from beffroi.model.principal import SYSTEM, Principal
@@ -100,6 +101,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
             if service.demo is not None:
                 events += service.demo(town, scene) or ()
         lines = write_stations(town, scene, scene.stations, _Assets(town, scene))
+        write_lamps(town, scene)
         switch_on(town)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         _settings(town, scene)

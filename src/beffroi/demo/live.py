@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from beffroi.demo.catalogue import lines_of
 from beffroi.demo.history import Teller
+from beffroi.demo.lamps import answer
 from beffroi.model.instant import DAY_US, parse_instant
 from beffroi.model.observation import Draft
 from beffroi.scene import make_scene
@@ -36,6 +37,7 @@ async def live(town: Town, stop: threading.Event) -> None:
             if drafts:
                 await town.store.observations.append_soon(drafts)
             reached = until
+        await asyncio.to_thread(answer, town)
         await asyncio.to_thread(stop.wait, PACE_S)
 
 

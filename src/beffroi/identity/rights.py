@@ -43,3 +43,16 @@ def require_reach(who: Principal, territories: Iterable[str]) -> None:
             Text("Choisissez parmi les vôtres.", "Choose among your own."),
             place="territories",
         )
+
+
+def check_writer(who: Principal, territory: str | None, service: str) -> None:
+    """Raise `Forbidden` unless `who` may write what is of this territory and service."""
+    scoped = who.service is not None and who.service != service
+    if scoped or not who.covers(territory):
+        raise Forbidden(
+            Text("Cette clé ne permet pas d'écrire ici.", "This key may not write here."),
+            Text(
+                "Demandez une clé de ce service et de ce territoire.",
+                "Ask for a key of this service and territory.",
+            ),
+        )

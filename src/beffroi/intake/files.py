@@ -1,6 +1,7 @@
 """Files into the store: read twice, so that an unreadable file leaves nothing, then taken in batches."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,7 @@ def _take_file(
     whole: int, dry: bool, progress: Progress, report: ImportReport,
 ) -> None:  # fmt: skip
     rows = _rows(kind, path, options)
+    told = {"file": path.name, "sha256": _digest(path), "reader": kind.name} if not dry else {}
     done = 0
     while batch := list(islice(rows, BATCH)):
         readings = []
@@ -125,19 +127,38 @@ def _take_file(
         if readings and dry:
             _would_take(intake, readings, occurrences, report)
         elif readings:
-            _take_batch(intake, readings, occurrences, report)
+            _take_batch(intake, readings, occurrences, report, told)
         done += len(batch)
         progress(path, "store", done, whole)
 
 
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _lines(readings: list[Reading], ids: Sequence[int | None]) -> list[list[int]]:
+    """Return where in the file observations are: [id, line] wherever the difference of the two changes."""
+    found: list[list[int]] = []
+    for reading, number in zip(readings, ids, strict=True):
+        if number is not None and (not found or found[-1][0] - found[-1][1] != number - reading.line):
+            found.append([number, reading.line])
+    return found
+
+
 def _take_batch(
-    intake: Intake, readings: list[Reading], occurrences: Occurrences, report: ImportReport
+    intake: Intake,
+    readings: list[Reading],
+    occurrences: Occurrences,
+    report: ImportReport,
+    told: dict[str, Any],
 ) -> None:
     found = intake.identified(readings)
     drafts = intake.drafts(
         readings, keys=_keys(readings, {k: one.id for k, one in found.items()}, occurrences)
     )
     ack = intake.store.observations.append(drafts)
+    intake.store.provenance.note("file", {**told, "lines": _lines(readings, ack.ids)}, ack.ids)
     report.read += len(drafts)
     report.stored += ack.stored
     report.unchanged += ack.folded

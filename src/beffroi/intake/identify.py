@@ -143,6 +143,7 @@ class _Maker:
 
     def insert(self, table: Table, **values: Any) -> int:
         number = self.store.number(self.connection, table.name)
+        values.setdefault("seq", self.store.next(self.connection))
         self.connection.execute(insert(table).values(id=number, **values))
         return number
 
@@ -170,7 +171,6 @@ class _Maker:
             key=series.key,
             # in another unit it is not that kind for rules and cards, which know only the kind's own unit
             kind=kind.code if kind is not None and fitting(kind, unit.ucum) else "",
-            seq=self.store.next(self.connection),
         )
         feature = default_feature(self.store, self.connection, number)
         return Identified(number, name, unit.symbol, fitting(kind, unit.ucum), feature)
@@ -198,7 +198,6 @@ class _Maker:
             service=service,
             approved=int(self.door.approved),
             territory=self.door.territory,
-            seq=self.store.next(self.connection),
         )
 
     def place(self, thing_id: int, station: Station) -> None:

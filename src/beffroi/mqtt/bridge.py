@@ -6,8 +6,10 @@ broker is away, messages wait there (persistent session) and the connection is t
 
 import asyncio
 import logging
+import re
 import threading
 import urllib.parse
+from collections import deque
 from collections.abc import Iterable
 from typing import Any, Self
 
@@ -29,11 +31,21 @@ from beffroi.settings import MqttSettings
 __all__ = ["Bridge"]
 
 log = logging.getLogger("beffroi.mqtt")
-OURS = ("v1.1/Observations", "v1.1/+/Observations", "v3/+/devices/+/up", "application/+/device/+/event/+")
+OURS = (
+    "v1.1/+",
+    "v1.1/+/+",
+    "v3/+/devices/+/up",
+    "v3/+/devices/+/down/+",
+    "application/+/device/+/event/+",
+    "tasks/+/state",
+)
+OF_311 = ("v1.1/Observations", "v1.1/+/Observations", *OURS[2:])  # without No Local we would hear ourselves
+_ENTITY = re.compile(r"v1\.1/\w+\(\d+\)(/Observations)?\Z")
 SESSION_S = 7 * 86_400
 FIRST_S, LONGEST_S = 1, 60
 RETRY_S = 2.0
 IN_FLIGHT = 1_000
+BEHIND = 500  # messages under way to that broker, beyond which only last values follow
 BROKER = Principal("mqtt", "MQTT", "device")
 
 
@@ -42,7 +54,6 @@ class Bridge:
 
     def __init__(self, settings: MqttSettings, door: TownDoor, client_id: str = "beffroi") -> None:
         self.door = door
-        self.topics = (*OURS, *settings.topics)
         url = urllib.parse.urlsplit(settings.url)
         if url.scheme not in ("mqtt", "mqtts") or not url.hostname:
             raise Problem(
@@ -54,6 +65,7 @@ class Bridge:
         query = urllib.parse.parse_qs(url.query)
         # version 5 lets us not hear what we publish ourselves; with 3.1.1 nothing of the town goes out
         self.five = query.get("version", ["5"])[0] != "3"
+        self.topics = (*(OURS if self.five else OF_311), *settings.topics)
         name = query.get("client_id", [client_id])[0]
         version = MQTTProtocolVersion.MQTTv5 if self.five else MQTTProtocolVersion.MQTTv311
         options: dict[str, Any] = {} if self.five else {"clean_session": False}
@@ -72,9 +84,14 @@ class Bridge:
         self.paho.on_connect = self._on_connect
         self.paho.on_disconnect = self._on_disconnect
         self.paho.on_message = self._on_message
+        self.paho.on_publish = self._on_publish
         self.connected = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._came: deque[paho.MQTTMessage] = deque()
+        self._under_way = 0  # messages that broker has not confirmed
+        self._later: dict[str, Message] = {}  # the last values for when it has
+        self._turn = threading.Lock()
 
     async def __aenter__(self) -> Self:
         """Start to connect, and to try again for as long as it takes."""
@@ -110,23 +127,31 @@ class Bridge:
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, code: Any, _properties: Any) -> None:
         self.connected.clear()
+        with self._turn:
+            self._under_way = 0
         log.warning("the MQTT broker %s:%s went away (%s); trying again", self._host, self._port, code)
 
     def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
         assert self._loop is not None
-        if message.retain and message.topic.startswith("v1."):
+        if message.retain and message.topic.startswith(("v1.", "tasks/")):
             self.paho.ack(message.mid, message.qos)  # a retained observation was taken when it was new
             return
-        self._loop.call_soon_threadsafe(self._start, message)
+        self._came.append(message)
+        if len(self._came) == 1:  # one wake-up takes all that came meanwhile
+            self._loop.call_soon_threadsafe(self._start)
 
     # --- the loop
-    def _start(self, message: paho.MQTTMessage) -> None:
-        task = asyncio.ensure_future(self._take(message))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _start(self) -> None:
+        while self._came:
+            task = asyncio.ensure_future(self._take(self._came[0]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._came.popleft()
 
     async def _take(self, message: paho.MQTTMessage) -> None:
         packet = Publish(message.topic, bytes(message.payload), message.qos)
+        told = getattr(message.properties, "UserProperty", None)
+        packet.user = tuple(told or ())
         while True:
             try:
                 await self.door.take(BROKER, packet)
@@ -152,15 +177,39 @@ class Bridge:
         return ("#",) if self.five and self.connected.is_set() else ()
 
     def heard(self, topic: str) -> bool:
-        """Only the topics of datastreams go out: the others say the same again."""
-        return topic.startswith("v1.1/Datastreams(") and topic.endswith("/Observations")
+        """Entity sets, entities and the observations of datastreams go out; an observation alone and those of a
+        feature say the same again."""
+        of_feature = topic.startswith("v1.1/FeaturesOfInterest(") and topic.endswith("/Observations")
+        return not of_feature and not topic.startswith("v1.1/Observations(")
 
-    def send(self, message: Message, *, retain: bool = True) -> None:
-        """Publish an observation of the town, kept there as its last value; what is not public stays here."""
-        if message.public and valid_topic(message.topic) and self.heard(message.topic):
-            self.paho.publish(
-                message.topic, message.payload, 1, retain or message.topic.endswith("/Observations")
-            )
+    def send(self, message: Message, *, retain: bool = False) -> bool:
+        """Publish an entity of the town, kept there as its last value; what is not public stays here."""
+        if not message.public or not valid_topic(message.topic) or not self.heard(message.topic):
+            return False
+        kept = retain or _ENTITY.match(message.topic) is not None
+        with self._turn:
+            if self._under_way >= BEHIND:
+                # that broker is slower than the town: it gets the last value of each topic, not all of them
+                if kept:
+                    self._later[message.topic] = message
+                return False
+            self._under_way += 1
+        self.paho.publish(message.topic, message.payload, 1 if kept else 0, kept)
+        return False
+
+    def _on_publish(self, _client: Any, _data: Any, _number: Any, _code: Any, _properties: Any) -> None:
+        with self._turn:
+            self._under_way = max(0, self._under_way - 1)
+            more = None
+            if self._later and self._under_way < BEHIND // 2:
+                more = self._later.pop(next(iter(self._later)))
+                self._under_way += 1
+        if more is not None:
+            self.paho.publish(more.topic, more.payload, 1, True)
+
+    def command(self, topic: str, payload: bytes, _territory: str | None, _service: str) -> bool:
+        """Publish a command, from any thread; False while that broker is away. Who may read it there is its business."""
+        return self.connected.is_set() and self.paho.publish(topic, payload, 1).rc == 0
 
     def publish(self, topic: str, payload: bytes, retain: bool) -> None:
         """Publish any message, from any thread."""

@@ -7,11 +7,14 @@ is not decided here: `Door` (authentication, rights, taking) is given by the cal
 import asyncio
 import contextlib
 import logging
+import ssl
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from typing import Protocol, Self
+
+import msgspec
 
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unavailable
@@ -27,10 +30,10 @@ from beffroi.mqtt.packets import (
     Subscribe,
     Unsubscribe,
 )
-from beffroi.mqtt.session import Message, Session
-from beffroi.mqtt.topics import matches, valid_filter, valid_topic
+from beffroi.mqtt.session import WINDOW, Message, Session, Subscription
+from beffroi.mqtt.topics import matches, shared, valid_filter, valid_topic
 
-__all__ = ["Broker", "Door"]
+__all__ = ["Broker", "Door", "Listener"]
 
 log = logging.getLogger("beffroi.mqtt")
 CONNECT_S = 10.0
@@ -39,7 +42,7 @@ CONNECTIONS = 5_000
 SESSIONS = 20_000
 SUBSCRIPTIONS = 1_000
 RETAINED = 50_000
-EXPIRY_S = 86_400.0  # a session of 3.1.1 that is to be kept is kept for a day
+EXPIRY_S = 7 * 86_400.0  # a session is kept for a week at most; one of 3.1.1, which cannot say, as long
 SWEEP_S = 5.0
 WAYS = 100_000  # topics whose subscribers are remembered
 UNANSWERED = 2_000  # messages of one client being stored, beyond which its next ones are not read
@@ -71,31 +74,63 @@ class Door(Protocol):
         """Return the last messages of the topics that the town itself publishes and `pattern` matches."""
 
 
-class Broker:
-    """The broker: an asynchronous context manager; `port` is the one it listens on."""
+class Listener(msgspec.Struct, frozen=True):
+    """One more port to listen on, encrypted."""
 
-    def __init__(self, door: Door, host: str, port: int, *, largest: int = LARGEST) -> None:
+    host: str
+    port: int
+    tls: ssl.SSLContext
+
+
+class _Way(msgspec.Struct):
+    """Who hears a topic: sessions, each with its best QoS and its subscriptions; groups that share a subscription."""
+
+    plain: list[tuple[Session, int, tuple[Subscription, ...]]] = []
+    groups: list[deque[tuple[Session, Subscription]]] = []
+
+
+class Broker:
+    """The broker: an asynchronous context manager; `port` is the one it listens on.
+
+    `keep`, when given, writes what kept sessions wait for to disk, and returns once it is there.
+    """
+
+    def __init__(
+        self, door: Door, host: str, port: int, *, largest: int = LARGEST, more: Sequence[Listener] = ()
+    ) -> None:
         self.door = door
         self.host = host
         self.port = port
         self.largest = largest
+        self.more = more
+        self.keep: Callable[[], Awaitable[None]] | None = None
         self.sessions: dict[tuple[str, str], Session] = {}
         self.kept: dict[str, Message] = {}  # retained messages of clients
+        self.kept_changed: set[str] = set()  # topics, since they were last written to disk
         self._connections: set[_Connection] = set()
-        self._ways: dict[str, list[tuple[Session, int]]] = {}
+        self._ways: dict[str, _Way] = {}
         self._swept = time.monotonic()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def __aenter__(self) -> Self:
-        """Listen. Raises `OSError` when the port is taken."""
-        self._server = await asyncio.start_server(self._serve, self.host, self.port, limit=1 << 16)
-        self.port = self._server.sockets[0].getsockname()[1]
+        """Listen. Raises `OSError` when a port is taken."""
+        first = await asyncio.start_server(self._serve, self.host, self.port, limit=1 << 16)
+        self._servers.append(first)
+        self.port = first.sockets[0].getsockname()[1]
+        try:
+            for one in self.more:
+                self._servers.append(
+                    await asyncio.start_server(self._serve, one.host, one.port, limit=1 << 16, ssl=one.tls)
+                )
+        except OSError:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop listening and close every connection."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for connection in list(self._connections):
             connection.close(0x8B)
         await asyncio.gather(*(c.ended.wait() for c in list(self._connections)), return_exceptions=True)
@@ -113,23 +148,42 @@ class Broker:
             with contextlib.suppress(Exception):
                 await writer.wait_closed()
 
-    def send(self, message: Message, *, retain: bool = False) -> None:
-        """Send a message of the town to those who subscribed; `retain` keeps it for those to come."""
+    def send(self, message: Message, *, retain: bool = False) -> bool:
+        """Send a message to those who subscribed; `retain` keeps it for those to come.
+
+        True when it waits for somebody who is not there.
+        """
         if retain:
             self._keep(message)
         self._sweep()
-        for session, qos in self._way(message.topic):
-            if session.sees(message):
-                session.send(message, qos)
+        waits = False
+        way = self._way(message.topic)
+        for session, qos, subscriptions in way.plain:
+            if session.sees(message) and not _own(session, message, subscriptions):
+                mark = retain and any(one.as_published for one in subscriptions)
+                identifiers = tuple(one.identifier for one in subscriptions if one.identifier)
+                session.send(message, qos, retain=mark, identifiers=identifiers)
+                waits |= session.writer is None and session.kept
+        for group in way.groups:
+            waits |= _to_one(group, message)
+        return waits
 
-    def _way(self, topic: str) -> list[tuple[Session, int]]:
-        """Return who subscribed to `topic` and at which QoS, remembered until subscriptions change."""
+    def _way(self, topic: str) -> _Way:
+        """Return who subscribed to `topic`, remembered until subscriptions change."""
         known = self._ways.get(topic)
         if known is None:
             if len(self._ways) >= WAYS:
                 self._ways.clear()
-            wanted = ((session, session.wants(topic)) for session in self.sessions.values())
-            known = self._ways[topic] = [(session, qos) for session, qos in wanted if qos is not None]
+            known = self._ways[topic] = _Way()
+            groups: dict[tuple[str, str], deque[tuple[Session, Subscription]]] = {}
+            for session in self.sessions.values():
+                if wanted := session.wants(topic):
+                    known.plain.append((session, max(one.qos for one in wanted), tuple(wanted)))
+                for pattern, one in session.subscriptions.items():
+                    group = shared(pattern)
+                    if group is not None and matches(group[1], topic):
+                        groups.setdefault(group, deque()).append((session, one))
+            known.groups = list(groups.values())
         return known
 
     def changed(self) -> None:
@@ -139,13 +193,25 @@ class Broker:
     def patterns(self) -> Iterator[str]:
         """Return the filters that clients subscribed to."""
         for session in list(self.sessions.values()):
-            yield from list(session.subscriptions)
+            for pattern in list(session.subscriptions):
+                group = shared(pattern)
+                yield pattern if group is None else group[1]
 
     def heard(self, topic: str) -> bool:
         """True when somebody subscribed to `topic`."""
-        return bool(self._way(topic))
+        way = self._way(topic)
+        return bool(way.plain or way.groups)
+
+    def reaches(self, message: Message) -> bool:
+        """True when somebody who may read `message` subscribed to its topic, here or kept."""
+        way = self._way(message.topic)
+        members = [session for session, _, _ in way.plain] + [
+            session for group in way.groups for session, _ in group
+        ]
+        return any(session.sees(message) for session in members)
 
     def _keep(self, message: Message) -> None:
+        self.kept_changed.add(message.topic)
         if not message.payload:
             self.kept.pop(message.topic, None)
         elif message.topic in self.kept or len(self.kept) < RETAINED:
@@ -165,17 +231,22 @@ class Broker:
         session = found or Session(packet.client_id, who)
         session.who, session.level, session.writer, session.will = who, packet.level, writer, packet.will
         session.kept = packet.expiry > 0 if packet.level == 5 else not packet.clean
-        session.ends_at = None
+        session.seconds = min(float(packet.expiry) if packet.level == 5 else EXPIRY_S, EXPIRY_S)
+        session.window, session.largest = min(WINDOW, packet.window), packet.largest
+        session.ends_at, session.changed = None, True
+        if session.will_timer is not None:
+            session.will_timer.cancel()
+            session.will_timer = None
         self.sessions[key] = session
         self.changed()
         return session, found is not None
 
-    def leave_session(self, session: Session, packet: Connect) -> None:
+    def leave_session(self, session: Session) -> None:
         """The client went: forget its session, or keep it for its time."""
         session.writer = None
+        session.changed = True
         if session.kept and len(self.sessions) <= SESSIONS:
-            seconds = float(packet.expiry) if packet.level == 5 else EXPIRY_S
-            session.ends_at = time.monotonic() + min(seconds, EXPIRY_S)
+            session.ends_at = time.monotonic() + session.seconds
         elif self.sessions.get((session.who.id, session.client_id)) is session:
             del self.sessions[session.who.id, session.client_id]
             self.changed()
@@ -190,14 +261,44 @@ class Broker:
             del self.sessions[key]
             self.changed()
 
-    async def take(self, who: Principal, packet: Publish) -> None:
+    async def take(self, who: Principal, packet: Publish, sender: Session | None = None) -> None:
         """Store a client's message, then hand it on when it is not one of ours. Raises `Problem`."""
         if not valid_topic(packet.topic) or packet.topic.startswith("$"):
             raise Forbidden(_TOPIC)
         if not self.door.may_publish(who, packet.topic):
             raise Forbidden(_RIGHT)
-        if await self.door.take(who, packet):
-            self.send(Message(packet.topic, packet.payload, packet.qos, public=False), retain=packet.retain)
+        packet.client = "" if sender is None else sender.client_id
+        if not await self.door.take(who, packet):
+            return
+        until = None if packet.expiry_s is None else time.time() + packet.expiry_s
+        message = Message(
+            packet.topic,
+            packet.payload,
+            packet.qos,
+            public=False,
+            told=packet.told,
+            until_s=until,
+            sender=sender,
+        )
+        waits = self.send(message, retain=packet.retain)
+        if packet.qos and (waits or packet.retain) and self.keep is not None:
+            await self.keep()  # what we confirm outlives us
+
+
+def _own(session: Session, message: Message, subscriptions: Sequence[Subscription]) -> bool:
+    return message.sender is session and all(one.others_only for one in subscriptions)
+
+
+def _to_one(group: deque[tuple[Session, Subscription]], message: Message) -> bool:
+    """Send to the next member of a group, rather to one who is there; True when it waits for one who is not."""
+    group.rotate(-1)
+    able = [(session, one) for session, one in group if session.sees(message)]
+    chosen = next((pair for pair in able if pair[0].writer is not None), able[0] if able else None)
+    if chosen is None:
+        return False
+    session, one = chosen
+    session.send(message, one.qos, identifiers=(one.identifier,) if one.identifier else ())
+    return session.writer is None and session.kept
 
 
 class _Unanswerable(Exception):  # noqa: N818 - it ends a connection, with the code it carries
@@ -216,6 +317,7 @@ class _Connection:
         self.session: Session | None = None
         self.level = 4
         self.polite = False
+        self.reasons = True
         self._answers: deque[tuple[Publish, asyncio.Future[None]]] = deque()
         self._more = asyncio.Event()
         self._fewer = asyncio.Event()
@@ -248,18 +350,27 @@ class _Connection:
             # a client may say goodbye right after its last message: that one is stored all the same
             await asyncio.gather(*(task for _, task in self._answers), return_exceptions=True)
             if opened is not None and self.session is not None:
-                await self._leave(opened, self.session)
+                await self._leave(self.session)
 
-    async def _leave(self, opened: Connect, session: Session) -> None:
+    async def _leave(self, session: Session) -> None:
         if session.writer is not self.writer:
             return  # another connection of the same client took the session over
-        self.broker.leave_session(session, opened)
+        self.broker.leave_session(session)
         will, session.will = session.will, None
-        if will is not None and not self.polite:
-            try:
-                await self.broker.take(session.who, will)
-            except Problem as problem:
-                log.info("a client's will was not taken: %s", problem.reason.en)
+        if will is None or self.polite:
+            return
+        delay = min(float(will.delay_s), session.seconds)
+        if not delay:
+            await self._speak(session, will)
+            return
+        loop = asyncio.get_running_loop()
+        session.will_timer = loop.call_later(delay, lambda: loop.create_task(self._speak(session, will)))
+
+    async def _speak(self, session: Session, will: Publish) -> None:
+        try:
+            await self.broker.take(session.who, will)
+        except Problem as problem:
+            log.info("a client's will was not taken: %s", problem.reason.en)
 
     async def _open(self) -> Connect | None:
         async with asyncio.timeout(CONNECT_S):
@@ -283,8 +394,12 @@ class _Connection:
             await self.writer.drain()
             return None
         packet.client_id = packet.client_id or given
+        self.reasons = packet.reasons
         self.session, present = self.broker.open_session(packet, who, self.writer)
-        self.writer.write(packets.connack(0, level=self.level, session=present, client_id=given))
+        capped = int(EXPIRY_S) if self.level == 5 and packet.expiry > EXPIRY_S else None
+        self.writer.write(
+            packets.connack(0, level=self.level, session=present, client_id=given, largest=self.broker.largest, expiry=capped)
+        )  # fmt: skip
         self.session.resume()
         for one in first[1:]:
             await self._handle(one)
@@ -315,6 +430,7 @@ class _Connection:
                 await self._subscribe(session, packet)
             case Unsubscribe():
                 known = [session.subscriptions.pop(pattern, None) for pattern in packet.filters]
+                session.changed = True
                 self.broker.changed()
                 codes = [0x11 if one is None else 0 for one in known]
                 self.writer.write(packets.unsuback(packet.id, codes, level=self.level))
@@ -335,7 +451,7 @@ class _Connection:
         if packet.qos == 1 and session.is_repeat(packet):
             self.writer.write(packets.receipt(packets.PUBACK, packet.id, level=self.level))
             return
-        task = asyncio.ensure_future(self.broker.take(session.who, packet))
+        task = asyncio.ensure_future(self.broker.take(session.who, packet, session))
         self._answers.append((packet, task))
         self._more.set()
 
@@ -350,7 +466,8 @@ class _Connection:
                 packet, task = self._answers[0]
                 if not task.done():
                     self._flush()  # what one commit stored is confirmed in one piece
-                self._confirm(packet, await self._outcome(packet, task))
+                code, reason = await self._outcome(packet, task)
+                self._confirm(packet, code, reason)
                 self._answers.popleft()
                 if len(self._answers) < UNANSWERED // 2:
                     self._fewer.set()
@@ -366,8 +483,8 @@ class _Connection:
             self.writer.write(bytes(self._acks))
         self._acks.clear()
 
-    async def _outcome(self, packet: Publish, task: asyncio.Future[None]) -> int:
-        """Return 0 once a message is stored, or version 5's reason why it never will be."""
+    async def _outcome(self, packet: Publish, task: asyncio.Future[None]) -> tuple[int, str]:
+        """Return 0 once a message is stored, or version 5's reason why it never will be, as a code and in words."""
         try:
             await asyncio.shield(task)
         except Unavailable as problem:
@@ -378,54 +495,74 @@ class _Connection:
             log.info(
                 "an MQTT message to %r was refused: %s (%s)", packet.topic, problem.reason.en, problem.place
             )
-            return 0x87 if isinstance(problem, Forbidden) else 0x99
+            words = " ".join(part for part in (problem.reason.en, problem.mend.en, problem.place) if part)
+            return 0x87 if isinstance(problem, Forbidden) else 0x99, words if self.reasons else ""
         except asyncio.CancelledError:
             raise
         except Exception as error:
             log.exception("an MQTT message to %r could not be handled", packet.topic)
             raise _Unanswerable(0x80) from error
-        return 0
+        return 0, ""
 
-    def _confirm(self, packet: Publish, code: int) -> None:
+    def _confirm(self, packet: Publish, code: int, reason: str) -> None:
         session = self.session
         assert session is not None
         if packet.qos == 1:
             if not code:
                 session.taken(packet)
-            self._acks += packets.receipt(packets.PUBACK, packet.id, level=self.level, code=code)
+            self._acks += packets.receipt(
+                packets.PUBACK, packet.id, level=self.level, code=code, reason=reason
+            )
         elif packet.qos == 2:
             if not code:
                 session.received.add(packet.id)
-            self._acks += packets.receipt(packets.PUBREC, packet.id, level=self.level, code=code)
+            self._acks += packets.receipt(
+                packets.PUBREC, packet.id, level=self.level, code=code, reason=reason
+            )
 
     def _received(self, session: Session, packet: Receipt) -> bytes:
         if packet.kind == packets.PUBREL:
             session.received.discard(packet.id)
             return packets.receipt(packets.PUBCOMP, packet.id, level=self.level)
-        return session.confirmed(packet.kind, packet.id)
+        return session.confirmed(packet.kind, packet.id, packet.code)
 
     async def _subscribe(self, session: Session, packet: Subscribe) -> None:
-        refused = 0x87 if self.level == 5 else 0x80
         codes = []
-        fresh: list[tuple[str, int]] = []
+        fresh: list[tuple[str, Subscription]] = []
         for pattern, options in packet.filters:
-            full = len(session.subscriptions) >= SUBSCRIPTIONS and pattern not in session.subscriptions
-            if full or not valid_filter(pattern) or not self.broker.door.may_subscribe(session.who, pattern):
-                codes.append(refused)
+            code = self._refusal(session, pattern, options)
+            if code:
+                codes.append(code if self.level == 5 else 0x80)
                 continue
             codes.append(options & 3)
             again = pattern in session.subscriptions
+            one = session.subscriptions[pattern] = Subscription(options, packet.identifier)
             handling = options >> 4 & 3  # version 5: 0 send retained, 1 only for a new subscription, 2 never
-            if handling == 0 or (handling == 1 and not again):
-                fresh.append((pattern, options & 3))
-            session.subscriptions[pattern] = options & 3
+            if shared(pattern) is None and (handling == 0 or (handling == 1 and not again)):
+                fresh.append((pattern, one))
+        session.changed = True
         self.broker.changed()
         self.writer.write(packets.suback(packet.id, codes, level=self.level))
-        for pattern, qos in fresh:
-            await self._send_kept(session, pattern, qos)
+        for pattern, one in fresh:
+            await self._send_kept(session, pattern, one)
 
-    async def _send_kept(self, session: Session, pattern: str, qos: int) -> None:
-        theirs = [one for topic, one in list(self.broker.kept.items()) if matches(pattern, topic)]
+    def _refusal(self, session: Session, pattern: str, options: int) -> int:
+        """Return version 5's reason why a subscription is refused, 0 when it is not."""
+        group = shared(pattern)
+        if not valid_filter(pattern) or (group is not None and options & 4):
+            return 0x8F
+        if len(session.subscriptions) >= SUBSCRIPTIONS and pattern not in session.subscriptions:
+            return 0x97
+        allowed = self.broker.door.may_subscribe(session.who, pattern if group is None else group[1])
+        return 0 if allowed else 0x87
+
+    async def _send_kept(self, session: Session, pattern: str, one: Subscription) -> None:
+        now = time.time()
+        theirs = [
+            message for topic, message in list(self.broker.kept.items())
+            if matches(pattern, topic) and (message.until_s is None or message.until_s > now)
+        ]  # fmt: skip
+        identifiers = (one.identifier,) if one.identifier else ()
         for message in [*theirs, *await self.broker.door.retained(pattern, session.who)]:
             if session.sees(message):
-                session.send(message, qos, retain=True)
+                session.send(message, one.qos, retain=True, identifiers=identifiers)

@@ -1,24 +1,33 @@
-"""From the store's commits to MQTT: every stored observation, and every changed Thing and Datastream.
+"""From the store's commits to MQTT: every stored observation, and every changed entity of the catalogue.
 
-The standard's topics (18-088 §14.3): `v1.1/Observations`, `v1.1/Datastreams(5)/Observations`,
-`v1.1/FeaturesOfInterest(7)/Observations`, `v1.1/Observations(9)`, `v1.1/Things(1)` … each also with
-`?$select=…` at the end, as the subscriber wrote it.
+The standard's topics (18-088 §14.3): `v1.1/Observations`, `v1.1/Datastreams(5)/Observations`, `v1.1/Observations(9)`,
+`v1.1/Things`, `v1.1/Things(1)` … are made for each change; what subscriptions ask beyond that is in `watch.py`.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from sqlalchemy import select
 
 from beffroi.model.observation import Observation
-from beffroi.model.principal import ANONYMOUS
 from beffroi.model.problem import Problem
-from beffroi.mqtt.session import Message
+from beffroi.mqtt.session import Message, Owner
+from beffroi.mqtt.watch import (
+    OBSERVATION,
+    PUBLIC,
+    Standing,
+    Watch,
+    owners,
+    public_ids,
+    read_watch,
+    reader_of,
+    speaks,
+)
 from beffroi.standards.sensorthings.address import read_options
-from beffroi.standards.sensorthings.entities import BY_NAME
+from beffroi.standards.sensorthings.entities import ENTITIES, Entity
 from beffroi.standards.sensorthings.render import Chosen, chosen, encode, entity_json, observation_json
-from beffroi.standards.sensorthings.sight import of_type, sight_of
+from beffroi.standards.sensorthings.sight import of_type
 from beffroi.store import catalogue, tables
 from beffroi.town import Town
 
@@ -26,8 +35,9 @@ __all__ = ["Commits", "Listeners", "base_of", "observation_message"]
 
 ROOT = "/sensorthings/v1.1"
 BATCH = 5_000
-OBSERVATION = BY_NAME["Observation"]
+FURTHEST = 100_000  # observations that a start goes back for, for sessions that were kept
 WHOLE = Chosen()
+CATALOGUE = tuple(entity for entity in ENTITIES if entity is not OBSERVATION)
 
 
 class Listeners(Protocol):
@@ -36,7 +46,7 @@ class Listeners(Protocol):
     def patterns(self) -> Iterable[str]:
         """Return the subscriptions there are; nothing is made for topics nobody listens to."""
 
-    def send(self, message: Message, *, retain: bool = False) -> None:
+    def send(self, message: Message, *, retain: bool = False) -> bool:
         """Send a message to those who listen."""
 
     def heard(self, topic: str) -> bool:
@@ -49,111 +59,246 @@ def base_of(town: Town, address: str = "") -> str:
 
 
 def observation_message(
-    base: str, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True
-) -> Message:
-    """Return the message of an observation at `topic`."""
-    return Message(topic, encode(observation_json(found, base, keep)), public=public)
+    base: str, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True, owner: Owner | None = None,
+    multi: bool = False,
+) -> Message:  # fmt: skip
+    """Return the message of an observation (`multi`: of a MultiDatastream) at `topic`."""
+    body = encode(observation_json(found, base, keep, multi=multi))
+    return Message(topic, body, public=public, owner=owner)
 
 
 class Commits:
-    """Follows the commits of a store from now on. A correction is sent again as it is now."""
+    """Follows the commits of a store, from now on or from where `marks` say. A correction is sent again as it is now."""
 
-    def __init__(self, town: Town, listeners: Listeners, address: str = "") -> None:
+    def __init__(
+        self, town: Town, listeners: Listeners, address: str = "", marks: tuple[int, int] | None = None
+    ) -> None:  # fmt: skip
         self.town = town
         self.base = base_of(town, address)
         self.listeners = listeners
-        self._hidden: set[int] = set()
+        self._hidden: dict[int, Owner] = {}
+        self._multi: set[int] = set()
         self._version = -1
-        self._changed = self._newest_change()
+        self._watches: dict[str, Watch] = {}
+        self._standing: list[Standing] = []
+        self._settled = False
+        self._said: dict[str, bytes] = {}  # the last words of topics of properties
+        newest, head = self._newest_change(), town.store.observations.head()
+        self.position = head if marks is None else max(min(marks[0], head), head - FURTHEST)
+        self.changed = newest if marks is None else min(marks[1], newest)
+
+    @property
+    def marks(self) -> tuple[int, int]:
+        """How far the commits were sent: of the observations, of the catalogue."""
+        return self.position, self.changed
 
     async def run(self, stop: Callable[[], bool] = lambda: False) -> None:
         """Send what is committed until cancelled."""
         loop = asyncio.get_running_loop()
         wake = asyncio.Event()
+        wake.set()
         cancel = self.town.store.listen(lambda: _set(loop, wake))
         try:
-            position = await asyncio.to_thread(self.town.store.observations.head)
             while not stop():
                 await wake.wait()
                 wake.clear()
-                position = await self._send_from(position)
+                await self._send_on()
         finally:
             cancel()
 
-    async def _send_from(self, position: int) -> int:
-        changed = await asyncio.to_thread(self._entities)
-        if not any(True for _ in self.listeners.patterns()):
-            return await asyncio.to_thread(self.town.store.observations.head)
-        for message in changed:
-            self.listeners.send(message)
-        while found := await asyncio.to_thread(self.town.store.observations.after, position, BATCH):
-            self._send(found)
-            position = found[-1].seq
+    async def _send_on(self) -> None:
+        # What is committed is read first and who listens after it: whoever subscribed before a change hears of it.
+        changes = await asyncio.to_thread(self._changes)
+        if changes:
+            patterns = self._patterns()
+            for message in await asyncio.to_thread(self._of_entities, changes, patterns):
+                self.listeners.send(message)
+            self.changed = max(int(rows[-1]["seq"]) for _, rows in changes)
+        while found := await asyncio.to_thread(self.town.store.observations.after, self.position, BATCH):
+            patterns = self._patterns()
+            if not patterns:
+                self.position = await asyncio.to_thread(self.town.store.observations.head)
+                continue
+            watched = await asyncio.to_thread(self._watched, found)
+            self._send(found, patterns)
+            for message in watched:
+                self.listeners.send(message)
+            self.position = found[-1].seq
             await asyncio.sleep(0)
-        return position
 
-    def _send(self, found: list[Observation]) -> None:
-        queries = self._queries()
+    # --- subscriptions
+    def _patterns(self) -> list[str]:
+        """Return what is subscribed to now, and read what is new in it."""
+        patterns = [p for p in dict.fromkeys(self.listeners.patterns()) if speaks(p)]
+        if self._watches.keys() != set(patterns):
+            self._watches = {pattern: self._watches.get(pattern) or _watch(pattern) for pattern in patterns}
+            self._settled = False
+            self._said = {topic: body for topic, body in self._said.items() if topic in self._watches}
+        return patterns
+
+    def _wanted(self, entity: Entity) -> list[Watch]:
+        found = self._watches.values()
+        return [one for one in found if one is not NOTHING and one.entity is entity and not one.plain]
+
+    # --- observations
+    def _send(self, found: list[Observation], patterns: list[str]) -> None:
+        queries = _queries(patterns)
         # each observation has a topic of its own: it is only made when a subscription can be for such a topic
-        single = any("Observations(" in p or "#" in p or p.endswith("+") for p in self.listeners.patterns())
+        single = any("Observations(" in p or "#" in p or p.endswith("+") for p in patterns)
+        heard, send = self.listeners.heard, self.listeners.send
         for one in found:
-            public = one.datastream_id not in self._hidden
-            for topic in _topics(one, single=single):
-                if self.listeners.heard(topic):
-                    self.listeners.send(observation_message(self.base, one, topic, public=public))
+            owner = self._hidden.get(one.datastream_id)
+            message: Message | None = None
+            multi = one.datastream_id in self._multi
+            for topic in _topics(one, single=single, multi=multi):
+                if heard(topic):
+                    if message is None:
+                        message = observation_message(
+                            self.base, one, topic, public=owner is None, owner=owner, multi=multi
+                        )
+                    send(Message(topic, message.payload, public=message.public, owner=owner))
                 for query, keep in queries.items():
-                    if self.listeners.heard(topic + query):
-                        message = observation_message(self.base, one, topic + query, keep, public=public)
-                        self.listeners.send(message)
+                    if heard(topic + query):
+                        send(
+                            observation_message(
+                                self.base,
+                                one,
+                                topic + query,
+                                keep,
+                                public=owner is None,
+                                owner=owner,
+                                multi=multi,
+                            )
+                        )
 
-    def _queries(self) -> dict[str, Chosen]:
-        """Return each `?$select=…` that somebody subscribed with; one that is wrong selects nothing."""
-        found: dict[str, Chosen] = {}
-        for pattern in self.listeners.patterns():
-            _, mark, query = pattern.partition("?")
-            if mark and f"?{query}" not in found:
-                try:
-                    options, _ = read_options(query)
-                    found[f"?{query}"] = chosen(OBSERVATION, options.select)
-                except Problem:
-                    continue
-        return found
+    def _watched(self, found: list[Observation]) -> list[Message]:
+        """Return the messages that watches ask for."""
+        wanted = self._wanted(OBSERVATION)
+        if not wanted:
+            return []
+        store, messages = self.town.store, []
+        with store.read() as c:
+            public, every = (reader_of(store, c, self.base, public=which) for which in (True, False))
+            if not self._settled:
+                self._standing = [s for watch in wanted if (s := Standing.of(watch, every)) is not None]
+                self._settled = True
+            shown = [one for one in found if one.datastream_id not in self._hidden]
+            hidden = [one for one in found if one.datastream_id in self._hidden]
+            series = {one.id: one.datastream_id for one in hidden}
+            for standing in self._standing:
+                topic = standing.watch.topic
+                messages += [Message(topic, body) for _, body in standing.observations(public, shown)]
+                messages += [
+                    Message(topic, body, public=False, owner=self._hidden[series[number]])
+                    for number, body in standing.observations(every, hidden)
+                ]
+        return messages
 
+    # --- catalogue
     def _newest_change(self) -> int:
-        with self.town.store.read() as connection:
-            seqs = [
-                connection.execute(select(t.c.seq).order_by(t.c.seq.desc()).limit(1)).scalar() or 0
-                for t in (tables.thing, tables.datastream)
-            ]
-        return int(max(seqs))
+        with self.town.store.read() as c:
+            seqs = [self._newest(c, tables.metadata.tables[entity.table]) for entity in CATALOGUE]
+        return max(seqs)
 
-    def _entities(self) -> list[Message]:
-        """Return the messages of Things and Datastreams changed since, and note what is hidden now."""
-        messages: list[Message] = []
-        newest = self._changed
-        with self.town.store.read() as connection:
-            version = catalogue.version(connection)
+    @staticmethod
+    def _newest(c: Any, table: Any) -> int:
+        return int(c.execute(select(table.c.seq).order_by(table.c.seq.desc()).limit(1)).scalar() or 0)
+
+    def _changes(self) -> list[tuple[Entity, Any]]:
+        """Return the rows changed since, by type; note what is hidden now."""
+        changes: list[tuple[Entity, Any]] = []
+        with self.town.store.read() as c:
+            version = catalogue.version(c)
             if version == self._version:
                 return []
-            self._version = version
-            seen = sight_of(ANONYMOUS)
-            self._hidden = set(connection.execute(seen.hidden_series()).scalars())
-            for name in ("Thing", "Datastream", "MultiDatastream"):
-                entity = BY_NAME[name]
+            self._version, self._settled = version, False
+            series, thing = tables.datastream, tables.thing
+            whose = select(series.c.id, thing.c.territory, thing.c.service).join(
+                thing, thing.c.id == series.c.thing_id
+            )
+            hidden = c.execute(whose.where(series.c.id.in_(PUBLIC.hidden_series())))
+            self._hidden = {row[0]: Owner(row[1], row[2] or "") for row in hidden}
+            self._multi = set(c.execute(select(series.c.id).where(series.c.multi.is_not(None))).scalars())
+            for entity in CATALOGUE:
                 table = tables.metadata.tables[entity.table]
-                shown = set(connection.execute(select(table.c.id).where(*seen.of(entity, table))).scalars())
-                changed = select(table).where(table.c.seq > self._changed, *of_type(entity, table))
-                for row in connection.execute(changed).mappings().all():
-                    newest = max(newest, int(row["seq"]))
-                    body = encode(entity_json(entity, dict(row), self.base, WHOLE, {}))
-                    topics = (f"v1.1/{entity.set_name}", f"v1.1/{entity.set_name}({row['id']})")
-                    messages.extend(Message(topic, body, public=row["id"] in shown) for topic in topics)
-        self._changed = newest
+                rows = (
+                    c.execute(
+                        select(table)
+                        .where(table.c.seq > self.changed, *of_type(entity, table))
+                        .order_by(table.c.seq)
+                    )
+                    .mappings()
+                    .all()
+                )
+                if rows:
+                    changes.append((entity, rows))
+        return changes
+
+    def _of_entities(self, changes: list[tuple[Entity, Any]], patterns: list[str]) -> list[Message]:
+        with self.town.store.read() as c:
+            return [
+                message for entity, rows in changes if any(_may_be(pattern, entity) for pattern in patterns)
+                for message in self._of_type(c, entity, rows)
+            ]  # fmt: skip
+
+    def _of_type(self, c: Any, entity: Entity, rows: Any) -> list[Message]:
+        ids = [int(row["id"]) for row in rows]
+        public, whose = public_ids(c, entity, ids), owners(c, entity, ids)
+        stats = self.town.store.observations.stats(ids) if entity.table == "datastream" else {}
+        messages: list[Message] = []
+        for row in rows:
+            number = int(row["id"])
+            body = encode(entity_json(entity, dict(row), self.base, WHOLE, stats))
+            topics = (f"v1.1/{entity.set_name}", f"v1.1/{entity.set_name}({number})")
+            seen, owner = number in public, whose.get(number)
+            messages += [Message(topic, body, public=seen, owner=owner) for topic in topics]
+        for watch in self._wanted(entity):
+            for open_to_all in (True, False):
+                reader = reader_of(self.town.store, c, self.base, public=open_to_all)
+                standing = Standing.of(watch, reader)
+                mine = [i for i in ids if (i in public) == open_to_all]
+                for number, body in standing.entities(reader, mine) if standing is not None and mine else []:
+                    if watch.resource.property is not None and self._said.get(watch.topic) == body:
+                        continue  # another property changed
+                    self._said[watch.topic] = body
+                    messages.append(Message(watch.topic, body, public=open_to_all, owner=whose.get(number)))
         return messages
 
 
-def _topics(found: Observation, *, single: bool) -> Iterator[str]:
-    yield f"v1.1/Datastreams({found.datastream_id})/Observations"
+def _watch(pattern: str) -> Watch:
+    try:
+        return read_watch(pattern) or NOTHING
+    except Problem:
+        return NOTHING
+
+
+_found = read_watch("v1.1/Observations")
+assert _found is not None
+NOTHING = _found  # stands for a pattern that asks nothing of its own: it is plain
+
+
+def _may_be(pattern: str, entity: Entity) -> bool:
+    """True when a subscription can be for entities of a type."""
+    path = pattern.partition("?")[0]
+    return "+" in path or "#" in path or entity.set_name in path or entity.name in path
+
+
+def _queries(patterns: list[str]) -> dict[str, Chosen]:
+    """Return each `?$select=…` that somebody put behind wildcards; one that is wrong selects nothing."""
+    found: dict[str, Chosen] = {}
+    for pattern in patterns:
+        path, mark, query = pattern.partition("?")
+        if mark and "+" in path and f"?{query}" not in found:
+            try:
+                options, _ = read_options(query)
+                found[f"?{query}"] = chosen(OBSERVATION, options.select)
+            except Problem:
+                continue
+    return found
+
+
+def _topics(found: Observation, *, single: bool, multi: bool) -> Iterator[str]:
+    yield f"v1.1/{'MultiDatastreams' if multi else 'Datastreams'}({found.datastream_id})/Observations"
     yield "v1.1/Observations"
     if single:
         yield f"v1.1/Observations({found.id})"

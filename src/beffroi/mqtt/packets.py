@@ -1,10 +1,11 @@
-"""MQTT packets as bytes and back: 3.1.1 (OASIS, 2014) and what version 5 adds to the same packets.
+"""MQTT packets as bytes and back: 3.1.1 (OASIS, 2014) and what version 5 (OASIS, 2019) adds to the same packets.
 
-Of version 5's properties only the session expiry is read; the others are checked for length and left.
+Version 5's properties are read by `_Body.properties`; those that describe a message to its readers (content type,
+response topic, user properties …) are kept as bytes and handed on as they came.
 """
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -16,7 +17,12 @@ __all__ = [
 CONNECT, CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP = 1, 2, 3, 4, 5, 6, 7
 SUBSCRIBE, SUBACK, UNSUBSCRIBE, UNSUBACK, PINGREQ, PINGRESP, DISCONNECT = 8, 9, 10, 11, 12, 13, 14
 _RECEIPTS = (PUBACK, PUBREC, PUBREL, PUBCOMP)
-_EXPIRY = 0x11
+# Properties of version 5 that are read (5.0, §2.2.2.2).
+_MESSAGE_EXPIRY, _SUBSCRIPTION, _EXPIRY, _REQUEST_PROBLEM, _WILL_DELAY = 0x02, 0x0B, 0x11, 0x17, 0x18
+_REASON, _RECEIVE, _ALIASES, _ALIAS, _USER, _LARGEST = 0x1F, 0x21, 0x22, 0x23, 0x26, 0x27
+_ASSIGNED = 0x12
+_HANDED_ON = (0x01, 0x03, 0x08, 0x09, _USER)
+ALIASES = 200  # topic aliases that a client may use
 # Length of each property of version 5 by its id: a number of bytes, "text", "pair" or "varint" (5.0, §2.2.2.2).
 _PROPERTIES: dict[int, int | str] = {
     0x01: 1, 0x02: 4, 0x03: "text", 0x08: "text", 0x09: "text", 0x0B: "varint", 0x11: 4, 0x12: "text", 0x13: 2,
@@ -42,10 +48,17 @@ class Publish(msgspec.Struct):
     retain: bool = False
     dup: bool = False
     id: int = 0
+    expiry_s: int | None = None  # version 5: how long it is worth delivering
+    told: bytes = b""  # version 5: the properties that go to the readers with it
+    user: tuple[tuple[str, str], ...] = ()
+    identifiers: tuple[int, ...] = ()  # of the subscriptions that it is sent for
+    delay_s: int = 0  # of a will
+    client: str = ""  # who sent it, once it is with the broker
 
 
 class Connect(msgspec.Struct):
-    """CONNECT. `expiry` is how many seconds the session outlives the connection (version 5)."""
+    """CONNECT. `expiry` is how many seconds the session outlives the connection (version 5); `window` and
+    `largest` are how many unconfirmed messages, and which size of packet, the client takes."""
 
     level: int
     client_id: str
@@ -55,6 +68,9 @@ class Connect(msgspec.Struct):
     username: str | None = None
     password: bytes | None = None
     expiry: int = 0
+    window: int = 65_535
+    largest: int = 1 << 28
+    reasons: bool = True
 
 
 class Receipt(msgspec.Struct):
@@ -66,10 +82,11 @@ class Receipt(msgspec.Struct):
 
 
 class Subscribe(msgspec.Struct):
-    """SUBSCRIBE: (filter, options byte) each."""
+    """SUBSCRIBE: (filter, options byte) each; `identifier` is version 5's, 0 for none."""
 
     id: int
     filters: list[tuple[str, int]]
+    identifier: int = 0
 
 
 class Unsubscribe(msgspec.Struct):
@@ -144,26 +161,44 @@ class _Body:
             if shift > 21:
                 raise MalformedError("a length is too long")
 
-    def properties(self) -> int:
-        """Go past the properties; return the session expiry among them, or 0."""
-        inner = _Body(self.take(self.varint()))
-        expiry = 0
+    def properties(self) -> dict[int, Any]:
+        """Return the properties by their ids: numbers and texts as they are, `_USER` a list of pairs.
+
+        What goes to the readers of a message comes as bytes under the id 0. Raises `MalformedError` also for one
+        that is there twice.
+        """
+        size = self.varint()
+        if not size:
+            return {}
+        inner = _Body(self.take(size))
+        found: dict[int, Any] = {}
+        handed = bytearray()
         while inner.at < len(inner.data):
+            begin = inner.at
             kind = inner.varint()
-            size = _PROPERTIES.get(kind)
-            if size == "text":
-                inner.binary()
-            elif size == "pair":
-                inner.binary()
-                inner.binary()
-            elif size == "varint":
-                inner.varint()
-            elif isinstance(size, int):
-                value = inner.take(size)
-                expiry = int.from_bytes(value, "big") if kind == _EXPIRY else expiry
+            value = inner.one(_PROPERTIES.get(kind))
+            if kind == _USER:
+                found.setdefault(kind, []).append(value)
+            elif kind in found and kind != _SUBSCRIPTION:
+                raise MalformedError("a property is there twice", 0x82)
             else:
-                raise MalformedError("a property is not known", 0x82)
-        return expiry
+                found[kind] = value
+            if kind in _HANDED_ON:
+                handed += inner.data[begin : inner.at]
+        if handed:
+            found[0] = bytes(handed)
+        return found
+
+    def one(self, size: int | str | None) -> Any:
+        if size == "text":
+            return self.binary()
+        if size == "pair":
+            return self.text(), self.text()
+        if size == "varint":
+            return self.varint()
+        if isinstance(size, int):
+            return int.from_bytes(self.take(size), "big")
+        raise MalformedError("a property is not known", 0x82)
 
     def rest(self) -> bytes:
         return self.take(len(self.data) - self.at)
@@ -181,6 +216,7 @@ class Decoder:
         self.level = 4
         self._buffer = bytearray()
         self._connected = False
+        self._topics: dict[int, str] = {}  # by alias
 
     def feed(self, data: bytes) -> Iterator[Packet]:
         """Yield the packets that are whole now. Raises `MalformedError`; nothing can be read after that."""
@@ -235,8 +271,13 @@ class Decoder:
         marks, keep_alive = body.byte(), body.number()
         if marks & 1:
             raise MalformedError("a reserved bit is set")
-        expiry = body.properties() if level == 5 else 0
-        packet = Connect(level, body.text(), bool(marks & 2), keep_alive, expiry=expiry)
+        told = body.properties() if level == 5 else {}
+        packet = Connect(
+            level, body.text(), bool(marks & 2), keep_alive, expiry=told.get(_EXPIRY, 0),
+            window=told.get(_RECEIVE, 65_535), largest=told.get(_LARGEST, 1 << 28), reasons=told.get(_REQUEST_PROBLEM, 1) != 0,
+        )  # fmt: skip
+        if not packet.window or not packet.largest:
+            raise MalformedError("a limit is 0", 0x82)
         if marks & 4:
             packet.will = self._will(marks, body)
         elif marks & 0x38:
@@ -253,9 +294,11 @@ class Decoder:
         qos = marks >> 3 & 3
         if qos == 3:
             raise MalformedError("there is no QoS 3")
-        if self.level == 5:
-            body.properties()
-        return Publish(body.text(), body.binary(), qos, bool(marks & 0x20))
+        told = body.properties() if self.level == 5 else {}
+        return Publish(
+            body.text(), body.binary(), qos, bool(marks & 0x20), expiry_s=told.get(_MESSAGE_EXPIRY), told=told.get(0, b""),
+            user=tuple(told.get(_USER, ())), delay_s=told.get(_WILL_DELAY, 0),
+        )  # fmt: skip
 
     def _publish(self, flags: int, body: _Body) -> Publish:
         qos = flags >> 1 & 3
@@ -263,9 +306,26 @@ class Decoder:
             raise MalformedError("there is no QoS 3")
         topic = body.text()
         number = body.identifier() if qos else 0
-        if self.level == 5:
-            body.properties()
-        return Publish(topic, body.rest(), qos, bool(flags & 1), bool(flags & 8), number)
+        told = body.properties() if self.level == 5 else {}
+        if _ALIAS in told or not topic:
+            topic = self._aliased(topic, told.get(_ALIAS))
+        packet = Publish(topic, body.rest(), qos, bool(flags & 1), bool(flags & 8), number)
+        if told:
+            packet.expiry_s, packet.told = told.get(_MESSAGE_EXPIRY), told.get(0, b"")
+            packet.user = tuple(told.get(_USER, ()))
+        return packet
+
+    def _aliased(self, topic: str, alias: int | None) -> str:
+        """Return the topic of a message that has an alias for it (5.0, §3.3.2.3.4); "" is refused as a topic later."""
+        if alias is None:
+            return topic
+        if not 0 < alias <= ALIASES:
+            raise MalformedError("a topic alias is too large", 0x94)
+        if topic:
+            self._topics[alias] = topic
+        elif alias not in self._topics:
+            raise MalformedError("a topic alias is not known", 0x82)
+        return self._topics[alias]
 
 
 def _read_receipt(kind: int, body: _Body, five: bool) -> Receipt:
@@ -279,7 +339,7 @@ def _read_receipt(kind: int, body: _Body, five: bool) -> Receipt:
 def _read_subscribe(_kind: int, body: _Body, five: bool) -> Subscribe:
     packet = Subscribe(body.identifier(), [])
     if five:
-        body.properties()
+        packet.identifier = body.properties().get(_SUBSCRIPTION, 0)
     while body.left:
         packet.filters.append((body.text(), body.byte()))
     if not packet.filters or any(options & 3 == 3 for _, options in packet.filters):
@@ -338,23 +398,52 @@ def _text(value: str) -> bytes:
     return len(data).to_bytes(2, "big") + data
 
 
-def connack(code: int, *, level: int, session: bool = False, client_id: str = "") -> bytes:
-    """Return CONNACK; `client_id` is the name that was given to a client of version 5 that had none."""
-    told = b"\x12" + _text(client_id) if client_id else b""
-    properties = bytes((len(told),)) + told if level == 5 else b""
-    return _framed(CONNACK << 4, bytes((int(session), code)) + properties)
+def _varint(value: int) -> bytes:
+    out = bytearray()
+    while True:
+        byte, value = value & 0x7F, value >> 7
+        out.append(byte | 0x80 if value else byte)
+        if not value:
+            return bytes(out)
+
+
+def connack(
+    code: int, *, level: int, session: bool = False, client_id: str = "", largest: int = 0, expiry: int | None = None
+) -> bytes:  # fmt: skip
+    """Return CONNACK; version 5 is told the name given to a client that had none, and our limits."""
+    if level != 5:
+        return _framed(CONNACK << 4, bytes((int(session), code)))
+    told = bytes((_ASSIGNED,)) + _text(client_id) if client_id else b""
+    if not code:
+        told += bytes((_ALIASES,)) + ALIASES.to_bytes(2, "big")
+        told += bytes((_LARGEST,)) + largest.to_bytes(4, "big") if largest else b""
+        told += bytes((_EXPIRY,)) + expiry.to_bytes(4, "big") if expiry is not None else b""
+    return _framed(CONNACK << 4, bytes((int(session), code)) + _varint(len(told)) + told)
 
 
 def publish(packet: Publish, *, level: int) -> bytes:
     """Return PUBLISH."""
     first = PUBLISH << 4 | (8 if packet.dup else 0) | packet.qos << 1 | int(packet.retain)
     number = packet.id.to_bytes(2, "big") if packet.qos else b""
-    return _framed(first, _text(packet.topic) + number + (b"\x00" if level == 5 else b"") + packet.payload)
+    told = _told(packet) if level == 5 else b""
+    return _framed(first, _text(packet.topic) + number + told + packet.payload)
 
 
-def receipt(kind: int, number: int, *, level: int, code: int = 0) -> bytes:
-    """Return PUBACK, PUBREC, PUBREL or PUBCOMP."""
+def _told(packet: Publish) -> bytes:
+    told = packet.told
+    if packet.expiry_s is not None:
+        told += bytes((_MESSAGE_EXPIRY,)) + packet.expiry_s.to_bytes(4, "big")
+    for identifier in packet.identifiers:
+        told += bytes((_SUBSCRIPTION,)) + _varint(identifier)
+    return _varint(len(told)) + told
+
+
+def receipt(kind: int, number: int, *, level: int, code: int = 0, reason: str = "") -> bytes:
+    """Return PUBACK, PUBREC, PUBREL or PUBCOMP; version 5 may say the `reason` of a refusal in words."""
     told = bytes((code,)) if level == 5 and code else b""
+    if told and reason:
+        words = bytes((_REASON,)) + _text(reason[:500])
+        told += _varint(len(words)) + words
     return _framed(kind << 4 | (2 if kind == PUBREL else 0), number.to_bytes(2, "big") + told)
 
 

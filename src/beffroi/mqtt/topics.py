@@ -1,8 +1,8 @@
-"""Topic names and filters (MQTT 3.1.1 §4.7)."""
+"""Topic names and filters (MQTT 3.1.1 §4.7, 5.0 §4.7 and §4.8)."""
 
 from functools import lru_cache
 
-__all__ = ["matches", "valid_filter", "valid_topic"]
+__all__ = ["matches", "shared", "valid_filter", "valid_topic"]
 
 LONGEST = 2_048
 
@@ -16,6 +16,11 @@ def valid_filter(pattern: str) -> bool:
     """True for a filter whose wildcards stand alone between slashes, `#` last."""
     if not 0 < len(pattern) <= LONGEST:
         return False
+    group = shared(pattern)
+    if group is not None:
+        name, pattern = group
+        if not name or not pattern or "+" in name or "#" in name:
+            return False
     levels = pattern.split("/")
     if any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
         return False
@@ -34,3 +39,11 @@ def matches(pattern: str, topic: str) -> bool:
         if place >= len(levels) or level not in ("+", levels[place]):
             return False
     return len(wanted) == len(levels)
+
+
+def shared(pattern: str) -> tuple[str, str] | None:
+    """Return the group and the filter of a shared subscription `$share/group/filter` (5.0, §4.8.2), None for others."""
+    if not pattern.startswith("$share/"):
+        return None
+    _, group, *rest = pattern.split("/", 2)
+    return group, rest[0] if rest else ""

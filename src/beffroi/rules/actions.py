@@ -1,4 +1,4 @@
-"""What alarms do: e-mail, signed webhook, MQTT message, new record. Each is one job of the outbox."""
+"""What alarms do: e-mail, signed webhook, MQTT message, new record, command to a device. Each is one job of the outbox."""
 
 import hashlib
 import hmac
@@ -23,6 +23,9 @@ from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
 from beffroi.rules.words import SEVERITY_WORDS, fill
 from beffroi.settings import Settings
+from beffroi.standards.tasking.parameters import read_parameters
+from beffroi.standards.tasking.tasks import capability, ready_values
+from beffroi.store.catalogue import New, create
 from beffroi.store.open import Store
 
 __all__ = ["ALLOW_PRIVATE", "ActionError", "Hands", "message_of", "webhook_secret", "work_off"]
@@ -74,8 +77,8 @@ def work_off(store: Store, hands: Hands, stop: threading.Event) -> int:
 
 def _perform(store: Store, hands: Hands, job: Job) -> None:
     kind = job.payload["action"]["kind"]
-    if kind == "record":
-        _record(store, job)
+    if kind in _INWARD:
+        _INWARD[kind](store, job)
         return
     _OUTWARD[kind](store, hands, job)
     with store.write() as c:
@@ -235,11 +238,35 @@ def _record(store: Store, job: Job) -> None:
         outbox.done(c, job)
 
 
+def _command(store: Store, job: Job) -> None:
+    """Command a device; the task and the end of the job are one transaction, so it is given once."""
+    options: Mapping[str, Any] = job.payload["action"]["options"]
+    written = options.get("parameters", {})
+    if not isinstance(written, Mapping) or not str(options["command"]).isdigit():
+        raise ActionError(
+            "`command` must be the id of a TaskingCapability, `parameters` what it is told", final=True
+        )
+    number, now = int(options["command"]), store.clock()
+    with store.write() as c:
+        known = capability(c, id=number)
+        if not known:
+            raise ActionError(f"there is no TaskingCapability {number}", final=True)
+        form = {name: fill(str(value), _values(job)) for name, value in written.items()}
+        given = read_parameters(known[0].parameters).read(form)
+        new = New("task", {}, belongs={"tasking_capability_id": number})
+        given_text = json.dumps(given, ensure_ascii=False)
+        new.values = ready_values(c, SYSTEM, number, {"tasking_parameters": given_text}, now, job.key)
+        made = create(store, c, new)
+        store.audit.note(c, SYSTEM, "task.create", f"task:{made.id}", {"alarm": job.payload["alarm"]["id"]})
+        outbox.done(c, job)
+
+
 def _read_field(collection: Any, name: str, value: str) -> Any:
     field = collection.field(name)
     return value if field is None else parse_value(field, value)
 
 
+_INWARD: dict[str, Callable[[Store, Job], None]] = {"record": _record, "command": _command}
 _OUTWARD: dict[str, Callable[[Store, Hands, Job], None]] = {
     "email": _email,
     "webhook": _webhook,

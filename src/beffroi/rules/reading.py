@@ -61,6 +61,7 @@ _EVENTS = {"created": ("create", "restore"), "updated": ("update",)}
 _MOMENTS = ("raise", "acknowledge", "clear")
 _ACTIONS = {
     "email": ("subject", "text"), "webhook": (), "mqtt": ("payload", "retain"), "record": ("values",),
+    "command": ("parameters",),
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class Watch(msgspec.Struct, frozen=True):
 
 
 class Action(msgspec.Struct, frozen=True):
-    """One thing to do: `kind` is email, webhook, mqtt or record; `options` are its words in the YAML."""
+    """One thing to do: `kind` is email, webhook, mqtt, record or command; `options` are its words in the YAML."""
 
     kind: str
     moments: tuple[Moment, ...]

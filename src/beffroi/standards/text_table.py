@@ -85,6 +85,9 @@ class _Borrowed(io.BufferedReader):
     def close(self) -> None:
         """Leave the stream open."""
 
+    def _dealloc_warn(self, _source: object) -> None:
+        """Warn of nothing: the stream is its owner's to close."""
+
 
 def _encoding(stream: BinaryIO) -> str:
     stream.seek(0)

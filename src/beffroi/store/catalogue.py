@@ -85,7 +85,8 @@ COMPONENTS = Link("multi_datastream_property", "datastream_id", "observed_proper
 _NAMES = {
     "thing": "Thing", "location": "Location", "historical_location": "HistoricalLocation", "datastream": "Datastream",
     "sensor": "Sensor", "observed_property": "ObservedProperty", "observation": "Observation",
-    "feature_of_interest": "FeatureOfInterest",
+    "feature_of_interest": "FeatureOfInterest", "actuator": "Actuator", "tasking_capability": "TaskingCapability",
+    "task": "Task",
 }  # fmt: skip
 
 
@@ -147,7 +148,9 @@ class _Maker:
             self._observation(new, owned)
             return 0
         by_link = self._linked(new)
-        values = {**new.values, **owned, "since_us": self.now_us}
+        values = {**new.values, **owned}
+        if new.table in tables.past:
+            values["since_us"] = self.now_us
         if COMPONENTS in by_link:
             values["observed_property_id"] = by_link[COMPONENTS][0]
         entity_id = self.store.number(self.c, new.table)
@@ -301,7 +304,8 @@ def move_things(
         if not locations:
             continue
         history_id = store.number(c, "historical_location")
-        c.execute(insert(past).values(id=history_id, time_us=time_us, thing_id=thing_id, since_us=now_us))
+        values = {"id": history_id, "time_us": time_us, "thing_id": thing_id, "since_us": now_us}
+        c.execute(insert(past).values(**values, seq=store.next(c)))
         _associate(c, _STAY, history_id, locations, now_us)
 
 
@@ -371,7 +375,7 @@ def default_feature(store: Store, c: Connection, datastream_id: int) -> int | No
     copied = ("name", "description", "encoding_type", "properties", "minx", "miny", "maxx", "maxy")
     values = {name: here[name] for name in copied}
     values |= {"location_id": place_id, "feature": here["location"], "since_us": store.clock()}
-    c.execute(insert(feature).values(id=made, **values))
+    c.execute(insert(feature).values(id=made, seq=store.next(c), **values))
     return made
 
 
@@ -393,7 +397,7 @@ def change(
     if table == "location" and "location" in values:
         # what was measured there stays at the old place; the next observation gets a new feature
         _let_go(c, entity_id)
-    if values:
+    if values and table in tables.past:
         keep(c, table, t.c.id == entity_id, now_us, "change", by)
         values["since_us"] = now_us
     if "seq" in t.c:
@@ -466,7 +470,7 @@ def remove(store: Store, c: Connection, table: str, entity_id: int, by: By = NOB
         going += [(COMPONENTS.table, _table(COMPONENTS.table).c.datastream_id.in_(of_them))]
         going += [("datastream", mine)] if table != "datastream" else []
     going += _places_of(table, entity_id)
-    for name, condition in going:
+    for name, condition in [one for one in going if one[0] in tables.past]:
         keep(c, name, condition, now_us, "delete", by)
     for name, condition in reversed(going):  # what is named goes after what names it
         c.execute(delete(_table(name)).where(condition))

@@ -14,6 +14,7 @@ from beffroi.store.audit import Audit, Fault
 from beffroi.store.database import Database, open_database
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
+from beffroi.store.provenance import Provenance
 from beffroi.store.records import Records
 from beffroi.store.verify import verify_store
 
@@ -31,6 +32,7 @@ class Store:
         self.archive = Archive(settings, database)
         self.audit = Audit(settings, clock)
         self.observations = Observations(database, self.archive, clock)
+        self.provenance = Provenance(database, clock)
         self.records = Records(self, settings.secret, clock, self.audit.note)
 
     @classmethod
@@ -46,6 +48,7 @@ class Store:
     def close(self) -> None:
         """Finish what is being written and close every connection."""
         self.observations.close()
+        self.provenance.close()
         self.archive.close()
         self.database.close()
 

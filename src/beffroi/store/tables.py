@@ -40,6 +40,11 @@ def _link(target: str, *, nullable: bool = False, cascade: bool = True) -> Colum
     return Column(name, BigInteger, ForeignKey(target, ondelete=rule), nullable=nullable, index=True)
 
 
+def _seq() -> Column[int]:
+    """Return the number of the commit that changed a row last."""
+    return _big("seq", nullable=False, server_default="0")
+
+
 # One row per sequence ("record" for the catalogue, records and house; "observation" in obs): the next number.
 counter = Table("counter", metadata, Column("name", Text, primary_key=True), _big("next", nullable=False))
 setting = Table(
@@ -66,7 +71,7 @@ _encoded = ("minx", "miny", "maxx", "maxy")
 location = Table(
     "location", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
     Column("encoding_type", Text, nullable=False), Column("location", Text, nullable=False),
-    Column("properties", Text), *(Column(c, Float) for c in _encoded),
+    Column("properties", Text), *(Column(c, Float) for c in _encoded), _seq(),
 )  # fmt: skip
 thing_location = Table(
     "thing_location", metadata,
@@ -74,7 +79,7 @@ thing_location = Table(
     Column("location_id", BigInteger, ForeignKey("location.id", ondelete="CASCADE"), primary_key=True, index=True),
 )  # fmt: skip
 historical_location = Table(
-    "historical_location", metadata, _id(), _big("time_us", nullable=False), _link("thing.id")
+    "historical_location", metadata, _id(), _big("time_us", nullable=False), _link("thing.id"), _seq()
 )
 historical_location_location = Table(
     "historical_location_location", metadata,
@@ -84,16 +89,17 @@ historical_location_location = Table(
 sensor = Table(
     "sensor", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
     Column("encoding_type", Text, nullable=False), Column("metadata", Text, nullable=False), Column("properties", Text),
+    _seq(),
 )  # fmt: skip
 observed_property = Table(
     "observed_property", metadata, _id(), Column("name", Text, nullable=False), Column("definition", Text, nullable=False),
-    Column("description", Text, nullable=False), Column("properties", Text),
+    Column("description", Text, nullable=False), Column("properties", Text), _seq(),
 )  # fmt: skip
 feature_of_interest = Table(
     "feature_of_interest", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
     Column("encoding_type", Text, nullable=False), Column("feature", Text, nullable=False), Column("properties", Text),
     _big("location_id", index=True),  # made from this Location when an Observation named no feature
-    *(Column(c, Float) for c in _encoded),
+    *(Column(c, Float) for c in _encoded), _seq(),
 )  # fmt: skip
 datastream = Table(
     "datastream", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
@@ -136,6 +142,44 @@ def _past(name: str, of: Table) -> Table:
 for _table in _VERSIONED:
     _table.append_column(_big("since_us", nullable=False, server_default="0"))  # since when it is as it is
 past: dict[str, Table] = {t.name: _past(f"{t.name}_version", t) for t in _VERSIONED}
+
+# --- Tasking (17-079r1): what can be commanded, and each command with its life.
+actuator = Table(
+    "actuator", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("encoding_type", Text, nullable=False), Column("metadata", Text, nullable=False), Column("properties", Text), _seq(),
+)  # fmt: skip
+tasking_capability = Table(
+    "tasking_capability", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
+    Column("properties", Text), Column("tasking_parameters", Text, nullable=False), _link("thing.id"), _link("actuator.id"), _seq(),
+)  # fmt: skip
+for _table in (actuator, tasking_capability):
+    _table.append_column(_big("since_us", nullable=False, server_default="0"))
+    past[_table.name] = _past(f"{_table.name}_version", _table)
+task = Table(
+    "task", metadata, _id(), Column("tasking_parameters", Text, nullable=False), _big("created_us", nullable=False),
+    _link("tasking_capability.id"), Column("properties", Text),
+    Column("state", Text, nullable=False, server_default="created"), Column("error", Text),
+    Column("author", Text, nullable=False, server_default=""), Column("key", Text, unique=True),  # idempotency
+    _big("due_us"), _big("expires_us"), _big("changed_us"), Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("steps", Text, nullable=False, server_default="[]"),  # JSON: what became of it, and when
+    _seq(), Index("task_due", "state", "due_us"),
+)  # fmt: skip
+
+# --- MQTT: what the embedded broker owes its clients when it starts again.
+mqtt_session = Table(
+    "mqtt_session", metadata, Column("who", Text, primary_key=True), Column("client", Text, primary_key=True),
+    Column("told", Text, nullable=False),  # JSON: principal, subscriptions, how long it is kept
+    _big("ends_us"),
+)  # fmt: skip
+mqtt_message = Table(
+    "mqtt_message", metadata, Column("who", Text, primary_key=True), Column("client", Text, primary_key=True),
+    _big("number", primary_key=True, autoincrement=False), Column("told", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)  # fmt: skip
+mqtt_retained = Table(
+    "mqtt_retained", metadata, Column("topic", Text, primary_key=True), Column("told", Text, nullable=False),
+    Column("payload", LargeBinary, nullable=False),
+)  # fmt: skip
 
 # --- History of records: the bus that rules, search and live pages read (one row per committed change).
 history = Table(
@@ -239,6 +283,14 @@ pace = Table(  # when the observations from `first_id` on began to be stored, a 
 source_key = Table(
     "source_key", obs_metadata, Column("key", LargeBinary, primary_key=True), _big("observation_id", nullable=False),
     _big("at_us", nullable=False), sqlite_with_rowid=False,
+)  # fmt: skip
+# Where observations came from: one row an uplink, a page, a batch of a file … and the ids that it brought.
+provenance = Table(
+    "provenance", obs_metadata, _id(), Column("kind", Text, nullable=False), _big("at_us", nullable=False),
+    _big("first_id", nullable=False), _big("last_id", nullable=False),
+    Column("runs", LargeBinary),  # which ids between them, when not all
+    Column("told", Text, nullable=False),  # JSON: device, gateways, decoder, file, address, key, topic …
+    Column("payload", Text), Index("provenance_last", "last_id"), Index("provenance_at", "at_us"),
 )  # fmt: skip
 segment = Table(  # the sealed history: Parquet files, listed here
     "segment", obs_metadata, _id(), Column("path", Text, nullable=False), _big("count", nullable=False),

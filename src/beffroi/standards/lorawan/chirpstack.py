@@ -29,6 +29,21 @@ class _Received(msgspec.Struct, rename="camel"):
     snr: int | float | None = None
 
 
+class _Lora(msgspec.Struct, rename="camel"):
+    bandwidth: int | None = None
+    spreading_factor: int | None = None
+    code_rate: str = ""
+
+
+class _Modulation(msgspec.Struct, rename="camel"):
+    lora: _Lora = msgspec.field(default_factory=_Lora)
+
+
+class _Sent(msgspec.Struct, rename="camel"):
+    frequency: int | None = None
+    modulation: _Modulation = msgspec.field(default_factory=_Modulation)
+
+
 class _Body(msgspec.Struct, rename="camel"):
     device_info: _Device
     deduplication_id: str = ""
@@ -42,6 +57,7 @@ class _Body(msgspec.Struct, rename="camel"):
     battery_level: int | float | None = None
     battery_level_unavailable: bool = False
     margin: int | None = None
+    tx_info: _Sent = msgspec.field(default_factory=_Sent)
 
 
 _decoder = msgspec.json.Decoder(_Body, float_hook=exact_float)
@@ -77,7 +93,18 @@ def parse(body: bytes, now_us: int, event: str = "up") -> Uplink | None:
         decoded=decoded,
         gateways=tuple(Gateway(g.gateway_id, g.rssi, g.snr) for g in read.rx_info or ()),
         battery=battery,
+        radio=_radio(read),
+        decoder="ChirpStack",
     )
+
+
+def _radio(read: _Body) -> dict[str, Any]:
+    lora = read.tx_info.modulation.lora
+    told = {
+        "frequency": read.tx_info.frequency, "spreadingFactor": lora.spreading_factor, "bandwidth": lora.bandwidth,
+        "codingRate": lora.code_rate or None, "port": read.f_port,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _time(text: str, now_us: int) -> int:

@@ -46,6 +46,22 @@ class _Position(msgspec.Struct):
 class _Version(msgspec.Struct):
     brand_id: str = ""
     model_id: str = ""
+    firmware_version: str = ""
+
+
+class _Lora(msgspec.Struct):
+    bandwidth: int | None = None
+    spreading_factor: int | None = None
+    coding_rate: str = ""
+
+
+class _Rate(msgspec.Struct):
+    lora: _Lora = msgspec.field(default_factory=_Lora)
+
+
+class _Settings(msgspec.Struct):
+    data_rate: _Rate = msgspec.field(default_factory=_Rate)
+    frequency: str = ""
 
 
 class _Battery(msgspec.Struct):
@@ -63,6 +79,7 @@ class _Message(msgspec.Struct):
     locations: dict[str, _Position] | None = None
     version_ids: _Version | None = None
     last_battery_percentage: _Battery | None = None
+    settings: _Settings = msgspec.field(default_factory=_Settings)
 
 
 class _Body(msgspec.Struct):
@@ -110,7 +127,20 @@ def parse(body: bytes, now_us: int) -> Uplink | None:
         battery=message.last_battery_percentage.value if message.last_battery_percentage else None,
         longitude=position.longitude if position else None,
         latitude=position.latitude if position else None,
+        radio=_radio(message),
+        decoder=" ".join(part for part in ("The Things Stack", model.firmware_version) if part),
     )
+
+
+def _radio(message: _Message) -> dict[str, Any]:
+    lora = message.settings.data_rate.lora
+    frequency = message.settings.frequency
+    told = {
+        "frequency": int(frequency) if frequency.isascii() and frequency.isdigit() else None,
+        "spreadingFactor": lora.spreading_factor, "bandwidth": lora.bandwidth, "codingRate": lora.coding_rate or None,
+        "port": message.f_port or None,
+    }  # fmt: skip
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _time(text: str, now_us: int) -> int:

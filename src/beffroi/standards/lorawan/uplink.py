@@ -41,6 +41,8 @@ class Uplink(msgspec.Struct, frozen=True):
     battery: int | float | None = None
     longitude: float | None = None
     latitude: float | None = None
+    radio: dict[str, Any] = {}  # frequency (Hz), spreading factor, bandwidth (Hz), coding rate, port
+    decoder: str = ""  # what made `decoded` of `payload`, with its version when it is told
 
     @property
     def station(self) -> Station:

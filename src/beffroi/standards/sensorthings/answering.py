@@ -34,12 +34,12 @@ from beffroi.standards.sensorthings.render import (
     observation_values,
     value_json,
 )
-from beffroi.standards.sensorthings.service_root import service_root
+from beffroi.standards.sensorthings.service_root import ENDPOINTS, service_root
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Name, Options
 from beffroi.store.open import Store
 
-__all__ = ["Answer", "answer"]
+__all__ = ["Answer", "answer", "property_json"]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -61,7 +61,7 @@ def answer(
 ) -> Answer:  # fmt: skip
     """Return the answer to a reading of `path`, seen by `sight`. Raises `Problem`, `NotFound`."""
     if not resource.hops:
-        return Answer(encode(service_root(base)))
+        return Answer(encode(service_root(base, store.setting(ENDPOINTS) or ())))
     prepare(store.database.reader)
     try:
         if options.result_format in FORMATS and resource.property is None and not resource.suffix:
@@ -126,6 +126,15 @@ def _shown(
         shown = with_arrays(here.entity, shown)
     found: dict[str, Any] = without_control(here.entity, shown, options.metadata)
     return found
+
+
+def property_json(reader: Reader, here: Here, resource: Resource) -> dict[str, Any] | None:
+    """Return a property of one entity under its name, None when it has no value."""
+    assert resource.property is not None
+    value = _value(reader, here, resource)
+    return (
+        None if value is None else {resource.inside[-1] if resource.inside else resource.property.name: value}
+    )
 
 
 def _property(reader: Reader, here: Here, resource: Resource) -> Answer:

@@ -8,6 +8,7 @@ __all__ = [
     "BY_NAME",
     "BY_SET",
     "ENTITIES",
+    "TASKING",
     "Entity",
     "Join",
     "Kind",
@@ -70,7 +71,7 @@ class Navigation(msgspec.Struct, frozen=True):
 
 
 class Entity(msgspec.Struct, frozen=True):
-    """One of the nine entity types."""
+    """One of the entity types."""
 
     name: str
     set_name: str
@@ -124,6 +125,7 @@ ENTITIES: tuple[Entity, ...] = (
             _many("MultiDatastreams", "MultiDatastream", "thing_id"),
             _linked("Locations", "Location", "thing_location", "thing_id", "location_id"),
             _many("HistoricalLocations", "HistoricalLocation", "thing_id"),
+            _many("TaskingCapabilities", "TaskingCapability", "thing_id"),
         ),
     ),
     Entity(
@@ -210,7 +212,29 @@ ENTITIES: tuple[Entity, ...] = (
         (_NAME, _DESCRIPTION, _ENCODING, Property("feature", "geometry", ("feature",), required=True), _PROPERTIES),
         (_many("Observations", "Observation", "feature_id"),),
     ),
+    # Tasking (17-079r1); what a Task adds to the standard's: how long it is worth sending, and what became of it
+    Entity(
+        "Actuator", "Actuators", "actuator",
+        (_NAME, _DESCRIPTION, _ENCODING, Property("metadata", "json", ("metadata",), required=True), _PROPERTIES),
+        (_many("TaskingCapabilities", "TaskingCapability", "actuator_id"),),
+    ),
+    Entity(
+        "TaskingCapability", "TaskingCapabilities", "tasking_capability",
+        (_NAME, _DESCRIPTION, Property("taskingParameters", "json", ("tasking_parameters",), required=True), _PROPERTIES),
+        (_one("Thing", "thing_id"), _one("Actuator", "actuator_id"), _many("Tasks", "Task", "tasking_capability_id")),
+    ),
+    Entity(
+        "Task", "Tasks", "task",
+        (
+            Property("taskingParameters", "json", ("tasking_parameters",), required=True),
+            Property("creationTime", "instant", ("created_us",)), Property("validUntil", "instant", ("expires_us",)),
+            _text("status", "state", required=False), Property("statusTime", "instant", ("changed_us",)),
+            _text("statusMessage", "error", required=False), _PROPERTIES,
+        ),
+        (_one("TaskingCapability", "tasking_capability_id"),),
+    ),
 )  # fmt: skip
+TASKING = ("Actuator", "TaskingCapability", "Task")
 
 BY_NAME = {e.name: e for e in ENTITIES}
 BY_SET = {e.set_name: e for e in ENTITIES}

@@ -286,6 +286,23 @@ class Reader:
         )
         return int(self.c.execute(counted).scalar_one())
 
+    # --- changes
+    def changed(self, here: Here, ids: Sequence[int], options: Options) -> list[Row]:
+        """Return which rows of a set (or the one entity) are among `ids`, shown to the reader and fulfil `$filter`."""
+        table = table_of(here.entity)
+        conditions = [
+            table.c.id.in_(ids),
+            *self.within(here, table),
+            *self.filtered(here.entity, table, options),
+        ]
+        return list(self.c.execute(select(table).where(*conditions).order_by(table.c.id)).mappings())
+
+    def written(self, entity: Entity, rows: Sequence[Any], options: Options) -> list[Any]:
+        """Return entities of the catalogue (rows) or observations as they are shown, selected and expanded."""
+        if entity.name == "Observation":
+            return self._observations(rows, options)
+        return self._entities(entity, rows, options)
+
     # --- what is shown
     def _spend(self, n: int) -> None:
         self._shown += n

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import msgspec
 from sqlalchemy import Connection, select
 
-from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Problem
+from beffroi.identity.rights import check_writer
+from beffroi.model.problem import Problem
 from beffroi.model.result import Result
 from beffroi.model.text import Text
 from beffroi.store import catalogue
@@ -149,16 +149,3 @@ class SeriesCache:
                     Text("Vérifiez l'identifiant.", "Check the id."), place="/FeatureOfInterest",
                 )  # fmt: skip
         self._features |= features
-
-
-def check_writer(who: Principal, territory: str | None, service: str) -> None:
-    """Raise `Forbidden` unless `who` may write what is of this territory and service."""
-    scoped = who.service is not None and who.service != service
-    if scoped or not who.covers(territory):
-        raise Forbidden(
-            Text("Cette clé ne permet pas d'écrire ici.", "This key may not write here."),
-            Text(
-                "Demandez une clé de ce service et de ce territoire.",
-                "Ask for a key of this service and territory.",
-            ),
-        )

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, and_, not_, or_, select
+from sqlalchemy import ColumnElement, Select, and_, false, not_, or_, select, true
 
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.standards.sensorthings.entities import Entity
@@ -29,6 +29,7 @@ class Sight(msgspec.Struct, frozen=True):
     territories: tuple[str, ...] = ()
     service: str | None = None
     view: View = now  # of the catalogue: what is hidden now was not shown before either
+    device: tuple[str, ...] | None = None  # territories whose commands a device's key reads; (): all
 
     def of(self, entity: Entity, row: Any) -> list[Sql]:
         """Return the conditions under which a row of `entity` is shown (see `Compiler.seen`)."""
@@ -39,12 +40,14 @@ class Sight(msgspec.Struct, frozen=True):
             return [self._thing(row)]
         if entity.table == "datastream":
             return [*typed, self._datastream(row)]
-        if entity.name == "HistoricalLocation":
+        if entity.name in ("HistoricalLocation", "TaskingCapability"):
             return [row.c.thing_id.in_(self._things())]
         if entity.name == "Location":
             return [row.c.id.not_in(self._hidden_places())]
         if entity.name == "FeatureOfInterest":
             return [or_(row.c.location_id.is_(None), row.c.location_id.not_in(self._hidden_places()))]
+        if entity.name == "Task":
+            return [self._task(row)]
         if entity.name == "Observation":
             series = self.view("datastream")
             return [row.c.datastream_id.in_(select(series.c.id).where(self._datastream(series)))]
@@ -91,6 +94,19 @@ class Sight(msgspec.Struct, frozen=True):
     def _present(self) -> "Sight":
         return msgspec.structs.replace(self, view=now)
 
+    def _task(self, row: Any) -> Sql:
+        """Commands are for the town's own people, those of the Thing."""
+        own = self._own(tables.thing)
+        if self.device is not None:
+            covered = true() if not self.device else tables.thing.c.territory.in_(self.device)
+            own = [and_(or_(covered, tables.thing.c.territory.is_(None)), *own)]
+        if not own:
+            return false()
+        one = tables.tasking_capability
+        things = select(tables.thing.c.id).where(or_(*own))
+        condition: Sql = row.c.tasking_capability_id.in_(select(one.c.id).where(one.c.thing_id.in_(things)))
+        return condition
+
     def _hidden_places(self) -> Select[Any]:
         link = self.view("thing_location")
         return select(link.c.location_id).where(link.c.thing_id.not_in(self._things()))
@@ -103,4 +119,5 @@ def sight_of(who: Principal = ANONYMOUS) -> Sight:
     """Return what `who` sees."""
     if who.staff:
         return Sight(territories=who.territories) if who.territories else EVERYTHING
-    return Sight(service=who.service) if who.service else Sight()
+    device = who.territories if who.role == "device" else None
+    return Sight(service=who.service or None, device=device)

@@ -20,12 +20,14 @@ from beffroi.standards.sensorthings.body import (
     read_new,
     reference,
 )
-from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
+from beffroi.standards.sensorthings.entities import BY_NAME, TASKING, Entity, Navigation
 from beffroi.standards.sensorthings.json_patch import apply_patch
 from beffroi.standards.sensorthings.reading import Here, Reader
 from beffroi.standards.sensorthings.render import encode, observation_values, value_json
 from beffroi.standards.sensorthings.series_cache import check_writer
 from beffroi.standards.sensorthings.sight import sight_of
+from beffroi.standards.tasking import tasks
+from beffroi.standards.tasking.parameters import read_parameters
 from beffroi.store import catalogue, tables
 from beffroi.store.catalogue import COMPONENTS, Link, New
 from beffroi.store.observations import Ack
@@ -92,9 +94,13 @@ class EntityWriter:
         if by is not None and owner is not None:
             _attach(new, by, owner, body, entity, given)
         with self.store.write() as c:
+            known = tasks.known_task(c, self.who, key) if entity.name == "Task" else None
+            if known is not None:
+                return entity, known
             self._allowed_to_make(c, new)
             self._belonging(new)
             self._recognise(c, new, None)
+            self._command(c, new, key)
             made = catalogue.create(self.store, c, new)
             if entity.name != "Observation":
                 self.store.audit.note(c, self.who, f"{new.table}.create", f"{new.table}:{made.id}")
@@ -152,6 +158,25 @@ class EntityWriter:
         found = c.execute(select(row.c.name, row.c.definition).where(row.c.id == what)).first()
         return None if found is None else (found[0], found[1])
 
+    def _command(self, c: Connection, new: New, key: str) -> None:
+        """Check what can be commanded from now on, and what is commanded."""
+        if new.table in ("actuator", "tasking_capability"):
+            tasks.check_manager(self.who)
+        if new.table == "tasking_capability":
+            read_parameters(
+                decode_json(new.values["tasking_parameters"].encode()), f"{new.place}/taskingParameters"
+            )
+        if new.table == "task":
+            owner = new.belongs["tasking_capability_id"]
+            if isinstance(owner, New):
+                raise Problem(
+                    Text("On ne commande que ce qui existe déjà.", "Only what exists already can be commanded."),
+                    Text("Créez d'abord la TaskingCapability.", "Make the TaskingCapability first."), f"{new.place}/TaskingCapability",
+                )  # fmt: skip
+            new.values = tasks.ready_values(c, self.who, owner, new.values, self.now_us, key, new.place)
+        for part in _parts(new):
+            self._command(c, part, "")
+
     def _territory(self) -> str | None:
         if self.who.territories:
             return self.who.territories[0]
@@ -197,8 +222,13 @@ class EntityWriter:
             extra = None if known is None else known.extra
             changed = observation_changes(body, whole=whole, now_us=self.now_us, extra=extra)
             self.change(here, Changes(changed))
+        elif here.entity.name == "Task":
+            self._move(here, body)
         else:
-            self.change(here, read_changes(here.entity, body, whole=whole, encoding=self._encoding(here)))
+            changes = read_changes(here.entity, body, whole=whole, encoding=self._encoding(here))
+            if "tasking_parameters" in changes.values:
+                read_parameters(decode_json(changes.values["tasking_parameters"].encode()))
+            self.change(here, changes)
         return here
 
     def _encoding(self, here: Here) -> str:
@@ -232,6 +262,21 @@ class EntityWriter:
                 things += ids
         for thing in things:
             self._check_thing(c, thing)
+
+    def _move(self, here: Here, body: Any) -> None:
+        """Let a Task become what its device, or its author, says; its parameters were sent and stay."""
+        state = body.get("status") if isinstance(body, dict) else None
+        if not isinstance(state, str):
+            raise Problem(
+                Text("D'une Task, seul « status » se change.", "Of a Task, only 'status' can be changed."),
+                Text("Envoyez par exemple (status: done).", "Send for example (status: done)."), "/status",
+            )  # fmt: skip
+        words = body.get("statusMessage")
+        with self.store.write() as c:
+            error = words if isinstance(words, str) else ""
+            tasks.advance(
+                self.store, c, self.who, here.key or 0, state, error=error[:500], now_us=self.now_us
+            )
 
     def _correct(self, here: Here, changed: dict[str, Any]) -> None:
         known = self.store.observations.get(here.key or 0)
@@ -312,6 +357,8 @@ class EntityWriter:
         return plain
 
     def _allowed_to_change(self, c: Connection, here: Here) -> None:
+        if here.entity.name in TASKING:
+            tasks.check_manager(self.who)
         things = self._things_of(c, here)
         for thing in things:
             self._check_thing(c, thing)
@@ -324,7 +371,7 @@ class EntityWriter:
     def _things_of(self, c: Connection, here: Here) -> list[int]:
         if here.entity.name == "Thing":
             return [here.key or 0]
-        if here.entity.table in ("datastream", "historical_location"):
+        if here.entity.table in ("datastream", "historical_location", "tasking_capability"):
             row = tables.metadata.tables[here.entity.table]
             return list(c.execute(select(row.c.thing_id).where(row.c.id == here.key)).scalars())
         if here.entity.name == "Location":

@@ -46,7 +46,13 @@ PLACES = (
     ("/", "Situation", "situation"), ("/carte", "Carte", "carte"), ("/services", "Services", "services"),
     ("/donnees", "Données", "donnees"), ("/preuve", "Preuve", "preuve"),
 )  # fmt: skip
-BELOW = {"/capteurs": "donnees", "/series": "donnees", "/alarmes": "situation", "/regles": "services"}
+BELOW = {
+    "/capteurs": "donnees",
+    "/series": "donnees",
+    "/mesures": "donnees",
+    "/alarmes": "situation",
+    "/regles": "services",
+}
 MACROS = {
     "table": "table", "pager": "table", "exports": "table",
     "form": "form", "field": "form", "errors": "form", "button": "form",

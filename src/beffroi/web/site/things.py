@@ -22,6 +22,7 @@ from beffroi.web.kit.page import figures_of, principal_of, render, translate, wi
 from beffroi.web.kit.table import Cell, Column, Pager, Row
 from beffroi.web.site.base_map import base_map
 from beffroi.web.site.catalogue import Series, Station, find_station, silent, stations, things_count
+from beffroi.web.site.commands import commands_of
 from beffroi.web.site.open_alarms import alarm_rows, open_alarms
 from beffroi.web.site.series import points_of, qualities
 
@@ -154,7 +155,7 @@ def detail(request: Request) -> Response:
         cards=[series_card(town, s, language, s.short, noted=False) for s in station.series[:CARDS]], rest=station.series[CARDS:],
         alarms=alarm_rows(alarms, {}, {}), view=view, service=service.title.of(language) if service else "",
         extra=_properties(station, language), commune=_commune(town, station), seq=town.store.observations.head(),
-        origin=town.settings.base_url or str(request.base_url).rstrip("/"),
+        origin=town.settings.base_url or str(request.base_url).rstrip("/"), commands=commands_of(request, station),
     )  # fmt: skip
 
 

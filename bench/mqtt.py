@@ -1,0 +1,203 @@
+"""How fast observations come in over MQTT, published to stored at QoS 1, beside a bare mosquitto and paho in the same run.
+
+The embedded broker confirms once the observation is on disk; mosquitto confirms once it has it, and the town stores it
+behind. The floor is what mosquitto and paho carry from publisher to subscriber without a town.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as paho
+
+from bench.ingest import things
+from bench.server import call, free_port, machine, scratch, serving
+
+SERIES = 200
+COUNT = 20_000
+IN_FLIGHT = 2_000
+LONGEST_S = 600.0
+
+
+@contextlib.contextmanager
+def mosquitto(folder: Path) -> Iterator[int]:
+    """Give the port of a mosquitto that keeps its sessions in memory and drops nothing."""
+    if shutil.which("mosquitto") is None:
+        raise RuntimeError("mosquitto is not installed (Debian package mosquitto)")
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 0\n"
+        + ("user root\n" if os.getuid() == 0 else "")
+    )
+    process = subprocess.Popen(["mosquitto", "-c", str(config)], stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(0.5)
+        yield port
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
+
+
+def client(port: int, key: str = "", name: str = "") -> paho.Client:
+    """Return a connected client."""
+    made = paho.Client(paho.CallbackAPIVersion.VERSION2, name)
+    made.max_inflight_messages_set(IN_FLIGHT)
+    made.max_queued_messages_set(0)
+    if key:
+        made.username_pw_set("bench", key)
+    made.connect("127.0.0.1", port)
+    made.loop_start()
+    return made
+
+
+def published(port: int, count: int, topic: Callable[[int], str], key: str = "") -> float:
+    """Publish `count` observations at QoS 1 and return the seconds until the last one is confirmed."""
+    writer, confirmed, done = client(port, key), [0], threading.Event()
+
+    def on_publish(_client: Any, _data: Any, _number: Any, code: Any, _properties: Any) -> None:
+        if code.is_failure:
+            raise RuntimeError(str(code))
+        confirmed[0] += 1
+        if confirmed[0] == count:
+            done.set()
+
+    writer.on_publish = on_publish
+    time.sleep(0.3)
+    began = time.perf_counter()
+    for n in range(count):
+        writer.publish(topic(n), f'{{"result": {n % 100}.25}}', 1)
+        while n - confirmed[0] > 4 * IN_FLIGHT:
+            time.sleep(0.001)
+    if not done.wait(LONGEST_S):
+        raise RuntimeError(f"{count - confirmed[0]} messages were not confirmed")
+    spent = time.perf_counter() - began
+    writer.disconnect()
+    writer.loop_stop()
+    return spent
+
+
+def floor(folder: Path, count: int) -> float:
+    """Return messages/s of paho, mosquitto and paho, published to received at QoS 1."""
+    with mosquitto(folder) as port:
+        heard, done = [0], threading.Event()
+        reader = client(port)
+
+        def on_message(_client: Any, _data: Any, _message: Any) -> None:
+            heard[0] += 1
+            if heard[0] == count:
+                done.set()
+
+        reader.on_message = on_message
+        reader.subscribe("v1.1/+/Observations", 1)
+        time.sleep(0.5)
+        began = time.perf_counter()
+        published(port, count, topic_of)
+        done.wait(LONGEST_S)
+        rate = count / (time.perf_counter() - began)
+        reader.disconnect()
+        reader.loop_stop()
+        return rate
+
+
+def topic_of(n: int) -> str:
+    """Return where the n-th observation is published."""
+    return f"v1.1/Datastreams({n % SERIES + 1})/Observations"
+
+
+def stored(url: str) -> int:
+    """Return how many observations the town has."""
+    return int(call(f"{url}/sensorthings/v1.1/Observations?$count=true&$top=0")["@iot.count"])
+
+
+def prepared(url: str) -> int:
+    """Make the datastreams; return how many observations there are then."""
+    things(url, SERIES)
+    begun = [
+        {"Datastream": {"@iot.id": i + 1}, "components": ["result"], "dataArray": [[0]]}
+        for i in range(SERIES)
+    ]
+    call(f"{url}/sensorthings/v1.1/CreateObservations", begun)
+    return stored(url)
+
+
+def queryable(url: str, port: int, key: str) -> float:
+    """Return the seconds from publishing one observation to reading it over HTTP, the worst of 20."""
+    writer, worst = client(port, key), 0.0
+    time.sleep(0.3)
+    for n in range(20):
+        mark = 1_000_000 + n
+        began = time.perf_counter()
+        writer.publish(topic_of(0), json.dumps({"result": mark}), 1)
+        while (
+            call(f"{url}/sensorthings/{topic_of(0)}?$filter=result%20eq%20{mark}&$count=true&$top=0")[
+                "@iot.count"
+            ]
+            < 1
+        ):
+            if time.perf_counter() - began > 10:
+                raise RuntimeError("an observation is not to be seen after 10 s")
+        worst = max(worst, time.perf_counter() - began)
+    writer.disconnect()
+    writer.loop_stop()
+    return worst
+
+
+def own(count: int) -> tuple[float, int, float]:
+    """Return observations/s through the embedded broker, how many were lost, and the worst time to be seen."""
+    port = free_port()
+    with scratch() as data, serving(data, "--mqtt-port", str(port)) as server:
+        before = prepared(server.url)
+        spent = published(port, count, topic_of)
+        lost = count - (stored(server.url) - before)
+        return count / spent, lost, queryable(server.url, port, "")
+
+
+def through(count: int) -> tuple[float, int, float]:
+    """Return the same through an external mosquitto, from the first publish to the last one stored."""
+    with scratch() as data, mosquitto(data.parent) as port:
+        (data / "beffroi.toml").write_text(
+            (data / "beffroi.toml").read_text() + f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
+        )
+        with serving(data) as server:
+            before = prepared(server.url)
+            time.sleep(2)  # until the town has subscribed
+            began = time.perf_counter()
+            published(port, count, topic_of)
+            while stored(server.url) - before < count and time.perf_counter() - began < LONGEST_S:
+                time.sleep(0.1)
+            spent = time.perf_counter() - began
+            lost = count - (stored(server.url) - before)
+            return count / spent, lost, queryable(server.url, port, "")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Print the table."""
+    options = argparse.ArgumentParser()
+    options.add_argument(
+        "--count", type=int, default=COUNT, help="messages of each run (the issue's: 200,000)"
+    )
+    chosen = options.parse_args(arguments or [])
+    print(machine(), "·", chosen.count, "messages, QoS 1,", SERIES, "datastreams")
+    with scratch() as data:
+        bare = floor(data, chosen.count)
+    print(f"paho, mosquitto, paho, no town: {bare:>8,.0f} messages/s")
+    for name, run in (("embedded broker", own), ("external mosquitto", through)):
+        rate, lost, seen = run(chosen.count)
+        print(
+            f"{name:>18}: {rate:>8,.0f} obs/s published to stored, ratio {rate / bare:.2f}; {lost} lost; seen within {seen * 1000:.0f} ms"
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
