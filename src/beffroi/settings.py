@@ -35,7 +35,6 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `seal_after_days`: observations older than that are sealed into Parquet.
     `versions_days`: how long what was changed or deleted can still be read as it was (0: for ever).
     `query_seconds`, `query_memory_mb`: what one query of a program may take before it is refused; 0 seconds: no limit.
-    `seal_after_days`: observations older than that are sealed into Parquet; `fsync`: "full" or "normal";
     `provenance_days`: for how long it is kept where observations came from.
     """
 

@@ -7,9 +7,9 @@ import pytest
 from beffroi.standards.sensorthings.service_root import CONFORMANCE, MQTT
 
 TREE = Path(__file__).parents[2]
+TASKING, TASKS = "http://www.opengis.net/spec/iot_tasking/1.0/req/", "tests/api/test_tasking.py"
+DECLARED = (*CONFORMANCE, *MQTT)
 FROST = "https://fraunhoferiosb.github.io/FROST-Server/extensions/"
-TASKS = "http://www.opengis.net/spec/iot_tasking/1.0/req/"
-TASKING = "tests/api/test_tasking.py"
 REQ = "http://www.opengis.net/spec/iot_sensing/1.1/req/"
 STA, HERE = "tests/standards/sensorthings", "tests/conformance"
 FORMATS = f"{STA}/formats/test_formats.py"
@@ -79,17 +79,16 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "tests/mqtt/test_town.py::test_an_observation_is_on_disk_when_it_is_confirmed_and_everybody_hears_it",
         "tests/mqtt/test_town.py::test_mosquitto_pub_and_sub",
     ),
-    # --- part 2
-    f"{TASKS}tasking-capability/": (f"{CORE}::test_a_set_shows_its_entities_whole",
-                                    f"{TASKING}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told"),
-    f"{TASKS}task/": (f"{CORE}::test_a_set_shows_its_entities_whole",
-                      f"{TASKING}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told"),
-    f"{TASKS}actuator/": (f"{CORE}::test_a_set_shows_its_entities_whole",
-                          f"{TASKING}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told"),
-    f"{TASKS}create-tasks/task-creation": (f"{TASKING}::test_what_may_not_be_said_is_refused_where_it_is",
-                                           f"{TASKING}::test_a_command_sent_twice_under_its_key_is_one"),
-    f"{TASKS}create-tasks-via-mqtt/task-creation": (f"{TASKING}::test_a_device_is_commanded_over_mqtt_and_answers",),
-    f"{TASKS}receive-updates-via-mqtt/receive-updates": (f"{TASKING}::test_a_device_is_commanded_over_mqtt_and_answers",),
+    # --- Part 2 (17-079r1)
+    f"{TASKING}tasking-capability/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}tasking-capability/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}task/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}task/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}actuator/properties": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}actuator/relations": (f"{TASKS}::test_a_thing_shows_what_it_can_be_told_and_what_it_was_told",),
+    f"{TASKING}create-tasks/task-creation": (f"{TASKS}::test_what_may_not_be_said_is_refused_where_it_is",),
+    f"{TASKING}create-tasks-via-mqtt/task-creation": (f"{TASKS}::test_a_device_is_commanded_over_mqtt_and_answers",),
+    f"{TASKING}receive-updates-via-mqtt/receive-updates": (f"{TASKS}::test_a_device_is_commanded_over_mqtt_and_answers",),
     # --- extensions that others made
     "https://github.com/INSIDE-information-systems/SensorThingsAPI/blob/master/CSV-ResultFormat/CSV-ResultFormat.md": (
         f"{FORMATS}::test_a_table_has_a_line_for_each_entity_with_its_digits",),
@@ -101,7 +100,6 @@ SHOWN: dict[str, tuple[str, ...]] = {
     f"{FROST}ResponseMetadata.html": (f"{FORMATS}::test_levels_of_control_information",),
     f"{FROST}OpenAPI.html": (f"{STA}/test_openapi.py::test_a_validator_of_others_accepts_it",),
 }  # fmt: skip
-DECLARED = (*CONFORMANCE, *MQTT)
 GROUPS = {
     "datamodel", "resource-path", "request-data", "create-update-delete", "batch-request", "multi-datastream", "data-array",
     "create-observations-via-mqtt", "receive-updates-via-mqtt",

@@ -27,7 +27,7 @@ from beffroi.model.result import number_of
 from beffroi.model.text import Text
 from beffroi.mqtt.service import serve_mqtt
 from beffroi.settings import load_settings
-from beffroi.store import tables
+from beffroi.store import catalogue, tables
 from beffroi.store.catalogue import Link, New, create
 from beffroi.store.open import Store
 from beffroi.town import Town, open_town
@@ -219,6 +219,44 @@ def test_an_observation_is_on_disk_when_it_is_confirmed_and_everybody_hears_it(
         {"result": 21.5},
         {"result": 22},
     ]
+
+
+def test_a_multidatastream_is_filled_and_heard_by_its_own_name(town: Town, client: Make, key: str) -> None:
+    series = add_series(town.store)
+    with town.store.write() as connection:
+        row = tables.datastream
+        thing = connection.execute(row.select().where(row.c.id == series)).mappings().one()
+        connection.execute(
+            row.update().where(row.c.id == series).values(multi='["a","b"]', multi_units="[{},{}]")
+        )
+        for rank in range(2):
+            link = {
+                "datastream_id": series,
+                "rank": rank,
+                "observed_property_id": thing["observed_property_id"],
+            }
+            connection.execute(tables.multi_datastream_property.insert().values(**link))
+        catalogue.touch(connection)
+    topic = f"v1.1/MultiDatastreams({series})/Observations"
+    reader = client().subscribe(topic, f"v1.1/Datastreams({series})/Observations", "v1.1/Observations")
+    writer = client(key)
+    assert writer.publish(topic, '{"result": [3.50, 270]}') == "Success"
+    assert (
+        writer.publish(
+            "v1.1/Observations", f'{{"result": [4, 1], "MultiDatastream": {{"@iot.id": {series}}}}}'
+        )
+        == "Success"
+    )
+    until(lambda: len(reader.heard) == 4)
+    assert digits(town, series) == ["[3.50,270]", "[4,1]"]
+    assert {t for t, _, _ in reader.heard} == {topic, "v1.1/Observations"}
+    assert all("MultiDatastream@iot.navigationLink" in body for _, body, _ in reader.heard)
+    for wrong in (f"v1.1/Datastreams({series})/Observations", topic):
+        assert writer.publish(wrong, '{"result": 5}') != "Success"
+    assert len(digits(town, series)) == 2
+    late = client().subscribe(topic)
+    until(lambda: bool(late.heard))
+    assert late.heard[0][1]["result"] == [4, 1]
 
 
 @pytest.mark.parametrize("version", ["mqttv311", "mqttv5"])

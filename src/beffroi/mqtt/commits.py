@@ -59,10 +59,12 @@ def base_of(town: Town, address: str = "") -> str:
 
 
 def observation_message(
-    base: str, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True, owner: Owner | None = None
+    base: str, found: Observation, topic: str, keep: Chosen = WHOLE, *, public: bool = True, owner: Owner | None = None,
+    multi: bool = False,
 ) -> Message:  # fmt: skip
-    """Return the message of an observation at `topic`."""
-    return Message(topic, encode(observation_json(found, base, keep)), public=public, owner=owner)
+    """Return the message of an observation (`multi`: of a MultiDatastream) at `topic`."""
+    body = encode(observation_json(found, base, keep, multi=multi))
+    return Message(topic, body, public=public, owner=owner)
 
 
 class Commits:
@@ -75,6 +77,7 @@ class Commits:
         self.base = base_of(town, address)
         self.listeners = listeners
         self._hidden: dict[int, Owner] = {}
+        self._multi: set[int] = set()
         self._version = -1
         self._watches: dict[str, Watch] = {}
         self._standing: list[Standing] = []
@@ -146,18 +149,25 @@ class Commits:
         for one in found:
             owner = self._hidden.get(one.datastream_id)
             message: Message | None = None
-            for topic in _topics(one, single=single):
+            multi = one.datastream_id in self._multi
+            for topic in _topics(one, single=single, multi=multi):
                 if heard(topic):
                     if message is None:
                         message = observation_message(
-                            self.base, one, topic, public=owner is None, owner=owner
+                            self.base, one, topic, public=owner is None, owner=owner, multi=multi
                         )
                     send(Message(topic, message.payload, public=message.public, owner=owner))
                 for query, keep in queries.items():
                     if heard(topic + query):
                         send(
                             observation_message(
-                                self.base, one, topic + query, keep, public=owner is None, owner=owner
+                                self.base,
+                                one,
+                                topic + query,
+                                keep,
+                                public=owner is None,
+                                owner=owner,
+                                multi=multi,
                             )
                         )
 
@@ -208,6 +218,7 @@ class Commits:
             )
             hidden = c.execute(whose.where(series.c.id.in_(PUBLIC.hidden_series())))
             self._hidden = {row[0]: Owner(row[1], row[2] or "") for row in hidden}
+            self._multi = set(c.execute(select(series.c.id).where(series.c.multi.is_not(None))).scalars())
             for entity in CATALOGUE:
                 table = tables.metadata.tables[entity.table]
                 rows = (
@@ -233,7 +244,7 @@ class Commits:
     def _of_type(self, c: Any, entity: Entity, rows: Any) -> list[Message]:
         ids = [int(row["id"]) for row in rows]
         public, whose = public_ids(c, entity, ids), owners(c, entity, ids)
-        stats = self.town.store.observations.stats(ids) if entity.name == "Datastream" else {}
+        stats = self.town.store.observations.stats(ids) if entity.table == "datastream" else {}
         messages: list[Message] = []
         for row in rows:
             number = int(row["id"])
@@ -286,8 +297,8 @@ def _queries(patterns: list[str]) -> dict[str, Chosen]:
     return found
 
 
-def _topics(found: Observation, *, single: bool) -> Iterator[str]:
-    yield f"v1.1/Datastreams({found.datastream_id})/Observations"
+def _topics(found: Observation, *, single: bool, multi: bool) -> Iterator[str]:
+    yield f"v1.1/{'MultiDatastreams' if multi else 'Datastreams'}({found.datastream_id})/Observations"
     yield "v1.1/Observations"
     if single:
         yield f"v1.1/Observations({found.id})"

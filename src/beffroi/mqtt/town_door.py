@@ -218,13 +218,11 @@ class TownDoor:
             hidden = set() if seen.everything else set(connection.execute(seen.hidden_series()).scalars())
             every = select(datastream.c.id).order_by(datastream.c.id).limit(MOST_RETAINED)
             numbers = list(connection.execute(every).scalars())
-        wanted = [
-            number for number in numbers
-            if number not in hidden and matches(pattern, f"v1.1/Datastreams({number})/Observations")
-        ]  # fmt: skip
+            multi = set(connection.execute(every.where(datastream.c.multi.is_not(None))).scalars())
+        topics = {n: f"v1.1/{'Multi' if n in multi else ''}Datastreams({n})/Observations" for n in numbers}
+        wanted = [n for n in numbers if n not in hidden and matches(pattern, topics[n])]
         last = self.town.store.observations.last(wanted) if wanted else {}
-        topics = {number: f"v1.1/Datastreams({number})/Observations" for number in last}
-        return [observation_message(self.base, last[number], topic) for number, topic in topics.items()]
+        return [observation_message(self.base, one, topics[n], multi=n in multi) for n, one in last.items()]
 
     def _now(self, watch: Watch) -> list[Message]:
         """Return what a watch would be told if it changed now; nothing for whole sets, which have no last value."""

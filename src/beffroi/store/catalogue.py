@@ -151,7 +151,9 @@ class _Maker:
             self._observation(new, owned)
             return 0
         by_link = self._linked(new)
-        values = {**new.values, **owned, "since_us": self.now_us}
+        values = {**new.values, **owned}
+        if new.table in tables.past:
+            values["since_us"] = self.now_us
         if COMPONENTS in by_link:
             values["observed_property_id"] = by_link[COMPONENTS][0]
         entity_id = self.store.number(self.c, new.table)
@@ -433,7 +435,7 @@ def change(
     if table == "location" and "location" in values:
         # what was measured there stays at the old place; the next observation gets a new feature
         _let_go(c, entity_id)
-    if values:
+    if values and table in tables.past:
         keep(c, table, t.c.id == entity_id, now_us, "change", by)
         values["since_us"] = now_us
     if "seq" in t.c:
@@ -506,7 +508,7 @@ def remove(store: Store, c: Connection, table: str, entity_id: int, by: By = NOB
         going += [(COMPONENTS.table, _table(COMPONENTS.table).c.datastream_id.in_(of_them))]
         going += [("datastream", mine)] if table != "datastream" else []
     going += _places_of(table, entity_id)
-    for name, condition in going:
+    for name, condition in [one for one in going if one[0] in tables.past]:
         keep(c, name, condition, now_us, "delete", by)
     for name, condition in reversed(going):  # what is named goes after what names it
         c.execute(delete(_table(name)).where(condition))

@@ -152,6 +152,9 @@ tasking_capability = Table(
     "tasking_capability", metadata, _id(), Column("name", Text, nullable=False), Column("description", Text, nullable=False),
     Column("properties", Text), Column("tasking_parameters", Text, nullable=False), _link("thing.id"), _link("actuator.id"), _seq(),
 )  # fmt: skip
+for _table in (actuator, tasking_capability):
+    _table.append_column(_big("since_us", nullable=False, server_default="0"))
+    past[_table.name] = _past(f"{_table.name}_version", _table)
 task = Table(
     "task", metadata, _id(), Column("tasking_parameters", Text, nullable=False), _big("created_us", nullable=False),
     _link("tasking_capability.id"), Column("properties", Text),

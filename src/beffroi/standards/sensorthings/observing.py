@@ -143,9 +143,11 @@ class ObservationReader:
         series = by is not None and by.join.there == "datastream_id"
         conditions = self._conditions(options, None if series else owner)
         unseen = [] if series else self._unseen()
+        datastreams = (owner or 0,) if series else None
+        reach = reach_of(conditions, datastreams)
         return ObservationQuery(
-            datastreams=(owner or 0,) if series else None,
-            where=_where([*conditions, *unseen], None), between=_between(conditions), window=self.window,
+            datastreams=reach.datastreams, where=_where([*reach.rest, *unseen], None),
+            between=(reach.start, reach.end), ended_by=reach.ended_by, window=self.window,
         )  # fmt: skip
 
     def newest(self, owners: Sequence[int], limit: int) -> dict[int, list[Observation]]:

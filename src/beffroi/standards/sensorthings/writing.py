@@ -225,7 +225,10 @@ class EntityWriter:
         elif here.entity.name == "Task":
             self._move(here, body)
         else:
-            self.change(here, read_changes(here.entity, body, whole=whole, encoding=self._encoding(here)))
+            changes = read_changes(here.entity, body, whole=whole, encoding=self._encoding(here))
+            if "tasking_parameters" in changes.values:
+                read_parameters(decode_json(changes.values["tasking_parameters"].encode()))
+            self.change(here, changes)
         return here
 
     def _encoding(self, here: Here) -> str:
