@@ -7,7 +7,15 @@ from beffroi.store.catalogue import New, create
 from beffroi.store.migrate import LATEST
 from beffroi.store.open import Store
 
-GONE = ("task", "tasking_capability", "actuator", "mqtt_session", "mqtt_message", "mqtt_retained", "obs.provenance")
+GONE = (
+    "task",
+    "tasking_capability",
+    "actuator",
+    "mqtt_session",
+    "mqtt_message",
+    "mqtt_retained",
+    "obs.provenance",
+)
 CHANGED = ("location", "historical_location", "sensor", "observed_property", "feature_of_interest")
 
 
@@ -16,7 +24,7 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
     sensor = New("sensor", {"name": "s", "description": "d", "encoding_type": "e", "metadata": '"m"'})
     with first.write() as c:
         number = create(first, c, sensor).id
-    with first.write() as c:
+    with first.database.reader.begin() as c:
         for table in GONE:
             c.execute(text(f"DROP TABLE {table}"))
         for table in CHANGED:
@@ -26,9 +34,16 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
     again = Store.open(settings)
     with again.read() as c:
         assert c.execute(text("SELECT version_num FROM alembic_version")).scalar() == LATEST
-        assert c.execute(text("SELECT name, seq FROM sensor WHERE id = :id"), {"id": number}).one() == ("s", 0)
+        assert c.execute(text("SELECT name, seq FROM sensor WHERE id = :id"), {"id": number}).one() == (
+            "s",
+            0,
+        )
         found = inspect(c)
-        assert [t for t in GONE if not found.has_table(t.removeprefix("obs."), schema="obs" if "obs." in t else None)] == []
+        assert [
+            t
+            for t in GONE
+            if not found.has_table(t.removeprefix("obs."), schema="obs" if "obs." in t else None)
+        ] == []
     ids = [1, 2]
     again.provenance.note("file", {"file": "a"}, ids)
     assert again.provenance.of(2) is not None
