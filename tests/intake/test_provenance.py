@@ -237,7 +237,7 @@ def test_the_page_says_it_in_words(desk: Desk) -> None:
         headers={"Authorization": f"Bearer {desk.keys['agent']}", "Accept": "text/html"},
     )
     french, english = page(), page(lang="en")
-    for text, words in ((french.text, ("Message d&#39;un appareil LoRaWAN", "gw-1", "868,3\u202fMHz", "AQID", "The Things Stack 1.2")),
+    for text, words in ((french.text, ("Message d&#39;un appareil LoRaWAN", "gw-1", "868,3\u00a0MHz", "AQID", "The Things Stack 1.2")),
                         (english.text, ("Message of a LoRaWAN device", "Where this value comes from"))):  # fmt: skip
         assert [w for w in words if w not in text] == []
     assert desk.http.get("/mesures/999").status_code == 404

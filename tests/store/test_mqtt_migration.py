@@ -24,7 +24,7 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
     sensor = New("sensor", {"name": "s", "description": "d", "encoding_type": "e", "metadata": '"m"'})
     with first.write() as c:
         number = create(first, c, sensor).id
-    with first.write() as c:
+    with first.database.reader.begin() as c:
         for table in GONE:
             c.execute(text(f"DROP TABLE {table}"))
         for table in CHANGED:

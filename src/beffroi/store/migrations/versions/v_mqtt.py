@@ -4,7 +4,7 @@ A new town has these from the first version, which makes every table as `tables.
 """
 
 from alembic import op
-from sqlalchemy import Table, inspect
+from sqlalchemy import BigInteger, Column, Table, inspect
 
 from beffroi.store import tables
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
     connection = op.get_bind()
     for name in _CHANGED:
         if "seq" not in {column["name"] for column in inspect(connection).get_columns(name)}:
-            op.add_column(name, tables.metadata.tables[name].c.seq.copy())
+            op.add_column(name, Column("seq", BigInteger, nullable=False, server_default="0"))
     for table in _NEW:
         table.create(connection, checkfirst=True)
 
