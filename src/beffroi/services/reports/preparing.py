@@ -7,7 +7,7 @@ import logging
 import threading
 from typing import Any
 
-from beffroi.model.principal import SYSTEM
+from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.services.reports.photos.blur import blur_of
 from beffroi.services.reports.photos.remake import Made, remake
@@ -49,12 +49,12 @@ def prepare_waiting(town: Town, stop: threading.Event | None = None) -> int:
     return done
 
 
-def prepare(town: Town, photo: Row, *, blur: bool = True) -> None:
+def prepare(town: Town, photo: Row, *, blur: bool = True, who: Principal = SYSTEM) -> None:
     """Make one photo again and publish it if its report is public; what cannot be read is refused and dropped."""
     made = _made(town, photo, blur=blur)
     records, files = town.store.records, town.store.files
     staged = [files.stage(data, "image/jpeg") for data in (made.large, made.small)] if made else []
-    with records.writer(SYSTEM, "photo") as writer:
+    with records.writer(who, "photo" if blur else "photo, sans flou") as writer:
         now = records.find("report_photo", Query(where={"_id": photo.id}, limit=1), c=writer.connection).rows
         if not now:  # erased meanwhile: what was staged is swept
             return
