@@ -315,12 +315,12 @@ def _compose_receipt(town: Town, payload: dict[str, Any]) -> Composed:
     row = town.store.records.get("service_request", payload["report"])
     to = _To(row.values["mail"], row.values["phone"], row.values["language"])
     words = letters.receipt_words(
-        town.settings, row.values, payload["what"], department_of(town, row), to.language
+        town.settings, row.values, payload["what"], department_of(town, row, to.language), to.language
     )
     return to, words, row.id
 
 
-def department_of(town: Town, row: Row) -> letters.Department:
+def department_of(town: Town, row: Row, language: str = "fr") -> letters.Department:
     """Return who answers for a report: its department, with what is missing taken from the town hall's own record."""
     records = town.store.records
     own = [records.get("report_department", row.values["department"])] if row.values["department"] else []
@@ -328,8 +328,11 @@ def department_of(town: Town, row: Row) -> letters.Department:
     found: dict[str, str] = {}
     for one in (*own, *hall):
         for name in ("name", "address", "mail", "phone"):
-            if one.values[name] and name not in found:
-                found[name] = one.values[name]
+            said = (one.values["name_en"] if name == "name" and language == "en" else None) or one.values[
+                name
+            ]
+            if said and name not in found:
+                found[name] = said
     return letters.Department(**{"name": town.name, "mail": town.settings.mail.sender, **found})
 
 

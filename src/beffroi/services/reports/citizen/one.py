@@ -80,7 +80,7 @@ def _page(
         title=category.title.of(language) if category else _("Signalement"), state=state_words(v, language), severity=severity_of(v),
         answers=said_answers(category, v["answers"], language) if category and key else [], photos=photos.get(None, []),
         pending=_pending(request, row) if key else 0, life=_life(request, row, photos, own=bool(key)), target=target, view=view,
-        department=department_of(town, row) if v["department"] or v["kind"] == "saisine" else None, closed=v["state"] == "closed",
+        department=department_of(town, row, language) if v["department"] or v["kind"] == "saisine" else None, closed=v["state"] == "closed",
         thanks=request.query_params.get("merci", ""), error=said(problem, language) if problem else "", place=problem.place if problem else "",
         values=defaultdict(str, values or {}), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP, accept=ACCEPT, base_url=town.settings.base_url,
         path=f"/suivi/{v['number']}/{key}" if key else f"/signalements/{v['number']}", exact=bool(v["exact_place"]) and bool(key),
@@ -347,7 +347,7 @@ def receipt(request: Request) -> Response:
         for u in town.store.records.find("report_update", Query(where=where, limit=20)).rows
     }
     return render(
-        request, "citizen/receipt.html", report=row.values, key_written=written(key), category=category, department=department_of(town, row),
+        request, "citizen/receipt.html", report=row.values, key_written=written(key), category=category, department=department_of(town, row, language),
         sent=sent, path=f"/suivi/{row.values['number']}/{key}", base_url=town.settings.base_url,
     )  # fmt: skip
 
