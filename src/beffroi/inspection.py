@@ -201,11 +201,12 @@ def _collections(collections: Iterable[Collection]) -> Iterator[Fault]:
 def _templates(service: Service, _registry: Registry) -> Iterator[Fault]:
     if service.package is None:
         return
-    catalogue = service.package / "locale" / "en.po"
     known: set[str] = set()
-    if catalogue.exists():
+    for catalogue in sorted(service.package.rglob("locale/en.po")):  # a large service has one for each part
         with catalogue.open("rb") as stream:
-            known = {str(m.id) for m in read_po(stream, locale="en") if m.string}
+            for message in read_po(stream, locale="en"):
+                if message.string and all(message.string):
+                    known.add(message.id[0] if isinstance(message.id, tuple) else str(message.id))
     sources = [*service.package.rglob("templates/**/*.html"), *service.package.glob("pages*.py")]
     for file in sorted(sources):
         for _, said in _MARKED.findall(file.read_text("utf-8")):

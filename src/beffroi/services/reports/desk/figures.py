@@ -26,7 +26,7 @@ Axis = Literal["category", "area", "department", "reason", "channel"]
 class Facts(msgspec.Struct, frozen=True):
     """Reports by columns, all of one length; instants in microseconds, `NEVER` when there is none.
 
-    `satisfied`: 1 yes, 0 no, -1 not said. Words are the values of one axis ("" for none).
+    `satisfied`: 1 yes, 0 no, -1 not said. `words` are, for each axis, positions in its `names` ("" for none).
     """
 
     created: Instants
@@ -35,7 +35,8 @@ class Facts(msgspec.Struct, frozen=True):
     due: Instants
     reopened: NDArray[np.bool_]
     satisfied: NDArray[np.int8]
-    words: dict[str, NDArray[Any]]
+    words: dict[str, NDArray[np.int64]]
+    names: dict[str, tuple[str, ...]]
 
     def __len__(self) -> int:
         return len(self.created)
@@ -43,7 +44,12 @@ class Facts(msgspec.Struct, frozen=True):
     def where(self, keep: NDArray[np.bool_]) -> "Facts":
         """Return the facts of the reports to keep."""
         return Facts(self.created[keep], self.answered[keep], self.closed[keep], self.due[keep], self.reopened[keep],
-                     self.satisfied[keep], {name: values[keep] for name, values in self.words.items()})  # fmt: skip
+                     self.satisfied[keep], {name: values[keep] for name, values in self.words.items()}, self.names)  # fmt: skip
+
+    def said(self, axis: str, *wanted: str) -> NDArray[np.bool_]:
+        """Return which reports have one of the `wanted` words on an axis."""
+        places = [n for n, name in enumerate(self.names[axis]) if name in wanted]
+        return np.isin(self.words[axis], places)
 
 
 def gather(rows: Iterable[Sequence[Any]], axes: Sequence[str]) -> Facts:
@@ -51,10 +57,13 @@ def gather(rows: Iterable[Sequence[Any]], axes: Sequence[str]) -> Facts:
     columns = list(zip(*rows, strict=True)) or [()] * (6 + len(axes))
     instants = [np.array([NEVER if v is None else v for v in columns[n]], np.int64) for n in range(4)]
     satisfied = np.array([-1 if v is None else int(v) for v in columns[5]], np.int8)
-    words = {axis: np.array([v or "" for v in columns[6 + n]], dtype=object) for n, axis in enumerate(axes)}
-    return Facts(
-        instants[0], instants[1], instants[2], instants[3], np.array(columns[4], np.bool_), satisfied, words
-    )
+    words, names = {}, {}
+    for n, axis in enumerate(axes):
+        known: dict[str, int] = {}
+        words[axis] = np.array([known.setdefault(v or "", len(known)) for v in columns[6 + n]], np.int64)
+        names[axis] = tuple(known)
+    reopened = np.array(columns[4], np.bool_)
+    return Facts(instants[0], instants[1], instants[2], instants[3], reopened, satisfied, words, names)
 
 
 class Wait(msgspec.Struct, frozen=True):
@@ -137,10 +146,10 @@ def by(
     axis: str, facts: Facts, now_us: int, people: dict[str, int] | None = None, span_us: int = 0
 ) -> list[Group]:  # fmt: skip
     """Return the figures of each group along an axis, the largest first."""
-    names, places = np.unique(facts.words[axis].astype(str), return_inverse=True)
     found = [
-        group(str(name), facts.where(places == n), now_us, (people or {}).get(str(name)), span_us)
-        for n, name in enumerate(names)
+        group(name, facts.where(facts.words[axis] == n), now_us, (people or {}).get(name), span_us)
+        for n, name in enumerate(facts.names[axis])
+        if (facts.words[axis] == n).any()
     ]
     return sorted(found, key=lambda g: (-g.total, g.name))
 

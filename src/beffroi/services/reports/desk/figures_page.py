@@ -80,8 +80,8 @@ def sheet_of(request: Request) -> Sheet:
     span, people = now - start, people_of(town)
     earlier = facts_of(town, who, start - span, start) if days < 3650 else facts.where(facts.created < 0)
     groups = {axis: by(axis, facts, now, people if axis == "area" else None, span) for axis in AXES}
-    closed = facts.words["reason"] != ""
-    done = (facts.words["reason"] == "repaired") | (facts.words["reason"] == "already_done")
+    closed = ~facts.said("reason", "")
+    done = facts.said("reason", "repaired", "already_done")
     share = int(done.sum()) / int(closed.sum()) if closed.any() else None
     total = sum(people.values()) or None
     return Sheet(
