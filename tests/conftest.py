@@ -1,8 +1,10 @@
 """Fixtures of the whole suite: real stores on SQLite and on a PostgreSQL that is started for real."""
 
+import contextlib
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -110,6 +112,17 @@ class PostgresqlServer:
     def stop(self, mode: str = "immediate") -> None:
         """Stop the cluster."""
         self._run(f"{BINARIES[0]}/pg_ctl", "-D", f"{self.folder}/data", "-m", mode, "-w", "stop")
+
+    def kill(self) -> None:
+        """Kill every process of the cluster at once (-9), as the kernel would when memory runs out."""
+        postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, check=False)
+        for pid in [postmaster, *map(int, listed.stdout.split())]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + 10
+        while Path(f"/proc/{postmaster}").exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def database(self) -> str:
         """Make a fresh database and return its URL."""

@@ -19,9 +19,11 @@ ROOT = Path(__file__).parents[2]
 class Town:
     """A served town; `file_limit` bounds the size of every file it writes, as a full disk would."""
 
-    def __init__(self, data: Path, *options: str, file_limit: int | None = None) -> None:
-        command = [sys.executable, "-m", "beffroi", "serve", "--data", str(data), "--port", "0", "--mqtt-port", "0",
-                   "--open-writes", "--json", *options]  # fmt: skip
+    def __init__(
+        self, data: Path, *options: str, file_limit: int | None = None, mqtt_port: int = 0
+    ) -> None:
+        command = [sys.executable, "-m", "beffroi", "serve", "--data", str(data), "--port", "0", "--mqtt-port",
+                   str(mqtt_port), "--open-writes", "--json", *options]  # fmt: skip
 
         if (
             file_limit is not None
@@ -38,11 +40,12 @@ class Town:
             assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.02)
 
-    def call(self, path: str, body: Any = None) -> tuple[int, Any]:
+    def call(self, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
         """Return status and decoded body of a request; status 0 when nothing answered."""
         data = None if body is None else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked = urllib.request.Request(
-            self.url + path, data=data, headers={"Content-Type": "application/json"}
+            self.url + path, data=data, headers={"Content-Type": "application/json", **named}
         )
         try:
             with urllib.request.urlopen(asked, timeout=20) as answer:

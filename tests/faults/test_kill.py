@@ -1,69 +1,80 @@
-"""20 kills -9 at random moments of a server that is written to by several clients: nothing acknowledged is lost."""
+"""`kill -9` at random moments of writers, broker, sealer and database: nothing acknowledged is lost, nothing stored twice."""
 
 import random
-import threading
 from pathlib import Path
 
 import pytest
-from tests.faults.serving import THING, Town, command
+from tests.conftest import PostgresqlServer, free_port
+from tests.faults.assault import Assault, Ledger, Sealer, check, first_series
+from tests.faults.serving import Town, command
 
-from beffroi.settings import load_settings
-from beffroi.store.open import Store
-
-ROUNDS = 20
-CLIENTS = 4
+ROUNDS = 5
+NIGHTLY_ROUNDS = 100
 
 
-def write_until_silence(town: Town, client: int, round_: int, acknowledged: list[str]) -> None:
-    """Post observations, singly and by batches, and note each value once it was acknowledged."""
-    n = 0
-    while True:
-        values = [f"{round_}{client}{n + i:06d}" for i in range(1 if n % 3 else 20)]
-        n += len(values)
-        if len(values) == 1:
-            status, _ = town.call("/sensorthings/v1.1/Observations",
-                                  {"result": int(values[0]), "phenomenonTime": "2026-03-01T12:00:00Z",
-                                   "Datastream": {"@iot.id": town.series}})  # fmt: skip
-        else:
-            rows = [["2026-03-01T12:00:00Z", int(v)] for v in values]
-            status, _ = town.call("/sensorthings/v1.1/CreateObservations", [
-                {"Datastream": {"@iot.id": town.series}, "components": ["phenomenonTime", "result"], "dataArray": rows}
-            ])  # fmt: skip
-        if status != 201:
-            return
-        acknowledged.extend(values)
+def assault(
+    data: Path, rounds: int, seed: int, *options: str, server: PostgresqlServer | None = None
+) -> tuple[Ledger, int]:
+    """Kill everything `rounds` times while it is written to; return what was sent and the rows that were sealed."""
+    chance = random.Random(seed)
+    ledger, series, sealings = Ledger(), 0, 0
+    for number in range(rounds):
+        port = free_port()
+        sealer = Sealer(data)
+        town = Town(data, *options, mqtt_port=port)
+        series = series or first_series(town)
+        sealer.ready()
+        clients = Assault(town, series, ledger, seed + number, port)
+        clients.threads[0].join(timeout=chance.uniform(0.2, 3.0))
+        if chance.random() < 0.5:
+            sealings += sealer.kill()
+            clients.threads[0].join(timeout=chance.uniform(0.0, 0.5))
+        if server is not None and number % 2:
+            server.kill()
+        town.kill()
+        clients.end()
+        if sealer.process.returncode is None:
+            sealings += sealer.kill()
+        if server is not None and number % 2:
+            server.start()
+    assert len(ledger.acknowledged) > 20 * rounds
+    assert ledger.again > rounds
+    return ledger, sealings
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_nothing_acknowledged_is_lost(tmp_path: Path, workers: str) -> None:
+def test_nothing_is_lost_or_doubled(tmp_path: Path, workers: str) -> None:
     data = tmp_path / "town"
     command("init", "--data", str(data), "--name", "Essai")
-    acknowledged: list[str] = []
-    series = None
-    chance = random.Random(20261122)
-    for round_ in range(10, 10 + ROUNDS // 2):
-        town = Town(data, "--workers", workers)
-        if series is None:
-            status, made = town.call("/sensorthings/v1.1/Things", THING)
-            assert status == 201, made
-            series = town.call("/sensorthings/v1.1/Datastreams")[1]["value"][0]["@iot.id"]
-        town.series = series
-        clients = [
-            threading.Thread(target=write_until_silence, args=(town, c, round_, acknowledged))
-            for c in range(CLIENTS)
-        ]
-        for client in clients:
-            client.start()
-        clients[0].join(timeout=chance.uniform(0.05, 0.8))
-        town.kill()
-        for client in clients:
-            client.join()
-    store = Store.open(load_settings(data))
-    try:
-        held = [o.result.json() for o in store.observations.series(series)]
-        assert len(acknowledged) > 200
-        assert set(acknowledged) - set(held) == set()
-        assert len(held) == len(set(held))
-        assert store.verify() == []
-    finally:
-        store.close()
+    ledger, sealings = assault(data, ROUNDS, 20261122, "--workers", workers)
+    assert sealings > 0
+    assert check(data, ledger) > 0
+
+
+@pytest.mark.postgres
+def test_nothing_is_lost_or_doubled_on_postgresql(
+    tmp_path: Path, postgresql_server: PostgresqlServer
+) -> None:
+    data = tmp_path / "town"
+    command("init", "--data", str(data), "--name", "Essai", "--database", postgresql_server.database())
+    ledger, sealings = assault(data, ROUNDS, 20261125, server=postgresql_server)
+    assert sealings > 0
+    assert check(data, ledger) > 0
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("workers", ["1", "3"])
+def test_hundred_rounds(tmp_path: Path, workers: str) -> None:
+    data = tmp_path / "town"
+    command("init", "--data", str(data), "--name", "Essai")
+    ledger, _ = assault(data, NIGHTLY_ROUNDS // 2, 1, "--workers", workers)
+    assert check(data, ledger) > 0
+
+
+@pytest.mark.nightly
+@pytest.mark.postgres
+def test_hundred_rounds_on_postgresql(tmp_path: Path, postgresql_server: PostgresqlServer) -> None:
+    data = tmp_path / "town"
+    command("init", "--data", str(data), "--name", "Essai", "--database", postgresql_server.database())
+    ledger, _ = assault(data, NIGHTLY_ROUNDS, 2, "--workers", "2", server=postgresql_server)
+    assert check(data, ledger) > 0
