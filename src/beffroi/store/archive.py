@@ -264,7 +264,7 @@ class Archive:
         temporary = self.folder / f".{first_us}-{end_us}-{os.getpid()}.tmp"
         cursor.execute(
             f"COPY (SELECT {', '.join(COLUMNS)} FROM ({source}) ORDER BY datastream_id, start_us, id) TO {quoted(temporary)}"
-            " (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2, ROW_GROUP_SIZE 122880)"
+            " (FORMAT parquet, PARQUET_VERSION v2, COMPRESSION zstd, COMPRESSION_LEVEL 9, ROW_GROUP_SIZE 122880)"
         )
         count, min_id, max_id, min_us, max_us = cursor.execute(
             f"SELECT count(*), min(id), max(id), min(start_us), max(start_us) FROM read_parquet({quoted(temporary)})"

@@ -1,0 +1,64 @@
+"""Sealing: what is sealed in whatever order reads as if it had come in order, and late rows wait until they are worth it."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from beffroi.model.instant import DAY_US, HOUR_US, parse_instant
+from beffroi.model.observation import Draft
+from beffroi.model.result import decode_json, result_of
+from beffroi.settings import Settings
+from beffroi.store.observations import ObservationQuery
+from beffroi.store.open import Store
+from beffroi.store.sealing import LATE_SHARE, seal
+
+NOON = parse_instant("2026-03-01T12:00:00Z")
+results = st.sampled_from(["1.50", "2", "-0.0", "1e300", '"text \\\\N, \\""', "null", "true", '{"a":1.10}', "0.10"])
+drafts = st.builds(
+    Draft,
+    datastream_id=st.integers(1, 4),
+    start_us=st.integers(NOON - 20 * DAY_US, NOON),
+    result=results.map(lambda text: result_of(decode_json(text))),
+    end_us=st.none() | st.just(NOON + HOUR_US),
+    result_time_us=st.none() | st.integers(-(2**53), 2**53),
+    feature_id=st.none() | st.integers(1, 2**53 - 1),
+    quality=st.integers(0, 4),
+    extra=st.none() | st.just('{"parameters":{"é":"\'"}}'),
+)
+
+
+@settings(max_examples=15)
+@given(st.lists(st.lists(drafts, min_size=1, max_size=40), min_size=1, max_size=4))
+def test_sealed_in_any_order_reads_as_it_was_stored(arrivals: list[list[Draft]]) -> None:
+    with TemporaryDirectory() as folder:
+        store = Store.open(Settings(data=Path(folder)))
+        try:
+            expected = []
+            for batch in arrivals:
+                ids = store.observations.append(batch).ids
+                expected += [(i, d.datastream_id, d.start_us, d.end_us, d.result_time_us, d.result, d.feature_id,
+                              d.quality, d.extra) for i, d in zip(ids, batch, strict=True)]  # fmt: skip
+                seal(store.database, store.archive, NOON - 5 * DAY_US, store.observations.head())
+            held = [(o.id, o.datastream_id, o.start_us, o.end_us, o.result_time_us, o.result, o.feature_id,
+                     o.quality, o.extra) for o in store.observations.select(ObservationQuery())]  # fmt: skip
+            assert held == sorted(expected)
+            assert store.verify() == []
+        finally:
+            store.close()
+
+
+def test_late_rows_wait_until_they_are_worth_a_writing(store: Store) -> None:
+    n = 20 * LATE_SHARE
+    store.observations.append([Draft(1, NOON + i * HOUR_US, result_of(float(i))) for i in range(n)])
+    limit = NOON + n * HOUR_US + DAY_US
+    assert seal(store.database, store.archive, limit, store.observations.head()).rows == n
+    for late in range(1, 20):
+        store.observations.append([Draft(1, NOON + late, result_of(0.5))])
+        assert seal(store.database, store.archive, limit, store.observations.head()).rows == 0
+    expected = store.observations.series(1)
+    store.observations.append([Draft(1, NOON + n * HOUR_US - 1, result_of(0.5))])
+    assert seal(store.database, store.archive, limit, store.observations.head()).rows == 20
+    assert store.observations.series(1)[:-2] == expected[:-1]
+    assert store.verify() == []
