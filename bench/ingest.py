@@ -1,12 +1,21 @@
-"""How fast observations come in over HTTP, durable, beside bare inserts of the same columns in the same run."""
+"""How fast observations come in over HTTP, durable, beside bare inserts of the same rows in the same run.
+
+`--sustain 60` goes on for a minute by hundreds and by thousands, with four readers and a sealer beside.
+"""
 
 import argparse
+import contextlib
+import random
+import subprocess
+import sys
+import threading
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from beffroi.store.database import connect_sqlite
-from bench.server import call, machine, scratch, serving, wrk
+from bench.server import Server, call, machine, scratch, serving, wrk
 
 SERIES = 1000
 SECONDS = 8
@@ -42,6 +51,39 @@ end
 """
 
 
+MIXED = """
+local bodies = {}
+for b = 1, 50 do
+  local groups = {}
+  for g = 1, BATCH / 10 do
+    local rows = {}
+    for i = 1, 10 do
+      rows[i] = '["2026-03-01T' .. string.format("%02d:%02d:%02d", i % 24, b, g % 60) .. 'Z",' .. i .. "." .. g .. "]"
+    end
+    groups[g] = '{"Datastream":{"@iot.id":' .. ((b * 17 + g * 7) % SERIES + 1) .. '},"components":["phenomenonTime","result"],'
+      .. '"dataArray":[' .. table.concat(rows, ",") .. "]}"
+  end
+  bodies[b] = "[" .. table.concat(groups, ",") .. "]"
+end
+local n = 0
+request = function()
+  n = n + 1
+  return wrk.format("POST", "/sensorthings/v1.1/CreateObservations", {["Content-Type"] = "application/json"}, bodies[n % 50 + 1])
+end
+"""
+SEALER = """
+import sys, time
+from pathlib import Path
+from beffroi.settings import load_settings
+from beffroi.store.open import Store
+from beffroi.store.sealing import seal
+store = Store.open(load_settings(Path(sys.argv[1])))
+while True:
+    print(seal(store.database, store.archive, store.clock(), store.observations.head()).rows, flush=True)
+    time.sleep(1)
+"""
+
+
 def things(url: str, count: int) -> None:
     """Create `count` Things with a Location and a Datastream each, by deep insert."""
     for i in range(count):
@@ -59,13 +101,15 @@ def things(url: str, count: int) -> None:
         })  # fmt: skip
 
 
-def floor(commit: Callable[[list[tuple[object, ...]]], None], batch: int, seconds: float = 4) -> float:
-    """Return rows/s of durable inserts of `batch` rows by `commit`."""
+def floor(
+    commit: Callable[[list[tuple[object, ...]]], None], batch: int, in_a_row: int, seconds: float = 4
+) -> float:
+    """Return rows/s of durable inserts of `batch` rows by `commit`, `in_a_row` of one datastream as the load has them."""
     n, began = 0, time.perf_counter()
     while (spent := time.perf_counter() - began) < seconds:
         commit(
             [
-                (n + i + 1, (n + i) % SERIES, n + i, None, None, 1.5, None, None, 1, 1, None)
+                ((n + i + 1), (n + i) // in_a_row * 17 % SERIES, n + i, None, None, 1.5, None, None, 1, 1, None)
                 for i in range(batch)
             ]
         )
@@ -73,9 +117,9 @@ def floor(commit: Callable[[list[tuple[object, ...]]], None], batch: int, second
     return n / spent
 
 
-def sqlite_floor(folder: Path, batch: int) -> float:
+def sqlite_floor(folder: Path, batch: int, in_a_row: int) -> float:
     """Return rows/s of bare SQLite, WAL, synchronous=FULL, with the index."""
-    connection = connect_sqlite(folder / f"floor-{batch}.db")
+    connection = connect_sqlite(folder / f"floor-{batch}-{in_a_row}.db")
     connection.execute(TABLE.format(key="integer"))
     connection.execute("CREATE INDEX observation_time ON observation (datastream_id, start_us)")
 
@@ -84,12 +128,12 @@ def sqlite_floor(folder: Path, batch: int) -> float:
         connection.executemany(f"INSERT INTO observation ({COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", rows)
         connection.execute("COMMIT")
 
-    rate = floor(commit, batch)
+    rate = floor(commit, batch, in_a_row)
     connection.close()
     return rate
 
 
-def postgresql_floor(url: str, batch: int) -> float:
+def postgresql_floor(url: str, batch: int, in_a_row: int) -> float:
     """Return rows/s of bare PostgreSQL COPY with the index, `synchronous_commit=on`."""
     import psycopg  # noqa: PLC0415 -- an extra
 
@@ -105,9 +149,49 @@ def postgresql_floor(url: str, batch: int) -> float:
                 for row in rows:
                     copy.write_row(row)
 
-        rate = floor(commit, batch)
+        rate = floor(commit, batch, in_a_row)
         connection.execute("DROP SCHEMA floor CASCADE")
         return rate
+
+
+@contextlib.contextmanager
+def readers(url: str, count: int = 4) -> Iterator[list[float]]:
+    """Read the last hundred of random datastreams in `count` threads; give the seconds each reading took."""
+    took: list[float] = []
+    ending = threading.Event()
+
+    def read() -> None:
+        while not ending.is_set():
+            wanted = f"{url}/sensorthings/v1.1/Datastreams({random.randint(1, SERIES)})/Observations"
+            began = time.perf_counter()
+            urllib.request.urlopen(f"{wanted}?$orderby=phenomenonTime%20desc&$top=100").read()
+            took.append(time.perf_counter() - began)
+
+    threads = [threading.Thread(target=read, daemon=True) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    yield took
+    ending.set()
+    for thread in threads:
+        thread.join(timeout=30)
+
+
+def sustain(server: Server, data: Path, seconds: int) -> None:
+    """Load for `seconds` by 100 and by 1,000, with four readers and a sealer beside; print what came of it."""
+    for batch, connections in ((100, 16), (1000, 4)):
+        script = BATCH.replace("SERIES", str(SERIES)).replace("BATCH", str(batch))
+        sealer = subprocess.Popen([sys.executable, "-c", SEALER, str(data)], stdout=subprocess.PIPE)
+        try:
+            with readers(server.url) as took:
+                got = wrk(server.url, script, data, connections=connections, seconds=seconds)
+            memory = server.memory_mb()
+        finally:
+            sealer.kill()
+        sealed = sum(map(int, sealer.communicate()[0].split()))
+        took.sort()
+        print(f"{seconds} s by {batch} on {connections} connections, 4 readers, sealing: {got['rate'] * batch:>9,.0f} obs/s,"
+              f" p50 {got['p50_ms']:.1f} ms, p99 {got['p99_ms']:.1f} ms, errors {got['errors']:.0f};"
+              f" {len(took)} readings, p50 {took[len(took) // 2] * 1e3:.0f} ms; {sealed:,} sealed; memory {memory:.0f} MB")  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -117,6 +201,7 @@ def main(arguments: list[str] | None = None) -> None:
     options.add_argument(
         "--postgresql", default="", help="URL of an empty database: PostgreSQL instead of SQLite"
     )
+    options.add_argument("--sustain", type=int, default=0, help="seconds of load with readers and sealing")
     chosen = options.parse_args(arguments or [])
     print(machine(), f"· {chosen.workers} worker(s)", "· PostgreSQL" if chosen.postgresql else "· SQLite")
     with scratch(*(("--database", chosen.postgresql) if chosen.postgresql else ())) as data:  # noqa: SIM117 -- the server needs the directory
@@ -129,26 +214,23 @@ def main(arguments: list[str] | None = None) -> None:
             call(
                 f"{server.url}/sensorthings/v1.1/CreateObservations", begun
             )  # each series' feature is made once
-            for batch, connections in ((1, 64), (100, 16), (1000, 16)):
-                script = (
-                    (POST if batch == 1 else BATCH)
-                    .replace("SERIES", str(SERIES))
-                    .replace("BATCH", str(batch))
-                )
+            cases = ((1, 1, POST, 64), (100, 100, BATCH, 16), (1000, 1000, BATCH, 16), (1000, 10, MIXED, 16))
+            for batch, in_a_row, load, connections in cases:
+                script = load.replace("SERIES", str(SERIES)).replace("BATCH", str(batch))
                 got = wrk(server.url, script, data, connections=connections, seconds=SECONDS)
                 bare = (
-                    postgresql_floor(chosen.postgresql, batch)
+                    postgresql_floor(chosen.postgresql, batch, in_a_row)
                     if chosen.postgresql
-                    else sqlite_floor(data, batch)
+                    else sqlite_floor(data, batch, in_a_row)
                 )
                 rate = got["rate"] * batch
-                print(f"batch {batch:>5} on {connections:>2} connections: {rate:>9,.0f} obs/s, p50 {got['p50_ms']:.1f} ms,"
-                      f" p99 {got['p99_ms']:.1f} ms, errors {got['errors']:.0f}; bare inserts, 1 connection"
-                      f" {bare:>9,.0f} rows/s; ratio {rate / bare:.2f}")  # fmt: skip
+                print(f"batch {batch:>5}, {in_a_row:>4} a datastream, on {connections:>2} connections: {rate:>9,.0f} obs/s,"
+                      f" p50 {got['p50_ms']:.1f} ms, p99 {got['p99_ms']:.1f} ms, errors {got['errors']:.0f}; bare inserts,"
+                      f" 1 connection {bare:>9,.0f} rows/s; ratio {rate / bare:.2f}", flush=True)  # fmt: skip
+            if chosen.sustain:
+                sustain(server, data, chosen.sustain)
             print(f"memory of all processes: {server.memory_mb():.0f} MB")
 
 
 if __name__ == "__main__":
-    import sys
-
     main(sys.argv[1:])

@@ -75,7 +75,7 @@ def problem_response(
 async def on_problem(request: Request, error: Exception) -> Response:
     """Answer a `Problem`."""
     assert isinstance(error, Problem)
-    return problem_response(request, error)
+    return problem_response(request, error, {"Retry-After": "2"} if error.status in (429, 503) else None)
 
 
 async def on_http(request: Request, error: Exception) -> Response:
