@@ -14,6 +14,8 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from beffroi.town import Town
 
 __all__ = ["register"]
@@ -74,7 +76,6 @@ def register(app: typer.Typer) -> None:
 
 def _run(town: "Town", listening: socket.socket, workers: int) -> None:
     import uvicorn
-    from uvicorn.supervisors import Multiprocess
 
     # With the plain asyncio loop, several workers add 44 ms to every keep-alive answer: uvloop, always.
     options: dict[str, Any] = {
@@ -88,8 +89,41 @@ def _run(town: "Town", listening: socket.socket, workers: int) -> None:
         server.run(sockets=[listening])
         return
     town.close()
-    config = uvicorn.Config("beffroi.app:from_environment", factory=True, workers=workers, **options)
-    Multiprocess(config, sockets=[listening]).run()
+    _fork(uvicorn.Config("beffroi.app:from_environment", factory=True, workers=workers, **options), listening)
+
+
+def _fork(config: "uvicorn.Config", listening: socket.socket) -> None:
+    """Serve with several processes, forked from this one once all is loaded: they start together, and share it.
+
+    One that dies later is replaced by a process made from nothing, as uvicorn does.
+    """
+    import gc
+    import importlib
+    import multiprocessing
+
+    from uvicorn.supervisors.multiprocess import Multiprocess, Process
+
+    from beffroi.app import FACES
+
+    class Forked(Process):
+        def __init__(self, config: "uvicorn.Config", sockets: list[socket.socket]) -> None:
+            self.config, self._server = config, None
+            self.parent_conn, self.child_conn = multiprocessing.Pipe()
+            forked = multiprocessing.get_context("fork").Process(target=self.target, args=(sockets,))
+            self.process = forked  # type: ignore[assignment]
+
+    class Forking(Multiprocess):
+        def init_processes(self) -> None:
+            for _ in range(self.processes_num):
+                process = Forked(self.config, self.sockets)
+                process.start()
+                self.processes.append(process)
+
+    for face in FACES:
+        importlib.import_module(face)
+    gc.collect()
+    gc.freeze()  # what is loaded is never looked at again: its pages stay shared
+    Forking(config, sockets=[listening]).run()
 
 
 def _listen(host: str, port: int) -> socket.socket:
