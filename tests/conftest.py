@@ -116,7 +116,9 @@ class PostgresqlServer:
     def kill(self) -> None:
         """Kill every process of the cluster at once (-9), as the kernel would when memory runs out."""
         postmaster = int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
-        listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, check=False)
+        listed = subprocess.run(
+            ["ps", "-o", "pid=", "--ppid", str(postmaster)], capture_output=True, check=False
+        )
         for pid in [postmaster, *map(int, listed.stdout.split())]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -165,7 +165,9 @@ class Assault:
         while not self.ending.is_set():
             if len(under_way) < 10:
                 message = self.ledger.next("uplink", chance)
-                under_way[client.publish(f"v3/app@ttn/devices/{DEVICE}/up", _uplink(message), 1).mid] = message
+                under_way[client.publish(f"v3/app@ttn/devices/{DEVICE}/up", _uplink(message), 1).mid] = (
+                    message
+                )
             settle(0.1 if len(under_way) >= 10 else 0)
         client.loop_stop()
         settle(0)

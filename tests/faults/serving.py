@@ -19,9 +19,7 @@ ROOT = Path(__file__).parents[2]
 class Town:
     """A served town; `file_limit` bounds the size of every file it writes, as a full disk would."""
 
-    def __init__(
-        self, data: Path, *options: str, file_limit: int | None = None, mqtt_port: int = 0
-    ) -> None:
+    def __init__(self, data: Path, *options: str, file_limit: int | None = None, mqtt_port: int = 0) -> None:
         command = [sys.executable, "-m", "beffroi", "serve", "--data", str(data), "--port", "0", "--mqtt-port",
                    str(mqtt_port), "--open-writes", "--json", *options]  # fmt: skip
 

@@ -20,7 +20,9 @@ def test_flood_is_refused_with_429_and_loses_nothing_accepted(tmp_path: Path) ->
     series = first_series(town)
     post = f"{town.url}/sensorthings/v1.1/CreateObservations"
     rows = [["2026-03-01T12:00:00Z", i] for i in range(ROWS)]
-    body = [{"Datastream": {"@iot.id": series}, "components": ["phenomenonTime", "result"], "dataArray": rows}]
+    body = [
+        {"Datastream": {"@iot.id": series}, "components": ["phenomenonTime", "result"], "dataArray": rows}
+    ]
     assert httpx2.post(post, json=[{**body[0], "dataArray": rows[:1]}]).status_code == 201
     # the disk stands still: another program holds the file
     other = sqlite3.connect(data / "observations.db", isolation_level=None)

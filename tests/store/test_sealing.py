@@ -15,7 +15,9 @@ from beffroi.store.open import Store
 from beffroi.store.sealing import LATE_SHARE, seal
 
 NOON = parse_instant("2026-03-01T12:00:00Z")
-results = st.sampled_from(["1.50", "2", "-0.0", "1e300", '"text \\\\N, \\""', "null", "true", '{"a":1.10}', "0.10"])
+results = st.sampled_from(
+    ["1.50", "2", "-0.0", "1e300", '"text \\\\N, \\""', "null", "true", '{"a":1.10}', "0.10"]
+)
 drafts = st.builds(
     Draft,
     datastream_id=st.integers(1, 4),

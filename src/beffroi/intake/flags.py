@@ -81,7 +81,8 @@ class Flags:
         if len(drafts) == 1 and drafts[0].datastream_id in known:
             self.judge(drafts)
             return
-        missing = {draft.datastream_id for draft in drafts} - known.keys()
+        # a difference with the keys would walk every known datastream
+        missing = {i for i in {draft.datastream_id for draft in drafts} if i not in known}
         if missing:
             await asyncio.to_thread(self.look_up, missing)
         self.judge(drafts)

@@ -17,7 +17,9 @@ __all__ = ["Sealed", "seal"]
 
 TARGET_ROWS = 2_000_000  # a new segment ends at the day that reaches this
 SMALL_ROWS = 500_000  # a segment smaller than this is extended rather than followed by another
-LATE_SHARE = 32  # late rows wait in SQL until they are a 32nd of the segment that must be written again for them
+LATE_SHARE = (
+    32  # late rows wait in SQL until they are a 32nd of the segment that must be written again for them
+)
 _CHUNK = 50_000  # rows handed over at a time
 _ABSENT = np.iinfo(np.int64).min
 _TYPES = {"BIGINT": (np.int64, _ABSENT), "INTEGER": (np.int64, _ABSENT), "DOUBLE": (np.float64, np.nan)}
@@ -70,9 +72,7 @@ def seal(database: Database, archive: Archive, before_us: int, up_to_seq: int) -
                 connection.execute(delete(observation).where(_sealable(limit_us, up_to_seq), _within(r))).rowcount
                 for r in group
             )  # fmt: skip
-        done = Sealed(
-            done.rows + moved, done.segments + len(fresh), done.bytes + sum(s.bytes for s in fresh)
-        )
+        done = Sealed(done.rows + moved, done.segments + len(fresh), done.bytes + sum(s.bytes for s in fresh))
     return done
 
 

@@ -293,6 +293,11 @@ class _SqliteWriter(_SqlWriter):
         self._checkpointer = Checkpointer(path)
         self._checkpointer.start()
 
+    def append(self, drafts: Sequence[Draft], now_us: int) -> list[int | None]:
+        ids = super().append(drafts, now_us)
+        self._checkpointer.wrote(len(drafts))
+        return ids
+
     def close(self) -> None:
         self._checkpointer.stop()
         super().close()
