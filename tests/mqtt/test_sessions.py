@@ -1,6 +1,7 @@
 """What version 5 adds, encryption, and sessions that outlive the broker, by clients that others wrote."""
 
 import json
+import os
 import signal
 import ssl
 import subprocess
@@ -19,6 +20,7 @@ from tests.mqtt.test_broker import Client as Plain
 from tests.mqtt.test_broker import Running, running  # noqa: F401 -- a fixture
 from tests.mqtt.test_town import Client, Serving, add_series, free_port, until
 
+import beffroi
 from beffroi.identity import keys
 from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM
@@ -203,7 +205,11 @@ class Process:
 
     def start(self) -> None:
         command = [sys.executable, "-c", textwrap.dedent(SERVE), str(self.folder), str(self.port)]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        ours = {
+            **os.environ,
+            "PYTHONPATH": str(Path(beffroi.__file__).parents[1]),
+        }  # the code under test, wherever it is
+        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ours)
         assert self.process.stdout is not None
         assert self.process.stdout.readline() == "ready\n"
 
