@@ -35,10 +35,12 @@ async def send_parts(answer: Answer, send: Send, *, head: bool) -> None:
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     parts: Iterator[bytes] = answer.parts or iter(())
     part: bytes | None = answer.body
-    while part is not None and not head:
-        await send({"type": "http.response.body", "body": part, "more_body": True})
-        part = await to_thread.run_sync(next, parts, None)
-    close = getattr(parts, "close", None)
-    if close is not None:
-        await to_thread.run_sync(close)
+    try:
+        while part is not None and not head:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+            part = await to_thread.run_sync(next, parts, None)
+    finally:  # a client that went away leaves no connection to the store open
+        close = getattr(parts, "close", None)
+        if close is not None:
+            close()
     await send({"type": "http.response.body", "body": b""})

@@ -11,7 +11,7 @@ from tests.standards.sensorthings.sentences import Sentences
 
 from beffroi.model.instant import DAY_US
 from beffroi.plugins import Registry
-from beffroi.settings import Settings
+from beffroi.settings import Settings, StoreSettings
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
 from beffroi.town import Town
@@ -19,10 +19,15 @@ from beffroi.town import Town
 SAFE = "/$?&=(),;:'@%+*[]-._~! "
 
 
-@pytest.fixture(scope="module")
-def sta(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgresql", marks=(pytest.mark.postgres, pytest.mark.nightly))],
+)
+def sta(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """Return a client of a town with two Things, observations of every kind, and half of them sealed."""
-    settings, clock = Settings(data=tmp_path_factory.mktemp("town")), Clock()
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_server").database()
+    settings = Settings(data=tmp_path_factory.mktemp("town"), store=StoreSettings(records=url))
+    clock = Clock()
     store = Store.open(settings, clock)
     town = Town(settings, store, Registry(()), clock)
     with TestClient(

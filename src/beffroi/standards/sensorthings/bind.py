@@ -253,8 +253,6 @@ class _Binder:
         digits = self._digits(left, right, node)
         if digits is not None:
             return digits
-        if node.operator in ("gt", "ge", "lt", "le"):
-            left, right = _as_digits(left, right), _as_digits(right, left)
         of = self._common(left, right, node)
         if of == "json" and node.operator != "ne":
             return self._of_open(left, right, node)
@@ -437,12 +435,6 @@ def _folded(node: Bound) -> Bound:
 
 
 _DIGITS = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,9})?")
-
-
-def _as_digits(one: Bound, other: Bound) -> Bound:
-    """Return a number in quotes as the number when a result is ordered against it: OGC's own tests write it so."""
-    quoted = isinstance(one, Value) and one.kind == "text" and _DIGITS.fullmatch(str(one.value))
-    return _number(str(one.value)) if quoted and isinstance(one, Value) and other.kind == "result" else one
 
 
 def _storable(value: Any) -> Any:

@@ -1,20 +1,27 @@
 """Do the requests of a change set together: all or nothing, across entities and observations (18-088 §11)."""
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import unquote
 
 import msgspec
+from sqlalchemy import select
 
+from beffroi.model.observation import Draft
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource, read_path
+from beffroi.standards.sensorthings.arrivals import read_observation
 from beffroi.standards.sensorthings.batch import Made, Reply, Request, resolve_body, resolve_url, split_url
 from beffroi.standards.sensorthings.body import decode
 from beffroi.standards.sensorthings.entities import BY_SET
 from beffroi.standards.sensorthings.linking import Linker
+from beffroi.standards.sensorthings.series_cache import check_writer
 from beffroi.standards.sensorthings.writing import EntityWriter, KindOf
+from beffroi.store import tables
+from beffroi.store.catalogue import default_feature
 from beffroi.store.change_set import ChangeSet, unsettled
 from beffroi.store.open import Store
 
@@ -53,6 +60,17 @@ def found_by(path: str, body: bytes) -> Made | None:
     return Made(entity, known) if isinstance(known, int) else None
 
 
+class _Series(msgspec.Struct, frozen=True):
+    """What new observations of a datastream must know."""
+
+    territory: str | None
+    service: str
+    feature: int
+
+
+_SERIES = re.compile(r"(?:Datastreams\((\d{1,15})\)/)?Observations/?\Z")
+
+
 class _Doer:
     """Does the requests of one change set, one after the other."""
 
@@ -62,6 +80,7 @@ class _Doer:
     ) -> None:  # fmt: skip
         self.changes, self.root, self.made, self.get = changes, root, made, get
         self.writer = EntityWriter(changes, who, changes.clock(), kind_of)
+        self._series: dict[int, _Series | None] = {}  # until something else than an observation is written
 
     def do(self, request: Request) -> Reply:
         """Do one request. Raises `Problem`."""
@@ -77,11 +96,53 @@ class _Doer:
             if found is not None:
                 self.made[request.id] = found
             return reply
+        if path.rstrip("/") == "CreateObservations":
+            raise Problem(
+                Text("Un tableau de données ne va pas dans un groupe.", "A data array does not go into a group."),
+                Text("Mettez-le à côté, ou envoyez chaque observation.", "Put it beside, or send each observation."), request.place,
+            )  # fmt: skip
         resource = read_path(path.replace("%", "%25"))
         if not resource.hops:
             raise Problem(Text("La racine ne se modifie pas.", "The root cannot be changed."), status=405)
         body = resolve_body(request.body, self.made)
+        quick = self._observation(request, path, body) if request.method == "POST" else None
+        if quick is not None:
+            return quick
+        self._series.clear()
         return _ACTS[request.method](self, request, resource, body)
+
+    def _observation(self, request: Request, path: str, body: bytes) -> Reply | None:
+        """Make an observation of the usual shape; None when it needs the careful reader."""
+        match = _SERIES.match(path)
+        draft = read_observation(body, self.changes.clock()) if match else None
+        if match is None or type(draft) is not Draft or request.headers.get("idempotency-key"):
+            return None
+        number = int(match[1] or draft.datastream_id)
+        if draft.datastream_id not in (0, number) or draft.feature_id is not None:
+            return None
+        if number not in self._series:
+            self._series[number] = self._known(number)
+        series = self._series[number]
+        if series is None:
+            return None
+        check_writer(self.writer.who, series.territory, series.service)
+        draft.datastream_id, draft.feature_id = number, series.feature
+        made = self.changes.observations.append([draft]).ids[0] or 0
+        if request.id:
+            self.made[request.id] = Made("Observations", made)
+        return Reply(request.id, 201, {"location": f"Observations({made})"})
+
+    def _known(self, number: int) -> _Series | None:
+        t = tables
+        owner = select(t.thing.c.territory, t.thing.c.service, *t.datastream.c).join_from(
+            t.datastream, t.thing
+        )
+        with self.changes.write() as c:
+            row = c.execute(owner.where(t.datastream.c.id == number)).mappings().first()
+            if row is None or row.get("multi") is not None:
+                return None
+            feature = default_feature(self.changes, c, number)
+        return None if feature is None else _Series(row["territory"], row["service"], feature)
 
     def create(self, request: Request, resource: Resource, body: bytes) -> Reply:
         """Make an entity; the id of an observation is provisional, below zero."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from beffroi.model.result import Numeral
+from beffroi.model.result import decode_json, encode_exact
 from beffroi.standards.sensorthings.entities import Entity
 from beffroi.standards.sensorthings.flattening import Column, flat, geometry_in
 
@@ -33,12 +33,12 @@ FORMATS = {
 
 def _at(shown: Any, steps: tuple[str | int, ...]) -> Any:
     for step in steps:
-        if isinstance(shown, msgspec.Raw):
-            shown = msgspec.json.decode(shown)
-        if isinstance(step, int) and isinstance(shown, list):
+        if type(shown) is msgspec.Raw:
+            shown = decode_json(bytes(shown))
+        if type(shown) is dict:
+            shown = shown.get(step)
+        elif type(shown) is list and type(step) is int:
             shown = shown[step] if step < len(shown) else None
-        elif isinstance(shown, Mapping):
-            shown = shown.get(str(step))
         else:
             return None
     return shown
@@ -46,18 +46,16 @@ def _at(shown: Any, steps: tuple[str | int, ...]) -> Any:
 
 def _cell(value: Any) -> str:
     """Return a value as the text of a cell: numbers with the digits they came with; no text is run as a formula."""
+    if type(value) is str:
+        return "'" + value if value.startswith(_GUARDED) else value
     if value is None:
         return ""
     if isinstance(value, msgspec.Raw):
         raw = bytes(value)
         if raw[:1] != b'"':
             return "" if raw == b"null" else raw.decode()
-        value = msgspec.json.decode(raw)
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_GUARDED) else value
-    if isinstance(value, Numeral):
-        return value.text
-    return msgspec.json.encode(value).decode()
+        return _cell(msgspec.json.decode(raw))
+    return encode_exact(value)
 
 
 def csv_parts(columns: list[Column], pages: Pages) -> Iterator[bytes]:
@@ -65,9 +63,10 @@ def csv_parts(columns: list[Column], pages: Pages) -> Iterator[bytes]:
     buffer = io.StringIO()
     write = csv.writer(buffer, lineterminator="\r\n").writerow
     write([column.name for column in columns])
+    ways = [column.steps for column in columns]
     for page in pages:
         for shown in page["value"]:
-            write([_cell(_at(shown, column.steps)) for column in columns])
+            write([_cell(_at(shown, steps)) for steps in ways])
         yield buffer.getvalue().encode()
         buffer.seek(0)
         buffer.truncate()

@@ -1,6 +1,7 @@
 """A change set happens all or not at all, across entities and observations, on both databases, killed or not."""
 
 import json
+import os
 import random
 import subprocess
 import sys
@@ -172,8 +173,10 @@ def test_a_process_that_dies_while_it_finishes_a_change_set_leaves_it_to_others(
 ) -> None:
     data = tmp_path / "town"
     command("init", "--data", str(data), "--name", "Essai")
+    tree = Path(__file__).parents[4]
+    environment = {**os.environ, "PYTHONPATH": f"{tree / 'src'}:{tree}"}
     died = subprocess.run(
-        [sys.executable, "-c", DIES, str(data), when], check=False, cwd=Path(__file__).parents[4]
+        [sys.executable, "-c", DIES, str(data), when], check=False, cwd=tree, env=environment
     )
     assert died.returncode == 9
     store = Store.open(load_settings(data))

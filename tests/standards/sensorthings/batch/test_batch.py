@@ -227,6 +227,10 @@ def test_what_may_stand_in_a_batch(sta: TestClient) -> None:
         {"id": "7", "method": "delete", "url": f"Datastreams({series})"},
     )
     assert [r["status"] for r in replies] == [201, 200, 400, 400, 400, 200]
+    (inside,) = post_json(
+        sta, {"id": "1", "atomicityGroup": "g", "method": "post", "url": "CreateObservations", "body": array}
+    )
+    assert (inside["status"], inside["body"]["place"]) == (400, "/requests/0")
     assert replies[1]["body"] == "air"
     assert all(r["body"]["place"] for r in replies if r["status"] == 400)
 

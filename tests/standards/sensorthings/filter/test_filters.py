@@ -282,7 +282,8 @@ def test_filter_then_count_then_order_then_skip_then_top(sta: TestClient) -> Non
     page = sta.get(
         "Observations?$count=true&$top=1&$skip=2&$orderby=result asc,id&$filter=result gt '3'"
     ).json()
-    every = sorted((o["result"], o["@iot.id"]) for o in whole(sta, "Observations") if o["result"] > 3)
+    # a text compares with the digits of a result, as OGC's own tests have it: 10 is before '3'
+    every = sorted((o["result"], o["@iot.id"]) for o in whole(sta, "Observations") if str(o["result"]) > "3")
     assert page["@iot.count"] == len(every)
     assert [(o["result"], o["@iot.id"]) for o in page["value"]] == [every[2]]
 
