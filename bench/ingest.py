@@ -109,7 +109,19 @@ def floor(
     while (spent := time.perf_counter() - began) < seconds:
         commit(
             [
-                ((n + i + 1), (n + i) // in_a_row * 17 % SERIES, n + i, None, None, 1.5, None, None, 1, 1, None)
+                (
+                    (n + i + 1),
+                    (n + i) // in_a_row * 17 % SERIES,
+                    n + i,
+                    None,
+                    None,
+                    1.5,
+                    None,
+                    None,
+                    1,
+                    1,
+                    None,
+                )
                 for i in range(batch)
             ]
         )

@@ -31,9 +31,13 @@ def rows(*, irregular: bool = False, late: float = 0.0) -> Rows:
     series = np.tile(np.arange(1, SERIES + 1), n)
     if irregular:
         starts = starts + chance.integers(0, 60_000, len(starts)) * 1_000
-    values = np.round(15 + 8 * np.sin(starts / DAY_US * 2 * np.pi + series) + chance.normal(0, 0.3, len(starts)), 1)
+    values = np.round(
+        15 + 8 * np.sin(starts / DAY_US * 2 * np.pi + series) + chance.normal(0, 0.3, len(starts)), 1
+    )
     delayed = chance.random(len(starts)) < late
-    arrivals = starts + np.where(delayed, chance.integers(0, 30 * DAY_US, len(starts)), chance.integers(0, 2_000_000, len(starts)))
+    arrivals = starts + np.where(
+        delayed, chance.integers(0, 30 * DAY_US, len(starts)), chance.integers(0, 2_000_000, len(starts))
+    )
     order = np.argsort(arrivals, kind="stable")
     return list(zip(arrivals[order].tolist(), series[order].tolist(), starts[order].tolist(), values[order].tolist(), strict=True))  # fmt: skip
 
@@ -59,13 +63,18 @@ def run(arriving: Rows) -> tuple[float, float, list[tuple[int, float | None]]]:
             for at in range(0, len(day), 10_000):
                 part = day[at : at + 10_000]
                 series = [r[1] for r in part]
-                store.observations.append(Batch(series, [r[2] for r in part], [r[3] for r in part], feature_id=[*series]))
+                store.observations.append(
+                    Batch(series, [r[2] for r in part], [r[3] for r in part], feature_id=[*series])
+                )
             seal(store.database, store.archive, BEGIN + number * DAY_US, store.observations.head())
         spent = time.process_time() - began
         with store.read() as connection:
             segments = store.archive.live(connection)
         size = sum(s.bytes for s in segments) / sum(s.count for s in segments)
-        held = [(o.start_us, o.result.value) for o in store.observations.series(random.Random(2).randint(1, SERIES))]
+        held = [
+            (o.start_us, o.result.value)
+            for o in store.observations.series(random.Random(2).randint(1, SERIES))
+        ]
         store.close()
     return spent, size, held
 

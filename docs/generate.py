@@ -319,11 +319,6 @@ def sensorthings(_registry: Registry) -> str:
         + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
         + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
         + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
-            f"- `{uri.partition('/spec/')[2]}`\n" for uri in (*service_root.CONFORMANCE, *service_root.MQTT)
-        )
-        + "\n## Query options\n\nExamples are in [the guide](../how-to/query-with-sensorthings.md).\n\n"
-        + table(("Option", "Says"), ((code(name), said) for name, _, said in OPTIONS))
-        + "\n## Functions of `$filter`\n\nBesides them `now()`, `mindatetime()`, `maxdatetime()` and `principalName()`.\n\n"
         + table(("Function", "Takes", "Gives"), functions)
         + "\n## OGC API Features\n\nAt `/ogc`, one collection per declared `Collection`; conformance classes:\n\n"
         + "".join(f"- {uri}\n" for uri in feature_documents.CONFORMANCE)
