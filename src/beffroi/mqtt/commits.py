@@ -5,6 +5,7 @@ The standard's topics (18-088 §14.3): `v1.1/Observations`, `v1.1/Datastreams(5)
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -35,6 +36,7 @@ __all__ = ["Commits", "Listeners", "base_of", "observation_message"]
 
 ROOT = "/sensorthings/v1.1"
 BATCH = 5_000
+BACK_S = 2.0  # how soon it is seen that another's broker is back
 FURTHEST = 100_000  # observations that a start goes back for, for sessions that were kept
 WHOLE = Chosen()
 CATALOGUE = tuple(entity for entity in ENTITIES if entity is not OBSERVATION)
@@ -68,10 +70,11 @@ def observation_message(
 
 
 class Commits:
-    """Follows the commits of a store, from now on or from where `marks` say. A correction is sent again as it is now."""
+    """Follows the commits of a store, from now on or from where `marks` say; a `patient` one waits
+    for listeners. A correction is sent again as it is now."""
 
     def __init__(
-        self, town: Town, listeners: Listeners, address: str = "", marks: tuple[int, int] | None = None
+        self, town: Town, listeners: Listeners, address: str = "", marks: tuple[int, int] | None = None, *, patient: bool = False
     ) -> None:  # fmt: skip
         self.town = town
         self.base = base_of(town, address)
@@ -84,6 +87,7 @@ class Commits:
         self._settled = False
         self._said: dict[str, bytes] = {}  # the last words of topics of properties
         newest, head = self._newest_change(), town.store.observations.head()
+        self.patient = patient
         self.position = head if marks is None else max(min(marks[0], head), head - FURTHEST)
         self.changed = newest if marks is None else min(marks[1], newest)
 
@@ -100,7 +104,9 @@ class Commits:
         cancel = self.town.store.listen(lambda: _set(loop, wake))
         try:
             while not stop():
-                await wake.wait()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(BACK_S if self.patient else None):
+                        await wake.wait()
                 wake.clear()
                 await self._send_on()
         finally:
@@ -108,6 +114,8 @@ class Commits:
 
     async def _send_on(self) -> None:
         # What is committed is read first and who listens after it: whoever subscribed before a change hears of it.
+        if self.patient and not self._patterns():
+            return  # that broker is away: it gets what it missed when it is back
         changes = await asyncio.to_thread(self._changes)
         if changes:
             patterns = self._patterns()

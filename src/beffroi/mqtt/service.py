@@ -143,4 +143,4 @@ async def _through(
     async with Bridge(town.settings.mqtt, door) as bridge:
         ready(0, bridge.publish)
         commander(bridge.command)
-        await Commits(town, bridge, address).run()
+        await Commits(town, bridge, address, patient=bridge.five).run()
