@@ -87,3 +87,31 @@ def test_the_duties_of_services_are_kept_too(store: Store, monkeypatch: pytest.M
 
     asyncio.run(live())
     assert done == [town]
+
+
+def test_duties_that_last_leave_the_loop_its_threads(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DUTIES", {})
+    met = threading.Barrier(41)  # forty duties at once, and the one who counts
+
+    def duty_of(number: int) -> object:
+        def duty(town: Town, stop: threading.Event) -> None:
+            met.wait(20)
+            stop.wait(20)
+
+        duty.__name__ = f"duty_{number}"
+        return duty
+
+    duties = tuple(duty_of(n) for n in range(40))
+    town = Town(
+        store.settings,
+        store,
+        Registry([Service("garden", Text("Jardin", "Garden"), duties=duties)]),
+        store.clock,
+    )
+
+    async def live() -> str:
+        async with Keeper(town):
+            await asyncio.to_thread(met.wait, 20)  # short work of the loop's own pool, while all of them last
+        return "met"
+
+    assert asyncio.run(live()) == "met"

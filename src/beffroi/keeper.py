@@ -4,6 +4,7 @@ Each duty is a row of `DUTIES`; one that fails is said in the log and started ag
 """
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Awaitable, Callable
@@ -164,12 +165,35 @@ async def _demonstration(keeper: Keeper) -> None:
 
 
 async def _thread(work: Callable[[], None]) -> None:
-    """Run blocking work, which ends by itself on `keeper.stop`, until it has ended."""
-    running = asyncio.create_task(asyncio.to_thread(work))
+    """Run blocking work, which ends by itself on `keeper.stop`, until it has ended, in a thread of its own.
+
+    The loop's pool has few threads, and everybody's short work waits for them: what lasts must not take one.
+    """
+    loop = asyncio.get_running_loop()
+    ended: asyncio.Future[None] = loop.create_future()
+
+    def tell(error: BaseException | None) -> None:
+        if ended.done():
+            return
+        if error is None:
+            ended.set_result(None)
+        else:
+            ended.set_exception(error)
+
+    def run() -> None:
+        error: BaseException | None = None
+        try:
+            work()
+        except BaseException as raised:  # noqa: BLE001 -- the duty hears of it, whatever it is
+            error = raised
+        with contextlib.suppress(RuntimeError):  # the loop ended first: nobody is left to tell
+            loop.call_soon_threadsafe(tell, error)
+
+    threading.Thread(target=run, name="beffroi-duty", daemon=True).start()
     try:
-        await asyncio.shield(running)
+        await asyncio.shield(ended)
     except asyncio.CancelledError:
-        await asyncio.wait({running}, timeout=LAST_WORD_S)
+        await asyncio.wait({ended}, timeout=LAST_WORD_S)
         raise
 
 
