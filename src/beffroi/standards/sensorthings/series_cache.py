@@ -67,16 +67,15 @@ class SeriesCache:
         self._cancel()
 
     def _wake(self) -> None:
+        # Records were written, here or (seen within 0.2 s) elsewhere. PostgreSQL has no sign that is quicker to look at.
         self._perhaps = True
+        if self._sign is None:
+            self._stale = True
 
     def _changed(self) -> bool:
         # Even two microseconds are dear here: a glance is enough every 20 ms, or when this process wrote records.
         now = time.monotonic()
-        if self._sign is None:
-            # PostgreSQL has no such sign: the catalogue's version is asked for, at most every 20 ms
-            if self._perhaps and now - self._glanced > _GLANCE_S:
-                self._perhaps, self._glanced, self._stale = False, now, True
-        elif self._perhaps or now - self._glanced > _GLANCE_S:
+        if self._sign is not None and (self._perhaps or now - self._glanced > _GLANCE_S):
             self._perhaps, self._glanced = False, now
             seen = self._sign.execute("PRAGMA data_version").fetchone()[0]
             if seen != self._seen:
