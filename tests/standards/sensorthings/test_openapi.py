@@ -8,7 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 from tests.sensorthings_town import MULTI, ROOT, made, series_of, station
 
-from beffroi.standards.sensorthings.entities import ENTITIES
+from beffroi.standards.sensorthings.entities import ENTITIES, TASKING
 
 
 def described(sta: TestClient) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def test_what_is_answered_and_accepted_fits_its_schemas(sta: TestClient) -> None
     for entity in ENTITIES:
         expand = ",".join(hop.name for hop in entity.navigations)
         page = sta.get(f"{entity.set_name}?$expand={expand}&$count=true").json()
-        assert page["value"]
+        assert page["value"] or entity.name in TASKING
         check(page, f"{entity.name}Page")
     check(sta.get("Things(99)").json(), "Problem")
     check(sta.get(ROOT).json(), "Root")
