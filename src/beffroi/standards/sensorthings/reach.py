@@ -70,15 +70,16 @@ class Reach(msgspec.Struct):
     def _take_time(self, operator: str, low: int, high: int) -> bool:
         """Each says the same as `compile.py` and `evaluate.py` do of a moment."""
         match operator:
-            case "ge":
+            case "ge":  # both ends are compared: what starts after an instant ends after it too
                 self.from_(low)
+                return low == high
             case "gt":
                 self.from_(max(high, low + 1))
             case "lt":
                 self.until(low)
                 self._ended(low)
             case "le":
-                self.until(high + 1)
+                self.until(low + 1)
                 self._ended(high)
             case "eq":  # it says where the end is too
                 self.from_(low)
