@@ -93,5 +93,5 @@ MUTATIONS: tuple[Mutation, ...] = (
     _filter("functions give no order", "compile.py", 'return [self.dialect.ordered(value) if bound.kind in ("text", "json") else value]', "return [literal(1)]", "test_orderby_takes_paths_and_functions"),
     _filter("count is of the page", "reading.py", 'answer["@iot.count"] = count', 'answer["@iot.count"] = 1', "test_count_is_of_all_whatever_is_shown"),
     _filter("le is lt", "compile.py", '    "le": lambda a, b: a <= b,', '    "le": lambda a, b: a < b,', "test_filter_compares_properties_of_every_set[le]"),
-    _filter("count comes before filter", "observing.py", "where = _where(conditions, None) if conditions else None", "where = None", "test_filter_then_count_then_order_then_skip_then_top"),
+    _filter("count comes before filter", "observing.py", "where=_where(reach.rest, None), between=", "where=None, between=", "test_filter_then_count_then_order_then_skip_then_top"),
 )  # fmt: skip

@@ -4,6 +4,8 @@ import json
 
 from sqlalchemy import insert, select
 
+import pytest
+
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.observation import Draft
 from beffroi.model.result import number_of
@@ -82,7 +84,10 @@ def test_raw_becomes_hours_then_nothing_and_the_aggregates_stay(store: Store) ->
     assert (again.rows, again.freed) == ({}, 0)
 
 
-def test_thin_hours_outlive_late_rows_and_a_new_sealing(store: Store) -> None:
+def test_thin_hours_outlive_late_rows_and_a_new_sealing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("beffroi.store.sealing.LATE_SHARE", 1_000_000)  # a single late row is sealed at once
     series(store, 1, {"raw": "P10D"})
     sealed(store)
     thin(store, NOW)

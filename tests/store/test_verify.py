@@ -39,7 +39,7 @@ def segmented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
                 [Draft(1 + i % 5, start + i * HOUR_US, number_of(f"{i % 17}.5")) for i in range(300)]
             )
             seal(opened.database, opened.archive, start + 20 * DAY_US, opened.observations.head())
-    assert len(list(opened.archive.folder.glob("*.parquet"))) == 3
+    assert len(list(opened.archive.folder.glob("*.parquet"))) == 6  # each with its hours beside it
     yield opened
     opened.close()
 
