@@ -218,7 +218,8 @@ def _answer(
     request: Request, html: str, islands: list[str], status: int, headers: Mapping[str, str]
 ) -> Response:
     body = html.encode()
-    assets = sum(bundle().weight(name) for name in ("site.css", *islands))
+    sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
+    assets = sum(bundle().weight(name) for name in (*sheets, *islands))
     weight = len(gzip.compress(body, 5, mtime=0)) + assets
     body = body.replace(WEIGHT_MARK.encode(), figures_of(request).size(weight).encode())
     sent = {
