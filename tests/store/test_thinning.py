@@ -2,9 +2,8 @@
 
 import json
 
-from sqlalchemy import insert, select
-
 import pytest
+from sqlalchemy import insert, select
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.observation import Draft
