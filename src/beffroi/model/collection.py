@@ -147,6 +147,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
     end_of_life: str = ""  # an instant or date field from which personal retention counts
     system: bool = False  # written by the platform itself, not by forms or imports
     service: str = ""  # filled when a service registers it
+    # indexes of its long lists: the fields and own columns that one walks, then those that only filter on the way, so
+    # that no row is read that the list does not show; ("requested", "_id", "state") walks the newest of some states
+    walked: tuple[tuple[str, ...], ...] = ()
     fields: tuple[Field, ...] = ()  # filled from `record`
 
     def __post_init__(self) -> None:
@@ -160,6 +163,10 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
         for mentioned in (self.label, self.status, self.end_of_life, self.shown_when):
             if mentioned and mentioned not in names:
                 raise TypeError(f"collection {self.name}: no field is named {mentioned}")
+        for name in (name for walk in self.walked for name in walk):
+            walked = self.field(name)
+            if name[0] != "_" and (walked is None or walked.personal is not None):
+                raise TypeError(f"collection {self.name}: walked names {name}, which no list can be ordered by")
         way = self.field(self.kept_to.partition(".")[0])
         if self.kept_to and (way is None or way.reference is None):
             raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")

@@ -19,7 +19,15 @@ from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import from_column, from_history, place_of
-from beffroi.store.record_query import Cursor, conditions, cursor_of, leading_to, phases, read_cursor
+from beffroi.store.record_query import (
+    Cursor,
+    conditions,
+    cursor_of,
+    leading_to,
+    order_of,
+    phases,
+    read_cursor,
+)
 from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
@@ -188,14 +196,19 @@ class Records:
         query: Query = Query(),
         c: Connection | None = None,
         most: int | None = None,
+        *,
+        walk: bool = False,
     ) -> int:
-        """Return how many records a query has in all (its page and order do not matter); with `most`, counting ends
-        there: a million rows are not walked for a figure that nobody reads."""
+        """Return how many records a query has in all (its page does not matter); with `most`, counting ends there: a
+        million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
+        reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
-        found = select(literal(1)).select_from(shelf.table).where(*where).limit(most).subquery()
+        some = select(literal(1)).select_from(shelf.table).where(*where).limit(most)
+        if walk:
+            some = some.order_by(*order_of(shelf.collection, shelf.table, query.sort))
         with self._reading(c) as connection:
-            return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
     def leading(
         self, collection: str | Collection, ids: Iterable[int], path: str, to: Iterable[int]

@@ -16,7 +16,7 @@ from beffroi.services.reports.citizen.reading import point_of, town_of
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words
 from beffroi.services.reports.states import OPEN
 from beffroi.services.reports.where import LonLat, around, distance_m, named_point
-from beffroi.store.record import Query, Row
+from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.map import Box, MapView
@@ -60,7 +60,7 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
     """Return the records that a reader wants; only what is public."""
     where: dict[str, Any] = {"shown": True, "duplicate_of": None}
     if asked.state != "tous":
-        where["state"] = list(OPEN) if asked.state == "ouverts" else "closed"
+        where["state"] = Where("!=" if asked.state == "ouverts" else "=", "closed")
     if asked.category is not None:
         where["category"] = asked.category
     near = around(asked.at, asked.radius_m) if asked.at else None
@@ -109,7 +109,13 @@ def _total(town: Town, asked: Asked) -> int | None:
     """Return how many reports there are in all, None when there are more than anyone counts, or around a point."""
     if asked.at is not None:
         return None
-    found = town.store.records.count("service_request", query_of(asked), most=MOST_COUNTED)
+    query = query_of(asked)
+    if asked.category is None:  # each state by its own index
+        states = OPEN if asked.state == "ouverts" else ("closed",) if asked.state == "clos" else (*OPEN, "closed")
+        query = msgspec.structs.replace(query, where={**query.where, "state": list(states)})
+    found = town.store.records.count(
+        "service_request", query, most=MOST_COUNTED, walk=asked.category is not None
+    )
     return found if found < MOST_COUNTED else None
 
 
