@@ -120,7 +120,7 @@ def _fields_of(record: type[Record]) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-class Collection(msgspec.Struct, frozen=True, eq=False):
+class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One kind of record. `name` is its table, its URL and its id in the standards: keep it forever."""
 
     name: str
@@ -156,6 +156,7 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
         """Read the fields from the class and check that the declaration holds together."""
         fields = self.fields or _fields_of(self.record)
         msgspec.structs.force_setattr(self, "fields", fields)
+        self.__dict__["_by_name"] = {f.name: f for f in fields}  # asked a hundred times for each record
         names = [f.name for f in fields]
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
@@ -176,7 +177,8 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
 
     def field(self, name: str) -> Field | None:
         """Return the field called `name`, or None."""
-        return next((f for f in self.fields if f.name == name), None)
+        found: Field | None = self.__dict__["_by_name"].get(name)
+        return found
 
     @property
     def key(self) -> Field | None:
