@@ -8,6 +8,7 @@ nothing at all. `--data DIR` keeps the town for another run; a town that holds r
 """
 
 import argparse
+import contextlib
 import csv
 import io
 import os
@@ -134,6 +135,17 @@ def say(name: str, took: list[float], more: str = "") -> None:
     print(f"  {name:<22} {len(took):6,}   p50 {p50:7.1f}   p95 {p95:7.1f}   p99 {p99:7.1f}   worst {max(took, default=0):7.1f} ms{more}")
 
 
+def spent_s(group: int) -> tuple[float, float]:
+    """Return the processor time of a running server: of its pages and duties, and of its photos (which are nice)."""
+    found, tick = [0.0, 0.0], os.sysconf("SC_CLK_TCK")
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[2]) == group:
+                found[int(fields[16]) > 0] += (int(fields[11]) + int(fields[12])) / tick
+    return found[0], found[1]
+
+
 def lost(store: Store, numbers: list[str]) -> tuple[int, int]:
     """Return how many acknowledged reports are not there, and how many have no photo."""
     known = store.records.ids_by_key("service_request", numbers)
@@ -159,11 +171,15 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
         file = folder / "task.json"
         file.write_bytes(msgspec.json.encode(task))
         command = [sys.executable, "-m", "bench.reporting_load", server.url, str(file)]
+        before = spent_s(server.process.pid)
         out = subprocess.run(command, capture_output=True, check=False, timeout=wanted.seconds + 120)
         if out.returncode:
             raise RuntimeError(out.stderr.decode())
         seen = msgspec.json.decode(out.stdout, type=Seen)
         tell(seen, wanted)
+        pages, photos = (now - then for now, then in zip(spent_s(server.process.pid), before, strict=True))
+        asked = (wanted.reads + wanted.posts) * wanted.seconds
+        print(f"  server: {pages:.1f} s of processor for pages and duties, {pages / max(1, asked) * 1000:.1f} ms a request; {photos:.1f} s for photos")
         waiting = store.records.count("report_photo", Query(where={"state": "waiting"}))
         print(f"  photos: {store.records.count('report_photo') - waiting:,} made again, {waiting:,} waiting; memory {server.memory_mb():.0f} MB")
     missing, bare = lost(store, seen.acknowledged)
