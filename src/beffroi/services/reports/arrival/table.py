@@ -16,6 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.services.reports.arrival.conditions import read_answers, read_window
 from beffroi.services.reports.arrival.deadlines import Calendar, Promise, due_us, region_of
 from beffroi.services.reports.arrival.routing import Case, Rule, dead_rules
+from beffroi.services.reports.where import area_at
 from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 from beffroi.town import Town
@@ -161,7 +162,7 @@ def settle(
         priority=chosen.get("priority") or _inherited(above, "priority") or "normal",
         due_us=None if days is None else due_us(values["requested"], Promise(days, working), calendar),
         moderation=chosen.get("moderation") or _inherited(above, "moderation") or "after",
-        area=area_of(town.store.records, place), line=line.id if line is not None else None,
+        area=area_at(town, place), line=line.id if line is not None else None,
     )  # fmt: skip
 
 
