@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,14 @@ from bench.reporting_load import Seen, Task
 from bench.server import beffroi, call, machine, scratch, serving
 
 BOX = (2.25, 48.81, 2.42, 48.90)
-KINDS = ("Overgrown vegetation", "Garbage in alley", "Dumpster not emptied", "Graffiti on a wall", "Dead animal", "Construction debris")
+KINDS = (
+    "Overgrown vegetation",
+    "Garbage in alley",
+    "Dumpster not emptied",
+    "Graffiti on a wall",
+    "Dead animal",
+    "Construction debris",
+)
 COLUMNS = ("creation_date", "status", "completion_date", "service_request_number", "nature", "latitude", "longitude", "street_address",
            "community_area")  # fmt: skip
 LARGEST = 200_000  # bytes of a photo
@@ -50,7 +57,9 @@ def write_log(path: Path, count: int, today: date) -> None:
         for n in range(count):
             age = int(2200 * (1 - n / count))
             opened = chance.random() < (0.5 if age < 60 else 0.035)
-            closed = "" if opened else (today - timedelta(days=max(0, age - chance.randrange(30)))).isoformat()
+            closed = (
+                "" if opened else (today - timedelta(days=max(0, age - chance.randrange(30)))).isoformat()
+            )
             rows.writerow(((today - timedelta(days=age)).isoformat(), "Open" if opened else "Completed", closed, f"16-{n:08d}",
                            chance.choice(KINDS), f"{chance.uniform(south, north):.6f}", f"{chance.uniform(west, east):.6f}",
                            f"{chance.randrange(1, 200)} rue n° {chance.randrange(3000)}", str(chance.randrange(1, 78))))  # fmt: skip
@@ -113,7 +122,7 @@ def fill(data: Path, folder: Path, count: int) -> None:
         write_starter(writer)
     store.close()
     log = folder / "log.csv"
-    write_log(log, count, date.today())
+    write_log(log, count, datetime.now(UTC).date())
     began = time.perf_counter()
     told = beffroi("import", "chicago-311", str(log), "--data", str(data), "--json")
     spent = time.perf_counter() - began
@@ -132,7 +141,9 @@ def percentile(values: list[float], part: float) -> float:
 def say(name: str, took: list[float], more: str = "") -> None:
     """Print one line of latencies."""
     p50, p95, p99 = (percentile(took, part) for part in (0.5, 0.95, 0.99))
-    print(f"  {name:<22} {len(took):6,}   p50 {p50:7.1f}   p95 {p95:7.1f}   p99 {p99:7.1f}   worst {max(took, default=0):7.1f} ms{more}")
+    print(
+        f"  {name:<22} {len(took):6,}   p50 {p50:7.1f}   p95 {p95:7.1f}   p99 {p99:7.1f}   worst {max(took, default=0):7.1f} ms{more}"
+    )
 
 
 def spent_s(group: int) -> tuple[float, float]:
@@ -152,7 +163,9 @@ def lost(store: Store, numbers: list[str]) -> tuple[int, int]:
     ids = [next(iter(known[n].values())) for n in numbers if n in known]
     shown = set()
     for start in range(0, len(ids), 400):
-        query = Query(where={"request": ids[start : start + 400]}, limit=1000, fields=("request", "original", "file"))
+        query = Query(
+            where={"request": ids[start : start + 400]}, limit=1000, fields=("request", "original", "file")
+        )
         rows = store.records.find("report_photo", query).rows
         shown |= {r.values["request"] for r in rows if r.values["original"] or r.values["file"]}
     return len(set(numbers)) - len(known), len(ids) - len(shown)
@@ -162,12 +175,24 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
     """Serve the town, drive it, and look for what was acknowledged."""
     with serving(data, "--workers", str(wanted.workers)) as server:
         services = call(f"{server.url}/open311/v2/services.json")
-        codes = [s["service_code"] for s in services if s["service_code"] in ("mobilier", "depot", "trottoir", "panneau")]
+        codes = [
+            s["service_code"]
+            for s in services
+            if s["service_code"] in ("mobilier", "depot", "trottoir", "panneau")
+        ]
         store = Store.open(Settings(data=data))
         store.records.declare(COLLECTIONS)
         rows = store.records.find("report_category", Query(where={"code": codes}, limit=10)).rows
         categories = [(str(r.values["code"]), str(r.id)) for r in rows]
-        task = Task(wanted.seconds, wanted.reads, wanted.posts, reads([n for _, n in categories]), write_photos(folder), categories, BOX)
+        task = Task(
+            wanted.seconds,
+            wanted.reads,
+            wanted.posts,
+            reads([n for _, n in categories]),
+            write_photos(folder),
+            categories,
+            BOX,
+        )
         file = folder / "task.json"
         file.write_bytes(msgspec.json.encode(task))
         command = [sys.executable, "-m", "bench.reporting_load", server.url, str(file)]
@@ -179,9 +204,13 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
         tell(seen, wanted)
         pages, photos = (now - then for now, then in zip(spent_s(server.process.pid), before, strict=True))
         asked = (wanted.reads + wanted.posts) * wanted.seconds
-        print(f"  server: {pages:.1f} s of processor for pages and duties, {pages / max(1, asked) * 1000:.1f} ms a request; {photos:.1f} s for photos")
+        print(
+            f"  server: {pages:.1f} s of processor for pages and duties, {pages / max(1, asked) * 1000:.1f} ms a request; {photos:.1f} s for photos"
+        )
         waiting = store.records.count("report_photo", Query(where={"state": "waiting"}))
-        print(f"  photos: {store.records.count('report_photo') - waiting:,} made again, {waiting:,} waiting; memory {server.memory_mb():.0f} MB")
+        print(
+            f"  photos: {store.records.count('report_photo') - waiting:,} made again, {waiting:,} waiting; memory {server.memory_mb():.0f} MB"
+        )
     missing, bare = lost(store, seen.acknowledged)
     print(f"  acknowledged {len(seen.acknowledged):,}, lost {missing}, without their photo {bare}")
     store.close()
@@ -192,7 +221,12 @@ def tell(seen: Seen, wanted: argparse.Namespace) -> None:
     for kind in sorted(seen.took_ms):
         say(kind, seen.took_ms[kind])
     floor = percentile(seen.took_ms.get("floor", []), 0.95)
-    asked = [t for kind, took in seen.took_ms.items() if kind != "floor" and not kind.startswith("POST") for t in took]
+    asked = [
+        t
+        for kind, took in seen.took_ms.items()
+        if kind != "floor" and not kind.startswith("POST")
+        for t in took
+    ]
     sent = [t for kind, took in seen.took_ms.items() if kind.startswith("POST") for t in took]
     say("ALL READS", asked, f"   (bar p95 200; {percentile(asked, 0.95) / floor:.1f} floors)")
     say("ALL POSTS", sent)
@@ -203,7 +237,13 @@ def tell(seen: Seen, wanted: argparse.Namespace) -> None:
 def main() -> None:
     """Fill and load."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (("count", 1_000_000), ("seconds", 60), ("reads", 100), ("posts", 50), ("workers", 2)):
+    for name, default in (
+        ("count", 1_000_000),
+        ("seconds", 60),
+        ("reads", 100),
+        ("posts", 50),
+        ("workers", 2),
+    ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--data", type=Path, help="a town to keep for another run")
     wanted = parser.parse_args()

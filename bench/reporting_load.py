@@ -6,6 +6,7 @@ do; each report comes on a new connection from an address of its own (127.x.y.z)
 """
 
 import asyncio
+import gzip
 import random
 import re
 import sys
@@ -156,8 +157,6 @@ class Load:
     async def _open_form(self) -> None:
         _, headers, body = await self.client.get("/signaler")
         if headers.get("content-encoding") == "gzip":
-            import gzip
-
             body = gzip.decompress(body)
         self._cookie = headers["set-cookie"].partition(";")[0]
         hidden = re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', body.decode())

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -63,11 +64,15 @@ def routes_of(town: Town) -> list[BaseRoute]:
     return routes
 
 
+THREADS = 12  # of a process that answer at once: more of them only take the interpreter from one another
+
+
 def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None = None) -> Starlette:
     """Return the ASGI application of `town`; `keeper`, when given, lives as long as the application."""
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[dict[str, Any]]:
+        to_thread.current_default_thread_limiter().total_tokens = THREADS
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(gate.close)
             if keeper is not None:

@@ -29,7 +29,8 @@ class Call(Record):
 
 PLAIN = Collection("call", Text("Appels", "Calls"), Call, geometry="point", shown_when="shown")
 WALKED = msgspec.structs.replace(
-    PLAIN, walked=(("at", "_id", "state", "shown", "answers_to"), ("state", "at", "_id", "shown", "answers_to"))
+    PLAIN,
+    walked=(("at", "_id", "state", "shown", "answers_to"), ("state", "at", "_id", "shown", "answers_to")),
 )
 WHERES: tuple[dict[str, Any], ...] = (
     {"shown": True, "answers_to": None},
@@ -91,7 +92,9 @@ def plan(store: Store, query: Query, *, counted: bool = False) -> str:
         some = select(shelf.table.c["_id"]).where(*where).order_by(*order).limit(9)
         statement = select(func.count()).select_from(some.subquery())
     else:
-        statement = phases(shelf.collection, shelf.table, query, list(shelf.table.columns), "sqlite")[0].limit(9)
+        statement = phases(shelf.collection, shelf.table, query, list(shelf.table.columns), "sqlite")[
+            0
+        ].limit(9)
     with store.read() as c:
         compiled = statement.compile(c.engine)
         told = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.construct_params()[n] for n in compiled.positiontup or ()))  # fmt: skip
@@ -113,7 +116,9 @@ def test_the_newest_are_walked_to_whatever_filters_them(store: Store, calls: lis
 def test_a_town_that_had_none_gets_them_and_loses_what_they_replace(store: Store) -> None:
     def indexes() -> set[str]:
         with store.read() as c:
-            named = c.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'c_call'")
+            named = c.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'c_call'"
+            )
             return set(named.scalars())
 
     store.records.declare([PLAIN])

@@ -167,7 +167,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
         for name in (name for walk in self.walked for name in walk):
             walked = self.field(name)
             if name[0] != "_" and (walked is None or walked.personal is not None):
-                raise TypeError(f"collection {self.name}: walked names {name}, which no list can be ordered by")
+                raise TypeError(
+                    f"collection {self.name}: walked names {name}, which no list can be ordered by"
+                )
         way = self.field(self.kept_to.partition(".")[0])
         if self.kept_to and (way is None or way.reference is None):
             raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")

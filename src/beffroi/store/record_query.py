@@ -23,7 +23,6 @@ from sqlalchemy import (
     select,
     table,
 )
-
 from sqlalchemy.sql.operators import custom_op
 
 from beffroi.model.collection import Collection, Field
@@ -293,7 +292,9 @@ def phases(
     if field is None:  # one of the platform's columns: never NULL
         order = (key.desc(), own.desc()) if falling else (key.asc(), own.asc())
         return (_beyond(base, key, own, cursor, falling).order_by(*order),)
-    if cursor is None and (query.bbox is not None or query.text.strip()):  # found first, then put in order: once
+    if cursor is None and (
+        query.bbox is not None or query.text.strip()
+    ):  # found first, then put in order: once
         return (base.order_by(*_known_and_not(key, own, falling)),)
     nulls = base.where(key.is_(None)).order_by(own.desc() if falling else own.asc())
     order = _known_and_not(key, own, falling)

@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, select, text
+from sqlalchemy import Connection, and_, func, literal, select
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
@@ -244,7 +244,7 @@ class Records:
             f"SELECT count(*), coalesce(sum(_version), 0), coalesce(max(_updated_us), 0) FROM {table.name}"
         )
         with self._reading(None) as c:
-            count, versions, newest = c.execute(text(asked)).one()
+            count, versions, newest = c.exec_driver_sql(asked).one()
         return int(count), int(versions), int(newest)
 
     def extent(
@@ -309,9 +309,7 @@ class Records:
             key = self.keyring.keys(c, [person]).get(person) if reveal and person is not None else None
         return [self._change(row, key) for row in found]
 
-    def after(
-        self, seq: int, limit: int = 10_000, *, fields: frozenset[str] | None = None
-    ) -> list[Change]:
+    def after(self, seq: int, limit: int = 10_000, *, fields: frozenset[str] | None = None) -> list[Change]:
         """Return the committed changes with a number above `seq`, in commit order: the bus of records.
 
         With `fields` only those are told of each change: who looks for a few reads a million rows ten times faster.

@@ -47,9 +47,7 @@ def prepare_photos(town: Town, stop: threading.Event) -> None:
         cancel()
 
 
-def prepare_waiting(
-    town: Town, stop: threading.Event | None = None, darkroom: Darkroom | None = None
-) -> int:
+def prepare_waiting(town: Town, stop: threading.Event | None = None, darkroom: Darkroom | None = None) -> int:
     """Prepare the photos that wait, in the darkroom if there is one; return how many. Raises `Interrupted`."""
     done = 0
     while stop is None or not stop.is_set():

@@ -161,8 +161,12 @@ def submit(
     values = _values(town, given, category, at, now)
     personal = [f.kind for f in personal_words(f"{given.description}\n{given.place}")]
     listed = town.store.setting(ABUSE_LIST, []) if post is not None else []
-    with town.store.records.writer(who) as writer:  # everyone who writes waits for its end: what can be said before was
-        found = signs(writer.connection, town.settings.secret(), post, now, listed) if post is not None else []
+    with town.store.records.writer(
+        who
+    ) as writer:  # everyone who writes waits for its end: what can be said before was
+        found = (
+            signs(writer.connection, town.settings.secret(), post, now, listed) if post is not None else []
+        )
         number = number_for(town, writer.connection, now)
         values |= _settled(values, number, list(dict.fromkeys([*personal, *found])))
         key = key_of(town.settings.secret(), key_name(values))

@@ -121,7 +121,9 @@ def _total(town: Town, asked: Asked) -> int | None:
         return None
     query = query_of(asked)
     if asked.category is None:  # each state by its own index
-        states = OPEN if asked.state == "ouverts" else ("closed",) if asked.state == "clos" else (*OPEN, "closed")
+        states = (
+            OPEN if asked.state == "ouverts" else ("closed",) if asked.state == "clos" else (*OPEN, "closed")
+        )
         query = msgspec.structs.replace(query, where={**query.where, "state": list(states)})
     found = town.store.records.count(
         "service_request", query, most=MOST_COUNTED, walk=asked.category is not None
@@ -160,7 +162,9 @@ def features_of(request: Request, asked: Asked, box: Box | None) -> tuple[list[d
     """Return the reports as GeoJSON features, and whether some were left out."""
     town, language = town_of(request), language_of(request)
     categories = categories_of(town)
-    rows = town.store.records.find("service_request", query_of(asked, box, limit=MOST + 1, fields=MAPPED)).rows
+    rows = town.store.records.find(
+        "service_request", query_of(asked, box, limit=MOST + 1, fields=MAPPED)
+    ).rows
     features = []
     for row in _within(asked, rows[:MOST]):
         if row.geometry is None:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import msgspec
 
@@ -66,7 +66,9 @@ class Darkroom:
         """Return the photo made again (see `remake`). Raises `Problem`, for one that ends the process twice too;
         `Interrupted` when the town stops meanwhile."""
         order = msgspec.msgpack.encode(_Order(data, media_type, orientation, blur))
-        for _ in range(2):  # the process may have been killed for what another photo, or the machine, asked of it
+        for _ in range(
+            2
+        ):  # the process may have been killed for what another photo, or the machine, asked of it
             try:
                 answer = self._ask(order)
             except _Lost:
@@ -95,7 +97,7 @@ class Darkroom:
 
     def _ask(self, order: bytes) -> _Done | _Refusal:
         if self._process is None:
-            self._process = subprocess.Popen(
+            self._process = subprocess.Popen(  # noqa: S603 -- ourselves
                 [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **_ONE_THREAD}
             )  # fmt: skip
         assert self._process.stdin is not None
@@ -124,7 +126,7 @@ class Darkroom:
         return bytes(found)
 
 
-def _write(pipe: BinaryIO, body: bytes) -> None:
+def _write(pipe: IO[bytes], body: bytes) -> None:
     pipe.write(_HEAD.pack(len(body)) + body)
     pipe.flush()
 
@@ -132,7 +134,7 @@ def _write(pipe: BinaryIO, body: bytes) -> None:
 # --- The process itself.
 
 
-def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
+def _serve(orders: IO[bytes], answers: IO[bytes]) -> None:
     """Answer orders until there are no more."""
     while head := orders.read(_HEAD.size):
         order = msgspec.msgpack.decode(orders.read(_HEAD.unpack(head)[0]), type=_Order)
@@ -141,7 +143,9 @@ def _serve(orders: BinaryIO, answers: BinaryIO) -> None:
 
 def _answer(order: _Order) -> _Done | _Refusal:
     try:
-        return _Done(remake(order.data, order.media_type, order.orientation, _areas_of if order.blur else None))
+        return _Done(
+            remake(order.data, order.media_type, order.orientation, _areas_of if order.blur else None)
+        )
     except Problem as problem:
         return _Refusal(problem.reason, problem.mend)
 
