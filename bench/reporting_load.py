@@ -61,9 +61,18 @@ class Client:
         """Ask for a page on a kept connection."""
         more = f"Cookie: {cookie}\r\n" if cookie else ""
         head = f"GET {path} HTTP/1.1\r\nHost: {self.host}:{self.port}\r\nAccept-Encoding: gzip\r\n{more}\r\n"
-        reader, writer = self._idle.pop() if self._idle else await self._open(None)
+        kept = bool(self._idle)
+        reader, writer = self._idle.pop() if kept else await self._open(None)
         writer.write(head.encode())
-        answered = await _answer(reader)
+        try:
+            answered = await _answer(reader)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            if not kept or getattr(error, "partial", b""):
+                raise
+            writer.close()  # it was closed for having been idle, as browsers find too: once more on a new one
+            reader, writer = await self._open(None)
+            writer.write(head.encode())
+            answered = await _answer(reader)
         if answered[1].get("connection") == "close":
             writer.close()
         else:

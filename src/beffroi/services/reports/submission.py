@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from anyio import CapacityLimiter
 from sqlalchemy import Connection
 
 from beffroi.identity.pseudonyms import pseudonym
@@ -33,6 +34,7 @@ from beffroi.town import Town
 
 __all__ = [
     "CITIZEN",
+    "DOOR",
     "MOST_PHOTOS",
     "Held",
     "Receipt",
@@ -45,6 +47,9 @@ __all__ = [
     "submit",
 ]
 
+# How many reports a process takes in at once: they write one after the other anyway, and must not hold the threads
+# that others read pages with.
+DOOR = CapacityLimiter(3)
 CITIZEN = Principal("citizen", "Habitant", "citizen")
 MOST_PHOTOS = 4
 MOST_TEXT = 5000
