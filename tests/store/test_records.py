@@ -392,3 +392,14 @@ def test_the_audit_hears_of_each_change_once_and_no_person(town: Store) -> None:
     town.records.put("bin", {"code": "a"}, id=row.id, who=AGENT)
     assert [(w, a, t) for w, a, t, _ in heard] == [("user:3", "record.create", f"bin/{row.id}")]
     assert "Goff" not in str(msgspec.json.encode([h[3] for h in heard]))
+
+
+def test_the_bus_tells_only_the_fields_that_are_asked_for(town: Store) -> None:
+    row = town.records.put("bin", {"code": "B-9", "street": "Rue Haute", "lids": 2}, who=AGENT)
+    town.records.put("bin", {"lids": 3, "street": "Rue Basse"}, id=row.id, who=AGENT)
+    whole, some = town.records.after(0), town.records.after(0, fields=frozenset(("lids", "state")))
+    assert [c.seq for c in some] == [c.seq for c in whole]
+    assert [(c.before, c.after) for c in some] == [
+        ({}, {"lids": 2, "state": "ok"}),
+        ({"lids": 2}, {"lids": 3}),
+    ]

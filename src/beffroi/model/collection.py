@@ -120,7 +120,7 @@ def _fields_of(record: type[Record]) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-class Collection(msgspec.Struct, frozen=True, eq=False):
+class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     """One kind of record. `name` is its table, its URL and its id in the standards: keep it forever."""
 
     name: str
@@ -147,12 +147,16 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
     end_of_life: str = ""  # an instant or date field from which personal retention counts
     system: bool = False  # written by the platform itself, not by forms or imports
     service: str = ""  # filled when a service registers it
+    # indexes of its long lists: the fields and own columns that one walks, then those that only filter on the way, so
+    # that no row is read that the list does not show; ("requested", "_id", "state") walks the newest of some states
+    walked: tuple[tuple[str, ...], ...] = ()
     fields: tuple[Field, ...] = ()  # filled from `record`
 
     def __post_init__(self) -> None:
         """Read the fields from the class and check that the declaration holds together."""
         fields = self.fields or _fields_of(self.record)
         msgspec.structs.force_setattr(self, "fields", fields)
+        self.__dict__["_by_name"] = {f.name: f for f in fields}  # asked a hundred times for each record
         names = [f.name for f in fields]
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
@@ -160,6 +164,12 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
         for mentioned in (self.label, self.status, self.end_of_life, self.shown_when):
             if mentioned and mentioned not in names:
                 raise TypeError(f"collection {self.name}: no field is named {mentioned}")
+        for name in (name for walk in self.walked for name in walk):
+            walked = self.field(name)
+            if name[0] != "_" and (walked is None or walked.personal is not None):
+                raise TypeError(
+                    f"collection {self.name}: walked names {name}, which no list can be ordered by"
+                )
         way = self.field(self.kept_to.partition(".")[0])
         if self.kept_to and (way is None or way.reference is None):
             raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")
@@ -169,7 +179,8 @@ class Collection(msgspec.Struct, frozen=True, eq=False):
 
     def field(self, name: str) -> Field | None:
         """Return the field called `name`, or None."""
-        return next((f for f in self.fields if f.name == name), None)
+        found: Field | None = self.__dict__["_by_name"].get(name)
+        return found
 
     @property
     def key(self) -> Field | None:

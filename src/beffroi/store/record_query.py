@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     Table,
+    UnaryExpression,
     and_,
     bindparam,
     column,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     table,
 )
+from sqlalchemy.sql.operators import custom_op
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
@@ -30,7 +32,7 @@ from beffroi.model.value import check_value
 from beffroi.store.record import Kept, Query, Where
 from beffroi.store.record_tables import searched_fields, words_expression
 
-__all__ = ["Cursor", "conditions", "cursor_of", "leading_to", "phases", "read_cursor"]
+__all__ = ["Cursor", "conditions", "cursor_of", "leading_to", "order_of", "phases", "read_cursor"]
 
 _OWN = {
     "_id": "_id", "_version": "_version", "_territory": "_territory", "_created": "_created_us",
@@ -96,6 +98,12 @@ def _condition(collection: Collection, source: Table, name: str, wanted: Any) ->
             return and_(*(_test(where, field, w) for w in wanted))
         return where.in_([_bound(field, w) for w in wanted])
     return _test(where, field, Where("=", wanted))
+
+
+def _filtering(where: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return a column that SQLite only tests, never searches by: it takes NULL for one value among many, and would
+    rather read every row without a duplicate than walk the newest twenty."""
+    return UnaryExpression(where, operator=custom_op("+"), type_=where.type)
 
 
 # --- Words.
@@ -213,7 +221,12 @@ def conditions(
         found.append(_shown(collection, source, query.hidden_in))
     if query.kept is not None:
         found += _kept(collection, source, query.kept)
-    found += [_condition(collection, source, name, wanted) for name, wanted in query.where.items()]
+    on_the_way = {n for walk in collection.walked for n in walk[1:]} if dialect == "sqlite" else frozenset()
+    for name, wanted in query.where.items():
+        if name in on_the_way and (wanted is None or wanted == Where("unknown")):
+            found.append(_filtering(_column(collection, source, name)[0]).is_(None))
+        else:
+            found.append(_condition(collection, source, name, wanted))
     if query.text.strip():
         words = (
             _words_postgresql(collection, query)
@@ -279,8 +292,12 @@ def phases(
     if field is None:  # one of the platform's columns: never NULL
         order = (key.desc(), own.desc()) if falling else (key.asc(), own.asc())
         return (_beyond(base, key, own, cursor, falling).order_by(*order),)
+    if cursor is None and (
+        query.bbox is not None or query.text.strip()
+    ):  # found first, then put in order: once
+        return (base.order_by(*_known_and_not(key, own, falling)),)
     nulls = base.where(key.is_(None)).order_by(own.desc() if falling else own.asc())
-    order = (key.desc().nulls_last(), own.desc()) if falling else (key.asc().nulls_first(), own.asc())
+    order = _known_and_not(key, own, falling)
     known = base.where(key.is_not(None)).order_by(*order)
     if cursor is None:
         return (known, nulls) if falling else (nulls, known)
@@ -290,6 +307,16 @@ def phases(
     value = _bound(field, cursor.value)
     beyond = _beyond(known, key, own, msgspec.structs.replace(cursor, value=value), falling)
     return (beyond, nulls) if falling else (beyond,)
+
+
+def order_of(collection: Collection, source: Table, sort: str) -> tuple[Any, Any]:
+    """Return the order of a query as SQL. Raises `Problem` for an unknown or personal field."""
+    key, _ = _column(collection, source, sort.removeprefix("-"))
+    return _known_and_not(key, source.c["_id"], sort.startswith("-"))
+
+
+def _known_and_not(key: ColumnElement[Any], own: ColumnElement[Any], falling: bool) -> tuple[Any, Any]:
+    return (key.desc().nulls_last(), own.desc()) if falling else (key.asc().nulls_first(), own.asc())
 
 
 def _beyond(

@@ -100,13 +100,20 @@ def _add_indexes(table: Table, collection: Collection, dialect: str) -> None:
             continue
         if field.key:
             Index(f"{name}__key", table.c["_territory"], table.c[field.name], unique=True, **kept)
-        column = table.c[field.name]  # SQLite puts NULL first by itself and refuses to be told
-        Index(
-            f"{name}_{field.name}",
-            column.nulls_first() if dialect == "postgresql" else column,
-            table.c["_id"],
-            **kept,
-        )
+        if not _is_walked(collection, field.name):
+            Index(f"{name}_{field.name}", *_ordered(table, (field.name, "_id"), dialect), **kept)
+    for walk in collection.walked:
+        Index(f"{name}__by_{'_'.join(walk)}"[:63], *_ordered(table, walk, dialect), **kept)
+
+
+def _is_walked(collection: Collection, name: str) -> bool:
+    """True when a walk does all that the index of this field alone would do."""
+    return any(walk[:2] == (name, "_id") for walk in collection.walked)
+
+
+def _ordered(table: Table, names: Iterable[str], dialect: str) -> list[Any]:
+    """Return columns with NULL first: SQLite does so by itself and refuses to be told."""
+    return [table.c[n].nulls_first() if dialect == "postgresql" and n != "_id" else table.c[n] for n in names]
 
 
 def searched_fields(collection: Collection) -> tuple[Field, ...]:
@@ -120,6 +127,8 @@ def searched_fields(collection: Collection) -> tuple[Field, ...]:
 def declaration_of(collection: Collection) -> bytes:
     """Return the declaration as JSON, without the class that it came from."""
     plain = {n: getattr(collection, n) for n in collection.__struct_fields__ if n != "record"}
+    if not collection.walked:
+        del plain["walked"]  # as it was before there were any: no table is built again
     return msgspec.json.encode(plain, order="sorted")
 
 
@@ -131,6 +140,7 @@ def recalled(declaration: str) -> Collection:
         msgspec.convert(plain[n], Words) for n in ("title", "description")
     )
     plain["dropped"] = tuple(plain["dropped"])
+    plain["walked"] = tuple(tuple(walk) for walk in plain.get("walked", ()))
     return Collection(**{**plain, "record": Record, "system": True})
 
 
@@ -172,6 +182,9 @@ def _migrate_one(c: Connection, collection: Collection, before: Collection | Non
         _add_columns(c, table)
         _widen_columns(c, table, collection, before)
     _add_indexes(table, collection, c.dialect.name)
+    for field in collection.fields:
+        if _is_walked(collection, field.name):
+            c.execute(text(f"DROP INDEX IF EXISTS {_quoted(c, f'{table.name}_{field.name}')}"))
     for index in sorted(table.indexes, key=lambda i: str(i.name)):
         c.execute(CreateIndex(index, if_not_exists=True))
     _make_followers(c, table, collection)

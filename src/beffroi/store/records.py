@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, and_, func, literal, select, text
+from sqlalchemy import Connection, and_, func, literal, select
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import Principal
@@ -19,7 +19,15 @@ from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import from_column, from_history, place_of
-from beffroi.store.record_query import Cursor, conditions, cursor_of, leading_to, phases, read_cursor
+from beffroi.store.record_query import (
+    Cursor,
+    conditions,
+    cursor_of,
+    leading_to,
+    order_of,
+    phases,
+    read_cursor,
+)
 from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
@@ -188,14 +196,19 @@ class Records:
         query: Query = Query(),
         c: Connection | None = None,
         most: int | None = None,
+        *,
+        walk: bool = False,
     ) -> int:
-        """Return how many records a query has in all (its page and order do not matter); with `most`, counting ends
-        there: a million rows are not walked for a figure that nobody reads."""
+        """Return how many records a query has in all (its page does not matter); with `most`, counting ends there: a
+        million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
+        reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
         where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
-        found = select(literal(1)).select_from(shelf.table).where(*where).limit(most).subquery()
+        some = select(literal(1)).select_from(shelf.table).where(*where).limit(most)
+        if walk:
+            some = some.order_by(*order_of(shelf.collection, shelf.table, query.sort))
         with self._reading(c) as connection:
-            return int(connection.execute(select(func.count()).select_from(found)).scalar_one())
+            return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
 
     def leading(
         self, collection: str | Collection, ids: Iterable[int], path: str, to: Iterable[int]
@@ -231,7 +244,7 @@ class Records:
             f"SELECT count(*), coalesce(sum(_version), 0), coalesce(max(_updated_us), 0) FROM {table.name}"
         )
         with self._reading(None) as c:
-            count, versions, newest = c.execute(text(asked)).one()
+            count, versions, newest = c.exec_driver_sql(asked).one()
         return int(count), int(versions), int(newest)
 
     def extent(
@@ -296,13 +309,16 @@ class Records:
             key = self.keyring.keys(c, [person]).get(person) if reveal and person is not None else None
         return [self._change(row, key) for row in found]
 
-    def after(self, seq: int, limit: int = 10_000) -> list[Change]:
-        """Return the committed changes with a number above `seq`, in commit order: the bus of records."""
+    def after(self, seq: int, limit: int = 10_000, *, fields: frozenset[str] | None = None) -> list[Change]:
+        """Return the committed changes with a number above `seq`, in commit order: the bus of records.
+
+        With `fields` only those are told of each change: who looks for a few reads a million rows ten times faster.
+        """
         with self._reading(None) as c:
             rows = c.execute(
                 select(history).where(history.c.seq > seq).order_by(history.c.seq).limit(limit)
             ).all()
-        return [self._change(row, None) for row in rows]
+        return [self._change(row, None, fields) for row in rows]
 
     def head(self) -> int:
         """Return the number of the last committed change (0: none)."""
@@ -317,9 +333,9 @@ class Records:
             )
             return [self._change(row, None) for row in c.execute(made)]
 
-    def _change(self, row: Any, key: bytes | None) -> Change:
+    def _change(self, row: Any, key: bytes | None, fields: frozenset[str] | None = None) -> Change:
         shelf = self._shelves.get(row.collection)
-        before, after = (_opened(shelf, row.record_id, kept, key) for kept in (row.before, row.after))
+        before, after = (_opened(shelf, row.record_id, kept, key, fields) for kept in (row.before, row.after))
         return Change(row.seq, row.collection, row.record_id, row.version, row.action, row.at_us, row.author,
                       row.reason, row.change_set, before, after)  # fmt: skip
 
@@ -394,11 +410,15 @@ def _row(
     )  # fmt: skip
 
 
-def _opened(shelf: Shelf | None, record_id: int, kept: str | None, key: bytes | None) -> dict[str, Any]:
+def _opened(
+    shelf: Shelf | None, record_id: int, kept: str | None, key: bytes | None, fields: frozenset[str] | None
+) -> dict[str, Any]:
     values: dict[str, Any] = msgspec.json.decode(kept) if kept else {}
+    current = {} if shelf is None else {old: new for new, old in shelf.collection.renamed.items()}
+    if fields is not None:
+        values = {name: value for name, value in values.items() if current.get(name, name) in fields}
     if shelf is None:
         return values
-    current = {old: new for new, old in shelf.collection.renamed.items()}
     opened: dict[str, Any] = {}
     for name, value in values.items():
         field = shelf.collection.field(current.get(name, name)) or shelf.collection.field(name)

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import Engine, event
 from tests.conftest import free_port
 from tests.services.reports.conftest import HERE, Citizen, Clock
 from tests.services.reports.test_citizens import close, reports, updates
@@ -278,3 +279,29 @@ def test_jobs_hold_no_name_and_no_address(visit, categories, town: Town) -> None
     with town.store.read() as c:
         held = str(c.exec_driver_sql("SELECT payload, key FROM job").all())
     assert "report/" in held and "secret@exemple.fr" not in held and "Zyx" not in held
+
+
+def test_a_bulk_import_is_read_without_a_question_for_each_row(town: Town) -> None:
+    asked: list[str] = []
+
+    def statements(count: int) -> int:
+        with town.store.records.writer(SYSTEM) as writer:
+            for n in range(count):
+                values = {"number": f"I-{count}-{n}", "requested": town.clock(), "channel": "import",
+                          "moderation": "accepted", "shown": True}  # fmt: skip
+                writer.create("service_request", values, {"type": "Point", "coordinates": [2.3, 48.8]})
+        asked.clear()
+        while notices.read_bus(town):
+            pass
+        return len(asked)
+
+    def note(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        asked.append(statement)
+
+    while notices.read_bus(town):
+        pass
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        assert statements(5) == statements(60) > 0
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)

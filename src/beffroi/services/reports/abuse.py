@@ -102,14 +102,13 @@ def solved(secret: bytes, mark: str, proof: str) -> bool:
 
 def many_from(c: Connection, secret: bytes, address: str, now_us: int) -> bool:
     """True when so many posts came from one network lately that the next form asks for a proof of work."""
-    return _count(c, _digest(secret, "network", network_of(address)), now_us - MANY_US) >= MANY
+    return _seen(c, _digest(secret, "network", network_of(address)), now_us - MANY_US, MANY)
 
 
-def _count(c: Connection, key: bytes, since_us: int) -> int:
-    seen = (
-        select(func.count()).select_from(sighting).where(sighting.c.key == key, sighting.c.at_us >= since_us)
-    )
-    return int(c.execute(seen).scalar_one())
+def _seen(c: Connection, key: bytes, since_us: int, times: int) -> bool:
+    """True when something was seen that many times: a flood is not counted to its end by each of its posts."""
+    some = select(sighting.c.at_us).where(sighting.c.key == key, sighting.c.at_us >= since_us).limit(times)
+    return int(c.execute(select(func.count()).select_from(some.subquery())).scalar_one()) == times
 
 
 def signs(
@@ -127,8 +126,8 @@ def signs(
         "trap": bool(post.trap),
         "no_start": opened is None or now_us - opened > OLDEST_US,
         "too_fast": opened is not None and now_us - opened < LEAST_US,
-        "same_text": len(said) > 20 and _count(c, text, now_us - SAME_US) > 0,
-        "many": not proved and _count(c, network, now_us - MANY_US) >= MANY,
+        "same_text": len(said) > 20 and _seen(c, text, now_us - SAME_US, 1),
+        "many": not proved and _seen(c, network, now_us - MANY_US, MANY),
         "links": _LINK.search(post.text) is not None,
         "listed": any(
             word and word in f" {said} " for word in (f" {folded(w)} " for w in listed if w.strip())

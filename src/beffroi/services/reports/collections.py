@@ -312,9 +312,16 @@ class ReportArea(Record):
     counted: date | None = field("Recensés le", "Counted on", listed=False)
 
 
+# The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue.
+_ON_THE_WAY = ("shown", "duplicate_of")
+_WALKED = (
+    ("requested", "_id", "state", *_ON_THE_WAY),
+    ("category", "requested", "_id", "state", *_ON_THE_WAY),
+    ("state", "requested", "_id", *_ON_THE_WAY),
+)
 COLLECTIONS = (
     Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
-               shown_when="shown", end_of_life="closed", retention_days=3650,
+               shown_when="shown", end_of_life="closed", retention_days=3650, walked=_WALKED,
                description=Text("Ce que les habitants signalent, et ce qu'il en advient.", "What residents report, and what becomes of it.")),
     Collection("report_category", Text("Catégories de signalement", "Report categories"), ReportCategory, label="name",
                write="responsable", description=Text("Ce que l'on peut signaler, ce que l'on demande, qui s'en charge.", "What can be reported, what is asked, who handles it.")),

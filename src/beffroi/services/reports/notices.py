@@ -76,6 +76,9 @@ def confirm_alert(town: Town, writer: Writer, alert: int) -> None:
 # --- The bus: each public update finds its followers, each new public report its neighbours.
 
 
+PAUSE_S = 0.5  # a letter may wait that long; a town that writes all the time is not asked ten times a second
+
+
 def tell_updates(town: Town, stop: threading.Event) -> None:
     """Read the bus of records until `stop`, queueing what it makes necessary (a duty of the service)."""
     awake = threading.Event()
@@ -85,7 +88,7 @@ def tell_updates(town: Town, stop: threading.Event) -> None:
             awake.clear()
             if not read_bus(town):
                 awake.wait(0.5)
-                stop.wait(0.1)
+                stop.wait(PAUSE_S)
     finally:
         cancel()
 
@@ -103,7 +106,7 @@ def read_bus(town: Town) -> int:
         )
         _keep(town, start, [])
         return 1
-    changes = records.after(int(position), limit=2000)
+    changes = records.after(int(position), limit=2000, fields=_READ)
     if not changes:
         return 0
     wanted: list[Callable[[Writer], None]] = []
@@ -123,6 +126,9 @@ def _keep(town: Town, seq: int, wanted: list[Callable[[Writer], None]]) -> None:
         )  # fmt: skip
 
 
+_READ = frozenset(("shown", "kind", "request", "moderation", "state", "from_state", "action", "channel"))
+
+
 def _asked(town: Town, change: Change) -> list[Callable[[Writer], None]]:
     if (
         change.collection == "report_update"
@@ -130,6 +136,9 @@ def _asked(town: Town, change: Change) -> list[Callable[[Writer], None]]:
         and change.after.get("kind") in _TOLD
     ):
         return _of_update(town, change)
+    if change.collection == "service_request" and change.action == "create":  # its photos are not ready yet
+        new = change.after.get("shown") and change.after.get("channel") != "import"
+        return _of_new(town, change) if new else []
     if change.collection == "service_request" and "shown" in change.after:
         return [
             *_of_photos(town, change.record_id),
@@ -246,7 +255,7 @@ def send_due(town: Town, stop: threading.Event) -> None:
             awake.clear()
             if not work_off(town, stop):
                 awake.wait(1.0)
-                stop.wait(0.1)
+                stop.wait(PAUSE_S)
     finally:
         cancel()
 

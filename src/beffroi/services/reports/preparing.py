@@ -1,15 +1,19 @@
 """Preparing: photos that came in are made again, one after the other, and only then published (a duty of the service).
 
+The duty does it in a process of its own at the lowest priority (`photos.darkroom`): it may lag, no page waits for it.
+
 The queue is the records themselves: a photo in state "waiting". A process killed in the middle starts it again.
 """
 
 import logging
 import threading
+import time
 from typing import Any
 
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.services.reports.photos.blur import blur_of
+from beffroi.services.reports.photos.darkroom import Darkroom, Interrupted
 from beffroi.services.reports.photos.remake import Made, remake
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
@@ -18,24 +22,33 @@ from beffroi.town import Town
 __all__ = ["prepare_photos", "prepare_waiting", "publish"]
 
 log = logging.getLogger("beffroi.reports")
+OPEN_S = 60.0  # how long the darkroom stays open after its last photo
 
 
 def prepare_photos(town: Town, stop: threading.Event) -> None:
-    """Prepare what waits until `stop`."""
-    awake = threading.Event()
+    """Prepare what waits until `stop`; the darkroom closes when nothing came for a while."""
+    awake, darkroom = threading.Event(), Darkroom(stop)
     cancel = town.store.listen(awake.set)
+    used = time.monotonic()
     try:
         while not stop.is_set():
             awake.clear()
-            if not prepare_waiting(town, stop):
+            if prepare_waiting(town, stop, darkroom):
+                used = time.monotonic()
+            else:
+                if time.monotonic() - used > OPEN_S:
+                    darkroom.close()
                 awake.wait(1.0)
                 stop.wait(0.2)
+    except Interrupted:
+        pass
     finally:
+        darkroom.close()
         cancel()
 
 
-def prepare_waiting(town: Town, stop: threading.Event | None = None) -> int:
-    """Prepare the photos that wait; return how many."""
+def prepare_waiting(town: Town, stop: threading.Event | None = None, darkroom: Darkroom | None = None) -> int:
+    """Prepare the photos that wait, in the darkroom if there is one; return how many. Raises `Interrupted`."""
     done = 0
     while stop is None or not stop.is_set():
         waiting = town.store.records.find(
@@ -44,14 +57,18 @@ def prepare_waiting(town: Town, stop: threading.Event | None = None) -> int:
         if not waiting:
             return done
         for photo in waiting:
-            prepare(town, photo)
+            prepare(town, photo, darkroom=darkroom)
+            if stop is not None and stop.is_set():
+                break
             done += 1
     return done
 
 
-def prepare(town: Town, photo: Row, *, blur: bool = True, who: Principal = SYSTEM) -> None:
+def prepare(
+    town: Town, photo: Row, *, blur: bool = True, who: Principal = SYSTEM, darkroom: Darkroom | None = None
+) -> None:
     """Make one photo again and publish it if its report is public; what cannot be read is refused and dropped."""
-    made = _made(town, photo, blur=blur)
+    made = _made(town, photo, blur=blur, darkroom=darkroom)
     records, files = town.store.records, town.store.files
     staged = [files.stage(data, "image/jpeg") for data in (made.large, made.small)] if made else []
     with records.writer(who, "photo" if blur else "photo, sans flou") as writer:
@@ -74,10 +91,13 @@ def prepare(town: Town, photo: Row, *, blur: bool = True, who: Principal = SYSTE
     files.unlink(old)
 
 
-def _made(town: Town, photo: Row, *, blur: bool) -> Made | None:
+def _made(town: Town, photo: Row, *, blur: bool, darkroom: Darkroom | None) -> Made | None:
     try:
         data, media_type = town.store.files.read(photo.values["original"] or "")
-        return remake(data, media_type, photo.values["orientation"], blur_of(town) if blur else None)
+        orientation, areas = photo.values["orientation"], blur_of(town) if blur else None
+        if darkroom is not None:
+            return darkroom.remake(data, media_type, orientation, blur=areas is not None)
+        return remake(data, media_type, orientation, areas)
     except NotFound:
         return None
     except Problem as problem:

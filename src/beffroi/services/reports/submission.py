@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from anyio import CapacityLimiter
 from sqlalchemy import Connection
 
 from beffroi.identity.pseudonyms import pseudonym
@@ -33,6 +34,7 @@ from beffroi.town import Town
 
 __all__ = [
     "CITIZEN",
+    "DOOR",
     "MOST_PHOTOS",
     "Held",
     "Receipt",
@@ -45,6 +47,9 @@ __all__ = [
     "submit",
 ]
 
+# How many reports a process takes in at once: they write one after the other anyway, and must not hold the threads
+# that others read pages with.
+DOOR = CapacityLimiter(3)
 CITIZEN = Principal("citizen", "Habitant", "citizen")
 MOST_PHOTOS = 4
 MOST_TEXT = 5000
@@ -158,10 +163,17 @@ def submit(
     )
     staged = stage(town, given.photos)
     now = town.clock()
-    with town.store.records.writer(who) as writer:
-        flags = _flags(town, writer.connection, given, post, now)
+    values = _values(town, given, category, at, now)
+    personal = [f.kind for f in personal_words(f"{given.description}\n{given.place}")]
+    listed = town.store.setting(ABUSE_LIST, []) if post is not None else []
+    with town.store.records.writer(
+        who
+    ) as writer:  # everyone who writes waits for its end: what can be said before was
+        found = (
+            signs(writer.connection, town.settings.secret(), post, now, listed) if post is not None else []
+        )
         number = number_for(town, writer.connection, now)
-        values = _values(town, given, category, at, flags, number, now)
+        values |= _settled(values, number, list(dict.fromkeys([*personal, *found])))
         key = key_of(town.settings.secret(), key_name(values))
         values["key_hash"] = digest(town.settings.secret(), key_name(values))
         territory = given.territory or at.territory
@@ -182,25 +194,17 @@ def number_for(town: Town, c: Connection, now_us: int) -> str:
     return f"{year:02d}-{town.store.number(c, f'report {year:02d}'):05d}"
 
 
-def _flags(town: Town, c: Connection, given: Submission, post: Post | None, now_us: int) -> list[str]:
-    """Return why an agent should read the report before anyone else: signs of abuse, personal words."""
-    found = [f.kind for f in personal_words(f"{given.description}\n{given.place}")]
-    if post is not None:
-        listed = town.store.setting(ABUSE_LIST, [])
-        found += signs(c, town.settings.secret(), post, now_us, listed)
-    return list(dict.fromkeys(found))
-
-
 def _values(
-    town: Town, given: Submission, category: Category | None, at: Spot, flags: list[str], number: str, now_us: int
+    town: Town, given: Submission, category: Category | None, at: Spot, now_us: int
 ) -> dict[str, Any]:  # fmt: skip
+    """Return all that is known of a report before it has a number, and before its post was looked at."""
     before = category is not None and category.moderation == "before"
     values: dict[str, Any] = {
-        "number": number, "kind": given.kind, "category": given.category, "description": given.description.strip() or None,
+        "kind": given.kind, "category": given.category, "description": given.description.strip() or None,
         "place": given.place.strip()[:300] or None, "area": at.area, "asset": given.asset or None,
         "answers": dict(given.answers) or None, "channel": given.channel, "requested": now_us, "language": given.language,
         "confidential": given.confidential or given.kind == "saisine" or bool(category and category.confidential),
-        "moderation": "waiting" if flags or before or given.read_first else "accepted", "flags": flags or None,
+        "moderation": "waiting" if before or given.read_first else "accepted",
         "name": given.name.strip() or None, "mail": given.mail.strip() or None, "phone": given.phone.strip() or None,
         "postal": given.postal.strip() or None, "reporter": reporter_of(town, given.mail, given.phone),
         "exact_place": {"type": "Point", "coordinates": list(at.exact)} if at.exact and at.exact != at.shown else None,
@@ -211,8 +215,15 @@ def _values(
     values |= {"department": arrived.department, "priority": arrived.priority, "due": arrived.due_us}
     if arrived.moderation == "before":
         values["moderation"] = "waiting"
-    values["shown"] = shown_after(values)
     return values
+
+
+def _settled(values: Mapping[str, Any], number: str, flags: list[str]) -> dict[str, Any]:
+    """Return what its number and what was found about its post add to a report's values."""
+    added: dict[str, Any] = {"number": number, "flags": flags or None}
+    if flags:
+        added["moderation"] = "waiting"
+    return {**added, "shown": shown_after({**values, **added})}
 
 
 def reporter_of(town: Town, mail: str, phone: str) -> str | None:

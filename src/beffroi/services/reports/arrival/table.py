@@ -1,7 +1,9 @@
 """The routing table as the town keeps it: its lines as rules, and what they decide for a report that arrives."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -14,6 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.services.reports.arrival.conditions import read_answers, read_window
 from beffroi.services.reports.arrival.deadlines import Calendar, Promise, due_us, region_of
 from beffroi.services.reports.arrival.routing import Case, Rule, dead_rules
+from beffroi.services.reports.where import area_at
 from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 from beffroi.town import Town
@@ -117,25 +120,41 @@ def read_table(records: Records) -> Table:
     return Table(tuple(told), parents)
 
 
+class _Known(msgspec.Struct):
+    """What decides, read again when any of it changed."""
+
+    stamp: tuple[tuple[int, int, int], ...]
+    categories: dict[int, Row]
+    rules: list[tuple[Row, Rule]]
+
+
+_known: WeakKeyDictionary[Town, _Known] = WeakKeyDictionary()
+
+
+def _known_of(town: Town) -> _Known:
+    records = town.store.records
+    stamp = tuple(records.stamp(name) for name in ("report_category", "report_area", "report_route"))
+    held = _known.get(town)
+    if held is None or held.stamp != stamp:
+        areas = {row.id: drawn for row, drawn in _areas(records)}
+        rules = []
+        for row in records.all("report_route", Query(where={"active": True}, sort="position")):
+            with suppress(Problem):  # shown on the table's page; a line that cannot be read decides nothing
+                rules.append((row, _rule(row, areas)))
+        held = _known[town] = _Known(stamp, _categories(records), rules)
+    return held
+
+
 def settle(
     town: Town, values: Mapping[str, Any], place: tuple[float, float] | None, territory: str | None
 ) -> Arrival:  # fmt: skip
     """Return what is decided for a report with these values (`category`, `answers`, `requested`) at `place`."""
-    records, calendar = town.store.records, calendar_of(town, territory)
-    categories = _categories(records)
-    above = lineage(categories, values.get("category"))
+    calendar, known = calendar_of(town, territory), _known_of(town)
+    above = lineage(known.categories, values.get("category"))
     moment = to_datetime(values["requested"]).astimezone(calendar.zone)
     case = Case(tuple(str(row.values["code"]) for row in above), moment, place, values.get("answers") or {},
                 calendar.holiday(moment.date()))  # fmt: skip
-    areas = {row.id: drawn for row, drawn in _areas(records)}
-    line = None
-    for row in records.all("report_route", Query(where={"active": True}, sort="position")):
-        try:
-            if _rule(row, areas).matches(case):
-                line = row
-                break
-        except Problem:  # shown on the table's page; a line that cannot be read decides nothing
-            continue
+    line = next((row for row, rule in known.rules if rule.matches(case)), None)
     chosen = dict(line.values) if line is not None else {}
     days, working = _promised(chosen, above)
     return Arrival(
@@ -143,7 +162,7 @@ def settle(
         priority=chosen.get("priority") or _inherited(above, "priority") or "normal",
         due_us=None if days is None else due_us(values["requested"], Promise(days, working), calendar),
         moderation=chosen.get("moderation") or _inherited(above, "moderation") or "after",
-        area=area_of(records, place), line=line.id if line is not None else None,
+        area=area_at(town, place), line=line.id if line is not None else None,
     )  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from anyio import to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -27,7 +28,7 @@ from beffroi.services.reports.citizen.shown import near_open, shown_of
 from beffroi.services.reports.following import comment, me_too, public
 from beffroi.services.reports.photos.cut import KINDS
 from beffroi.services.reports.questions import inputs_of, not_ours, read_answers
-from beffroi.services.reports.submission import CITIZEN, Submission, check, reporter_of, submit
+from beffroi.services.reports.submission import CITIZEN, DOOR, Submission, check, reporter_of, submit
 from beffroi.services.reports.where import LonLat, asset_record, spot
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.ground import base_map
@@ -128,7 +129,7 @@ def submission_of(request: Request, sent: Sent) -> Submission:
 async def send(request: Request) -> Response:
     """Take what was sent: ask again, show what is near before sending, join another report, or take it in."""
     sent = await read_form(request)
-    return await run_in_threadpool(_send, request, sent)
+    return await to_thread.run_sync(_send, request, sent, limiter=DOOR)
 
 
 def _send(request: Request, sent: Sent) -> Response:

@@ -2,13 +2,14 @@
 
 from typing import Any
 from urllib.parse import urlencode
+from weakref import WeakKeyDictionary
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from beffroi.model.instant import format_instant
+from beffroi.model.instant import MINUTE_US, format_instant
 from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.citizen.feed import atom
 from beffroi.services.reports.citizen.form import category_of, category_options
@@ -16,7 +17,7 @@ from beffroi.services.reports.citizen.reading import point_of, town_of
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words
 from beffroi.services.reports.states import OPEN
 from beffroi.services.reports.where import LonLat, around, distance_m, named_point
-from beffroi.store.record import Query, Row
+from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.map import Box, MapView
@@ -30,6 +31,10 @@ PAGE = 20
 MOST = 2000  # on one map; beyond, the map asks again for what it shows
 DRAWN = 300
 MOST_COUNTED = 10_000
+UNCOUNTED_US = MINUTE_US  # how long what could not be counted to its end is not tried again
+# what is read of each report, of all that it holds
+MAPPED = ("number", "category", "state", "reason", "place")
+LISTED = (*MAPPED, "area", "description", "requested", "me_too")
 STATES = {"ouverts": "open", "clos": "closed", "tous": "all"}
 RADII = (200, 500, 1000, 2000)
 
@@ -60,7 +65,7 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
     """Return the records that a reader wants; only what is public."""
     where: dict[str, Any] = {"shown": True, "duplicate_of": None}
     if asked.state != "tous":
-        where["state"] = list(OPEN) if asked.state == "ouverts" else "closed"
+        where["state"] = Where("!=" if asked.state == "ouverts" else "=", "closed")
     if asked.category is not None:
         where["category"] = asked.category
     near = around(asked.at, asked.radius_m) if asked.at else None
@@ -87,9 +92,10 @@ def page(request: Request) -> Response:
     if request.query_params.get("vue") == "carte":
         return _map(request, asked)
     found = town.store.records.find(
-        "service_request", query_of(asked, limit=PAGE, after=request.query_params.get("after"))
+        "service_request", query_of(asked, limit=PAGE, after=request.query_params.get("after"), fields=LISTED)
     )
-    total = _total(town, asked)
+    whole = found.next is None and found.previous is None  # the page holds all: there is nothing to count
+    total = len(found.rows) if whole and asked.at is None else _total(town, asked)
     rows = _within(asked, found.rows)
     pager = Pager(
         1, len(rows), total, with_query(request, after=found.previous) if found.previous else "",
@@ -105,12 +111,29 @@ def page(request: Request) -> Response:
     )
 
 
+_uncounted: WeakKeyDictionary[Town, dict[Asked, int]] = WeakKeyDictionary()
+
+
 def _total(town: Town, asked: Asked) -> int | None:
     """Return how many reports there are in all, None when there are more than anyone counts, or around a point."""
-    if asked.at is not None:
+    uncounted, now = _uncounted.setdefault(town, {}), town.clock()
+    if asked.at is not None or 0 <= now - uncounted.get(asked, -UNCOUNTED_US) < UNCOUNTED_US:
         return None
-    found = town.store.records.count("service_request", query_of(asked), most=MOST_COUNTED)
-    return found if found < MOST_COUNTED else None
+    query = query_of(asked)
+    if asked.category is None:  # each state by its own index
+        states = (
+            OPEN if asked.state == "ouverts" else ("closed",) if asked.state == "clos" else (*OPEN, "closed")
+        )
+        query = msgspec.structs.replace(query, where={**query.where, "state": list(states)})
+    found = town.store.records.count(
+        "service_request", query, most=MOST_COUNTED, walk=asked.category is not None
+    )
+    if found < MOST_COUNTED:
+        return found
+    if len(uncounted) > 1000:
+        uncounted.clear()
+    uncounted[asked] = now
+    return None
 
 
 def _frame(request: Request, asked: Asked) -> dict[str, Any]:
@@ -139,7 +162,9 @@ def features_of(request: Request, asked: Asked, box: Box | None) -> tuple[list[d
     """Return the reports as GeoJSON features, and whether some were left out."""
     town, language = town_of(request), language_of(request)
     categories = categories_of(town)
-    rows = town.store.records.find("service_request", query_of(asked, box, limit=MOST + 1)).rows
+    rows = town.store.records.find(
+        "service_request", query_of(asked, box, limit=MOST + 1, fields=MAPPED)
+    ).rows
     features = []
     for row in _within(asked, rows[:MOST]):
         if row.geometry is None:

@@ -41,7 +41,7 @@ def follow_alarms(town: Town, stop: threading.Event) -> None:
             awake.clear()
             if not read_alarms(town):
                 awake.wait(1.0)
-                stop.wait(0.1)
+                stop.wait(0.5)
     finally:
         cancel()
 
@@ -52,7 +52,9 @@ def read_alarms(town: Town) -> int:
         position = c.execute(select(cursor.c.position).where(cursor.c.name == _CURSOR)).scalar()
     if position is None:  # a town that had alarms before it had reports begins now
         position = 0 if town.store.records.count(REQUEST) else town.store.records.head()
-    changes = town.store.records.after(int(position), limit=_BATCH)
+    changes = town.store.records.after(
+        int(position), limit=_BATCH, fields=frozenset(("source", "cleared_at"))
+    )
     if not changes:
         return 0
     with town.store.records.writer(SYSTEM, "alarm") as writer:

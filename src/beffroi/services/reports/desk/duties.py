@@ -27,7 +27,7 @@ def deliver_links(town: Town, stop: threading.Event) -> None:
             awake.clear()
             if not deliver_due(town):
                 awake.wait(1.0)
-                stop.wait(0.1)
+                stop.wait(0.5)
     finally:
         cancel()
 

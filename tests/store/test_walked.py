@@ -1,0 +1,136 @@
+"""Long lists along an index: the same rows as an oracle's, in its order, and no row read or sorted for nothing."""
+
+import itertools
+import random
+from typing import Any
+
+import msgspec
+import pytest
+from sqlalchemy import func, select
+
+from beffroi.model.collection import Collection, Record, field
+from beffroi.model.principal import SYSTEM
+from beffroi.model.text import Text
+from beffroi.store.open import Store
+from beffroi.store.record import Entry, Query, Row, Where
+from beffroi.store.record_import import take
+from beffroi.store.record_query import conditions, order_of, phases
+
+
+class Call(Record):
+    """A call to the town hall."""
+
+    code: str = field("Code", "Code", key=True)
+    at: int | None = field("Le", "At")
+    state: str = field("État", "State")
+    answers_to: int | None = field("Répond à", "Answers", reference="call")
+    shown: bool = field("Public", "Public", default=False, listed=False)
+
+
+PLAIN = Collection("call", Text("Appels", "Calls"), Call, geometry="point", shown_when="shown")
+WALKED = msgspec.structs.replace(
+    PLAIN,
+    walked=(("at", "_id", "state", "shown", "answers_to"), ("state", "at", "_id", "shown", "answers_to")),
+)
+WHERES: tuple[dict[str, Any], ...] = (
+    {"shown": True, "answers_to": None},
+    {"shown": True, "answers_to": Where("unknown"), "state": Where("!=", "closed")},
+    {"state": "closed", "answers_to": None},
+    {"state": ["open", "late"], "answers_to": None, "shown": True},
+)
+
+
+@pytest.fixture
+def calls(store: Store) -> list[Row]:
+    store.records.declare([WALKED])
+    chance = random.Random(5)
+    entries = (
+        Entry({"code": f"C-{n}", "at": chance.choice([None, *range(40)]), "state": chance.choice(["open", "late", "closed", "closed"]),
+               "shown": chance.random() < 0.8, "answers_to": chance.choice([None, None, None, 7])},
+              {"type": "Point", "coordinates": [chance.random(), chance.random()]}, place=str(n))
+        for n in range(300)
+    )  # fmt: skip
+    take(store.records, "call", entries, who=SYSTEM)
+    return list(store.records.all("call", Query(limit=1000)))
+
+
+def holds(row: Row, where: dict[str, Any]) -> bool:
+    for name, wanted in where.items():
+        value = row.values[name]
+        if isinstance(wanted, Where):
+            if (value is not None) if wanted.operator == "unknown" else value == wanted.value:
+                return False
+        elif value not in wanted if isinstance(wanted, list) else value != wanted:
+            return False
+    return True
+
+
+def test_pages_and_counts_are_the_oracles(store: Store, calls: list[Row]) -> None:
+    box = (0.2, 0.1, 0.7, 0.9)
+    for where, falling, near in itertools.product(WHERES, (True, False), (None, box)):
+        query = Query(where=where, sort="-at" if falling else "at", limit=7, bbox=near)
+        inside = [r for r in calls if holds(r, where) and (near is None or _in(r, box))]
+        known = sorted((r for r in inside), key=lambda r: (-1 if r.values["at"] is None else r.values["at"], r.id), reverse=falling)  # fmt: skip
+        assert [r.id for r in store.records.all("call", query)] == [r.id for r in known]
+        assert store.records.count("call", query) == len(known)
+        assert store.records.count("call", query, most=5, walk=True) == min(5, len(known))
+        assert store.records.count("call", query, most=5000, walk=True) == len(known)
+
+
+def _in(row: Row, box: tuple[float, float, float, float]) -> bool:
+    assert row.geometry is not None
+    x, y = row.geometry["coordinates"]
+    return bool(box[0] <= x <= box[2] and box[1] <= y <= box[3])
+
+
+def plan(store: Store, query: Query, *, counted: bool = False) -> str:
+    """Return how SQLite goes about the first statement of a query."""
+    shelf = store.records.shelf("call")
+    if counted:
+        where = conditions(shelf.collection, shelf.table, query, "sqlite")
+        order = order_of(shelf.collection, shelf.table, query.sort)
+        some = select(shelf.table.c["_id"]).where(*where).order_by(*order).limit(9)
+        statement = select(func.count()).select_from(some.subquery())
+    else:
+        statement = phases(shelf.collection, shelf.table, query, list(shelf.table.columns), "sqlite")[
+            0
+        ].limit(9)
+    with store.read() as c:
+        compiled = statement.compile(c.engine)
+        told = c.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled}", tuple(compiled.construct_params()[n] for n in compiled.positiontup or ()))  # fmt: skip
+        return "\n".join(row[-1] for row in told)
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_the_newest_are_walked_to_whatever_filters_them(store: Store, calls: list[Row]) -> None:
+    newest, of_a_state = "call__by_at__id_state_shown_answers_to", "call__by_state_at__id_shown_answers_to"
+    for where, index in zip(WHERES[:3], (newest, newest, of_a_state), strict=True):
+        for counted in (False, True):
+            walk = plan(store, Query(where=where, sort="-at"), counted=counted)
+            assert index in walk and "B-TREE" not in walk, (where, walk)
+    near = plan(store, Query(where=WHERES[1], sort="-at", bbox=(0, 0, 1, 1)))
+    assert "INTEGER PRIMARY KEY" in near and "call_box" in near  # the box first
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_a_town_that_had_none_gets_them_and_loses_what_they_replace(store: Store) -> None:
+    def indexes() -> set[str]:
+        with store.read() as c:
+            named = c.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'c_call'"
+            )
+            return set(named.scalars())
+
+    store.records.declare([PLAIN])
+    row = store.records.put("call", {"code": "A", "state": "open", "at": 3}, who=SYSTEM)
+    assert "c_call_at" in indexes()
+    assert store.records.declare([WALKED]) == ["call"]
+    assert store.records.declare([WALKED]) == []
+    assert indexes() >= {"c_call__by_at__id_state_shown_answers_to", "c_call_state"}
+    assert "c_call_at" not in indexes()
+    assert [r.id for r in store.records.find("call", Query(sort="-at")).rows] == [row.id]
+
+
+def test_only_what_a_list_can_be_ordered_by_is_walked() -> None:
+    with pytest.raises(TypeError, match="walked names nothing"):
+        msgspec.structs.replace(PLAIN, walked=(("nothing",),))
