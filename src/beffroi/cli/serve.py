@@ -81,7 +81,7 @@ def _run(town: "Town", listening: socket.socket, workers: int) -> None:
     options: dict[str, Any] = {
         "loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False, "lifespan": "on",
         "server_header": False, "date_header": True, "timeout_graceful_shutdown": 3, "backlog": 2048,
-        "timeout_worker_healthcheck": 60,  # a process that is only busy on a busy machine is not killed with its requests
+        "timeout_worker_healthcheck": 30,  # a process that is only busy on a busy machine is not taken for one that hangs
     }  # fmt: skip
     if workers == 1:
         from beffroi.app import from_environment
