@@ -1,6 +1,7 @@
 """Election: of all the processes of an installation, exactly one is its keeper, and another takes over if it dies."""
 
 import fcntl
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -35,7 +36,10 @@ class Election:
             self._file.close()
             self._file = None
         if self._connection is not None:
-            # closing alone would give the connection, lock and all, back to the pool
+            # unlocked by name: a server frees the locks of a closed connection only a moment later, and closing
+            # alone would give the connection, lock and all, back to the pool
+            with suppress(DBAPIError):
+                self._connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": _ADVISORY_KEY})
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
@@ -44,7 +48,10 @@ class Election:
         """True when some process of the installation, this one or another, is the keeper."""
         if self._store.dialect == "postgresql":
             with self._store.read() as connection:
-                query = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted"
+                query = (
+                    "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = :key AND granted"
+                    " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+                )
                 return connection.execute(text(query), {"key": _ADVISORY_KEY}).first() is not None
         with (self._store.settings.data / "keeper.lock").open("ab") as file:
             try:
