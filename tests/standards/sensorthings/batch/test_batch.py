@@ -1,8 +1,6 @@
 """$batch: multipart and JSON, change sets, references, what is refused. The names are the behaviours."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -11,7 +9,6 @@ from tests.sensorthings_town import (
     ROOT,
     SENSOR,
     THING,
-    Clock,
     client_of,
     ids,
     made,
@@ -30,27 +27,9 @@ from tests.standards.sensorthings.batch.requests import (
     town_in_a_change_set,
 )
 
-from beffroi.plugins import Registry
-from beffroi.settings import Settings
-from beffroi.store.open import Store
 from beffroi.town import Town
 
 CRLF, LF = "\r\n", "\n"
-
-
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    clock = Clock()
-    settings = Settings(data=tmp_path)
-    store = Store.open(settings, clock)
-    yield Town(settings, store, Registry(()), clock)
-    store.close()
-
-
-@pytest.fixture
-def sta(town: Town) -> Iterator[TestClient]:
-    with client_of(town) as client:
-        yield client
 
 
 # --- the behaviours of FROST's eight tests
@@ -277,9 +256,9 @@ def test_batches_that_cannot_be_read_are_refused_whole_with_the_place(sta: TestC
     assert sta.post("$batch", json=many).json()["place"] == "part 5001"
 
 
-def test_each_request_of_a_batch_has_the_rights_of_who_sends_it(sta: TestClient, town: Town) -> None:
+def test_each_request_of_a_batch_has_the_rights_of_who_sends_it(sta: TestClient, sta_town: Town) -> None:
     thing = made(sta.post("Things", json=station()))
-    with client_of(town, open_writes=False) as public:
+    with client_of(sta_town, open_writes=False) as public:
         replies = post_json(
             public,
             {"id": "1", "method": "get", "url": "Things?$select=id"},
