@@ -5,7 +5,6 @@ a wood: « Route », « Allée »), alone or within one quarter; then one line p
 names takes the service of the kinds whose words are nearest. Measured on Dans Ma Rue (`soustype` → `intervenant`).
 """
 
-import csv
 import math
 import re
 import unicodedata
@@ -17,13 +16,14 @@ import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.reports.duplicates.log import opened
+from beffroi.services.reports.csv_file import numbered, opened
 
 __all__ = ["Case", "Line", "Table", "accuracy", "learn_table", "read_cases"]
 
 _WAY = re.compile(r"^\W*(?:\d+\s*(?:bis|ter|quater|[a-z])?\s+)?([^\W\d_]+)")
 _WORD = re.compile(r"[^\W\d_]{3,}")
 _STEM = 6  # letters that two words share when they are taken for one
+_WHOSE = Text("Ce sont celles de Dans Ma Rue.", "They are those of Dans Ma Rue.")
 _SUPPORT, _SHARE = 2, 0.6  # an exception needs two cases, and to be right for most of what it takes
 _NEAREST = 3
 
@@ -183,34 +183,17 @@ def _words(text: str) -> frozenset[str]:
 
 def read_cases(path: Path) -> list[Case]:
     """Return the cases of a file of Dans Ma Rue (CSV, gzipped or not). Raises `Problem` naming the line."""
-    try:
-        with opened(path) as lines:
-            return list(_cases(lines))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem(
-            Text(
-                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
-            ),
-            Text("Donnez un CSV en UTF-8, gzip ou non.", "Give a CSV in UTF-8, gzipped or not."),
-        ) from error
+    with opened(path) as lines:
+        return list(_cases(lines))
 
 
 def _cases(lines: Iterable[str]) -> Iterator[Case]:
-    reader = csv.DictReader(lines, restval="")
-    missing = [c for c in ("id_dmr", "soustype", "intervenant") if c not in (reader.fieldnames or ())]
-    if missing:
-        names = ", ".join(missing)
-        raise Problem(
-            Text(f"Il manque des colonnes : {names}", f"Columns are missing: {names}"),
-            Text("Ce sont celles de Dans Ma Rue.", "They are those of Dans Ma Rue."),
-            place="line 1",
-        )
-    for row in reader:
+    for line, row in numbered(lines, ("id_dmr", "soustype", "intervenant"), _WHOSE):
         kind = row["soustype"].strip()
         if not kind:
             raise Problem(
                 Text("Le sous-type manque.", "The kind is missing."),
-                place=f"line {reader.line_num}, soustype",
+                place=f"line {line}, soustype",
             )
         yield Case(
             number=row["id_dmr"].strip(),

@@ -6,7 +6,7 @@ are chosen on folds of the learning part.
 
 import csv
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.reports.categories.classifier import ABSTAINS, Category, Classifier, softmax
-from beffroi.services.reports.duplicates.log import opened
+from beffroi.services.reports.csv_file import opened, unreadable
 
 __all__ = ["Bin", "Verdict", "calibrate", "evaluate", "read_texts", "threshold_for"]
 
@@ -162,6 +162,7 @@ def _verdict(codes: tuple[str, ...], p: Floats, taken: NDArray[np.bool_], truth:
     )
 
 
+_MEND = Text("Donnez un CSV ou une liste JSON, en UTF-8.", "Give a CSV or a JSON list, in UTF-8.")
 _TEXT = ("text", "description", "issue_description")
 _CODE = ("category", "service_code", "issue_type")
 
@@ -169,20 +170,15 @@ _CODE = ("category", "service_code", "issue_type")
 def read_texts(path: Path) -> list[tuple[str, str]]:
     """Return `(text, category)` of a JSON list of objects or a CSV. Columns: `text` or `description` or
     `issue_description`; `category` or `service_code` or `issue_type`. Raises `Problem` naming the row."""
-    try:
-        rows: Iterable[Any]
-        if path.suffix == ".json":
+    rows: Any
+    if path.suffix == ".json":
+        try:
             rows = json.loads(path.read_text("utf-8"))
-        else:
-            with opened(path) as lines:
-                rows = list(csv.DictReader(lines, restval=""))
-    except (OSError, EOFError, ValueError, csv.Error) as error:
-        raise Problem(
-            Text(
-                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
-            ),
-            Text("Donnez un CSV ou une liste JSON, en UTF-8.", "Give a CSV or a JSON list, in UTF-8."),
-        ) from error
+        except (OSError, ValueError) as error:
+            raise unreadable(path, error, _MEND) from error
+    else:
+        with opened(path, _MEND) as lines:
+            rows = list(csv.DictReader(lines, restval=""))
     if not isinstance(rows, list):
         raise Problem(Text("Il faut une liste d'objets.", "A list of objects is needed."), place="/")
     return [_text(row, i) for i, row in enumerate(rows)]

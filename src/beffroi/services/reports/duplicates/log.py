@@ -4,25 +4,22 @@ Columns read: `creation_date`, `completion_date` (ISO days), `status`, `service_
 `street_address`, `ward`, `community_area`, `x_coordinate`, `y_coordinate` (US survey feet). Others are ignored.
 """
 
-import csv
-import gzip
-import io
 import math
 import re
-from collections.abc import Iterable, Iterator
 from datetime import date
 from pathlib import Path
-from typing import TextIO
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.csv_file import numbered, opened
 
-__all__ = ["Logged", "opened", "read_log"]
+__all__ = ["Logged", "read_log"]
 
 _FOOT_M = 1200 / 3937  # US survey foot
 _NEEDED = ("creation_date", "completion_date", "service_request_number", "street_address", "status")
+_WHOSE = Text("Ce sont celles du journal 311 de Chicago.", "They are those of Chicago's 311 log.")
 _NUMBER = re.compile(r"(\d{2})-(\d+)")
 
 
@@ -51,48 +48,17 @@ def read_log(path: Path) -> list[Logged]:
     """Return the reports of a CSV file, gzipped or not, in order of creation then number; of a repeated number,
     its first row. Raises `Problem` naming the line and column."""
     seen: dict[str, Logged] = {}
-    try:
-        with opened(path) as lines:
-            for line, row in _rows(lines):
-                number = row["service_request_number"].strip()
-                if not number:
-                    raise Problem(
-                        Text("Le numéro manque.", "The number is missing."),
-                        place=f"line {line}, service_request_number",
-                    )
-                if number not in seen:
-                    seen[number] = _logged(number, row, line)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem(
-            Text(
-                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
-            ),
-            Text("Donnez un CSV en UTF-8, gzip ou non.", "Give a CSV in UTF-8, gzipped or not."),
-        ) from error
+    with opened(path) as lines:
+        for line, row in numbered(lines, _NEEDED, _WHOSE):
+            number = row["service_request_number"].strip()
+            if not number:
+                raise Problem(
+                    Text("Le numéro manque.", "The number is missing."),
+                    place=f"line {line}, service_request_number",
+                )
+            if number not in seen:
+                seen[number] = _logged(number, row, line)
     return sorted(seen.values(), key=lambda r: (r.created, r.number))
-
-
-def opened(path: Path) -> TextIO:
-    """Return a text file to be read, whether gzipped or not; its lines as csv wants them."""
-    with path.open("rb") as probe:
-        packed = probe.read(2) == b"\x1f\x8b"
-    if packed:
-        return io.TextIOWrapper(gzip.open(path), encoding="utf-8-sig", newline="")
-    return path.open(encoding="utf-8-sig", newline="")
-
-
-def _rows(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, str]]]:
-    reader = csv.DictReader(lines, restval="")
-    missing = [c for c in _NEEDED if c not in (reader.fieldnames or ())]
-    if missing:
-        names = ", ".join(missing)
-        raise Problem(
-            Text(f"Il manque des colonnes : {names}", f"Columns are missing: {names}"),
-            Text("Ce sont celles du journal 311 de Chicago.", "They are those of Chicago's 311 log."),
-            place="line 1",
-        )
-    for row in reader:
-        yield reader.line_num, row
 
 
 def _logged(number: str, row: dict[str, str], line: int) -> Logged:

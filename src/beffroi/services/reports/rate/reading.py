@@ -16,7 +16,8 @@ from pathlib import Path
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.reports.duplicates.log import opened, read_log
+from beffroi.services.reports.csv_file import opened
+from beffroi.services.reports.duplicates.log import read_log
 from beffroi.services.reports.rate.incidents import (
     CAP_DAYS,
     DROP_DAYS,
@@ -35,23 +36,15 @@ def read_incidents(
     path: Path, *, end: datetime | None = None, cap: float = CAP_DAYS, drop: float = DROP_DAYS
 ) -> list[Incident]:
     """Return the incidents of a file; `end` of the data is the last time met when not given. Raises `Problem`."""
-    try:
-        with opened(path) as lines:
-            reader = csv.DictReader(lines, restval="")
-            heads = set(reader.fieldnames or ())
-            if {"days", "duplicates"} <= heads:
-                return [i for i in map(_incident, _numbered(reader)) if i.days > drop]
-            if {"incident", "reported_at"} <= heads:
-                told = [_told(*row) for row in _numbered(reader)]
-                last = _days(end) if end else max((t for r in told for t in _times(r)), default=0.0)
-                return incidents_of(told, last, cap=cap, drop=drop)
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise Problem(
-            Text(
-                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
-            ),
-            Text("Donnez un CSV en UTF-8, gzip ou non.", "Give a CSV in UTF-8, gzipped or not."),
-        ) from error
+    with opened(path) as lines:
+        reader = csv.DictReader(lines, restval="")
+        heads = set(reader.fieldnames or ())
+        if {"days", "duplicates"} <= heads:
+            return [i for i in map(_incident, _numbered(reader)) if i.days > drop]
+        if {"incident", "reported_at"} <= heads:
+            told = [_told(*row) for row in _numbered(reader)]
+            last = _days(end) if end else max((t for r in told for t in _times(r)), default=0.0)
+            return incidents_of(told, last, cap=cap, drop=drop)
     if "service_request_number" in heads:
         return incidents_of_log(read_log(path), cap=cap, drop=drop)
     raise Problem(
