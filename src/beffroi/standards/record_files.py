@@ -7,7 +7,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import duckdb
 import msgspec
 
 from beffroi.model.collection import Collection, Field
@@ -153,6 +152,8 @@ def _copy(
     listed = ", ".join(f'"{name}"' for name in columns) + (', unhex("_wkb") AS geometry' if placed else "")
     metadata = f", KV_METADATA {{geo: {_quoted(msgspec.json.encode(geo).decode())}}}" if placed else ""
     declared = ", ".join(f"'{name}': '{kind}'" for name, kind in {**columns, "_wkb": "VARCHAR"}.items())
+    import duckdb  # noqa: PLC0415 -- it is large, and this export is rare
+
     with duckdb.connect() as db:
         db.execute("SET TimeZone = 'UTC'")
         db.execute(

@@ -11,9 +11,8 @@ import re
 import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import msgspec
 from sqlalchemy import Connection, Select, select, update
 from sqlalchemy.dialects import postgresql
@@ -23,9 +22,12 @@ from beffroi.model.problem import Conflict
 from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.database import Database
-from beffroi.store.limits import watched
+from beffroi.store.limits import UncomputableError, limit_s, too_heavy, too_large, watched
 from beffroi.store.rollups import hour_of, rollup_sql, series_sql
 from beffroi.store.tables import long_rollup, segment, segment_series
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["COLUMNS", "Archive", "Segment", "file_digest", "fsync_directory", "quoted"]
 
@@ -87,7 +89,7 @@ class Archive:
         self.folder = Path(settings.store.segments) if settings.store.segments else settings.data / "segments"
         self._settings = settings
         self._database = database
-        self._engine: duckdb.DuckDBPyConnection | None = None
+        self._engine: DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._local = threading.local()
         self._constant: dict[str, dict[str, str]] = {}
@@ -99,10 +101,12 @@ class Archive:
             self._engine.close()
             self._engine = None
 
-    def cursor(self) -> duckdb.DuckDBPyConnection:
+    def cursor(self) -> "DuckDBPyConnection":
         """Return a new DuckDB connection, on an engine that is started at first use."""
         with self._lock:
             if self._engine is None:
+                import duckdb  # noqa: PLC0415 -- 35 MB that a town without sealed history need not hold
+
                 memory = self._settings.store.query_memory_mb
                 self._engine = duckdb.connect(":memory:")
                 for setting in ("threads=2", f"memory_limit='{memory}MB'", "autoinstall_known_extensions=false",
@@ -112,9 +116,9 @@ class Archive:
                     self._engine.execute(f"SET {setting}")
             return self._engine.cursor()
 
-    def _mine(self) -> duckdb.DuckDBPyConnection:
+    def _mine(self) -> "DuckDBPyConnection":
         """Return this thread's own connection, for readings."""
-        cursor: duckdb.DuckDBPyConnection | None = getattr(self._local, "cursor", None)
+        cursor: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
         if cursor is None or self._local.engine is not self._engine:
             cursor = self.cursor()
             self._local.cursor, self._local.engine = cursor, self._engine
@@ -202,10 +206,19 @@ class Archive:
         return {place for i in near if (place := known[i]) is not None}
 
     def run(self, sql: str, parameters: object = None) -> list[tuple[Any, ...]]:
-        """Run a reading on this thread's connection, within the limits of `limits.py`. Raises `duckdb.Error`."""
+        """Run a reading on this thread's connection. Raises `TooHeavy` over a limit of `limits.py`, `UncomputableError`."""
         cursor = self._mine()
-        with watched(cursor):
-            return cursor.execute(sql, parameters).fetchall()
+        import duckdb  # noqa: PLC0415 -- the cursor has brought it
+
+        try:
+            with watched(cursor):
+                return cursor.execute(sql, parameters).fetchall()
+        except duckdb.InterruptException as error:
+            raise too_heavy(limit_s()) from error
+        except duckdb.OutOfMemoryException as error:
+            raise too_large(self._settings.store.query_memory_mb) from error
+        except duckdb.Error as error:
+            raise UncomputableError(str(error)) from error
 
     def raw(self, segments: Sequence[Segment]) -> str:
         """Return the SQL of the rows of `segments`, with the columns of `tables.observation`."""
@@ -251,7 +264,7 @@ class Archive:
                 self.switch(connection, [one], [fresh] if fresh else [])
 
     def write(
-        self, cursor: duckdb.DuckDBPyConnection, source: str, first_us: int, end_us: int,
+        self, cursor: "DuckDBPyConnection", source: str, first_us: int, end_us: int,
         old: Sequence[Segment] = (), without: int | None = None, thin: str | None = None,
     ) -> Segment | None:  # fmt: skip
         """Write the rows of the SQL `source` as one durable file, with its roll-up; return its segment (id 0).
@@ -293,7 +306,7 @@ class Archive:
         return f"(SELECT * FROM read_parquet([{', '.join(files)}]){kept})"
 
     @staticmethod
-    def _write_rollup(cursor: duckdb.DuckDBPyConnection, raw: Path, thin: str | None) -> Path:
+    def _write_rollup(cursor: "DuckDBPyConnection", raw: Path, thin: str | None) -> Path:
         temporary = raw.with_name(raw.name.replace(".tmp", ".hours.tmp"))
         cursor.execute(
             f"COPY (SELECT * FROM ({rollup_sql(f'read_parquet({quoted(raw)})', thin)}) ORDER BY datastream_id, hour_us)"

@@ -13,7 +13,6 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from beffroi.model.observation import Observation
 from beffroi.store.cadence import intervals
 from beffroi.store.open import Store
 from beffroi.store.tables import gap, ledger, observation
@@ -53,13 +52,14 @@ def follow(store: Store) -> int:
     known, read = store.setting(CURSOR), 0
     reached = _begin(store) if known is None else int(known)
     while True:
-        found = store.observations.after(reached, BATCH)
+        found = store.observations.times_after(reached, BATCH)
         if not found:
             return read
         with store.read() as connection:
-            every = intervals(connection, {o.datastream_id for o in found})
+            every = intervals(connection, {row[1] for row in found})
         _take(store, found, every)
-        reached, read = found[-1].seq, read + len(found)
+        last, _, _, corrected = found[-1]
+        reached, read = corrected or last, read + len(found)
         store.set_setting(CURSOR, reached)
 
 
@@ -78,15 +78,17 @@ def _begin(store: Store) -> int:
     return head
 
 
-def _take(store: Store, found: Sequence[Observation], every: dict[int, int]) -> None:
+def _take(store: Store, found: Sequence[tuple[int, int, int, int | None]], every: dict[int, int]) -> None:
     times: dict[int, list[int]] = {}
     moved: set[int] = set()
-    for one in found:
-        if one.seq != one.id:
-            moved.add(one.datastream_id)  # corrected: its time may be another
-        elif one.datastream_id in every:
-            times.setdefault(one.datastream_id, []).append(one.start_us)
+    for _, series, start_us, corrected in found:
+        if corrected is not None:
+            moved.add(series)  # its time may be another
+        elif series in every:
+            times.setdefault(series, []).append(start_us)
     ids = sorted(times.keys() | moved)
+    if not ids:
+        return
     with store.read() as connection:
         known = {
             r.datastream_id: r

@@ -15,6 +15,7 @@ from beffroi.model.text import Text
 
 __all__ = [
     "TooHeavy",
+    "UncomputableError",
     "exceeded",
     "left_s",
     "limit_s",
@@ -34,6 +35,10 @@ class TooHeavy(Problem):
     """A query is over a limit of `[store]`: nothing is wrong with it but its size."""
 
     status = 422
+
+
+class UncomputableError(Exception):
+    """The database cannot compute a reading: a number out of range, a text that is no geometry. Its text is the detail."""
 
 
 def too_heavy(seconds: float) -> TooHeavy:

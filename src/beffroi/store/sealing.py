@@ -1,9 +1,8 @@
 """Sealing: move old fresh rows into Parquet segments, a few large files rather than many small ones."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
 import msgspec
 import numpy as np
 from sqlalchemy import Connection, and_, delete, func, or_, select
@@ -12,6 +11,9 @@ from beffroi.model.instant import DAY_US
 from beffroi.store.archive import COLUMNS, Archive, Segment
 from beffroi.store.database import Database
 from beffroi.store.tables import observation
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["Sealed", "seal"]
 
@@ -194,7 +196,7 @@ def _write(archive: Archive, connection: Connection, wanted: _Range, rewritten: 
         cursor.close()
 
 
-def _hand_over(cursor: duckdb.DuckDBPyConnection, rows: Sequence[Any]) -> None:
+def _hand_over(cursor: "DuckDBPyConnection", rows: Sequence[Any]) -> None:
     """Give rows to DuckDB as arrays, the quickest way that takes no other library; NULL is a value nobody has."""
     arrays: dict[str, Any] = {}
     chosen: list[str] = []

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
-import duckdb
 import msgspec
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -37,7 +36,7 @@ from beffroi.standards.sensorthings.render import (
 from beffroi.standards.sensorthings.service_root import ENDPOINTS, service_root
 from beffroi.standards.sensorthings.sight import Sight
 from beffroi.standards.sensorthings.syntax import Name, Options
-from beffroi.store.limits import limited, too_heavy, too_large
+from beffroi.store.limits import UncomputableError, limited
 from beffroi.store.open import Store
 
 __all__ = ["Answer", "answer", "property_json"]
@@ -78,11 +77,7 @@ def answer(
         with limited(limits.query_seconds), store.read() as c:
             reader = Reader(store, c, base, sight, now_us, options.as_of)
             return _answer(reader, path, resource, options, texts)
-    except duckdb.InterruptException as error:
-        raise too_heavy(limits.query_seconds) from error
-    except duckdb.OutOfMemoryException as error:
-        raise too_large(limits.query_memory_mb) from error
-    except (DBAPIError, duckdb.Error) as error:
+    except (DBAPIError, UncomputableError) as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.
         detail = (
             str(getattr(error, "orig", error))
