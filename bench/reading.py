@@ -99,6 +99,23 @@ class Asking:
         )
 
 
+def settled(data: Path, patience_s: float = 180) -> None:
+    """Wait until the consumers of the bus have read what `fill` put there, as they would have while it came in."""
+    began = time.monotonic()
+    records, observations = connect_sqlite(data / "records.db"), connect_sqlite(data / "observations.db")
+    named = (
+        "SELECT min(CAST(value AS INTEGER)), count(*) FROM setting WHERE key IN ('bus.rules', 'bus.ledger')"
+    )
+    while time.monotonic() - began < patience_s:
+        reached, known = records.execute(named).fetchone()
+        if known == 2 and reached >= observations.execute("SELECT next FROM counter").fetchone()[0] - 1:
+            break
+        time.sleep(0.5)
+    print(f"rules and ledger had read all {time.monotonic() - began:.0f} s after the start", flush=True)
+    for connection in (records, observations):
+        connection.close()
+
+
 def tell(cases: list[Case]) -> None:
     """Print a line of each case: its median, its bar, and the floor of the same run."""
     for name, bar, times, asked, floor in cases:
@@ -124,6 +141,7 @@ def fresh(data: Path, count: int, series: int) -> None:
     rows = "SELECT id, start_us, value, decimals FROM observation WHERE datastream_id = ?"
     with serving(data) as server:
         town = Asking(server.url, series)
+        settled(data)
         tell([
             ("last 100 of a datastream", 3, 50, lambda i: town.get(f"/Datastreams({town.of(i)})/Observations?{TOP}"),
              lambda i: bare.execute(rows + " ORDER BY start_us DESC LIMIT 100", (town.of(i),)).fetchall()),

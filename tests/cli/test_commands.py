@@ -264,3 +264,13 @@ def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
     assert {"sqlalchemy", "duckdb", "numpy", "starlette", "uvicorn", "cryptography"} & set(
         done.stdout.split()
     ) == set()
+
+
+def test_a_town_is_served_without_duckdb_until_sealed_history_is_read() -> None:
+    script = "import sys; import beffroi.app, beffroi.keeper; from beffroi.plugins import load_registry; load_registry(); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=60
+    )
+    loaded = set(done.stdout.split())
+    assert "starlette" in loaded
+    assert {"duckdb", "_duckdb", "scipy", "cv2", "sklearn", "weasyprint", "pyogrio"} & loaded == set()

@@ -21,17 +21,13 @@ from beffroi.store.aggregates import AggregateQuery, Cells, aggregate
 from beffroi.store.appender import Ack, Appender
 from beffroi.store.archive import FEW, Archive, Segment
 from beffroi.store.database import Database
+from beffroi.store.fresh import COLUMNS, fresh_of
 from beffroi.store.tables import latest, observation, source_key
 from beffroi.store.versions import NOBODY, By, Window
 from beffroi.store.writer import writer_for
 
 __all__ = ["Ack", "ObservationQuery", "Observations", "Stat", "observation_of"]
 
-_COLUMNS = (
-    observation.c.id, observation.c.datastream_id, observation.c.start_us, observation.c.end_us,
-    observation.c.result_time_us, observation.c.value, observation.c.decimals, observation.c.literal,
-    observation.c.feature_id, observation.c.quality, observation.c.extra, observation.c.seq,
-)  # fmt: skip
 _IN_LIMIT = 5_000
 
 
@@ -157,7 +153,7 @@ class Observations:
             with self._database.read() as connection:
                 before = self._before(connection, query)
             return observation_of(before[0]) if before else None
-        wanted = select(*_COLUMNS, observation.c.deleted).where(observation.c.id == observation_id)
+        wanted = select(*COLUMNS, observation.c.deleted).where(observation.c.id == observation_id)
         with self._database.read() as connection:
             row = connection.execute(wanted).first()
             if row is not None:
@@ -181,17 +177,15 @@ class Observations:
 
     def select(self, query: ObservationQuery) -> list[Observation]:
         """Return the observations of `query`, fresh and sealed merged in its order."""
-        fresh_query = self._statement(query, self._database.dialect).where(observation.c.deleted.is_(None))
         reach = None if query.limit is None else query.limit + query.offset
         with self._database.read() as connection:
             segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
             before = self._before(connection, query)
             if not segments and not before:
-                rows = connection.execute(
-                    fresh_query.offset(query.offset or None).limit(query.limit)
-                ).fetchall()
-                return [observation_of(row) for row in rows]
-            fresh = connection.execute(fresh_query.limit(reach)).fetchall()
+                return [
+                    observation_of(row) for row in self._fresh(connection, query, query.limit, query.offset)
+                ]
+            fresh = self._fresh(connection, query, reach)
             hidden = self._rewritten(connection)
             held = None
             if query.datastreams is not None and len(query.datastreams) <= FEW and len(segments) > 1:
@@ -210,6 +204,19 @@ class Observations:
             else iter(*parts or [()])
         )
         return [observation_of(row) for row in itertools.islice(merged, query.offset, reach)]
+
+    def _fresh(
+        self, connection: Connection, query: ObservationQuery, limit: int | None, offset: int = 0
+    ) -> Sequence[Any]:
+        down = self._by_time(query)
+        bare = query.where is None and query.window is None and query.ended_by is None
+        if bare and down is not None and query.datastreams is not None and len(query.datastreams) == 1:
+            return fresh_of(
+                connection, query.datastreams[0], query.between, limit=limit, offset=offset, newest_first=down,
+                id_descending=query.id_descending,
+            )  # fmt: skip
+        statement = self._statement(query, self._database.dialect).where(observation.c.deleted.is_(None))
+        return connection.execute(statement.limit(limit).offset(offset or None)).fetchall()
 
     def _walk(
         self, query: ObservationQuery, segments: list[Segment], held: dict[int, int] | None, fresh: Sequence[Any],
@@ -289,7 +296,7 @@ class Observations:
         conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
         down = self._by_time(query)
         way = "DESC" if down else "ASC"
-        names = ", ".join(c.name for c in _COLUMNS)
+        names = ", ".join(c.name for c in COLUMNS)
         tail = "" if limit is None else f" LIMIT {int(limit)}"
         return (
             f"SELECT {names}, start_us FROM ({self._archive.raw(segments)}) WHERE {' AND '.join(conditions)}"
@@ -405,7 +412,7 @@ class Observations:
 
         Sealing waits for the consumers' cursors, so fresh rows are enough.
         """
-        found = sorted(map(observation_of, self._committed(_COLUMNS, seq, limit)), key=lambda o: o.seq)
+        found = sorted(map(observation_of, self._committed(COLUMNS, seq, limit)), key=lambda o: o.seq)
         return found[:limit]
 
     def times_after(self, seq: int, limit: int) -> list[tuple[int, int, int, int | None]]:
@@ -434,7 +441,7 @@ class Observations:
             return int(connection.execute(text("SELECT next FROM obs.counter")).scalar_one()) - 1
 
     def _statement(self, query: ObservationQuery, dialect: str, *columns: Any) -> Select[Any]:
-        statement = select(*(columns or _COLUMNS)).select_from(observation)
+        statement = select(*(columns or COLUMNS)).select_from(observation)
         if query.datastreams is not None:
             wanted = query.datastreams
             one = observation.c.datastream_id == wanted[0] if len(wanted) == 1 else None

@@ -14,6 +14,7 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
 from beffroi.standards.sensorthings.aggregating import aggregated
+from beffroi.standards.sensorthings.belonging import belongs, within
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Navigation
@@ -140,22 +141,20 @@ class Reader:
                 if self.c.execute(shown).first() is None:
                     raise absent(scope.entity, key)
             return
-        row = self.table(scope.entity)
-        if self.c.execute(select(row.c.id).where(row.c.id == key, *self.within(scope, row))).first() is None:
+        if self.window is None:
+            found = belongs(scope.entity.name, None if scope.by is None else scope.by.join, self.sight)
+            rows: Sequence[Any] = found.rows(self.c, key=key, owner=scope.owner)
+        else:
+            row = self.table(scope.entity)
+            rows = self.c.execute(
+                select(row.c.id).where(row.c.id == key, *self.within(scope, row))
+            ).fetchall()
+        if not rows:
             raise absent(scope.entity, key)
 
     def within(self, scope: Here, row: Any) -> list[Any]:
         """Return the conditions of a set: its relation, and what the reader may see."""
-        conditions = self.sight.of(scope.entity, row)
-        if scope.by is not None:
-            join = scope.by.join
-            if join.table:
-                link = self.view(join.table)
-                inside = select(link.c[join.far]).where(link.c[join.near] == scope.owner)
-                conditions.append(row.c[join.there].in_(inside))
-            else:
-                conditions.append(row.c[join.there] == scope.owner)
-        return conditions
+        return within(self.sight, scope.entity, None if scope.by is None else scope.by.join, scope.owner, row)
 
     # --- entities
     def row(self, here: Here) -> Row:
