@@ -16,7 +16,9 @@ from beffroi.model.text import Text
 
 if TYPE_CHECKING:
     from beffroi.intake.files import ImportReport, Progress
+    from beffroi.intake.layers import Taken
     from beffroi.model.declaration import KindOfImport
+    from beffroi.town import Town
 
 __all__ = ["register"]
 
@@ -56,6 +58,15 @@ def register(app: typer.Typer) -> None:
         collection: Annotated[
             str, typer.Option("--collection", help=say("Collection (geojson, csv d'objets).", "Collection (geojson, csv of objects)."))
         ] = "",
+        name: Annotated[
+            str, typer.Option("--name", metavar="NOM", help=say("Nom de la collection faite du fichier.", "Name of the collection made of the file."))
+        ] = "",
+        crs: Annotated[
+            str, typer.Option("--crs", metavar="EPSG:N", help=say("Système des coordonnées, si le fichier ne le dit pas.", "Reference system, if the file does not say it."))
+        ] = "",
+        private: Annotated[
+            bool, typer.Option("--private", help=say("La collection n'est pas publique.", "The collection is not public."))
+        ] = False,
         dry_run: Annotated[
             bool,
             typer.Option("--dry-run", help=say("Dit ce qui serait importé.", "Say what would be imported.")),
@@ -72,10 +83,18 @@ def register(app: typer.Typer) -> None:
                 place="KIND FILE…",
             )  # fmt: skip
         options = _options(mapping)
+        options |= {"mapped": True} if mapping is not None else {}
         if collection:
             options["collection"] = collection
-        report = _run(data, kind, files, options, dry=dry_run)
-        tell(_answer(report), as_json=as_json, words=_words(report))
+        options |= {
+            key: value for key, value in (("name", name), ("crs", crs), ("private", private)) if value
+        }
+        report, taken = _run(data, kind, files, options, dry=dry_run)
+        tell(
+            _answer(report) | _made(taken),
+            as_json=as_json,
+            words="\n".join([*_taken_words(taken), _words(report)]),
+        )
 
 
 def _kinds() -> "tuple[KindOfImport, ...]":
@@ -119,10 +138,13 @@ def _options(mapping: Path | None) -> dict[str, Any]:
     return values
 
 
-def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, dry: bool) -> "ImportReport":
+def _run(
+    data: Path, kind: str, files: list[Path], options: dict[str, Any], *, dry: bool
+) -> "tuple[ImportReport, list[Taken]]":
     from beffroi.intake.features import import_features
     from beffroi.intake.files import import_files
     from beffroi.intake.kinds import kind_called
+    from beffroi.intake.layers import LAYER_KINDS, import_layers
     from beffroi.intake.records import import_records
     from beffroi.intake.take import Intake
     from beffroi.town import open_town
@@ -130,19 +152,58 @@ def _run(data: Path, kind: str, files: list[Path], options: dict[str, Any], *, d
     chosen = kind_called(kind, _kinds())
     town = open_town(data)
     try:
-        if chosen.name == "geojson" or (chosen.name == "csv" and options.get("collection")):
+        if _as_layers(town, chosen.name, files, options):
+            with _progress() as progress:
+                return import_layers(
+                    town.store, files, chosen.name, options, SYSTEM, dry=dry, progress=progress
+                )
+        if chosen.name in LAYER_KINDS and (
+            chosen.name != "csv" or not options.get("mapped") or options.get("collection")
+        ):
             with _progress() as progress:
                 return import_features(
-                    town.store, town.registry.collections, files, options, SYSTEM, dry=dry, progress=progress
-                )
+                    town.store,
+                    town.store.records.collections,
+                    files,
+                    options,
+                    SYSTEM,
+                    dry=dry,
+                    progress=progress,
+                ), []
         if chosen.collections:
             with _progress() as progress:
-                return import_records(town.store, chosen, files, options, SYSTEM, dry=dry, progress=progress)
+                return import_records(
+                    town.store, chosen, files, options, SYSTEM, dry=dry, progress=progress
+                ), []
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         with _progress() as progress:
-            return import_files(intake, chosen, files, options, dry=dry, progress=progress)
+            return import_files(intake, chosen, files, options, dry=dry, progress=progress), []
     finally:
         town.close()
+
+
+def _as_layers(town: "Town", kind: str, files: list[Path], options: dict[str, Any]) -> bool:
+    """True when the files make collections of the town's own: nothing says which other one they belong to."""
+    from beffroi.intake.features import collection_for
+    from beffroi.intake.layers import LAYER_KINDS
+    from beffroi.model.collection import OWN
+
+    named = str(options.get("collection") or "")
+    if kind not in LAYER_KINDS or (options.get("mapped") and not named):
+        return False
+    if named:
+        held = town.store.records.collections.get(named)
+        if held is not None and held.service == OWN:
+            options["name"] = named
+            return True
+        return False
+    if options.get("name"):
+        return True
+    for path in files:
+        with contextlib.suppress(Problem):
+            collection_for(town.registry.collections, "", path.stem)
+            return False
+    return True
 
 
 @contextlib.contextmanager
@@ -187,6 +248,47 @@ def _answer(report: "ImportReport") -> dict[str, Any]:
             for one in sorted(report.datastreams.values(), key=lambda one: one.id)
         ],
     }
+
+
+def _made(taken: "list[Taken]") -> dict[str, Any]:
+    if not taken:
+        return {}
+    return {
+        "collections": [
+            {
+                "name": one.collection.name, "title": one.collection.title.fr, "new": one.new,
+                "geometry": one.collection.geometry, "public": one.collection.read == "citizen", "crs": one.crs,
+                "crs_is": one.how, "fields": {f.name: f.kind for f in one.collection.fields}, "perhaps_personal": list(one.personal),
+            }
+            for one in taken
+        ]
+    }  # fmt: skip
+
+
+_HOW = {
+    "named": ("dit par le fichier", "named by the file"),
+    "assumed": ("par défaut", "by default"),
+    "guessed": ("deviné d'après les coordonnées", "guessed from the coordinates"),
+}
+
+
+def _taken_words(taken: "list[Taken]") -> list[str]:
+    lines = []
+    for one in taken:
+        c = one.collection
+        lines.append(
+            say("Collection « {t} » ({n}) : {k} champs, /ogc/collections/{n}", "Collection '{t}' ({n}): {k} fields, /ogc/collections/{n}",
+                t=c.title.fr, n=c.name, k=len(c.fields))
+        )  # fmt: skip
+        if one.how in _HOW:
+            fr, en = _HOW[one.how]
+            lines.append(say("  coordonnées : {c}, {w}", "  coordinates: {c}, {w}", c=one.crs, w=say(fr, en)))
+        if one.personal and c.read == "citizen":
+            lines.append(
+                say("  attention, peut-être personnel et pourtant public : {p} (--private le garde pour les agents)",
+                    "  beware, perhaps personal and yet public: {p} (--private keeps it for agents)", p=", ".join(one.personal))
+            )  # fmt: skip
+    return lines
 
 
 def _words(report: "ImportReport") -> str:

@@ -13,6 +13,8 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.geojson import Feature, features
+from beffroi.standards.layer_file import LayerRow, layers_of
+from beffroi.standards.placing import placed, sample
 from beffroi.standards.reading import Reject
 from beffroi.standards.record_table import read_records
 from beffroi.store.open import Store
@@ -94,8 +96,26 @@ def _table(path: Path, collection: Collection, options: Mapping[str, Any]) -> It
         raise unreadable(path, error) from error
 
 
+_OTHER = {".xlsx": "xlsx", ".gpkg": "gpkg", ".shp": "shp", ".zip": "shp"}
+
+
+def _layered(path: Path, kind: str) -> Iterator[Feature | Reject]:
+    """Yield the rows of the layers of another kind of file as features, their places in WGS 84."""
+    for layer in layers_of(path, kind):
+        shapes = (row.geometry for row in layer.rows() if isinstance(row, LayerRow))
+        placement = placed(sample(shapes), layer.crs)
+        for number, row in enumerate(layer.rows(), 1):
+            if isinstance(row, Reject):
+                yield row
+            else:
+                yield Feature(number, row.values, row.geometry and placement.move(row.geometry), row.id)
+
+
 def _read(path: Path) -> Iterator[Feature | Reject]:
     try:
+        if path.suffix.lower() in _OTHER:
+            yield from _layered(path, _OTHER[path.suffix.lower()])
+            return
         with path.open("rb") as stream:
             yield from features(stream)
     except Problem as problem:

@@ -43,13 +43,18 @@ KINDS: tuple[KindOfImport, ...] = (
         comptage.read, ".csv",
     ),
     _kind(
-        "geojson", "Objets d'une couche GeoJSON, dans une collection (--collection)",
-        "Features of a GeoJSON layer, into a collection (--collection)", _features, ".geojson", ".json",
+        "geojson", "Couche GeoJSON : une collection au nom du fichier, ou --collection",
+        "GeoJSON layer: a collection named after the file, or --collection", _features, ".geojson", ".json",
     ),
     _kind(
-        "csv", "Tableau quelconque de mesures, avec un fichier de correspondance (--mapping)",
-        "Any table of measurements, with a mapping file (--mapping)", mapped_table.read, ".csv", ".tsv", ".txt",
+        "csv", "Tableau : une collection au nom du fichier, ou des mesures avec une correspondance (--mapping)",
+        "Table: a collection named after the file, or measurements with a mapping file (--mapping)", mapped_table.read, ".csv", ".tsv", ".txt",
     ),
+    _kind("xlsx", "Tableur Excel : une collection au nom du fichier", "Excel workbook: a collection named after the file",
+          _features, ".xlsx"),
+    _kind("gpkg", "GeoPackage : une collection par couche", "GeoPackage: a collection per layer", _features, ".gpkg"),
+    _kind("shp", "Shapefile (ou son .zip) : une collection au nom du fichier",
+          "Shapefile (or its .zip): a collection named after the file", _features, ".shp", ".zip"),
 )  # fmt: skip
 
 

@@ -21,10 +21,11 @@ import msgspec
 from beffroi.model.principal import ROLES, Principal, Role
 from beffroi.model.text import Text
 
-__all__ = ["Choice", "Collection", "Field", "Geometry", "Personal", "Record", "choice", "field"]
+__all__ = ["OWN", "Choice", "Collection", "Field", "Geometry", "Personal", "Record", "choice", "field"]
 
 Geometry = Literal["none", "point", "line", "polygon", "any"]
 Kind = Literal["text", "integer", "number", "boolean", "date", "instant", "json", "reference"]
+OWN = "own"  # the service of the collections that a town made itself, from its files
 Severity = Literal["vert", "jaune", "orange", "rouge"]
 _KINDS: dict[type, Kind] = {
     str: "text", int: "integer", float: "number", bool: "boolean", date: "date", datetime: "instant",

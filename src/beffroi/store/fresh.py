@@ -41,7 +41,7 @@ def _statement(low: bool, high: bool, newest_first: bool, id_descending: bool) -
     c = observation.c
 
     def given(name: str) -> Any:
-        return bindparam(name, type_=BigInteger)
+        return bindparam(name, type_=BigInteger, required=False)
 
     conditions = [c.datastream_id == given("series"), c.deleted.is_(None)]
     conditions += [c.start_us >= given("low")] if low else []

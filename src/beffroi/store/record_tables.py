@@ -32,7 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from beffroi.model.collection import Collection, Field, Record
+from beffroi.model.collection import OWN, Collection, Field, Record
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text as Words
 from beffroi.store.tables import SQLITE_INTEGER_KEY, declared
@@ -133,7 +133,7 @@ def declaration_of(collection: Collection) -> bytes:
 
 
 def recalled(declaration: str) -> Collection:
-    """Return the collection of a stored declaration, read-only: the service that declared it is gone."""
+    """Return the collection of a stored declaration: the town's own, or one of a service that is gone, read-only."""
     plain = msgspec.json.decode(declaration)
     plain["fields"] = tuple(msgspec.convert(f, Field) for f in plain["fields"])
     plain["title"], plain["description"] = (
@@ -141,7 +141,7 @@ def recalled(declaration: str) -> Collection:
     )
     plain["dropped"] = tuple(plain["dropped"])
     plain["walked"] = tuple(tuple(walk) for walk in plain.get("walked", ()))
-    return Collection(**{**plain, "record": Record, "system": True})
+    return Collection(**{**plain, "record": Record, "system": plain["service"] != OWN})
 
 
 # --- Migration.

@@ -4,6 +4,7 @@ Every change is written in one transaction with its line of history. Nothing her
 `beffroi.store.desk` gives the records as one principal may see and change them.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 import msgspec
 from sqlalchemy import Connection, and_, func, literal, select
 
-from beffroi.model.collection import Collection, Field
+from beffroi.model.collection import OWN, Collection, Field
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
@@ -28,13 +29,14 @@ from beffroi.store.record_query import (
     phases,
     read_cursor,
 )
-from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
+from beffroi.store.record_tables import Shelf, declaration_of, migrate, prepare, recalled, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
 
 __all__ = ["House", "Records", "Shelf"]
 
 _IN = 400  # values in one condition
+RECALL_S = 1.0  # between two looks for collections that another process declared
 
 
 class House(Protocol):
@@ -71,7 +73,8 @@ class Records:
         clock: Callable[[], int],
         audit: Callable[..., Any] | None = None,
     ) -> None:
-        self.collections: dict[str, Collection] = {}
+        self._collections: dict[str, Collection] = {}
+        self._recalled_s = -RECALL_S
         self.keyring = Keyring(secret)
         self.house = house
         self.clock = clock
@@ -96,14 +99,46 @@ class Records:
                 if row.collection not in names
             ]
         for collection in (*gone, *wanted):
-            self.collections[collection.name] = collection
-            self._shelves[collection.name] = Shelf(collection, table_of(collection))
+            self._shelve(collection)
         return changed
+
+    def declare_own(self, collection: Collection) -> None:
+        """Make or widen the table of one of the town's own collections. Raises `Problem` when data would be lost."""
+        with self.house.write() as c:
+            migrate(c, [collection])
+        self._shelve(collection)
+
+    @property
+    def collections(self) -> Mapping[str, Collection]:
+        """Every declared collection by name, those that another process has just declared too."""
+        now_s = time.monotonic()
+        if now_s - self._recalled_s >= RECALL_S:
+            self._recalled_s = now_s
+            self._recall()
+        return self._collections
+
+    def _recall(self) -> None:
+        """Take in the town's own collections that another process declared since."""
+        if not self._collections:
+            return  # nothing is declared yet: there may be no table to look in
+        with self.house.read() as c:
+            kept = c.execute(select(declared.c.collection, declared.c.declaration)).fetchall()
+        for name, declaration in kept:
+            known = self._collections.get(name)
+            if known is None or (known.service == OWN and declaration_of(known).decode() != declaration):
+                self._shelve(recalled(declaration))
+
+    def _shelve(self, collection: Collection) -> None:
+        self._collections[collection.name] = collection
+        self._shelves[collection.name] = Shelf(collection, table_of(collection))
 
     def shelf(self, collection: str | Collection) -> Shelf:
         """Return the declared collection and its table. Raises `NotFound`."""
         name = collection if isinstance(collection, str) else collection.name
         shelf = self._shelves.get(name)
+        if shelf is None:
+            self._recall()
+            shelf = self._shelves.get(name)
         if shelf is None:
             raise _unknown(name)
         return shelf

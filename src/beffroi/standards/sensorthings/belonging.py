@@ -32,5 +32,5 @@ def belongs(entity_name: str, join: Join | None, sight: Sight) -> Prepared:
     """Return the statement that finds the entity `key` in the set of `owner`, if the reader sees it there."""
     entity = BY_NAME[entity_name]
     row = table_of(entity, sight.view)
-    key, owner = bindparam("key", type_=BigInteger), bindparam("owner", type_=BigInteger)
+    key, owner = (bindparam(name, type_=BigInteger, required=False) for name in ("key", "owner"))
     return Prepared(select(row.c.id).where(row.c.id == key, *within(sight, entity, join, owner, row)))

@@ -34,7 +34,7 @@ THINGS = "capteurs"
 def layers_of(town: Town, who: Principal, language: str) -> dict[str, str]:
     """Return the layers that `who` may see: name and title; things first, then collections with a place."""
     layers = {THINGS: Text("Capteurs", "Sensors").of(language)}
-    for name, collection in town.registry.collections.items():
+    for name, collection in town.store.records.collections.items():
         if collection.geometry != "none" and collection.readable(who):
             layers[name] = collection.title.of(language)
     return layers
@@ -114,7 +114,7 @@ def features_of(
         found, cut = (
             _things(town, who, box, only)
             if name == THINGS
-            else _records(town, who, town.registry.collections[name], box)
+            else _records(town, who, town.store.records.collections[name], box)
         )
         features += found
         more = more or cut
