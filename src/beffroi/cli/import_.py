@@ -58,6 +58,9 @@ def register(app: typer.Typer) -> None:
         collection: Annotated[
             str, typer.Option("--collection", help=say("Collection (geojson, csv d'objets).", "Collection (geojson, csv of objects)."))
         ] = "",
+        measurements: Annotated[
+            bool, typer.Option("--measurements", help=say("csv : ce sont des mesures, colonnes devinées.", "csv: these are measurements, columns guessed."))
+        ] = False,
         name: Annotated[
             str, typer.Option("--name", metavar="NOM", help=say("Nom de la collection faite du fichier.", "Name of the collection made of the file."))
         ] = "",
@@ -83,13 +86,14 @@ def register(app: typer.Typer) -> None:
                 place="KIND FILE…",
             )  # fmt: skip
         options = _options(mapping)
-        options |= {"mapped": True} if mapping is not None else {}
         if collection:
             options["collection"] = collection
         options |= {
             key: value for key, value in (("name", name), ("crs", crs), ("private", private)) if value
         }
-        report, taken = _run(data, kind, files, options, dry=dry_run)
+        report, taken = _run(
+            data, kind, files, options, mapped=mapping is not None or measurements, dry=dry_run
+        )
         tell(
             _answer(report) | _made(taken),
             as_json=as_json,
@@ -139,7 +143,7 @@ def _options(mapping: Path | None) -> dict[str, Any]:
 
 
 def _run(
-    data: Path, kind: str, files: list[Path], options: dict[str, Any], *, dry: bool
+    data: Path, kind: str, files: list[Path], options: dict[str, Any], *, mapped: bool, dry: bool
 ) -> "tuple[ImportReport, list[Taken]]":
     from beffroi.intake.features import import_features
     from beffroi.intake.files import import_files
@@ -152,14 +156,12 @@ def _run(
     chosen = kind_called(kind, _kinds())
     town = open_town(data)
     try:
-        if _as_layers(town, chosen.name, files, options):
+        if _as_layers(town, chosen.name, files, options, mapped=mapped):
             with _progress() as progress:
                 return import_layers(
                     town.store, files, chosen.name, options, SYSTEM, dry=dry, progress=progress
                 )
-        if chosen.name in LAYER_KINDS and (
-            chosen.name != "csv" or not options.get("mapped") or options.get("collection")
-        ):
+        if chosen.name in LAYER_KINDS and (chosen.name != "csv" or not mapped or options.get("collection")):
             with _progress() as progress:
                 return import_features(
                     town.store,
@@ -182,14 +184,14 @@ def _run(
         town.close()
 
 
-def _as_layers(town: "Town", kind: str, files: list[Path], options: dict[str, Any]) -> bool:
+def _as_layers(town: "Town", kind: str, files: list[Path], options: dict[str, Any], *, mapped: bool) -> bool:
     """True when the files make collections of the town's own: nothing says which other one they belong to."""
     from beffroi.intake.features import collection_for
     from beffroi.intake.layers import LAYER_KINDS
     from beffroi.model.collection import OWN
 
     named = str(options.get("collection") or "")
-    if kind not in LAYER_KINDS or (options.get("mapped") and not named):
+    if kind not in LAYER_KINDS or (mapped and not named):
         return False
     if named:
         held = town.store.records.collections.get(named)

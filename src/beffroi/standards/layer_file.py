@@ -197,8 +197,16 @@ def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]]) -
                 continue
             place, values = item
             geometry = _geometry(values, where)
-            kept = {n: v for n, v in values.items() if n not in where} if geometry is not None else values
-            yield LayerRow(place, kept, geometry)
+            said = next((n for n in reversed(where) if values.get(n) not in (None, "")), "")
+            if geometry is None and said:
+                wrong = next((n for n in where if number_of(values.get(n)) is None), said)
+                yield Reject(
+                    int(place.removeprefix("line ")), wrong,
+                    Text("Les coordonnées ne sont pas comprises.", "The coordinates are not understood."),
+                    Text("Écrivez deux nombres, ou laissez les deux vides.", "Write two numbers, or leave both empty."),
+                )  # fmt: skip
+                continue
+            yield LayerRow(place, {n: v for n, v in values.items() if n not in where}, geometry)
 
     return Layer(rows, crs=f"EPSG:{srid[1]}" if srid else None)
 
@@ -221,7 +229,7 @@ def _where(rows: list[dict[str, Any]]) -> tuple[str, ...]:
 
     def share(name: str, test: Callable[[Any], bool]) -> bool:
         said = [r[name] for r in rows if r.get(name) not in (None, "")]
-        return bool(said) and sum(map(test, said)) >= 0.9 * len(said)
+        return bool(said) and sum(map(test, said)) >= 0.6 * len(said)
 
     for name in names:
         if _SHAPE.match(folded(name)) and share(name, lambda v: _shape(v) is not None):

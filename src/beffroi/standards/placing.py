@@ -115,11 +115,12 @@ def placed(points: Points, named: str | None, near: tuple[float, float] | None =
     told = said or WGS84
     if _plausible(points, told) or (said == WGS84 and _degrees(points) and not _plausible(points, SWAPPED)):
         return Placement(told, "named" if said else "assumed", _mover(told))
-    fits = _believed([code for code in CANDIDATES if code != told and _plausible(points, code)])
+    fits = [code for code in CANDIDATES if code != told and _plausible(points, code)]
     if said is not None and said not in CANDIDATES and not fits and _somewhere(points, said):
         return Placement(said, "named", _mover(said))  # abroad, or a system we do not guess
     if len(fits) > 1 and near is not None:
         fits = [code for code in fits if _beside(points, code, near)] or fits
+    fits = _believed(fits)
     if len(fits) == 1:
         return Placement(fits[0], "guessed", _mover(fits[0]))
     if not fits and said is None and _degrees(points):
