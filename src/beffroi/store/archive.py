@@ -23,6 +23,7 @@ from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import UncomputableError, limit_s, too_heavy, too_large, watched
+from beffroi.store.prepared import Prepared
 from beffroi.store.rollups import hour_of, rollup_sql, series_sql
 from beffroi.store.tables import long_rollup, segment, segment_series
 
@@ -36,10 +37,11 @@ COLUMNS: dict[str, str] = {
     "value": "DOUBLE", "decimals": "INTEGER", "literal": "VARCHAR", "feature_id": "BIGINT", "quality": "INTEGER",
     "extra": "VARCHAR",
 }  # fmt: skip
+MOST_COMPARED = 4  # segments whose columns are compared before they are read
 FEW = 50  # datastreams that are looked up in the index rather than in every file
 _SEGMENT = ("id", "path", "count", "bytes", "sha256", "min_id", "max_id", "min_us", "max_us", "first_us", "end_us", "rollup",
             "rollup_bytes", "rollup_sha256")  # fmt: skip
-_LIVE = (
+_LIVE = Prepared(
     select(*(segment.c[name] for name in _SEGMENT)).where(segment.c.live == 1).order_by(segment.c.first_us)
 )
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
@@ -92,7 +94,7 @@ class Archive:
         self._engine: DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._local = threading.local()
-        self._constant: dict[str, dict[str, str]] = {}
+        self._constant: dict[str, dict[str, int | None]] = {}
         self._hours: dict[str, dict[int, tuple[int, int] | None]] = {}
 
     def close(self) -> None:
@@ -127,7 +129,7 @@ class Archive:
     @staticmethod
     def live(connection: Connection) -> list[Segment]:
         """Return the segments that hold the history now, oldest first."""
-        return [Segment(*row) for row in connection.execute(_LIVE)]
+        return [Segment(*tuple(row)) for row in _LIVE.rows(connection)]
 
     def matching(self, connection: Connection, between: tuple[int | None, int | None],
                  observation_id: int | None = None, datastreams: Sequence[int] | None = None,
@@ -136,19 +138,25 @@ class Archive:
 
         `thin`: also those that hold no more than thin hours of them.
         """
+        return self.sought(connection, between, observation_id, datastreams, thin=thin)[0]
+
+    def sought(self, connection: Connection, between: tuple[int | None, int | None],
+               observation_id: int | None = None, datastreams: Sequence[int] | None = None,
+               *, thin: bool = False) -> tuple[list[Segment], dict[int, int] | None]:  # fmt: skip
+        """Return what `matching` does, and, of few datastreams, how many rows of theirs each segment holds."""
         start, end = between
         held = None
         if datastreams is not None and len(datastreams) <= FEW:
             held = self.holding(connection, datastreams, thin=thin)
             if not held:
-                return []
+                return [], held
         return [
             s for s in self.live(connection)
             if (held is None or s.id in held)
             and (start is None or (s.end_us if thin else s.max_us) >= start)
             and (end is None or (s.first_us if thin else s.min_us) < end)
             and (observation_id is None or s.min_id <= observation_id <= s.max_id)
-        ]  # fmt: skip
+        ], held  # fmt: skip
 
     @staticmethod
     def holding(connection: Connection, datastreams: Sequence[int], *, thin: bool = False) -> dict[int, int]:
@@ -223,12 +231,17 @@ class Archive:
     def raw(self, segments: Sequence[Segment]) -> str:
         """Return the SQL of the rows of `segments`, with the columns of `tables.observation`."""
         # the columns of few files that have one value throughout need not be read
-        known = self._constants(segments) if len(segments) <= 4 else {}
-        columns = ", ".join(f"{known[name]} AS {name}" if name in known else name for name in COLUMNS)
+        known = self.constants(segments)
+        columns = ", ".join(
+            f"{'NULL' if known[name] is None else known[name]}::{kind} AS {name}" if name in known else name
+            for name, kind in COLUMNS.items()
+        )
         return f"SELECT {columns}, NULL::BIGINT AS seq, NULL::INTEGER AS deleted FROM read_parquet({self.files(segments)})"
 
-    def _constants(self, segments: Sequence[Segment]) -> dict[str, str]:
-        """Return the literal of each column that has one value (or none) in all of `segments`."""
+    def constants(self, segments: Sequence[Segment]) -> dict[str, int | None]:
+        """Return the value of each column that has one (or none) in all of `segments`, when they are few."""
+        if len(segments) > MOST_COMPARED:
+            return {}
         for one in segments:
             if one.path not in self._constant:
                 found = self.run(
@@ -236,12 +249,12 @@ class Archive:
                     f" max(stats_max_value) FROM parquet_metadata({quoted(self.folder / one.path)}) GROUP BY 1"
                 )
                 self._constant[one.path] = {
-                    name: f"NULL::{COLUMNS[name]}" if nulls == n else f"{low}::{COLUMNS[name]}"
+                    name: None if nulls == n else int(low)
                     for name, n, nulls, low, high in found
                     if nulls == n or (nulls == 0 and low == high and COLUMNS[name] in ("BIGINT", "INTEGER"))
                 }
         first, *others = (self._constant[one.path] for one in segments)
-        return {name: text for name, text in first.items() if all(o.get(name) == text for o in others)}
+        return {name: v for name, v in first.items() if all(name in o and o[name] == v for o in others)}
 
     def forget_series(self, datastream_id: int) -> None:
         """Rewrite the segments that hold a datastream, without it."""

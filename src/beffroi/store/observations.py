@@ -7,6 +7,7 @@ here merges both, a fresh row winning over a sealed one with its id.
 import heapq
 import itertools
 from collections.abc import Callable, Iterable, Sequence
+from itertools import repeat
 from typing import Any
 
 import msgspec
@@ -19,9 +20,10 @@ from beffroi.model.result import Result
 from beffroi.model.text import Text
 from beffroi.store.aggregates import AggregateQuery, Cells, aggregate
 from beffroi.store.appender import Ack, Appender
-from beffroi.store.archive import FEW, Archive, Segment
+from beffroi.store.archive import Archive, Segment
 from beffroi.store.database import Database
 from beffroi.store.fresh import COLUMNS, fresh_of
+from beffroi.store.prepared import Prepared
 from beffroi.store.tables import latest, observation, source_key
 from beffroi.store.versions import NOBODY, By, Window
 from beffroi.store.writer import writer_for
@@ -29,6 +31,7 @@ from beffroi.store.writer import writer_for
 __all__ = ["Ack", "ObservationQuery", "Observations", "Stat", "observation_of"]
 
 _IN_LIMIT = 5_000
+_REWRITTEN = Prepared(select(observation.c.id).where(observation.c.seq.is_not(None)))
 
 
 class Stat(msgspec.Struct, frozen=True):
@@ -179,7 +182,7 @@ class Observations:
         """Return the observations of `query`, fresh and sealed merged in its order."""
         reach = None if query.limit is None else query.limit + query.offset
         with self._database.read() as connection:
-            segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
+            segments, held = self._archive.sought(connection, query.between, datastreams=query.datastreams)
             before = self._before(connection, query)
             if not segments and not before:
                 return [
@@ -187,9 +190,6 @@ class Observations:
                 ]
             fresh = self._fresh(connection, query, reach)
             hidden = self._rewritten(connection)
-            held = None
-            if query.datastreams is not None and len(query.datastreams) <= FEW and len(segments) > 1:
-                held = self._archive.holding(connection, query.datastreams)
         down = self._by_time(query)
         if down is not None and reach is not None and query.window is None:
             sealed = self._walk(query, segments, held, fresh, hidden, reach, down=down)
@@ -277,13 +277,16 @@ class Observations:
     ) -> list[Any]:
         bare = query.where is None and query.window is None
         if bare and query.datastreams is not None and self._by_time(query) is not None:
-            rows = self._archive.run(self._plain(query, segments, limit))
+            rows = self._plain(query, segments, limit)
         else:
             rows = self._archive.rows(self._statement(query, "duckdb").limit(limit), segments)
         return [r for r in rows if r[0] not in hidden] if hidden else rows
 
-    def _plain(self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None) -> str:
-        """Return the statement of some datastreams in the order of time, written without a compiler: only integers go in."""
+    def _plain(self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None) -> list[Any]:
+        """Return the rows of some datastreams in the order of time, and their rank.
+
+        The statement is written without a compiler, since only integers go in, and asks only for what differs.
+        """
         assert query.datastreams is not None
         start, end = query.between
         ids = ", ".join(str(int(i)) for i in query.datastreams)
@@ -296,12 +299,20 @@ class Observations:
         conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
         down = self._by_time(query)
         way = "DESC" if down else "ASC"
-        names = ", ".join(c.name for c in COLUMNS)
         tail = "" if limit is None else f" LIMIT {int(limit)}"
-        return (
-            f"SELECT {names}, start_us FROM ({self._archive.raw(segments)}) WHERE {' AND '.join(conditions)}"
+        known: dict[str, int | None] = {"seq": None, **self._archive.constants(segments)}
+        if len(query.datastreams) == 1:
+            known["datastream_id"] = query.datastreams[0]
+        asked = [c.name for c in COLUMNS if c.name not in known or c.name in ("id", "start_us")]
+        found = self._archive.run(
+            f"SELECT {', '.join(asked)} FROM read_parquet({self._archive.files(segments)}) WHERE {' AND '.join(conditions)}"
             f" ORDER BY start_us {way}, id {'DESC' if query.id_descending else 'ASC'}{tail}"
         )
+        columns = dict(zip(asked, zip(*found, strict=True), strict=True)) if found else {}
+        whole = (columns.get(c.name) or repeat(known.get(c.name), len(found)) for c in COLUMNS)
+        return list(
+            zip(*whole, columns.get("start_us", ()), strict=True)
+        )  # the rank of this order is its time
 
     @staticmethod
     def _by_time(query: ObservationQuery) -> bool | None:
@@ -495,8 +506,7 @@ class Observations:
 
     @staticmethod
     def _rewritten(connection: Connection) -> set[int]:
-        statement = select(observation.c.id).where(observation.c.seq.is_not(None))
-        return set(connection.execute(statement).scalars())
+        return {row[0] for row in _REWRITTEN.rows(connection)}
 
 
 def _directed(expression: ColumnElement[Any], down: bool) -> ColumnElement[Any]:

@@ -1,0 +1,157 @@
+"""A busy town is backed up and restored elsewhere: nothing acknowledged before is missing, and all is whole."""
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from tests.conftest import PostgresqlServer
+from tests.faults.serving import Town as Served
+from tests.faults.serving import command
+from tests.sensorthings_town import station
+
+from beffroi.town import open_town
+
+ROOT = "/sensorthings/v1.1"
+
+
+def backup(data: Path, vault: Path, *options: str) -> dict[str, object]:
+    return json.loads(command("backup", "--data", str(data), "--to", str(vault), "--json", *options))
+
+
+def restore(vault: Path, key: Path, to: Path) -> dict[str, object]:
+    return json.loads(command("restore", str(vault), "--key", str(key), "--to", str(to), "--json"))
+
+
+def exported(data: Path, to: Path) -> dict[str, bytes]:
+    command("export", "--data", str(data), "--to", str(to))
+    return {p.relative_to(to).as_posix(): p.read_bytes() for p in to.rglob("*") if p.is_file()}
+
+
+def ids_of(data: Path) -> set[int]:
+    town = open_town(data)
+    try:
+        return {o.id for o in town.store.observations.after(0, 1_000_000)}
+    finally:
+        town.close()
+
+
+def test_a_busy_town_comes_back_whole_elsewhere(tmp_path: Path) -> None:
+    data, vault, key = tmp_path / "town", tmp_path / "vault", tmp_path / "away.key"
+    command("init", "--data", str(data), "--name", "Essai")
+    served = Served(data)
+    acknowledged: list[int] = []
+    over = threading.Event()
+    try:
+        assert served.call(ROOT + "/Things", station())[0] == 201
+
+        def post(number: int) -> None:
+            while not over.is_set():
+                status, made = served.call(
+                    ROOT + "/Datastreams(1)/Observations?$select=id",
+                    {"result": number},
+                    Prefer="return=representation",
+                )
+                if status == 201:
+                    acknowledged.append(made["@iot.id"])
+
+        writers = [threading.Thread(target=post, args=(n,)) for n in range(3)]
+        for writer in writers:
+            writer.start()
+        while len(acknowledged) < 60:
+            over.wait(0.01)
+        before = set(acknowledged)
+        first = backup(data, vault, "--key", str(key))
+        second = backup(data, vault, "--key", str(key))
+        over.set()
+        for writer in writers:
+            writer.join()
+        after = set(acknowledged)
+    finally:
+        over.set()
+        served.stop()
+    assert second["added"] < first["added"]  # type: ignore[operator]
+    restore(vault, key, tmp_path / "again")
+    held = ids_of(tmp_path / "again")
+    assert before <= held <= after
+    # at rest: the restored town gives the same export, byte for byte
+    backup(data, vault, "--key", str(key), "--keep", "1")
+    told = restore(vault, key, tmp_path / "quiet")
+    assert told["faults"] == 0
+    assert ids_of(tmp_path / "quiet") == after
+    assert exported(tmp_path / "quiet", tmp_path / "b") == exported(data, tmp_path / "a")
+    listed = json.loads(command("restore", str(vault), "--key", str(key), "--list", "--json"))
+    assert len(listed["snapshots"]) == 1
+
+
+def test_what_cannot_be_restored_is_told_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    data, vault = tmp_path / "town", tmp_path / "vault"
+    command("init", "--data", str(data), "--name", "Essai")
+    backup(data, vault)
+    key = data / "backup.key"
+    assert key.stat().st_mode & 0o777 == 0o600
+    away = tmp_path / "away"
+    restore(vault, key, away)
+    assert not (away / "backup.key").exists()  # the key is not kept beside what it opens
+
+    def refused(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "beffroi", "restore", str(vault), *arguments],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode in (1, 2)
+        return done.stderr
+
+    assert "n'est pas vide" in refused("--key", str(key), "--to", str(away))
+    assert "n'y a pas de clé" in refused("--key", str(tmp_path / "none"), "--to", str(tmp_path / "x"))
+    chunk = next(vault.glob("chunks/*/*"))
+    chunk.write_bytes(b"")
+    assert "abîmée" in refused("--key", str(key), "--to", str(tmp_path / "x"))
+    assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.postgres
+def test_a_town_on_postgresql_comes_back_in_an_empty_database(
+    tmp_path: Path, postgresql_server: PostgresqlServer
+) -> None:
+    data, vault = tmp_path / "town", tmp_path / "vault"
+    command("init", "--data", str(data), "--name", "Essai")
+    settings = data / "beffroi.toml"
+
+    def settle(url: str) -> None:
+        settings.write_text(f'name = "Essai"\n[store]\nrecords = "{url}"\n', "utf-8")
+
+    url, other = postgresql_server.database(), postgresql_server.database()
+    settle(url)
+    served = Served(data)
+    try:
+        assert served.call(ROOT + "/Things", station())[0] == 201
+        assert served.call(ROOT + "/Datastreams(1)/Observations", {"result": 7})[0] == 201
+    finally:
+        served.stop()
+    before = exported(data, tmp_path / "a")
+    settle(other)  # what the restored settings name must be empty
+    town_settings = settings.read_text("utf-8")
+    settle(url)
+    backup(data, vault)
+    key = data / "backup.key"
+    done = subprocess.run(
+        [sys.executable, "-m", "beffroi", "restore", str(vault), "--key", str(key), "--to", str(tmp_path / "b")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode != 0  # the database is not empty: said, and the files are there
+    assert "pg_restore" in done.stderr
+    (tmp_path / "b" / "beffroi.toml").write_text(town_settings, "utf-8")
+    subprocess.run(
+        ["pg_restore", "--no-owner", "--exit-on-error", "--dbname", other, str(tmp_path / "b" / "postgresql.dump")],
+        check=True,
+    )  # fmt: skip
+    (tmp_path / "b" / "postgresql.dump").unlink()
+    after = exported(tmp_path / "b", tmp_path / "c")
+    assert {k: v for k, v in after.items() if k != "manifest.json"} == {
+        k: v for k, v in before.items() if k != "manifest.json"
+    }
