@@ -15,8 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+import msgspec
+
 from beffroi import __version__
 from beffroi.backup.vault import CHUNK, Held, Snapshot, Vault
+from beffroi.doctor import BACKUP_NOTE
 from beffroi.model.instant import format_instant
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -51,6 +54,8 @@ def save(town: Town, vault: Vault, progress: Progress = lambda _path, _done, _wh
             progress(name, done, whole)
     snapshot = Snapshot(_id(at_us, vault), at_us, town.name, __version__, tuple(files))
     vault.close(snapshot)
+    note = data / BACKUP_NOTE
+    note.write_bytes(msgspec.json.encode({"at_us": at_us, "snapshot": snapshot.id}))
     return snapshot
 
 

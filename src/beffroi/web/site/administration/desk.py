@@ -118,6 +118,7 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
             (_("Ville"), "/administration/ville"),
             (_("Conservation"), "/administration/conservation"),
             (_("Journal"), "/administration/journal"),
+            (_("Santé"), "/administration/sante"),
         ]
     path = request.url.path
     return [
