@@ -30,9 +30,8 @@ def main() -> int:
         if outcome.seen and kept is not None:
             with kept.open("a", encoding="utf-8") as file:
                 file.write(outcome.mutation.name + "\n")
-    print(
-        f"{len(rows) - unseen} of {len(rows)} mutations were seen by their tests ({len(rows) - len(left)} before)"
-    )  # noqa: T201
+    seen, before_n = len(rows) - unseen, len(rows) - len(left)
+    print(f"{seen} of {len(rows)} mutations were seen by their tests ({before_n} before)")  # noqa: T201
     return 1 if unseen or not rows else 0
 
 
