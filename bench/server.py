@@ -34,7 +34,6 @@ class Server(msgspec.Struct):
         listed = subprocess.run(["ps", "-o", "rss=", "-g", group], capture_output=True, check=False)
         return sum(int(n) for n in listed.stdout.split()) / 1024
 
-
     def cpu_s(self) -> float:
         """Return the CPU seconds that the server and its workers have used so far."""
         group, ticks = os.getpgid(self.process.pid), 0
