@@ -1,6 +1,7 @@
 """MQTT of a town: real broker, real store, clients of others; and behind a mosquitto that is killed."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
@@ -557,23 +558,29 @@ def test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values(
     series = add_series(bridged.store)
     topic, n = f"v1.1/Datastreams({series})/Observations", 1_500
     writer = Client(mosquitto.port)
-    bridged.store.observations.append([Draft(series, 1, number_of("0.5"))])
-    until(lambda: (series, "0.5") in last_there(mosquitto))  # the town has subscribed, and publishes
+    starts = itertools.count(1)
+
+    def told() -> bool:
+        bridged.store.observations.append([Draft(series, next(starts), number_of("0.5"))])
+        return (series, "0.5") in last_there(mosquitto)
+
+    until(told, 60)  # the town has subscribed, and publishes
+    before = digits(bridged, series)
     strange = {
         200: (topic, '{"result": '), 400: (topic.replace(f"({series})", "(999)"), '{"result": 1}'),
-        600: ("v1.1/Observations", '{"result": 7000.0, "Datastream": {"@iot.id": %d}}' % series),
+        600: ("v1.1/Observations", f'{{"result": 7000.0, "Datastream": {{"@iot.id": {series}}}}}'),
         800: ("v1.1/ObservedProperties", '{"name": "vent", "definition": "http://a.test/v", "description": "v"}'),
     }  # fmt: skip
     for i in range(n):
-        where, body = strange.get(i, (topic, '{"result": %d.25}' % i))
+        where, body = strange.get(i, (topic, f'{{"result": {i}.25}}'))
         writer.paho.publish(where, body, 1)
-    stored = ["0.5", *("7000.0" if i == 600 else f"{i}.25" for i in range(n) if i not in (200, 400, 800))]
+    stored = [*before, *("7000.0" if i == 600 else f"{i}.25" for i in range(n) if i not in (200, 400, 800))]
     until(lambda: len(digits(bridged, series)) == len(stored), 60)
     assert digits(bridged, series) == stored  # in the order in which they came
     with bridged.store.read() as c:
         until(lambda: "vent" in c.execute(select(tables.observed_property.c.name)).scalars().all())
     newest = bridged.store.observations.last([series])[series].result.json()
-    until(lambda: last_there(mosquitto) == {(series, newest)})
+    until(lambda: (series, newest) in last_there(mosquitto), 60)
     writer.leave()
 
 

@@ -104,6 +104,7 @@ class Bridge:
         self._unstored = 0  # messages that were taken from there and are not on disk yet
         self._under_way = 0  # messages that broker has not confirmed
         self._later: dict[str, Callable[[], Message]] = {}  # the last values for when it has
+        self._catching = False  # the loop was told to
         self._turn = threading.Lock()
 
     async def __aenter__(self) -> Self:
@@ -254,11 +255,11 @@ class Bridge:
         if not message.public or not valid_topic(message.topic) or not self.heard(message.topic):
             return False
         if retain and self._behind():
-            with self._turn:
-                self._later[message.topic] = lambda: message
+            self._later[message.topic] = lambda: message
         if self.put_off(message.topic, lambda: message):
             return False
         kept = retain or _ENTITY.match(message.topic) is not None
+        self._later.pop(message.topic, None)  # an older value of it
         with self._turn:
             self._under_way += 1
         self.paho.publish(message.topic, message.payload, 1 if kept else 0, kept)
@@ -273,29 +274,28 @@ class Bridge:
         if not self._behind():
             return False
         if _ENTITY.match(topic) is not None:
-            with self._turn:
-                self._later[topic] = make
+            self._later[topic] = make
         return True
 
     def _on_publish(self, _client: Any, _data: Any, _number: Any, _code: Any, _properties: Any) -> None:
         with self._turn:
             self._under_way = max(0, self._under_way - 1)
-        self._catch_up()
+            soon = self._later and not self._catching and self._under_way < BEHIND // 2
+            self._catching = self._catching or bool(soon)
+        if soon and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._catch_up)
 
     def _catch_up(self) -> None:
-        """Publish some of the last values that were put off, from any thread."""
-        for _ in range(_AT_ONCE):
-            with self._turn:
-                if not self._later or self._under_way >= BEHIND // 2 or self._behind():
-                    return
-                make = self._later.pop(next(iter(self._later)))
-                self._under_way += 1
-            message = make()
+        """Publish some of the last values that were put off: on the loop, as `send` is, so that none overtakes another."""
+        self._catching = False
+        published = 0
+        while published < _AT_ONCE and self._later and self._under_way < BEHIND // 2 and not self._behind():
+            message = self._later.pop(next(iter(self._later)))()
             if message.public:
-                self.paho.publish(message.topic, message.payload, 1, True)
-            else:
+                published += 1
                 with self._turn:
-                    self._under_way -= 1
+                    self._under_way += 1
+                self.paho.publish(message.topic, message.payload, 1, True)
 
     def command(self, topic: str, payload: bytes, _territory: str | None, _service: str) -> bool:
         """Publish a command, from any thread; False while that broker is away. Who may read it there is its business."""

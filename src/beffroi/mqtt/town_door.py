@@ -167,10 +167,10 @@ class TownDoor:
             return problem
         if draft is None or draft.feature_id is not None or isinstance(draft, MultiDraft):
             return None
-        number = named or draft.datastream_id
-        if not number or draft.datastream_id not in (0, number):
+        series = named or draft.datastream_id
+        if not series or draft.datastream_id not in (0, series):
             return None
-        draft.datastream_id = number
+        draft.datastream_id = series
         return draft
 
     async def judge(self, drafts: Sequence[Draft]) -> None:
