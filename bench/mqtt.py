@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import paho.mqtt.client as paho
 
 from bench.ingest import things
@@ -153,18 +154,28 @@ def queryable(url: str, port: int, key: str) -> float:
     return worst
 
 
-def own(count: int) -> tuple[float, int, float]:
-    """Return observations/s through the embedded broker, how many were lost, and the worst time to be seen."""
+class Outcome(msgspec.Struct, frozen=True):
+    """Observations/s, the town's CPU microseconds an observation, how many were lost, the worst time to be seen."""
+
+    rate: float
+    cpu_us: float
+    lost: int
+    seen_s: float
+
+
+def own(count: int) -> Outcome:
+    """Return what comes through the embedded broker."""
     port = free_port()
     with scratch() as data, serving(data, "--mqtt-port", str(port)) as server:
-        before = prepared(server.url)
+        before, used = prepared(server.url), server.cpu_s()
         spent = published(port, count, topic_of)
+        cpu_us = (server.cpu_s() - used) / count * 1e6
         lost = count - (stored(server.url) - before)
-        return count / spent, lost, queryable(server.url, port, "")
+        return Outcome(count / spent, cpu_us, lost, queryable(server.url, port, ""))
 
 
-def through(count: int) -> tuple[float, int, float]:
-    """Return the same through an external mosquitto, from the first publish to the last one stored."""
+def through(count: int) -> Outcome:
+    """Return what comes through an external mosquitto, from the first publish to the last one stored."""
     with scratch() as data, mosquitto(data.parent) as port:
         (data / "beffroi.toml").write_text(
             (data / "beffroi.toml").read_text() + f'\n[mqtt]\nurl = "mqtt://127.0.0.1:{port}"\n'
@@ -172,13 +183,14 @@ def through(count: int) -> tuple[float, int, float]:
         with serving(data) as server:
             before = prepared(server.url)
             time.sleep(2)  # until the town has subscribed
-            began = time.perf_counter()
+            used, began = server.cpu_s(), time.perf_counter()
             published(port, count, topic_of)
             while stored(server.url) - before < count and time.perf_counter() - began < LONGEST_S:
                 time.sleep(0.1)
             spent = time.perf_counter() - began
+            cpu_us = (server.cpu_s() - used) / count * 1e6
             lost = count - (stored(server.url) - before)
-            return count / spent, lost, queryable(server.url, port, "")
+            return Outcome(count / spent, cpu_us, lost, queryable(server.url, port, ""))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -191,11 +203,13 @@ def main(arguments: list[str] | None = None) -> None:
     print(machine(), "·", chosen.count, "messages, QoS 1,", SERIES, "datastreams")
     with scratch() as data:
         bare = floor(data, chosen.count)
-    print(f"paho, mosquitto, paho, no town: {bare:>8,.0f} messages/s")
+    print(f"paho, mosquitto, paho, no town: {bare:>8,.0f} messages/s", flush=True)
     for name, run in (("embedded broker", own), ("external mosquitto", through)):
-        rate, lost, seen = run(chosen.count)
+        got = run(chosen.count)
         print(
-            f"{name:>18}: {rate:>8,.0f} obs/s published to stored, ratio {rate / bare:.2f}; {lost} lost; seen within {seen * 1000:.0f} ms"
+            f"{name:>18}: {got.rate:>8,.0f} obs/s published to stored, ratio {got.rate / bare:.2f}; {got.cpu_us:.0f} us of the"
+            f" town's CPU each; {got.lost} lost; seen within {got.seen_s * 1000:.0f} ms",
+            flush=True,
         )
 
 

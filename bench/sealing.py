@@ -9,10 +9,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from beffroi.model.instant import DAY_US, MINUTE_US, parse_instant
-from beffroi.model.observation import Batch
+from beffroi.model.observation import Draft
+from beffroi.model.result import number_of
 from beffroi.settings import Settings
 from beffroi.store.open import Store
-from beffroi.store.sealing import seal
+from beffroi.store.sealing import LATE_US, seal
 from bench.server import machine
 
 SERIES = 100
@@ -56,17 +57,22 @@ def days(arriving: Rows) -> Iterator[Rows]:
 
 def run(arriving: Rows) -> tuple[float, float, list[tuple[int, float | None]]]:
     """Store and seal day by day; return CPU seconds, sealed bytes a row, and the rows of one datastream."""
+    now_us = BEGIN
     with TemporaryDirectory(prefix="beffroi-bench-") as folder:
-        store = Store.open(Settings(data=Path(folder)))
+        store = Store.open(Settings(data=Path(folder)), lambda: now_us)
         began = time.process_time()
         for number, day in enumerate(days(arriving), 1):
             for at in range(0, len(day), 10_000):
                 part = day[at : at + 10_000]
-                series = [r[1] for r in part]
+                now_us = part[-1][0]
                 store.observations.append(
-                    Batch(series, [r[2] for r in part], [r[3] for r in part], feature_id=[*series])
+                    [
+                        Draft(series, start, number_of(str(v)), feature_id=series)
+                        for _, series, start, v in part
+                    ]
                 )
-            seal(store.database, store.archive, BEGIN + number * DAY_US, store.observations.head())
+            today = BEGIN + number * DAY_US
+            seal(store.database, store.archive, today, store.observations.head(), today - LATE_US)
         spent = time.process_time() - began
         with store.read() as connection:
             segments = store.archive.live(connection)

@@ -34,6 +34,16 @@ class Server(msgspec.Struct):
         listed = subprocess.run(["ps", "-o", "rss=", "-g", group], capture_output=True, check=False)
         return sum(int(n) for n in listed.stdout.split()) / 1024
 
+    def cpu_s(self) -> float:
+        """Return the CPU seconds that the server and its workers have used so far."""
+        group, ticks = os.getpgid(self.process.pid), 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = stat.read_text().rpartition(")")[2].split()
+                if int(fields[2]) == group:
+                    ticks += int(fields[11]) + int(fields[12])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
 
 def free_port() -> int:
     """Return a port of the loopback that nobody holds now."""

@@ -25,7 +25,7 @@ from beffroi.store import ledger
 from beffroi.store.change_set import LEFT_AFTER_US, finish_left
 from beffroi.store.gathering import gather
 from beffroi.store.retention import expire
-from beffroi.store.sealing import seal
+from beffroi.store.sealing import LATE_US, seal
 from beffroi.store.versions import retire
 from beffroi.town import Town
 
@@ -110,14 +110,15 @@ async def _sealing(keeper: Keeper) -> None:
     thinned_day = -1
     while not keeper.stop.is_set():
         await asyncio.sleep(SEALING_S)
-        before = keeper.town.clock() - store.settings.store.seal_after_days * DAY_US
+        now_us = keeper.town.clock()
+        before = now_us - store.settings.store.seal_after_days * DAY_US
         # what a consumer of the bus has not read yet stays fresh
         reached = min(
             int(store.setting(name, store.observations.head())) for name in ("bus.rules", ledger.CURSOR)
         )
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(store.files.sweep)
-        await asyncio.to_thread(seal, store.database, store.archive, before, reached)
+        await asyncio.to_thread(seal, store.database, store.archive, before, reached, now_us - LATE_US)
         await asyncio.to_thread(store.archive.complete)
         today = keeper.town.clock() // DAY_US
         if today != thinned_day:

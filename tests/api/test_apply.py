@@ -1,12 +1,16 @@
 """`$apply` over HTTP: buckets in UTC and in civil time, coverage, empty buckets, what is refused and where."""
 
+import csv
+import io
+import random
 import statistics
+from collections import defaultdict
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import ROOT, client_of, made, series_of, station
+from tests.sensorthings_town import LOCATION, MULTI, ROOT, THING, client_of, made, series_of, station
 
 from beffroi.model.instant import HOUR_US, MINUTE_US, format_instant, parse_instant
 from beffroi.model.observation import Draft
@@ -186,6 +190,95 @@ def test_nobody_adds_up_what_they_may_not_see(sta: TestClient, sta_town: Town, s
         assert rows(stranger, 0, f"filter(Datastream/id eq {series})/aggregate($count as n)") == [{"n": 0}]
 
 
+def table(answer: Any) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+    assert answer.text.endswith("\r\n")
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def flat(row: dict[str, Any], path: str = "") -> dict[str, str]:
+    """Return a group as a row of a table shows it."""
+    found: dict[str, str] = {}
+    for name, value in row.items():
+        if isinstance(value, dict):
+            found |= flat(value, f"{path}{name}/")
+        else:
+            found[path + name] = "" if value is None else value if isinstance(value, str) else repr(value)
+    return found
+
+
+def test_groups_are_a_table_too(sta: TestClient, series: int) -> None:
+    apply = ("groupby((bucket(phenomenonTime,'hour') as heure,Datastream/id,Datastream/Thing/name),"
+             "aggregate(result with average as m,result with max as high,$count as n,$coverage as c))/complete()")  # fmt: skip
+    shown = rows(sta, 0, apply, top="1000")
+    assert len(shown) == 100
+    found = table(
+        ask(sta, 0, apply, resultFormat="CSV")
+    )  # all of them: a table has no pages unless they are asked
+    assert found == [flat(row) for row in shown]
+    assert list(found[0]) == ["heure", "Datastream/id", "Datastream/Thing/name", "m", "high", "n", "c"]
+    few = ask(sta, 0, apply, resultFormat="CSV", top="60", orderby="m desc")
+    assert table(few) == [flat(row) for row in rows(sta, 0, apply, top="60", orderby="m desc")]
+    more = sta.get(few.headers["link"].partition("<")[2].partition(">")[0])
+    assert table(more) == [flat(row) for row in rows(sta, 0, apply, top="60", orderby="m desc", skip="60")]
+    assert "link" not in more.headers
+    accepted = sta.get(
+        f"Observations?$apply={quote('aggregate($count as n)')}", headers={"accept": "text/csv"}
+    )
+    assert accepted.text == "n\r\n197\r\n"
+    nothing = "filter(result gt 99)/groupby((Datastream/id),aggregate($count as n))"
+    assert ask(sta, 0, nothing, resultFormat="CSV").text == "Datastream/id,n\r\n"
+    wrong = ask(sta, 0, apply, resultFormat="GeoJSON")
+    assert (wrong.status_code, wrong.json()["place"]) == (400, "$resultFormat:1")
+
+
+def test_what_is_inside_a_result_is_added_up(sta: TestClient, sta_town: Town, series: int) -> None:
+    """A MultiDatastream's arrays, fresh, sealed and late, as the numbers at each of their places."""
+    body = {**THING, "Locations": [LOCATION], "MultiDatastreams": [MULTI]}
+    made(sta.post("Things", json={**body, "name": "mât"}))
+    number = sta.get("MultiDatastreams").json()["value"][0]["@iot.id"]
+    chance, held = random.Random(5), []
+    for part in (150, 40):  # what is sealed, then what comes late and after
+        some = [
+            (START + chance.randrange(100) * STEP, chance.choice([1.5, 2, None]), chance.randrange(360))
+            for _ in range(part)
+        ]
+        sta_town.store.observations.append(
+            [Draft(number, t, result_of([a, b]), feature_id=1) for t, a, b in some]
+        )
+        held += some
+        if part == 150:
+            seal(sta_town.store.database, sta_town.store.archive, START + 48 * HOUR_US, 1_000_000)
+    groups = defaultdict(list)
+    for t, a, b in held:
+        groups[t - t % (6 * HOUR_US)].append((a, b))
+    apply = ("groupby((bucket(phenomenonTime,duration'PT6H'),MultiDatastream/id,MultiDatastream/Thing/name),aggregate($count as n,"
+             "result/0 with average as force,result[1] with max as high,result/1 with median as mid,result/2 with sum as none))")  # fmt: skip
+    wanted = []
+    for start, found in sorted(groups.items()):
+        forces, turns = [a for a, _ in found if a is not None], [b for _, b in found]
+        wanted.append({
+            "phenomenonTime": f"{format_instant(start)}/{format_instant(start + 6 * HOUR_US)}",
+            "MultiDatastream": {"id": number, "Thing": {"name": "mât"}}, "n": len(found),
+            "force": pytest.approx(statistics.mean(forces)) if forces else None, "high": max(turns),
+            "mid": statistics.median(turns), "none": None,
+        })  # fmt: skip
+    answer = sta.get(f"MultiDatastreams({number})/Observations?$apply={quote(apply)}")
+    assert answer.json()["value"] == wanted
+    everything = rows(sta, 0, apply, filter="MultiDatastream/id ne null", top="100")
+    assert everything == wanted
+    # an observation belongs to the one type or to the other
+    both = rows(sta, 0, "groupby((Datastream/id,MultiDatastream/id),aggregate($count as n))")
+    assert both == [{"Datastream": {"id": None}, "MultiDatastream": {"id": number}, "n": 190},
+                    {"Datastream": {"id": series}, "MultiDatastream": {"id": None}, "n": 197}]  # fmt: skip
+    last = rows(
+        sta, 0, f"filter(MultiDatastream/id eq {number})/aggregate(result/1 with last as z,$count as n)"
+    )
+    latest = max(t for t, _, _ in held)
+    assert last == [{"z": [b for t, _, b in held if t == latest][-1], "n": 190}]
+
+
 @pytest.mark.parametrize(
     ("apply", "at"),
     [
@@ -196,6 +289,8 @@ def test_nobody_adds_up_what_they_may_not_see(sta: TestClient, sta_town: Town, s
         ("groupby((bucket(phenomenonTime,'day','Mars/Olympus')))", 38),
         ("groupby((bucket(phenomenonTime,'day')),aggregate(result with mean as m))", 62),
         ("groupby((result),aggregate($count as n))", 10),
+        ("aggregate(result/0 as n)", 20),
+        ("aggregate(results/0 with sum as n)", 11),
         ("groupby((Datastream/Thing/Locations/name),aggregate($count as n))", 10),
         ("aggregate($count as n)/complete()", 23),
         ("aggregate($count as n)/filter(n gt 1)", 24),

@@ -1,9 +1,11 @@
 """MQTT of a town: real broker, real store, clients of others; and behind a mosquitto that is killed."""
 
 import asyncio
+import itertools
 import json
 import logging
 import os
+import re
 import shutil
 import signal
 import socket
@@ -548,6 +550,47 @@ def test_the_town_publishes_its_commits_there_and_does_not_hear_itself(
     }  # fmt: skip
     assert digits(bridged, series) == ["5.0"]
     reader.leave()
+
+
+def test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values(
+    bridged: Town, mosquitto: Mosquitto
+) -> None:
+    series = add_series(bridged.store)
+    topic, n = f"v1.1/Datastreams({series})/Observations", 1_500
+    writer = Client(mosquitto.port)
+    starts = itertools.count(1)
+
+    def told() -> bool:
+        bridged.store.observations.append([Draft(series, next(starts), number_of("0.5"))])
+        return (series, "0.5") in last_there(mosquitto)
+
+    until(told, 60)  # the town has subscribed, and publishes
+    before = digits(bridged, series)
+    strange = {
+        200: (topic, '{"result": '), 400: (topic.replace(f"({series})", "(999)"), '{"result": 1}'),
+        600: ("v1.1/Observations", f'{{"result": 7000.0, "Datastream": {{"@iot.id": {series}}}}}'),
+        800: ("v1.1/ObservedProperties", '{"name": "vent", "definition": "http://a.test/v", "description": "v"}'),
+    }  # fmt: skip
+    for i in range(n):
+        where, body = strange.get(i, (topic, f'{{"result": {i}.25}}'))
+        writer.paho.publish(where, body, 1)
+    stored = [*before, *("7000.0" if i == 600 else f"{i}.25" for i in range(n) if i not in (200, 400, 800))]
+    until(lambda: len(digits(bridged, series)) == len(stored), 60)
+    assert digits(bridged, series) == stored  # in the order in which they came
+    with bridged.store.read() as c:
+        until(lambda: "vent" in c.execute(select(tables.observed_property.c.name)).scalars().all())
+    newest = bridged.store.observations.last([series])[series].result.json()
+    until(lambda: (series, newest) in last_there(mosquitto), 60)
+    writer.leave()
+
+
+def last_there(mosquitto: Mosquitto) -> set[tuple[int, str]]:
+    """Return what that broker keeps as the last value of each datastream."""
+    reader = Client(mosquitto.port).subscribe("v1.1/+/Observations")
+    time.sleep(0.3)
+    reader.leave()
+    found = ((re.search(r"Datastreams\((\d+)\)", topic), body) for topic, body, kept in reader.heard if kept)
+    return {(int(name[1]), str(body["result"])) for name, body in found if name is not None}
 
 
 def test_a_broker_of_mqtt_311_is_listened_to_and_nothing_goes_out(

@@ -24,6 +24,7 @@ __all__ = ["Mutation", "Outcome", "every", "judged", "misplaced"]
 
 TREE = Path(__file__).parents[2]
 LONGEST_S = 120
+LONGEST_EACH_S = 10  # of the tests without any mutation, which are run together
 _EARLY = "ignore::pytest.PytestAssertRewriteWarning"  # plugins loaded before the fork
 _LIBRARIES = ("sqlalchemy", "starlette.testclient", "shapely", "lark", "pytest", "duckdb")
 
@@ -102,12 +103,12 @@ def _run(tree: Path, nodes: list[str], output: Path) -> None:
     )
 
 
-def _answer(tree: Path, nodes: list[str]) -> tuple[int | None, str]:
+def _answer(tree: Path, nodes: list[str], longest_s: float = LONGEST_S) -> tuple[int | None, str]:
     """Return pytest's exit code (None: it had to be ended) and what it printed."""
     output = tree / "output"
     process = multiprocessing.get_context("fork").Process(target=_run, args=(tree, nodes, output))
     process.start()
-    process.join(LONGEST_S)
+    process.join(longest_s)
     if process.is_alive():
         process.kill()
         process.join()
@@ -123,7 +124,8 @@ def judged(rows: list[Mutation]) -> Iterator[Outcome]:
     for library in _LIBRARIES:
         importlib.import_module(library)
     with _copied() as tree:
-        code, printed = _answer(tree, sorted({row.test for row in rows}))
+        nodes = sorted({row.test for row in rows})
+        code, printed = _answer(tree, nodes, LONGEST_S + LONGEST_EACH_S * len(nodes))
         if code != 0:
             raise ValueError(f"a test fails without any mutation:\n{printed}")
         for row in rows:
@@ -133,6 +135,5 @@ def judged(rows: list[Mutation]) -> Iterator[Outcome]:
             code, printed = _answer(tree, [row.test])
             file.write_text(whole, "utf-8")
             # 1: a test failed; a test that hangs was noticed too. Anything else is no proof.
-            yield Outcome(
-                row, code in (1, None), "" if code in (1, None) else f"exit {code}: {printed[-300:]}"
-            )
+            told = {1: "", None: printed}.get(code, f"exit {code}: {printed[-300:]}")
+            yield Outcome(row, code in (1, None), told)

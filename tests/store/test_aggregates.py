@@ -1,8 +1,10 @@
 """Aggregates equal brute force, whatever mixture of fresh rows, segments and roll-ups holds the observations."""
 
+import json
 import math
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -10,9 +12,10 @@ import pytest
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.observation import Draft, Observation
 from beffroi.model.result import number_of, result_of
+from beffroi.standards.sensorthings.dialects import DIALECTS
 from beffroi.store import gathering, sealing
 from beffroi.store.aggregates import AggregateQuery, Cell, Cells, Grain
-from beffroi.store.gathering import gather, good, rollup_files
+from beffroi.store.gathering import gather, good, rollup_rows
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
@@ -60,13 +63,24 @@ def expected(rows: list[Observation], query: AggregateQuery) -> dict[Any, Any]:
             bucket,
         )
         groups[key].append(one)
-    return {key: summary(found) for key, found in groups.items()}
+    value = value_of if query.value is None else second_of
+    return {key: summary(found, value) for key, found in groups.items()}
 
 
-def summary(found: list[Observation]) -> tuple[Any, ...]:
-    numbers = sorted(
-        (o.start_us, o.datastream_id, o.id, o.result.value) for o in found if o.result.value is not None
-    )
+def value_of(one: Observation) -> float | None:
+    return one.result.value
+
+
+def second_of(one: Observation) -> float | None:
+    """Return the second number of a result that is an array."""
+    result = json.loads(one.result.json())
+    second = result[1] if isinstance(result, list) and len(result) > 1 else None
+    return second if isinstance(second, int | float) and not isinstance(second, bool) else None
+
+
+def summary(found: list[Observation], value: Callable[[Observation], float | None]) -> tuple[Any, ...]:
+    valued = ((o, value(o)) for o in found)
+    numbers = sorted((o.start_us, o.datastream_id, o.id, v) for o, v in valued if v is not None)
     values = [v for *_, v in numbers]
     ends = (numbers[0][3], numbers[-1][3]) if numbers else (None, None)
     return (len(found), len(values), round(math.fsum(values), 6), min(values, default=None), max(values, default=None), *ends,
@@ -81,6 +95,10 @@ def shown(cells: Cells) -> dict[Any, Any]:
     return {key: one(cell) for key, cell in cells.items()}
 
 
+def second(dialect: str) -> Any:
+    return DIALECTS[dialect].json(observation.c.literal, (1,), "number")
+
+
 def check(store: Store, chance: random.Random) -> None:
     """Compare twenty questions out of the hundreds that the parts of a query make together."""
     rows = store.observations.select(ObservationQuery())
@@ -89,16 +107,19 @@ def check(store: Store, chance: random.Random) -> None:
         high = chance.choice(
             [None, SPRING + 30 * MINUTE_US, START + chance.randrange(2 * DAY_US, 6 * DAY_US)]
         )
-        condition, values = chance.random() < 0.2, chance.random() < 0.2
+        condition, values, ends = chance.random() < 0.2, chance.random() < 0.2, chance.random() < 0.5
         query = AggregateQuery(
             datastreams=chance.choice([None, (1,), (2, 3), (9,)]), without=chance.choice([(), (), (3,)]), within=(low, high),
             ended_by=chance.choice([None, high, START + chance.randrange(6 * DAY_US)]),
-            where=(lambda _dialect: observation.c.value >= 5) if condition else None, grain=chance.choice(GRAINS),
-            by_series=chance.random() < 0.6, by_feature=chance.random() < 0.2, ends=True, values=values,
+            where=(lambda _dialect: observation.c.value >= 5) if condition else None,
+            value=second if chance.random() < 0.2 else None, grain=chance.choice(GRAINS),
+            by_series=chance.random() < 0.6, by_feature=chance.random() < 0.2, ends=ends, values=values,
         )  # fmt: skip
         found, wanted = shown(store.observations.aggregate(query)), expected(rows, query)
         if not values:
             wanted = {k: (*w[:-1], []) for k, w in wanted.items()}
+        if not ends:
+            wanted = {k: (*w[:5], None, None, w[-1]) for k, w in wanted.items()}
         assert found == wanted, query
 
 
@@ -106,7 +127,10 @@ def some(chance: random.Random, n: int) -> list[Draft]:
     drafts = []
     for _ in range(n):
         start = START + chance.randrange(6 * DAY_US // (10 * MINUTE_US)) * 10 * MINUTE_US
-        result = result_of("panne") if chance.random() < 0.05 else number_of(str(chance.randrange(100) / 10))
+        result = number_of(str(chance.randrange(100) / 10))
+        if chance.random() < 0.2:
+            odd: list[Any] = ["panne", [1, 2], [None, 0.5], [3, "x"], [7], [8, True], [0, -4.5, 2], {"a": 1}]
+            result = result_of(chance.choice(odd))
         end = start + chance.choice([10 * MINUTE_US, 90 * MINUTE_US]) if chance.random() < 0.1 else None
         drafts.append(
             Draft(chance.randrange(1, 5), start, result, end_us=end, feature_id=chance.choice([None, 1, 2]))
@@ -148,10 +172,15 @@ def test_gathered_roll_ups_serve_while_their_segments_live(
     assert gather(store.database, store.archive) == 1
     assert gather(store.database, store.archive) == 0
     check(store, chance)
+    for end in (None, START + 2 * DAY_US + 20 * MINUTE_US):  # everything together, which the sums answer
+        together = AggregateQuery(within=(START + 90 * MINUTE_US, end), ended_by=end, grain=Grain(HOUR_US))
+        rows = store.observations.select(ObservationQuery())
+        wanted = {k: (*w[:5], None, None, []) for k, w in expected(rows, together).items()}
+        assert shown(store.observations.aggregate(together)) == wanted
     with store.read() as connection:
         (long,) = good(connection)
         assert len(long.segments) == 5
-        files = rollup_files(store.archive, store.archive.live(connection), [long])
+        files = rollup_rows(store.archive, store.archive.live(connection), [long])
     assert files.count("'") == 2  # one file instead of five
     store.observations.append([Draft(1, START + DAY_US + 5, number_of("3.5"))])
     ids = [o.id for o in store.observations.series(2)]

@@ -12,7 +12,7 @@ from beffroi.model.result import decode_json, result_of
 from beffroi.settings import Settings
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
-from beffroi.store.sealing import LATE_SHARE, seal
+from beffroi.store.sealing import LATE_SHARE, LATE_US, seal
 
 NOON = parse_instant("2026-03-01T12:00:00Z")
 results = st.sampled_from(
@@ -64,3 +64,27 @@ def test_late_rows_wait_until_they_are_worth_a_writing(store: Store) -> None:
     assert seal(store.database, store.archive, limit, store.observations.head()).rows == 20
     assert store.observations.series(1)[:-2] == expected[:-1]
     assert store.verify() == []
+
+
+def test_a_late_row_waits_for_seven_days_at_most(settings: Settings) -> None:
+    now = [NOON]
+    store = Store.open(settings, lambda: now[0])
+    try:
+        few = [
+            Draft(1, NOON - 30 * DAY_US + i * HOUR_US, result_of(float(i))) for i in range(20 * LATE_SHARE)
+        ]
+        store.observations.append(few)
+        sealed = seal(store.database, store.archive, NOON, store.observations.head(), NOON - LATE_US)
+        assert sealed.rows == len(few)
+        for day in (1, 5):  # one waits, another joins it
+            now[0] = NOON + day * DAY_US
+            store.observations.append([Draft(2, NOON - 30 * DAY_US + day, result_of(0.5))])
+        now[0] = NOON + DAY_US + LATE_US
+        expected = store.observations.select(ObservationQuery())
+        for late, rows in ((now[0], 0), (now[0] + 1, 2), (now[0] + HOUR_US, 0)):
+            done = seal(store.database, store.archive, NOON, store.observations.head(), late - LATE_US)
+            assert done.rows == rows, late - now[0]
+        assert store.observations.select(ObservationQuery()) == expected
+        assert store.verify() == []
+    finally:
+        store.close()

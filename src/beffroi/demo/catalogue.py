@@ -69,6 +69,7 @@ class _Writer:
 
     def insert(self, table: Table, **values: Any) -> int:
         number = self.town.store.number(self.connection, table.name)
+        values.setdefault("since_us", self.scene.start_us)
         self.connection.execute(insert(table).values(id=number, **values))
         return number
 
@@ -116,10 +117,15 @@ class _Writer:
             location=shape,
             **box,
         )
-        self.connection.execute(insert(thing_location).values(thing_id=thing_id, location_id=location_id))
-        past = self.insert(historical_location, time_us=self.scene.start_us, thing_id=thing_id)
+        since_us = self.scene.start_us
         self.connection.execute(
-            insert(historical_location_location).values(historical_location_id=past, location_id=location_id)
+            insert(thing_location).values(thing_id=thing_id, location_id=location_id, since_us=since_us)
+        )
+        past = self.insert(historical_location, time_us=since_us, thing_id=thing_id)
+        self.connection.execute(
+            insert(historical_location_location).values(
+                historical_location_id=past, location_id=location_id, since_us=since_us
+            )
         )
         return self.insert(
             feature_of_interest, name=station.name, description=station.description, encoding_type=_GEOJSON,

@@ -144,6 +144,7 @@ class _Maker:
     def insert(self, table: Table, **values: Any) -> int:
         number = self.store.number(self.connection, table.name)
         values.setdefault("seq", self.store.next(self.connection))
+        values.setdefault("since_us", self.store.clock())
         self.connection.execute(insert(table).values(id=number, **values))
         return number
 

@@ -10,7 +10,7 @@ import re
 import threading
 import urllib.parse
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any, Self
 
 from paho.mqtt import client as paho
@@ -19,6 +19,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from beffroi.model.observation import Draft
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
@@ -46,7 +47,17 @@ FIRST_S, LONGEST_S = 1, 60
 RETRY_S = 2.0
 IN_FLIGHT = 1_000
 BEHIND = 500  # messages under way to that broker, beyond which only last values follow
+BUSY = 100  # messages from that broker not yet stored, beyond which the same holds: storing comes first
+_AT_ONCE = 20
 BROKER = Principal("mqtt", "MQTT", "device")
+
+
+_Came = tuple[paho.MQTTMessage, Publish]
+"""A message as paho and as the town's door know it."""
+
+
+def _refused(packet: Publish, problem: Problem) -> None:
+    log.info("an MQTT message to %r was refused: %s (%s)", packet.topic, problem.reason.en, problem.place)
 
 
 class Bridge:
@@ -89,8 +100,11 @@ class Bridge:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._came: deque[paho.MQTTMessage] = deque()
+        self._taking = False
+        self._unstored = 0  # messages that were taken from there and are not on disk yet
         self._under_way = 0  # messages that broker has not confirmed
-        self._later: dict[str, Message] = {}  # the last values for when it has
+        self._later: dict[str, Callable[[], Message]] = {}  # the last values for when it has
+        self._catching = False  # the loop was told to
         self._turn = threading.Lock()
 
     async def __aenter__(self) -> Self:
@@ -142,34 +156,88 @@ class Bridge:
 
     # --- the loop
     def _start(self) -> None:
-        while self._came:
-            task = asyncio.ensure_future(self._take(self._came[0]))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            self._came.popleft()
+        if not self._taking:
+            self._taking = True
+            self._begin(self._take_all())
 
-    async def _take(self, message: paho.MQTTMessage) -> None:
-        packet = Publish(message.topic, bytes(message.payload), message.qos)
-        told = getattr(message.properties, "UserProperty", None)
-        packet.user = tuple(told or ())
+    async def _take_all(self) -> None:
+        """Handle what came, and what comes meanwhile: one lot after the other, so that values stay in their order."""
+        try:
+            while self._came:
+                await self._take_lot(self._lot())
+        finally:
+            self._taking = False
+
+    def _lot(self) -> list[_Came]:
+        came: list[_Came] = []
+        while self._came:
+            message = self._came[0]
+            packet = Publish(message.topic, bytes(message.payload), message.qos)
+            told = getattr(message.properties, "UserProperty", None)
+            packet.user = tuple(told or ())
+            came.append((message, packet))
+            self._came.popleft()
+        self._unstored += len(came)
+        return came
+
+    async def _take_lot(self, came: list[_Came]) -> None:
+        """Store plain observations together, and leave any other message to a task of its own."""
+        plain: list[tuple[_Came, Draft]] = []
+        try:
+            drafts = await self.door.plain(BROKER, [packet for _, packet in came])
+        except Exception:
+            log.exception("%s MQTT messages need a careful look", len(came))
+            drafts = [None] * len(came)
+        for one, draft in zip(came, drafts, strict=True):
+            if isinstance(draft, Draft):
+                plain.append((one, draft))
+            elif isinstance(draft, Problem):
+                _refused(one[1], draft)
+                self._done([one[0]])
+            else:
+                self._begin(self._take(*one))
+        if plain:
+            await self._take_plain([one for one, _ in plain], [draft for _, draft in plain])
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _take_plain(self, came: list[_Came], drafts: list[Draft]) -> None:
+        packets = [packet for _, packet in came]
+        try:
+            await self.door.judge(drafts)
+            await self._kept_trying(lambda: self.door.keep(BROKER, packets, drafts))
+        except Exception:
+            log.exception("%s MQTT messages could not be handled", len(came))
+        self._done([message for message, _ in came])
+
+    async def _take(self, message: paho.MQTTMessage, packet: Publish) -> None:
+        try:
+            await self._kept_trying(lambda: self.door.take(BROKER, packet))
+        except Problem as problem:
+            _refused(packet, problem)
+        except Exception:
+            log.exception("an MQTT message to %r could not be handled", packet.topic)
+        self._done([message])
+
+    async def _kept_trying(self, store: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
-                await self.door.take(BROKER, packet)
+                await store()
             except Unavailable as problem:
-                log.warning("an MQTT message waits, the town cannot write: %s", problem.reason.en)
+                log.warning("MQTT messages wait, the town cannot write: %s", problem.reason.en)
                 await asyncio.sleep(RETRY_S)
-                continue
-            except Problem as problem:
-                log.info(
-                    "an MQTT message to %r was refused: %s (%s)",
-                    packet.topic,
-                    problem.reason.en,
-                    problem.place,
-                )
-            except Exception:
-                log.exception("an MQTT message to %r could not be handled", packet.topic)
-            break
-        self.paho.ack(message.mid, message.qos)
+            else:
+                return
+
+    def _done(self, messages: Sequence[paho.MQTTMessage]) -> None:
+        for message in messages:
+            self.paho.ack(message.mid, message.qos)
+        self._unstored -= len(messages)
+        if self._later:
+            self._catch_up()
 
     # --- out
     def patterns(self) -> Iterable[str]:
@@ -186,26 +254,48 @@ class Bridge:
         """Publish an entity of the town, kept there as its last value; what is not public stays here."""
         if not message.public or not valid_topic(message.topic) or not self.heard(message.topic):
             return False
+        if retain and self._behind():
+            self._later[message.topic] = lambda: message
+        if self.put_off(message.topic, lambda: message):
+            return False
         kept = retain or _ENTITY.match(message.topic) is not None
+        self._later.pop(message.topic, None)  # an older value of it
         with self._turn:
-            if self._under_way >= BEHIND:
-                # that broker is slower than the town: it gets the last value of each topic, not all of them
-                if kept:
-                    self._later[message.topic] = message
-                return False
             self._under_way += 1
         self.paho.publish(message.topic, message.payload, 1 if kept else 0, kept)
         return False
 
+    def _behind(self) -> bool:
+        return self._under_way >= BEHIND or self._unstored + len(self._came) >= BUSY
+
+    def put_off(self, topic: str, make: Callable[[], Message]) -> bool:
+        """While that broker is slower than the town, or sends more than the town can store and tell, it gets the last
+        value of each topic, not all of them."""
+        if not self._behind():
+            return False
+        if _ENTITY.match(topic) is not None:
+            self._later[topic] = make
+        return True
+
     def _on_publish(self, _client: Any, _data: Any, _number: Any, _code: Any, _properties: Any) -> None:
         with self._turn:
             self._under_way = max(0, self._under_way - 1)
-            more = None
-            if self._later and self._under_way < BEHIND // 2:
-                more = self._later.pop(next(iter(self._later)))
-                self._under_way += 1
-        if more is not None:
-            self.paho.publish(more.topic, more.payload, 1, True)
+            soon = self._later and not self._catching and self._under_way < BEHIND // 2
+            self._catching = self._catching or bool(soon)
+        if soon and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._catch_up)
+
+    def _catch_up(self) -> None:
+        """Publish some of the last values that were put off: on the loop, as `send` is, so that none overtakes another."""
+        self._catching = False
+        published = 0
+        while published < _AT_ONCE and self._later and self._under_way < BEHIND // 2 and not self._behind():
+            message = self._later.pop(next(iter(self._later)))()
+            if message.public:
+                published += 1
+                with self._turn:
+                    self._under_way += 1
+                self.paho.publish(message.topic, message.payload, 1, True)
 
     def command(self, topic: str, payload: bytes, _territory: str | None, _service: str) -> bool:
         """Publish a command, from any thread; False while that broker is away. Who may read it there is its business."""

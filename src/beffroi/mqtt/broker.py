@@ -197,6 +197,11 @@ class Broker:
                 group = shared(pattern)
                 yield pattern if group is None else group[1]
 
+    def put_off(self, topic: str, make: Callable[[], Message]) -> bool:
+        """Never: each connection has a queue of its own."""
+        del topic, make
+        return False
+
     def heard(self, topic: str) -> bool:
         """True when somebody subscribed to `topic`."""
         way = self._way(topic)

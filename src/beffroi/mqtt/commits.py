@@ -6,6 +6,7 @@ The standard's topics (18-088 §14.3): `v1.1/Observations`, `v1.1/Datastreams(5)
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
@@ -53,6 +54,9 @@ class Listeners(Protocol):
 
     def heard(self, topic: str) -> bool:
         """True when somebody listens to `topic`."""
+
+    def put_off(self, topic: str, make: Callable[[], Message]) -> bool:
+        """True when they are behind: `make` is asked when they have caught up, unless a later one of the topic came."""
 
 
 def base_of(town: Town, address: str = "") -> str:
@@ -153,31 +157,21 @@ class Commits:
         queries = _queries(patterns)
         # each observation has a topic of its own: it is only made when a subscription can be for such a topic
         single = any("Observations(" in p or "#" in p or p.endswith("+") for p in patterns)
-        heard, send = self.listeners.heard, self.listeners.send
+        heard, send, put_off = self.listeners.heard, self.listeners.send, self.listeners.put_off
         for one in found:
             owner = self._hidden.get(one.datastream_id)
             message: Message | None = None
             multi = one.datastream_id in self._multi
+            of_one: dict[str, Any] = {"public": owner is None, "owner": owner, "multi": multi}
             for topic in _topics(one, single=single, multi=multi):
-                if heard(topic):
+                make = functools.partial(observation_message, self.base, one, topic, **of_one)
+                if heard(topic) and not put_off(topic, make):
                     if message is None:
-                        message = observation_message(
-                            self.base, one, topic, public=owner is None, owner=owner, multi=multi
-                        )
+                        message = make()
                     send(Message(topic, message.payload, public=message.public, owner=owner))
                 for query, keep in queries.items():
                     if heard(topic + query):
-                        send(
-                            observation_message(
-                                self.base,
-                                one,
-                                topic + query,
-                                keep,
-                                public=owner is None,
-                                owner=owner,
-                                multi=multi,
-                            )
-                        )
+                        send(observation_message(self.base, one, topic + query, keep, **of_one))
 
     def _watched(self, found: list[Observation]) -> list[Message]:
         """Return the messages that watches ask for."""

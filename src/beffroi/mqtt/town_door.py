@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 from beffroi.identity.gate import Gate
 from beffroi.intake.take import Intake
 from beffroi.intake.uplinks import take_uplink
+from beffroi.model.observation import Draft
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
@@ -145,6 +146,48 @@ class TownDoor:
         event = _CHIRPSTACK.match(topic)
         return chirpstack.parse(body, self.town.clock(), event[1]) if event is not None else None
 
+    async def plain(self, who: Principal, packets: Sequence[Publish]) -> list[Draft | Problem | None]:
+        """Return the observation that each packet publishes as it is stored, or what is wrong with it.
+
+        None: it is anything else, or needs a careful look: `take` must see to it.
+        """
+        drafts = [self._draft(packet) for packet in packets]
+        numbers = tuple({draft.datastream_id for draft in drafts if isinstance(draft, Draft)})
+        known = self.cache.recall(numbers)
+        if known is None:
+            known = await asyncio.to_thread(self.cache.look_up, numbers)
+        return [_fitted(who, d, known[d.datastream_id]) if isinstance(d, Draft) else d for d in drafts]
+
+    def _draft(self, packet: Publish) -> Draft | Problem | None:
+        """Return the observation that a packet is, if it names a Datastream and nothing else."""
+        named = series_of_topic(packet.topic) if packet.topic.startswith("v1.") and not packet.user else None
+        try:
+            draft = None if named is None else read_observation(packet.payload, self.town.clock())
+        except Problem as problem:
+            return problem
+        if draft is None or draft.feature_id is not None or isinstance(draft, MultiDraft):
+            return None
+        series = named or draft.datastream_id
+        if not series or draft.datastream_id not in (0, series):
+            return None
+        draft.datastream_id = series
+        return draft
+
+    async def judge(self, drafts: Sequence[Draft]) -> None:
+        """Flag observations that `plain` returned."""
+        await self.intake.flags.judge_soon(drafts)
+
+    async def keep(self, who: Principal, packets: Sequence[Publish], drafts: Sequence[Draft]) -> None:
+        """Store observations that `plain` returned; on disk when this returns. Raises `Unavailable`."""
+        ack = await self.town.store.observations.append_soon(drafts)
+        told: dict[str, tuple[Publish, list[int | None]]] = {}
+        for packet, number in zip(packets, ack.ids, strict=True):
+            told.setdefault("" if series_of_topic(packet.topic) else packet.topic, (packet, []))[1].append(
+                number
+            )
+        for topic, (packet, ids) in told.items():
+            self._trace(who, packet, 0 if topic else 1, ids)
+
     async def _entity(self, who: Principal, path: str, packet: Publish) -> None:
         """Store an observation, or another entity, published by the standard; on disk when this returns.
 
@@ -264,3 +307,14 @@ class TownDoor:
             Message(standing.watch.topic, body, public=not hidden, owner=owner)
             for _, body in standing.observations(reader, found)
         ]
+
+
+def _fitted(who: Principal, draft: Draft, series: Series | None) -> Draft | Problem | None:
+    if series is None or not series.takes(draft.result, multi=False):
+        return None
+    try:
+        check_writer(who, series.territory, series.service)
+    except Problem as problem:
+        return problem
+    draft.feature_id = series.feature_id
+    return draft

@@ -16,7 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.archive import FEW, Archive, Segment
 from beffroi.store.database import Database
-from beffroi.store.gathering import Long, good, rollup_files
+from beffroi.store.gathering import MOST_APART, Long, good, hours_apart, rollup_rows, rollup_sums
 from beffroi.store.rollups import hour_of
 from beffroi.store.tables import observation
 
@@ -49,6 +49,7 @@ class AggregateQuery(msgspec.Struct, frozen=True):
 
     `datastreams`: only these (None: all), `without`: none of these. `within`: phenomenon start in [start, end);
     `ended_by`: its end, if it has one, not after that. `where(dialect)`: a further predicate, as in `ObservationQuery`.
+    `value(dialect)`: the number to look at instead of the result's (one inside a result that is an array).
     `grain`: buckets of time (None: one for all time). `ends`: first and last values too; `values`: all values.
     """
 
@@ -57,6 +58,7 @@ class AggregateQuery(msgspec.Struct, frozen=True):
     within: tuple[int | None, int | None] = (None, None)
     ended_by: int | None = None
     where: Callable[[str], ColumnElement[bool]] | None = None
+    value: Callable[[str], ColumnElement[float]] | None = None
     grain: Grain | None = None
     by_series: bool = False
     by_feature: bool = False
@@ -155,12 +157,13 @@ class _Fresh:
 
     def __init__(self, dialect: str, query: AggregateQuery) -> None:
         self.dialect, self.query = dialect, query
+        self.value: Any = observation.c.value if query.value is None else query.value(dialect)
 
     def into(self, cells: Cells, connection: Connection) -> None:
-        c, query = observation.c, self.query
+        value, query = self.value, self.query
         key = self._key()
         sums = select(
-            *key, func.count(), func.count(c.value), func.coalesce(func.sum(c.value), 0.0), func.min(c.value), func.max(c.value)
+            *key, func.count(), func.count(value), func.coalesce(func.sum(value), 0.0), func.min(value), func.max(value)
         )  # fmt: skip
         rows = connection.execute(sums.where(*self._conditions()).group_by(*key).limit(MOST_CELLS + 1))
         _into(cells, (((r[0], r[1], r[2]), Cell(*r[3:])) for r in rows))
@@ -214,8 +217,8 @@ class _Fresh:
             .label("last")
         )
         ranked = (
-            select(*key, c.start_us, c.datastream_id, c.id, c.value, first, last)
-            .where(*self._conditions(), c.value.is_not(None))
+            select(*key, c.start_us, c.datastream_id, c.id, self.value.label("value"), first, last)
+            .where(*self._conditions(), self.value.is_not(None))
             .subquery()
         )
         chosen = select(ranked).where(or_(ranked.c.first == 1, ranked.c.last == 1))
@@ -227,10 +230,9 @@ class _Fresh:
                 cell.last = (start, owner, number, value)
 
     def _values(self, cells: Cells, connection: Connection) -> None:
-        c = observation.c
         asked = (
-            select(*self._key(), c.value)
-            .where(*self._conditions(), c.value.is_not(None))
+            select(*self._key(), self.value)
+            .where(*self._conditions(), self.value.is_not(None))
             .limit(MOST_VALUES + 1)
         )
         for i, row in enumerate(connection.execute(asked)):
@@ -280,7 +282,8 @@ class _Sealed:
     def into(self, cells: Cells, segments: Sequence[Segment]) -> None:
         query = self.query
         whole = query.grain is None or query.grain.hourly
-        rollable = whole and query.where is None and not query.by_feature and not query.values
+        of_results = query.where is None and query.value is None
+        rollable = whole and of_results and not query.by_feature and not query.values
         rolled = [s for s in segments if rollable and s.rollup is not None]
         bare = [s for s in segments if s not in rolled]
         self._aside = list(bare)
@@ -304,16 +307,19 @@ class _Sealed:
         if further:
             conditions.append(further)
         source = f"(SELECT * FROM ({self.archive.raw(segments)}) AS held{_where(conditions)}) AS observation"
-        if query.where is not None:
+        if query.where is not None or query.value is not None:
             return self._filtered(segments, conditions)
         return _cells(self.archive.run(f"SELECT {self._columns('start_us')} FROM {source} {self._grouped()} LIMIT {MOST_CELLS + 1}"),
                       query)  # fmt: skip
 
     def _filtered(self, segments: Sequence[Segment], conditions: list[str]) -> Iterable[tuple[Key, Cell]]:
-        """The same with a condition that SQLAlchemy writes: it chooses the ids, by a statement on the same rows."""
-        assert self.query.where is not None
-        columns = [observation.c[name] for name in ("id", "datastream_id", "start_us", "value", "feature_id")]
-        chosen = select(*columns).where(self.query.where("duckdb"))
+        """The same with a condition, or a number, that SQLAlchemy writes: by a statement on the same rows."""
+        where, value = self.query.where, self.query.value
+        columns: list[Any] = [
+            observation.c[name] for name in ("id", "datastream_id", "start_us", "feature_id")
+        ]
+        columns.append(observation.c.value if value is None else value("duckdb").label("value"))
+        chosen = select(*columns).where(*([] if where is None else [where("duckdb")]))
         text, values = self.archive.compiled(chosen)
         sql = (
             f"WITH observation AS (SELECT * FROM ({self.archive.raw(segments)}) AS held{_where(conditions)})"
@@ -420,12 +426,21 @@ class _Sealed:
                 ", arg_min(first_value, row(first_us, datastream_id)), min(row(first_us, datastream_id)) FILTER (numbers > 0),"
                 " arg_max(last_value, row(last_us, datastream_id)), max(row(last_us, datastream_id)) FILTER (numbers > 0)"
             )
-        files = rollup_files(self.archive, segments, self.longs, self._aside)
         rows = self.archive.run(
-            f"SELECT {series} AS s, 0::BIGINT AS f, {bucket} AS b, {sums}{ends} FROM read_parquet({files})"
+            f"SELECT {series} AS s, 0::BIGINT AS f, {bucket} AS b, {sums}{ends} FROM {self._rows(segments, stale)}"
             f"{_where(conditions)}{'' if bare else self._grouped()} LIMIT {MOST_CELLS + 1}"
         )
         return _cells(rows, query, rolled=True)
+
+    def _rows(self, segments: Sequence[Segment], stale: Sequence[tuple[str, int, int]]) -> str:
+        """Return the SQL of the roll-ups: sums of all datastreams where those come to what is asked."""
+        query, rows = self.query, (self.archive, segments, self.longs, self._aside)
+        together = query.datastreams is None and not query.without and not query.by_series and not query.ends
+        apart = hours_apart(*rows, query.ended_by) if together else None
+        hours = {hour for _, _, hour in stale}
+        if apart is None or len(hours) > MOST_APART:
+            return rollup_rows(*rows)
+        return rollup_sums(*rows, hours.union(apart))
 
     def _fitting(self) -> list[str]:
         end = self.query.ended_by
@@ -446,11 +461,11 @@ class _Sealed:
         end = self.query.ended_by
         if end is None:
             return
-        files = rollup_files(self.archive, segments, self.longs, self._aside)
+        rows = rollup_rows(self.archive, segments, self.longs, self._aside)
         conditions = [f"span_us > {end}", *self._of_series(), *_not_stale(stale)]
         conditions += [] if first is None else [f"hour_us >= {first}"]
         conditions += [] if last is None else [f"hour_us < {last}"]
-        crossing = f"SELECT datastream_id, hour_us FROM read_parquet({files}){_where(conditions)}"
+        crossing = f"SELECT datastream_id, hour_us FROM {rows}{_where(conditions)}"
         if self.archive.run(f"{crossing} LIMIT 1"):
             _into(
                 cells, self._raw(segments, within, f"(datastream_id, {hour_of('start_us')}) IN ({crossing})")

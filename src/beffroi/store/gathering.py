@@ -1,7 +1,9 @@
 """Gathering: the roll-ups of many segments in one file, sorted by datastream, so that a year of one is read at one place.
 
 A long roll-up says what the roll-ups of its segments say, and is used only while all of them live. When one is
-replaced (late rows, retention) the others' own roll-ups serve, until the next gathering, once a day.
+replaced (late rows, retention) the others' own roll-ups serve, until the next gathering, once a day. First in the file
+come the sums of all datastreams together, as of a datastream 0: what a town measured in a year is read from thousands of
+rows instead of millions.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,10 +16,17 @@ from beffroi.store.database import Database
 from beffroi.store.rollups import ROLLUP_COLUMNS
 from beffroi.store.tables import long_rollup, segment
 
-__all__ = ["FEWEST", "Long", "gather", "good", "rollup_files"]
+__all__ = ["FEWEST", "Long", "gather", "good", "hours_apart", "rollup_rows", "rollup_sums"]
 
 FEWEST = 8  # segments that are worth a file of their own
 MOST = 64
+MOST_APART = 1_000  # hours that the sums cannot answer for, beyond which they are not worth while
+_MADE = "gathered-"  # what the files are called; those of before (`long-`) have no sums, and are made again
+_SUMS = (
+    "SELECT 0::BIGINT AS datastream_id, hour_us, sum(n)::BIGINT AS n, sum(numbers)::BIGINT AS numbers, sum(total) AS total,"
+    " min(low) AS low, max(high) AS high, NULL::DOUBLE AS first_value, NULL::BIGINT AS first_us, NULL::DOUBLE AS last_value,"
+    " NULL::BIGINT AS last_us, max(span_us) AS span_us, bool_and(thin) AS thin FROM {0} GROUP BY hour_us"
+)
 
 
 class Long(msgspec.Struct, frozen=True):
@@ -39,27 +48,72 @@ def good(connection: Connection) -> list[Long]:
     every = (
         Long(r.path, r.bytes, r.sha256, frozenset(msgspec.json.decode(r.segments, type=list[int])))
         for r in found
+        if r.path.startswith(_MADE)
     )
     return [one for one in every if one.segments <= live]
 
 
-def rollup_files(
+def rollup_rows(
     archive: Archive, segments: Sequence[Segment], longs: Iterable[Long], aside: Iterable[Segment] = ()
-) -> str:  # fmt: skip
-    """Return, as an SQL list, the files that hold the roll-ups of `segments` and of none `aside`.
+) -> str:
+    """Return the SQL of the rows of the roll-ups of `segments` and of none `aside`, each of one datastream.
 
-    They may hold hours of other segments, which time or datastream must leave out.
+    They may be of other segments too, whose hours time or datastream must leave out.
     """
+    gathered, own = _files(segments, longs, aside)
+    return f"(SELECT * FROM {_read(archive, [*gathered, *own])} WHERE datastream_id > 0)"
+
+
+def rollup_sums(
+    archive: Archive, segments: Sequence[Segment], longs: Iterable[Long], aside: Iterable[Segment], apart: Iterable[int]
+) -> str:  # fmt: skip
+    """Return the SQL of rows that come to the same over all datastreams: of the sums, save those of the hours `apart`."""
+    gathered, own = _files(segments, longs, aside)
+    if not gathered:
+        return rollup_rows(archive, segments, (), aside)
+    hours = ", ".join(map(str, apart)) or "NULL"
+    every = _read(archive, gathered)
+    parts = [f"SELECT * FROM {every} WHERE datastream_id = 0 AND coalesce(hour_us NOT IN ({hours}), true)"]
+    if hours != "NULL":
+        parts.append(f"SELECT * FROM {every} WHERE datastream_id > 0 AND hour_us IN ({hours})")
+    if own:
+        parts.append(f"SELECT * FROM {_read(archive, own)}")
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def hours_apart(
+    archive: Archive, segments: Sequence[Segment], longs: Iterable[Long], aside: Iterable[Segment], ended_by: int | None
+) -> list[int] | None:  # fmt: skip
+    """Return the hours of which some observation ends after `ended_by`; None: too many, or there are no sums."""
+    gathered, _ = _files(segments, longs, aside)
+    if not gathered:
+        return None
+    if ended_by is None:
+        return []
+    crossing = (
+        f"SELECT hour_us FROM {_read(archive, gathered)} WHERE datastream_id = 0 AND span_us > {ended_by}"
+    )
+    found = archive.run(f"{crossing} LIMIT {MOST_APART + 1}")
+    return None if len(found) > MOST_APART else [hour for (hour,) in found]
+
+
+def _read(archive: Archive, files: Iterable[str]) -> str:
+    return f"read_parquet([{', '.join(quoted(archive.folder / name) for name in files)}])"
+
+
+def _files(
+    segments: Sequence[Segment], longs: Iterable[Long], aside: Iterable[Segment]
+) -> tuple[list[str], list[str]]:
+    """Return the gathered files that serve, and the roll-ups of the segments that none of those holds."""
     not_those = {s.id for s in aside}
     wanted = {s.id: s for s in segments}
-    files: list[str] = []
+    gathered: list[str] = []
     for one in longs:
         covered = one.segments & wanted.keys()
         if len(covered) > 1 and not one.segments & not_those:
-            files.append(one.path)
+            gathered.append(one.path)
             wanted = {number: s for number, s in wanted.items() if number not in covered}
-    files.extend(s.rollup for s in wanted.values() if s.rollup is not None)
-    return "[" + ", ".join(quoted(archive.folder / name) for name in files) + "]"
+    return gathered, [s.rollup for s in wanted.values() if s.rollup is not None]
 
 
 def gather(database: Database, archive: Archive) -> int:
@@ -98,16 +152,17 @@ def _runs(live: Sequence[Segment], covered: set[int]) -> list[list[Segment]]:
 
 
 def _make(archive: Archive, run: Sequence[Segment]) -> Long:
-    files = ", ".join(quoted(archive.folder / (s.rollup or "")) for s in run)
-    temporary = archive.folder / f".long-{run[0].id}-{run[-1].id}.tmp"
+    every = _read(archive, (s.rollup or "" for s in run))
+    names = ", ".join(ROLLUP_COLUMNS)
+    temporary = archive.folder / f".{_MADE}{run[0].id}-{run[-1].id}.tmp"
     cursor = archive.cursor()
     try:
         cursor.execute(
-            f"COPY (SELECT {', '.join(ROLLUP_COLUMNS)} FROM read_parquet([{files}]) ORDER BY datastream_id, hour_us)"
+            f"COPY (SELECT {names} FROM (SELECT {names} FROM {every} UNION ALL {_SUMS.format(every)}) ORDER BY datastream_id, hour_us)"
             f" TO {quoted(temporary)} (FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION V2, ROW_GROUP_SIZE 20480)"
         )
     finally:
         cursor.close()
     digest, size = file_digest(temporary), temporary.stat().st_size
-    path = archive.settle(temporary, f"long-{digest[:16]}.hours.parquet")
+    path = archive.settle(temporary, f"{_MADE}{digest[:16]}.hours.parquet")
     return Long(path, size, digest, frozenset(s.id for s in run))

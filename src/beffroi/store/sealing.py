@@ -10,19 +10,21 @@ from sqlalchemy import Connection, and_, delete, func, or_, select
 from beffroi.model.instant import DAY_US
 from beffroi.store.archive import COLUMNS, Archive, Segment
 from beffroi.store.database import Database
-from beffroi.store.tables import observation
+from beffroi.store.tables import observation, pace
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Sealed", "seal"]
+__all__ = ["LATE_US", "Sealed", "seal"]
 
 TARGET_ROWS = 2_000_000  # a new segment ends at the day that reaches this
 SMALL_ROWS = 500_000  # a segment smaller than this is extended rather than followed by another
 LATE_SHARE = (
     32  # late rows wait in SQL until they are a 32nd of the segment that must be written again for them
 )
+LATE_US = 7 * DAY_US  # how long they wait at most
 _CHUNK = 50_000  # rows handed over at a time
+_ALL = 2**62
 _ABSENT = np.iinfo(np.int64).min
 _TYPES = {"BIGINT": (np.int64, _ABSENT), "INTEGER": (np.int64, _ABSENT), "DOUBLE": (np.float64, np.nan)}
 _LOCAL = [observation.c[name] for name in COLUMNS]
@@ -45,15 +47,26 @@ class _Range(msgspec.Struct):
     old: list[Segment]
 
 
-def seal(database: Database, archive: Archive, before_us: int, up_to_seq: int) -> Sealed:
+class _Day(msgspec.Struct, frozen=True):
+    """The rows to seal of a UTC day: how many, and whether one of them has waited for long enough."""
+
+    start: int
+    count: int
+    overdue: bool
+
+
+def seal(
+    database: Database, archive: Archive, before_us: int, up_to_seq: int, waited_since_us: int | None = None
+) -> Sealed:
     """Seal what starts before the UTC day of `before_us` and was committed up to `up_to_seq`.
 
-    Consumers of the bus must have read that far. Rows changed meanwhile stay fresh and win. Idempotent:
+    Late rows, for which a segment must be written again, wait until that is worth while, or until one of them came
+    before `waited_since_us` (None: however long that takes). Consumers of the bus must have read that far. Rows changed meanwhile stay fresh and win. Idempotent:
     a crash before the switch leaves a file that nobody lists and that the next sweep removes.
     """
     limit_us = before_us - before_us % DAY_US
     with database.read() as connection:
-        days = _days(connection, limit_us, up_to_seq)
+        days = _days(connection, limit_us, up_to_seq, _came_before(connection, waited_since_us))
         segments = archive.live(connection)
         rewritten = _rewritten(connection, up_to_seq)
         touched = _holding(archive, segments, rewritten)
@@ -87,17 +100,25 @@ def _sealable(limit_us: int, up_to_seq: int) -> Any:
     return and_(c.start_us < limit_us, c.id <= up_to_seq, or_(c.seq.is_(None), c.seq <= up_to_seq))
 
 
-def _days(connection: Connection, limit_us: int, up_to_seq: int) -> list[tuple[int, int]]:
+def _came_before(connection: Connection, instant_us: int | None) -> int:
+    """Return the number below which observations were stored before an instant (0: none that is known of)."""
+    if instant_us is None:
+        return 0
+    later = connection.execute(select(func.min(pace.c.first_id)).where(pace.c.at_us >= instant_us)).scalar()
+    return _ALL if later is None else later
+
+
+def _days(connection: Connection, limit_us: int, up_to_seq: int, overdue_below: int) -> list[_Day]:
     # `/` truncates towards zero on both databases: shifted by 200,000 days, it floors before 1970 too
     c = observation.c
     shifted = (c.start_us + 200_000 * DAY_US) // DAY_US
     rows = connection.execute(
-        select(shifted, func.count())
+        select(shifted, func.count(), func.min(c.id))
         .where(_sealable(limit_us, up_to_seq))
         .group_by(shifted)
         .order_by(shifted)
     )
-    return [((int(d) - 200_000) * DAY_US, n) for d, n in rows]
+    return [_Day((int(d) - 200_000) * DAY_US, n, oldest < overdue_below) for d, n, oldest in rows]
 
 
 def _rewritten(connection: Connection, up_to_seq: int) -> list[int]:
@@ -127,7 +148,7 @@ def _holding(archive: Archive, segments: list[Segment], ids: list[int]) -> set[i
     return found
 
 
-def _plan(days: list[tuple[int, int]], segments: list[Segment], touched: set[int]) -> list[_Range]:
+def _plan(days: list[_Day], segments: list[Segment], touched: set[int]) -> list[_Range]:
     """Return the ranges to write: each existing segment that gets or loses rows, and new ones in between."""
     ranges: dict[int, _Range] = {
         s.id: _Range(s.first_us, s.end_us, s.count, [s]) for s in segments if s.id in touched
@@ -135,10 +156,14 @@ def _plan(days: list[tuple[int, int]], segments: list[Segment], touched: set[int
     opened: list[_Range] = []
     current: _Range | None = None
     late: dict[int, int] = {}
-    for day, count in days:
+    overdue: set[int] = set()
+    for one in days:
+        day = one.start
         holder = next((s for s in segments if s.first_us <= day < s.end_us), None)
         if holder is not None:
-            late[holder.id] = late.get(holder.id, 0) + count
+            late[holder.id] = late.get(holder.id, 0) + one.count
+            if one.overdue:
+                overdue.add(holder.id)
             current = None
             continue
         if current is None or current.rows >= TARGET_ROWS or _between(segments, current.end, day):
@@ -146,11 +171,12 @@ def _plan(days: list[tuple[int, int]], segments: list[Segment], touched: set[int
             if current not in opened:
                 opened.append(current)
         current.end = day + DAY_US
-        current.rows += count
-    for one in segments:  # those that are written again anyway take their late rows along
-        if one.id in late and (one.id in ranges or late[one.id] * LATE_SHARE >= one.count):
-            known = ranges.setdefault(one.id, _Range(one.first_us, one.end_us, one.count, [one]))
-            known.rows += late[one.id]
+        current.rows += one.count
+    for held in segments:  # those that are written again anyway take their late rows along
+        n = late.get(held.id, 0)
+        if n and (held.id in ranges or held.id in overdue or n * LATE_SHARE >= held.count):
+            known = ranges.setdefault(held.id, _Range(held.first_us, held.end_us, held.count, [held]))
+            known.rows += n
     extended = {id(r) for r in opened}
     return opened + [r for r in ranges.values() if id(r) not in extended]
 

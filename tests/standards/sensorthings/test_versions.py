@@ -23,8 +23,11 @@ from tests.sensorthings_town import (
     values,
 )
 
+from beffroi.intake.take import Intake
+from beffroi.model.result import number_of
 from beffroi.plugins import Registry
 from beffroi.settings import Settings
+from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store import catalogue, tables, versions
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
@@ -51,6 +54,26 @@ def tick(town: Town) -> str:
     stamp = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=town.clock.now_us)  # type: ignore[attr-defined]
     town.clock.now_us += 500_000  # type: ignore[attr-defined]
     return stamp.isoformat().replace("+00:00", "Z")
+
+
+def test_what_intake_makes_was_not_there_before(client: TestClient, town: Town) -> None:
+    before = tick(town)
+    mast = Series("x/mast/wind", "wind", Station("x/mast", "Mât", longitude=-2.0, latitude=47.5), unit="m/s")
+    Intake(town.store, lambda _code: None).take([Reading(mast, 0, number_of("4.5"), source_key=b"1")])
+    after = tick(town)
+    for name in ("Things", "Locations", "Datastreams", "Sensors", "ObservedProperties", "FeaturesOfInterest"):
+        there = ids(client, name)
+        assert there
+        assert (ids(client, f"{name}?$asOf={before}"), ids(client, f"{name}?$asOf={after}")) == ([], there)
+        (first,) = values(client, f"{name}({there[0]})/Versions")
+        assert before < first["version"]["since"] < after
+        assert client.patch(f"{name}({there[0]})", json={"name": "autre"}).status_code == 200
+        renamed = tick(town)
+        old, new = values(client, f"{name}({there[0]})/Versions")
+        assert (old["version"]["since"], old["name"]) == (first["version"]["since"], first["name"])
+        assert (new["name"], new["version"]["since"] < renamed) == ("autre", True)
+        shown = client.get(f"{name}({there[0]})?$asOf={after}").json()
+        assert shown["name"] == first["name"]
 
 
 def test_an_entity_as_it_was_and_its_versions(client: TestClient, town: Town) -> None:

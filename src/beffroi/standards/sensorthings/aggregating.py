@@ -20,20 +20,23 @@ from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby, bind_
 from beffroi.standards.sensorthings.compile import Compiler, table_of
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Property
 from beffroi.standards.sensorthings.evaluate import evaluate
+from beffroi.standards.sensorthings.flattening import Column
 from beffroi.standards.sensorthings.keyset import read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Field
 from beffroi.standards.sensorthings.observing import ObservationReader
 from beffroi.standards.sensorthings.parse import misread
 from beffroi.standards.sensorthings.reach import Reach, all_of, reach_of
 from beffroi.standards.sensorthings.render import stamp
+from beffroi.standards.sensorthings.sight import of_type
 from beffroi.standards.sensorthings.syntax import Options
 from beffroi.store.aggregates import AggregateQuery, Cell, Grain
 from beffroi.store.buckets import extent
 from beffroi.store.cadence import intervals
 
-__all__ = ["Aggregated", "aggregated"]
+__all__ = ["Aggregated", "aggregated", "columns_of_groups"]
 
 OBSERVATION = BY_NAME["Observation"]
+_RESULT = next(p for p in OBSERVATION.properties if p.name == "result")
 _SIMPLE: dict[str, Callable[[Cell], float | None]] = {
     "average": lambda cell: cell.total / cell.numbers if cell.numbers else None,
     "sum": lambda cell: cell.total if cell.numbers else None,
@@ -44,6 +47,8 @@ _SIMPLE: dict[str, Callable[[Cell], float | None]] = {
     "count": lambda cell: cell.n,
 }
 MOST_BUCKETS = 200_000
+_PART = 5_000  # ids that are looked up at a time
+Inside = tuple[str | int, ...]
 Group = tuple[Any, ...]  # the values of the paths, then (start, end) of the bucket if there is one
 
 
@@ -71,6 +76,15 @@ def aggregated(
     return _Aggregation(reader, options, datastreams, feature).page(top)
 
 
+def columns_of_groups(options: Options) -> list[Column]:
+    """Return the columns of a table of the groups of `options.apply`, in the order in which they are shown."""
+    asked = _asked(options)
+    buckets = [] if asked.buckets is None else [(asked.bucket_name,)]
+    paths = [tuple(map(str, path.steps)) for path in asked.paths]
+    every: list[tuple[str, ...]] = [*buckets, *paths, *((m.name,) for m in asked.measures)]
+    return [Column("/".join(steps), steps) for steps in every]
+
+
 class _Aggregation:
     def __init__(
         self,
@@ -87,6 +101,8 @@ class _Aggregation:
         self.reach = self._reach(datastreams, feature)
         self.covered = any(m.method == "coverage" for m in self.apply.measures)
         self.grain = self._grain()
+        numbers = (m.inside for m in self.apply.measures if m.method not in ("count", "coverage"))
+        self.insides = tuple(dict.fromkeys(numbers)) or ((),)  # each is added up by itself
         self._expected: dict[
             Group, dict[int, int]
         ] = {}  # by the paths alone: the interval of each datastream
@@ -97,7 +113,7 @@ class _Aggregation:
         field = bind_path(OBSERVATION, name, "$apply")
         # `Datastream/id` is a column of the observation itself
         own = field.property.columns[:1] in (("datastream_id",), ("feature_id",)) and not field.hops
-        near = field.hops and field.hops[0].name in ("Datastream", "FeatureOfInterest")
+        near = field.hops and field.hops[0].name in ("Datastream", "MultiDatastream", "FeatureOfInterest")
         plain = field.kind in ("text", "number", "json", "instant", "boolean") and not any(
             h.many for h in field.hops
         )
@@ -146,8 +162,8 @@ class _Aggregation:
         high = high if self.reach.end is None else min(high, self.reach.end)
         return buckets.grain(low, max(low, high))
 
-    def _query(self) -> AggregateQuery:
-        methods = {m.method for m in self.apply.measures}
+    def _query(self, inside: Inside) -> AggregateQuery:
+        methods = {m.method for m in self.apply.measures if m.inside == inside}
         reach = self.reach
         unseen = (
             []
@@ -157,7 +173,7 @@ class _Aggregation:
         by = [_owner(field) for field in self.fields]
         return AggregateQuery(
             datastreams=reach.datastreams, without=tuple(unseen), within=(reach.start, reach.end), ended_by=reach.ended_by,
-            where=_where(reach.rest), grain=self.grain, by_series="datastream_id" in by or self.covered,
+            where=_where(reach.rest), value=_number(inside), grain=self.grain, by_series="datastream_id" in by or self.covered,
             by_feature="feature_id" in by, ends=bool(methods & {"first", "last"}),
             values=any(percentile_of(method) is not None for method in methods),
         )  # fmt: skip
@@ -165,14 +181,15 @@ class _Aggregation:
     # --- what it comes to
     def page(self, top: int) -> Aggregated:
         skip = read_token(self.options.skiptoken, 1)[0] if self.options.skiptoken else self.options.skip
-        groups = self._groups()
+        cells = {inside: self._groups(inside) for inside in self.insides}
+        groups = dict.fromkeys(group for found in cells.values() for group in found)
         if self.apply.complete:
             self._complete(groups)
         chosen = sorted(groups, key=_sorting) if self.fields else sorted(groups)
         if self.kept is None and not self.order:  # only what is shown is worked out
-            count, rows = len(chosen), self._rows(groups, chosen[skip : skip + top])
+            count, rows = len(chosen), self._rows(cells, chosen[skip : skip + top])
         else:
-            rows = self._rows(groups, chosen)
+            rows = self._rows(cells, chosen)
             if self.kept is not None:
                 rows = [row for row in rows if evaluate(self.kept, row, _nowhere) is True]
             if self.order:
@@ -193,18 +210,22 @@ class _Aggregation:
             last_us, last = end_us, stamp(end_us)
             row[name] = f"{start}/{last}"
 
-    def _rows(self, groups: dict[Group, Cell], chosen: Sequence[Group]) -> list[dict[str, Any]]:
-        ways = [(m.name, self._way(m)) for m in self.apply.measures]
+    def _rows(self, cells: dict[Inside, dict[Group, Cell]], chosen: Sequence[Group]) -> list[dict[str, Any]]:
+        # what is counted is the same wherever one looks inside
+        ways = [
+            (m.name, self._way(m), cells[m.inside if m.inside in cells else self.insides[0]])
+            for m in self.apply.measures
+        ]
+        none = _none()
         names = [tuple(map(str, path.steps)) for path in self.apply.paths]
         bucket = None if self.apply.buckets is None else self.apply.bucket_name
         rows: list[dict[str, Any]] = []
         for group in chosen:
-            cell = groups[group]
             row: dict[str, Any] = {} if bucket is None else {bucket: group[-1]}
             for steps, value in zip(names, group, strict=False):
                 _put(row, steps, value)
-            for name, way in ways:
-                row[name] = way(group, cell)
+            for name, way, found in ways:
+                row[name] = way(group, found.get(group, none))
             rows.append(row)
         return rows
 
@@ -216,9 +237,9 @@ class _Aggregation:
             return lambda _group, cell: _percentile(cell.values, share)
         return lambda group, _cell: self._coverage(group)
 
-    def _groups(self) -> dict[Group, Cell]:
+    def _groups(self, inside: Inside) -> dict[Group, Cell]:
         """Return the cell of each group; when coverage is asked, note what each datastream has and should have."""
-        found = self.reader.store.observations.aggregate(self._query())
+        found = self.reader.store.observations.aggregate(self._query(inside))
         buckets, grain = self.apply.buckets, self.grain
         if (
             not self.fields
@@ -231,7 +252,8 @@ class _Aggregation:
         valued = [self._values(field, {key[0] if _owner(field) == "datastream_id" else key[1] for key in found})
                   for field in self.fields]  # fmt: skip
         places = [0 if _owner(field) == "datastream_id" else 1 for field in self.fields]
-        every = intervals(self.reader.c, {key[0] for key in found}) if self.covered else {}
+        covered = self.covered and inside == self.insides[0]
+        every = intervals(self.reader.c, {key[0] for key in found}) if covered else {}
         groups: dict[Group, Cell] = {}
         paths: Group = ()
         for key, cell in found.items():
@@ -251,16 +273,19 @@ class _Aggregation:
         return groups
 
     def _values(self, field: Field, ids: Iterable[int]) -> dict[int, Any]:
-        if not field.hops:
-            return {number: number or None for number in ids}
-        target = BY_NAME[field.hops[0].target]
+        """Return what a path leads to from each of `ids`, those of the other type of datastreams left out."""
+        hop = field.hops[0].name if field.hops else field.property.name.partition("/")[0]
+        target = BY_NAME[hop]
         row = table_of(target)
-        value = Compiler(self.reader.store.dialect, target, row).sql(meaning.without(field, 1))
-        found = self.reader.c.execute(select(row.c.id, value).where(row.c.id.in_(sorted(ids))))
-        return {
-            number: format_instant(v) if field.kind == "instant" and v is not None else v
-            for number, v in found
-        }
+        value = row.c.id
+        if field.hops:
+            value = Compiler(self.reader.store.dialect, target, row).sql(meaning.without(field, 1))
+        wanted, values = sorted(ids), {}
+        for i in range(0, len(wanted), _PART):
+            among = select(row.c.id, value).where(row.c.id.in_(wanted[i : i + _PART]), *of_type(target, row))
+            values.update(dict(map(tuple, self.reader.c.execute(among))))
+        instants = field.kind == "instant"
+        return {n: format_instant(v) if instants and v is not None else v for n, v in values.items()}
 
     def _coverage(self, group: Group) -> float | None:
         """Return the share, in %, of the samples that were to come in the part of the bucket that was asked and is past."""
@@ -277,7 +302,7 @@ class _Aggregation:
         got = sum(min(self._had.get((group, series), 0), n) for series, n in wanted.items())
         return round(100 * got / sum(wanted.values()), 1)
 
-    def _complete(self, groups: dict[Group, Cell]) -> None:
+    def _complete(self, groups: dict[Group, None]) -> None:
         """Add the buckets without observations, from the first to the last or those of the range that was asked."""
         buckets = self.apply.buckets
         assert buckets is not None
@@ -290,7 +315,7 @@ class _Aggregation:
         one, added = buckets.around(start), 0
         while one[0] < end and paths:
             for path in paths:
-                groups.setdefault((*path, one), _none())
+                groups.setdefault((*path, one))
             added += len(paths)
             if added > MOST_BUCKETS:
                 raise misread(
@@ -338,6 +363,14 @@ def _where(conditions: Sequence[Bound]) -> Callable[[str], ColumnElement[bool]] 
     if not conditions:
         return None
     return lambda dialect: and_(*(Compiler(dialect, OBSERVATION).condition(c) for c in conditions))
+
+
+def _number(inside: Inside) -> Callable[[str], ColumnElement[float]] | None:
+    """Return the SQL of the number at a place inside a result, None for the result itself."""
+    if not inside:
+        return None
+    field = meaning.Cast(Field((), _RESULT, inside, "json"), "number")
+    return lambda dialect: Compiler(dialect, OBSERVATION).sql(field)
 
 
 def _owner(field: Field) -> str:

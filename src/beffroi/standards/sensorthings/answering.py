@@ -1,6 +1,7 @@
 """Answer a reading: from an address to the JSON (or text) that it names."""
 
 import itertools
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
@@ -13,6 +14,7 @@ from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
+from beffroi.standards.sensorthings.aggregating import columns_of_groups
 from beffroi.standards.sensorthings.control import without_control
 from beffroi.standards.sensorthings.dialects import prepare
 from beffroi.standards.sensorthings.distinct import distinct_page
@@ -65,7 +67,12 @@ def answer(
     prepare(store.database.reader)
     limits = store.settings.store
     try:
-        if options.result_format in FORMATS and resource.property is None and not resource.suffix:
+        if (
+            options.result_format in FORMATS
+            and options.apply is None
+            and resource.property is None
+            and not resource.suffix
+        ):
             return formatted(
                 lambda c: Reader(store, c, base, sight, now_us, options.as_of),
                 store.read,
@@ -109,6 +116,8 @@ def _answer(
         if here.key is not None:
             raise misread("$apply", 0, "", Text("Demandez-le pour un ensemble d'observations.", "Ask for it on a set of observations."),
                           Text("Une seule entité ne s'agrège pas.", "One entity alone cannot be aggregated."))  # fmt: skip
+        if options.result_format in FORMATS:
+            return _grouped_table(reader, here, options, texts, path)
         return Answer(encode(reader.page(here, options, texts, path)))
     return Answer(encode(_shown(reader, here, options, texts, path)))
 
@@ -265,6 +274,23 @@ def _row(found: Observation, values: dict[str, Any], components: list[str]) -> l
 
 # --- CSV and GeoJSON
 CHUNK = 1_000  # entities in a part of what is sent
+
+
+def _grouped_table(
+    reader: Reader, here: Here, options: Options, texts: list[tuple[str, str]], path: str
+) -> Answer:
+    """Return the groups of `$apply` as a table: with `$top` a page (its next one in the header Link), else all of them."""
+    known = FORMATS[options.result_format]
+    if options.result_format != "csv":
+        raise misread("$resultFormat", 0, "GeoJSON", Text("Demandez CSV ou JSON.", "Ask for CSV or JSON."),
+                      Text("Des groupes n'ont pas de géométrie.", "Groups have no geometry."))  # fmt: skip
+    found = reader.grouped(here, options, sys.maxsize if options.top is None else options.top)
+    pages = ({"value": found.rows[i : i + CHUNK]} for i in range(0, max(1, len(found.rows)), CHUNK))
+    parts = csv_parts(columns_of_groups(options), pages)
+    headers = [("content-disposition", f'inline; filename="{here.entity.set_name}.{known.suffix}"')]
+    if found.token is not None:
+        headers.append(("link", f'<{reader.next_link(path, texts, found.token)}>; rel="next"'))
+    return Answer(next(parts, b""), known.media_type, parts=parts, headers=tuple(headers))
 
 
 class _Link:

@@ -3,7 +3,7 @@
 $apply = [ "filter(" condition ")/" ] ( "groupby((" by { "," by } ")" [ "," aggregate ] ")" | aggregate ) [ "/complete()" ]
 by = path | "bucket(phenomenonTime," ( "duration'" ISO "'" | "'" unit "'" [ ",'" zone "'" ] ) ")" [ "as" name ]
 aggregate = "aggregate(" measure { "," measure } ")"
-measure = ( "result with" method | "$count" | "$coverage" ) "as" name
+measure = ( "result" [ "/" step … ] "with" method | "$count" | "$coverage" ) "as" name
 """
 
 import re
@@ -25,18 +25,23 @@ __all__ = ["METHODS", "Apply", "Measure", "parse_apply", "percentile_of"]
 METHODS = ("average", "sum", "min", "max", "first", "last", "median")
 _PERCENTILE = re.compile(r"p(\d{1,2}(?:\.\d+)?)\Z")
 _TOKEN = re.compile(
-    r"\s*(?:(?P<duration>duration'[^']*')|(?P<string>'(?:[^']|'')*')|(?P<name>[$@\w.\-]+(?:/[@\w.\-]+)*)|(?P<mark>[(),/]))"
+    r"\s*(?:(?P<duration>duration'[^']*')|(?P<string>'(?:[^']|'')*')|(?P<name>[$@\w.\-]+(?:/[@\w.\-]+|\[\d{1,9}\])*)|(?P<mark>[(),/]))"
 )
 _STRING = re.compile(r"'(?:[^']|'')*'")
+_STEP = re.compile(r"[^/\[\]]+")  # of a path
 _ALIAS = re.compile(r"[^\W\d]\w*\Z")
 
 
 class Measure(msgspec.Struct, frozen=True):
-    """What is computed of each group: a method on its results, or "count" or "coverage" of its observations."""
+    """What is computed of each group: a method on its results, or "count" or "coverage" of its observations.
+
+    `inside`: where in a result that is an array or an object (a MultiDatastream's first is `result/0`).
+    """
 
     method: str
     name: str
     at: int = 0
+    inside: tuple[str | int, ...] = ()
 
 
 class Apply(msgspec.Struct, frozen=True):
@@ -235,9 +240,10 @@ def _measures(reader: _Reader) -> tuple[Measure, ...]:
     found: list[Measure] = []
     while True:
         kind, what, at = reader.next()
+        first, *inside = _STEP.findall(what) or [""]
         if kind == "name" and what in ("$count", "$coverage"):
             method = what[1:]
-        elif what == "result":
+        elif kind == "name" and first == "result":
             reader.expect("with")
             _, method, there = reader.next()
             if method not in METHODS and percentile_of(method) is None:
@@ -252,12 +258,13 @@ def _measures(reader: _Reader) -> tuple[Measure, ...]:
                 at,
                 what,
                 Text(
-                    "Attendu : result with … · $count · $coverage",
-                    "Expected: result with … · $count · $coverage",
+                    "Attendu : result with … · result/0 with … · $count · $coverage",
+                    "Expected: result with … · result/0 with … · $count · $coverage",
                 ),
             )
         reader.expect("as")
-        found.append(Measure(method, _alias(reader), at))
+        steps = tuple(int(s) if s.isdigit() and len(s) < 10 else s for s in inside)
+        found.append(Measure(method, _alias(reader), at, steps))
         if reader.expect(",", ")")[0] == ")":
             return tuple(found)
 

@@ -4,25 +4,16 @@ What comes out needs no more checks: it is compiled to SQL (`compile.py`) or eva
 """
 
 import contextlib
-import re
-from collections.abc import Callable
 from functools import singledispatchmethod
-from typing import Any
 
 import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings import syntax
+from beffroi.standards.sensorthings.constant import CHANGES, DIGITS, KINDS, folded, number
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Kind, Navigation, Property
-from beffroi.standards.sensorthings.functions import (
-    ARITHMETIC,
-    EARLIEST_US,
-    FUNCTIONS,
-    LATEST_US,
-    geometry_of,
-    instant_of,
-)
+from beffroi.standards.sensorthings.functions import EARLIEST_US, FUNCTIONS, LATEST_US, geometry_of
 from beffroi.standards.sensorthings.meaning import (
     Always,
     Apply,
@@ -196,7 +187,7 @@ class _Binder:
         )
         if name == "during":
             self._check_interval(node.arguments[1])
-        return _folded(Apply(function, bound, function.result))
+        return folded(Apply(function, bound, function.result))
 
     def _check_interval(self, node: Node) -> None:
         if self.bind(node).kind in ("instant", "date"):
@@ -207,7 +198,7 @@ class _Binder:
 
     @bind.register
     def _arithmetic(self, node: syntax.Arithmetic) -> Bound:
-        return _folded(self._computed(node))
+        return folded(self._computed(node))
 
     def _computed(self, node: syntax.Arithmetic) -> Bound:
         left, right = self.bind(node.left), self.bind(node.right)
@@ -285,10 +276,10 @@ class _Binder:
             or right.kind != "text"
         ):
             return None
-        if not _DIGITS.fullmatch(str(right.value)):
+        if not DIGITS.fullmatch(str(right.value)):
             return None
         return Join("or", (Compare("eq", Cast(left, "text"), right, "text"),
-                           Compare("eq", Cast(left, "number"), _number(right.value), "number")))  # fmt: skip
+                           Compare("eq", Cast(left, "number"), number(right.value), "number")))  # fmt: skip
 
     def _common(self, left: Bound, right: Bound, node: Node) -> Kind:
         kinds = {left.kind, right.kind}
@@ -306,8 +297,8 @@ class _Binder:
             # Quoted times and ids are a habit of clients: '2020-01-01T00:00:00Z', '12'.
             return (kinds - {"text"}).pop()
         raise self.wrong(
-            node, Text(f"On ne peut pas comparer {_KINDS[left.kind].fr} et {_KINDS[right.kind].fr}.",
-                       f"{_KINDS[left.kind].en} and {_KINDS[right.kind].en} cannot be compared."),
+            node, Text(f"On ne peut pas comparer {KINDS[left.kind].fr} et {KINDS[right.kind].fr}.",
+                       f"{KINDS[left.kind].en} and {KINDS[right.kind].en} cannot be compared."),
             Text("Mettez un texte entre apostrophes, un nombre sans.", "Put a text in single quotes, a number without."),
         )  # fmt: skip
 
@@ -396,110 +387,17 @@ class _Binder:
             return Cast(bound, kind)
         if kind in _OPEN:
             return bound
-        changed = _CHANGES.get((bound.kind, kind))
+        changed = CHANGES.get((bound.kind, kind))
         if changed is not None and isinstance(bound, Value):
             with contextlib.suppress(ValueError, TypeError):
                 return changed(bound.value)
         if (bound.kind, kind) in (("instant", "moment"), ("date", "moment"), ("date", "instant")):
             return Cast(bound, kind)
         raise self.wrong(
-            node, Text(f"{_KINDS[kind].fr} est attendu ici, pas {_KINDS[bound.kind].fr}.",
-                       f"{_KINDS[kind].en} is expected here, not {_KINDS[bound.kind].en}."),
+            node, Text(f"{KINDS[kind].fr} est attendu ici, pas {KINDS[bound.kind].fr}.",
+                       f"{KINDS[kind].en} is expected here, not {KINDS[bound.kind].en}."),
             Text("Vérifiez la propriété et les apostrophes.", "Check the property and the quotes."),
         )  # fmt: skip
-
-
-def _folded(node: Bound) -> Bound:
-    """Return what does not depend on the entity as the value that it is."""
-    parts = (
-        node.arguments
-        if isinstance(node, Apply)
-        else (node.left, node.right)
-        if isinstance(node, Binary)
-        else ()
-    )
-    values = [part.value for part in parts if isinstance(part, Value)]
-    if not parts or len(values) < len(parts):
-        return node
-    if isinstance(node, Apply):
-        flat: list[Any] = []
-        for kind, value in zip(node.function.parameters, values, strict=False):
-            flat.extend((value or (None, None)) if kind == "moment" else (value,))
-        return Value(node.kind, _storable(node.function.python(*flat)))
-    assert isinstance(node, Binary)
-    if node.kind == "moment":
-        start, end = values[0] or (None, None)
-        moved = tuple(_storable(ARITHMETIC[node.operator](one, values[1])) for one in (start, end))
-        return Value("moment", None if None in moved else moved)
-    return Value(node.kind, _storable(ARITHMETIC[node.operator](*values)))
-
-
-_DIGITS = re.compile(r"-?(0|[1-9]\d{0,14})(\.\d{1,9})?")
-
-
-def _storable(value: Any) -> Any:
-    """Return `value`, or nothing when it is a number that no database holds."""
-    if isinstance(value, float) and value - value != 0.0:
-        return None
-    return None if isinstance(value, int) and abs(value) > 2**62 else value
-
-
-def _number(value: str) -> Value:
-    return Value(
-        "number", int(value) if value.lstrip("-").isdigit() and len(value) < 17 else _finite(float(value))
-    )
-
-
-def _finite(value: float) -> float:
-    if value - value != 0.0:
-        raise ValueError(value)
-    return value
-
-
-def _instant(value: str) -> Value:
-    found = instant_of(value)
-    if found is None:
-        raise ValueError(value)
-    return Value("instant", found)
-
-
-def _geometry(value: str) -> Value:
-    try:
-        geometry_of(value)
-    except (msgspec.DecodeError, AttributeError) as error:
-        raise ValueError(value) from error
-    return Value("geometry", value)
-
-
-def _both(value: int) -> Value:
-    return Value("moment", (value, value))
-
-
-_CHANGES: dict[tuple[str, str], Callable[[Any], Value]] = {
-    ("text", "number"): _number,
-    ("text", "instant"): _instant,
-    ("text", "moment"): lambda text: _both(_instant(text).value),
-    ("text", "geometry"): _geometry,
-    ("instant", "moment"): _both,
-    ("date", "moment"): _both,
-    ("date", "instant"): lambda day: Value("instant", day),
-    ("moment", "instant"): lambda pair: Value("instant", pair[0]),
-}
-
-_KINDS: dict[str, Text] = {
-    "number": Text("un nombre", "a number"),
-    "text": Text("un texte", "a text"),
-    "boolean": Text("une condition", "a condition"),
-    "instant": Text("une date", "a time"),
-    "moment": Text("une date ou un intervalle", "a time or an interval"),
-    "date": Text("un jour", "a date"),
-    "time": Text("une heure", "a time of day"),
-    "duration": Text("une durée", "a duration"),
-    "geometry": Text("une géométrie", "a geometry"),
-    "json": Text("une valeur JSON", "a JSON value"),
-    "result": Text("un résultat", "a result"),
-    "null": Text("null", "null"),
-}
 
 
 def bind_filter(entity: Entity, node: Node, now_us: int, option: str = "$filter") -> Bound:

@@ -13,7 +13,7 @@ from beffroi.model.observation import Observation
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.standards.sensorthings.address import Resource
-from beffroi.standards.sensorthings.aggregating import aggregated
+from beffroi.standards.sensorthings.aggregating import Aggregated, aggregated
 from beffroi.standards.sensorthings.belonging import belongs, within
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby
 from beffroi.standards.sensorthings.compile import Compiler, table_of
@@ -203,15 +203,19 @@ class Reader:
     def _aggregated(
         self, here: Here, options: Options, texts: Sequence[tuple[str, str]], path: str
     ) -> dict[str, Any]:
+        found = self.grouped(here, options, _top(options))
+        answer = self._head(found.count, found.token, texts, path)
+        answer["value"] = found.rows
+        return answer
+
+    def grouped(self, here: Here, options: Options, top: int) -> Aggregated:
+        """Return a page of the groups of `options.apply` over a set of observations."""
         if here.entity.name != "Observation":
             raise misread(
                 "$apply", 0, "", Text("Demandez-le pour Observations.", "Ask for it on Observations."),
                 Text("$apply agrège des observations.", "$apply aggregates observations."),
             )  # fmt: skip
-        found = aggregated(self.observing, options, _top(options), *_belonging(here))
-        answer = self._head(found.count, found.token, texts, path)
-        answer["value"] = found.rows
-        return answer
+        return aggregated(self.observing, options, top, *_belonging(here))
 
     def count(self, here: Here, options: Options) -> int:
         """Return how many entities a set has."""
