@@ -8,7 +8,7 @@ the order of commits, and a consumer that has read up to N has seen everything u
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,18 @@ class Database:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
 
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement (values as `:name`), for what every page asks several times.
+
+        On SQLite it does without SQLAlchemy, which takes ten times what such a statement does.
+        """
+        with self.read() as connection:
+            if self.dialect != "sqlite":
+                return list(connection.execute(text(sql), dict(values)).all())
+            driver: Any = connection.connection.driver_connection
+            found: list[Any] = driver.execute(sql, values).fetchall()
+            return found
+
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in one transaction, durable at exit, undone on any exception.
@@ -120,7 +132,7 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             if exceeded():
                 raise too_heavy(limit_s()) from error
             raise unavailable(error) from error

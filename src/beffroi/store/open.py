@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -60,6 +60,10 @@ class Store:
         with self.database.read() as connection:
             yield connection
 
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement (see `Database.glance`)."""
+        return self.database.glance(sql, values)
+
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
         """Give a connection in one durable transaction (see `Database.write`)."""
@@ -84,9 +88,8 @@ class Store:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """Return the value kept under `key` (JSON), or `default`."""
-        with self.read() as connection:
-            row = connection.execute(text("SELECT value FROM setting WHERE key = :key"), {"key": key}).first()
-        return default if row is None else json.loads(row[0])
+        found = self.glance("SELECT value FROM setting WHERE key = :key", {"key": key})
+        return json.loads(found[0][0]) if found else default
 
     def set_setting(self, key: str, value: Any) -> None:
         """Keep `value` (JSON) under `key`; None forgets it."""

@@ -1,6 +1,6 @@
 """Values of records between memory, the columns of a table, and the JSON of history."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ from beffroi.model.text import Text
 from beffroi.model.value import check_value, json_value
 from beffroi.store.personal import seal, sealed_text, unseal, unsealed_text
 
-__all__ = ["checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
+__all__ = ["Reader", "checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
 
 
 def place_of(collection: Collection, record_id: int) -> str:
@@ -78,6 +78,37 @@ def from_column(field: Field, stored: Any, key: bytes | None, place: str) -> Any
         case "number":
             return float(stored)
     return stored
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "json": msgspec.json.decode, "date": date.fromisoformat, "boolean": bool, "number": float,
+}  # fmt: skip
+
+
+class Reader:
+    """Reads the columns of some fields, in their order, as values. Of the same rows `from_column` says the same."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.width = len(fields)
+        self._names = tuple(f.name for f in fields)
+        self._made = [(f.name, _READ[f.kind]) for f in fields if f.personal is None and f.kind in _READ]
+        self._personal = [f for f in fields if f.personal is not None]
+
+    @property
+    def reveals(self) -> bool:
+        """True when some of the fields are personal: their keys are needed."""
+        return bool(self._personal)
+
+    def values(self, columns: Sequence[Any], key: bytes | None, place: str) -> dict[str, Any]:
+        """Return the values of a row whose first columns are the fields'."""
+        values = dict(zip(self._names, columns, strict=False))
+        for name, make in self._made:
+            stored = values[name]
+            if stored is not None:
+                values[name] = make(stored)
+        for field in self._personal:
+            values[field.name] = from_column(field, values[field.name], key, place)
+        return values
 
 
 def _lenient(field: Field) -> Field:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     Table,
@@ -32,7 +33,18 @@ from beffroi.model.value import check_value
 from beffroi.store.record import Kept, Query, Where
 from beffroi.store.record_tables import searched_fields, words_expression
 
-__all__ = ["Cursor", "conditions", "cursor_of", "leading_to", "order_of", "phases", "read_cursor"]
+__all__ = [
+    "Cursor",
+    "bound_of",
+    "conditions",
+    "cursor_of",
+    "leading_to",
+    "like_of",
+    "match_of",
+    "order_of",
+    "phases",
+    "read_cursor",
+]
 
 _OWN = {
     "_id": "_id", "_version": "_version", "_territory": "_territory", "_created": "_created_us",
@@ -59,8 +71,17 @@ def _column(collection: Collection, source: Table, name: str) -> tuple[ColumnEle
     return source.c[name], field
 
 
-def _bound(field: Field | None, value: Any) -> Any:
-    if field is None or value is None:
+_PLAIN: dict[str, type] = {"text": str, "integer": int, "instant": int, "reference": int, "boolean": bool}
+_LARGEST = 2**63 - 1
+
+
+def bound_of(field: Field | None, value: Any) -> Any:
+    """Return a value as it is compared with the column of a field. Raises `Problem` when it is none of its values."""
+    if field is None or value is None or isinstance(value, BindParameter):
+        return value
+    if type(value) is _PLAIN.get(field.kind) and (
+        -_LARGEST <= value <= _LARGEST if isinstance(value, int) else value and "\x00" not in value
+    ):
         return value
     checked = check_value(
         msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None), value
@@ -68,9 +89,12 @@ def _bound(field: Field | None, value: Any) -> Any:
     return checked.isoformat() if isinstance(checked, date) else checked
 
 
-def _like(value: Any) -> str:
+def like_of(value: Any) -> Any:
+    """Return the pattern that finds a value in a text, whatever its case."""
+    if isinstance(value, BindParameter):
+        return value
     escaped = re.sub(r"([%_\\])", r"\\\1", str(value))
-    return f"%{escaped}%"
+    return f"%{escaped}%".lower()
 
 
 def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> ColumnElement[bool]:
@@ -80,8 +104,8 @@ def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> Column
         case "unknown":
             return where.is_(None)
         case "contains":
-            return func.lower(where).like(_like(test.value).lower(), escape="\\")
-    value = _bound(field, test.value)
+            return func.lower(where).like(like_of(test.value), escape="\\")
+    value = bound_of(field, test.value)
     if value is None:
         return where.is_(None) if test.operator == "=" else where.is_not(None)
     if test.operator == "!=":
@@ -96,7 +120,7 @@ def _condition(collection: Collection, source: Table, name: str, wanted: Any) ->
     if isinstance(wanted, list | set | frozenset | tuple):
         if wanted and all(isinstance(w, Where) for w in wanted):
             return and_(*(_test(where, field, w) for w in wanted))
-        return where.in_([_bound(field, w) for w in wanted])
+        return where.in_([bound_of(field, w) for w in wanted])
     return _test(where, field, Where("=", wanted))
 
 
@@ -120,24 +144,28 @@ def _looked_in(collection: Collection, query: Query) -> tuple[Field, ...]:
     return fields if query.text_fields is None else tuple(f for f in fields if f.name in query.text_fields)
 
 
-def _words_sqlite(collection: Collection, source: Table, query: Query) -> ColumnElement[bool]:
+def match_of(collection: Collection, query: Query, dialect: str) -> str:
+    """Return what the index of words is asked; "" when nothing can be found."""
     terms, fields = _terms(query.text), _looked_in(collection, query)
     if not terms or not fields:
-        return false()
-    name = f"{source.name}_words"
+        return ""
+    if dialect == "postgresql":
+        return " & ".join(f"{term}:*" for term in terms)
     match = " AND ".join(f'"{term}"*' for term in terms)
     if query.text_fields is not None:
         match = "{" + " ".join(f'"{f.name}"' for f in fields) + "} : (" + match + ")"
+    return match
+
+
+def _words_sqlite(source: Table, match: Any) -> ColumnElement[bool]:
+    name = f"{source.name}_words"
     words = table(name, column("rowid"), column(name))
     found = select(words.c.rowid).where(words.c[name].op("MATCH", is_comparison=True)(match))
     return source.c["_id"].in_(found)
 
 
-def _words_postgresql(collection: Collection, query: Query) -> ColumnElement[bool]:
-    terms, fields = _terms(query.text), _looked_in(collection, query)
-    if not terms or not fields:
-        return false()
-    match = " & ".join(f"{term}:*" for term in terms)
+def _words_postgresql(collection: Collection, query: Query, match: Any) -> ColumnElement[bool]:
+    fields = _looked_in(collection, query)
     everything = searched_fields(collection)
     public = tuple(f for f in everything if f.read == "citizen")
     indexed = fields if fields in (everything, public) else everything
@@ -177,7 +205,7 @@ def _box(collection: Collection, source: Table, query: Query, dialect: str) -> C
     if collection.geometry == "none":
         return false()
     minx, miny, maxx, maxy = query.bbox
-    if minx <= maxx:
+    if isinstance(minx, BindParameter) or minx <= maxx:
         return _touching(source, collection.geometry, query.bbox, dialect)
     west = _touching(source, collection.geometry, (minx, miny, 180.0, maxy), dialect)
     east = _touching(source, collection.geometry, (-180.0, miny, maxx, maxy), dialect)
@@ -207,10 +235,22 @@ def _kept(collection: Collection, source: Table, kept: Kept) -> list[ColumnEleme
     return [or_(source.c[collection.shown_when].is_(True), inside)] if collection.shown_when else []
 
 
+def _words(collection: Collection, source: Table, query: Query, dialect: str, match: Any) -> ColumnElement[bool]:
+    match = match_of(collection, query, dialect) if match is None else match
+    if isinstance(match, str) and not match:
+        return false()
+    if dialect == "postgresql":
+        return _words_postgresql(collection, query, match)
+    return _words_sqlite(source, match)
+
+
 def conditions(
-    collection: Collection, source: Table, query: Query, dialect: str
+    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None
 ) -> list[ColumnElement[bool]]:
-    """Return the SQL conditions of a query. Raises `Problem` for an unknown or personal field."""
+    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words.
+
+    Raises `Problem` for an unknown or personal field.
+    """
     found: list[ColumnElement[bool]] = []
     if query.deleted is not None:
         gone = source.c["_deleted_us"]
@@ -223,17 +263,14 @@ def conditions(
         found += _kept(collection, source, query.kept)
     on_the_way = {n for walk in collection.walked for n in walk[1:]} if dialect == "sqlite" else frozenset()
     for name, wanted in query.where.items():
-        if name in on_the_way and (wanted is None or wanted == Where("unknown")):
+        if name in on_the_way and (
+            wanted is None or (isinstance(wanted, Where) and wanted.operator == "unknown")
+        ):
             found.append(_filtering(_column(collection, source, name)[0]).is_(None))
         else:
             found.append(_condition(collection, source, name, wanted))
     if query.text.strip():
-        words = (
-            _words_postgresql(collection, query)
-            if dialect == "postgresql"
-            else _words_sqlite(collection, source, query)
-        )
-        found.append(words)
+        found.append(_words(collection, source, query, dialect, match))
     if query.bbox is not None:
         found.append(_box(collection, source, query, dialect))
     return found
@@ -274,18 +311,20 @@ def read_cursor(written: str | None, sort: str) -> Cursor | None:
 
 
 def phases(
-    collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str
-) -> Sequence[Select[Any]]:
+    collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str,
+    cursor: Cursor | None = None, match: Any = None,
+) -> Sequence[Select[Any]]:  # fmt: skip
     """Return the statements whose rows, one after the other, are the query's rows in order (from its cursor on).
 
-    Known and unknown sort values are asked for apart, so that each part walks an index.
+    Known and unknown sort values are asked for apart, so that each part walks an index. `cursor` and `match`, when given,
+    take the place of what the query says.
     """
-    cursor = read_cursor(query.after, query.sort)
+    cursor = cursor or read_cursor(query.after, query.sort)
     name = query.sort.removeprefix("-")
     back = cursor is not None and cursor.back
     falling = query.sort.startswith("-") != back
     key, field = _column(collection, source, name)
-    base = select(*columns).where(*conditions(collection, source, query, dialect))
+    base = select(*columns).where(*conditions(collection, source, query, dialect, match))
     own = source.c["_id"]
     if key is own:
         return (_by_id(base, own, cursor, falling),)
@@ -304,7 +343,7 @@ def phases(
     if cursor.value is None:
         rest = nulls.where(own < cursor.id if falling else own > cursor.id)
         return (rest,) if falling else (rest, known)
-    value = _bound(field, cursor.value)
+    value = bound_of(field, cursor.value)
     beyond = _beyond(known, key, own, msgspec.structs.replace(cursor, value=value), falling)
     return (beyond, nulls) if falling else (beyond,)
 
@@ -325,9 +364,9 @@ def _beyond(
     """Keep the rows beyond the cursor; the first comparison, alone, is what an index can walk."""
     if cursor is None:
         return base
-    value = bindparam(
-        None, cursor.value, type_=key.type, unique=True
-    )  # Core refuses to compare with a bare True
+    value = cursor.value
+    if not isinstance(value, BindParameter):  # Core refuses to compare with a bare True
+        value = bindparam(None, value, type_=key.type, unique=True)
     if falling:
         return base.where(key <= value, or_(key < value, own < cursor.id))
     return base.where(key >= value, or_(key > value, own > cursor.id))
