@@ -21,6 +21,7 @@ from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.geometry import intersects
 from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sqlite
+from beffroi.store.quick import quick
 from beffroi.store.turn import Turn
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
@@ -62,7 +63,7 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "secure_delete=ON",  # what is erased is overwritten
         "temp_store=MEMORY",
         "cache_size=-16000",
-        "mmap_size=268435456",
+        "mmap_size=2147418112",  # as much as SQLite takes: what is read is not copied (address space, not memory)
         "wal_autocheckpoint=4000",  # pages: fewer, larger checkpoints in the way of commits
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -97,16 +98,9 @@ class Database:
             yield connection
 
     def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of one small statement (values as `:name`), for what every page asks several times.
-
-        On SQLite it does without SQLAlchemy, which takes ten times what such a statement does.
-        """
+        """Return the rows of one small statement (see `quick`), for what every page asks several times."""
         with self.read() as connection:
-            if self.dialect != "sqlite":
-                return list(connection.execute(text(sql), dict(values)).all())
-            driver: Any = connection.connection.driver_connection
-            found: list[Any] = driver.execute(sql, values).fetchall()
-            return found
+            return quick(connection, sql, values)
 
     @contextlib.contextmanager
     def write(self) -> Iterator[Connection]:
@@ -144,22 +138,19 @@ class Database:
     @staticmethod
     def next(connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
-        last: int = connection.execute(
-            text("UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next"), {"n": n}
-        ).scalar_one()
-        return last - n
+        told = quick(connection, "UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next", {"n": n})
+        return int(told[0][0]) - n
 
     @staticmethod
     def number(connection: Connection, name: str, n: int = 1) -> int:
         """Return the first of `n` fresh ids of the table `name`, each table counting from 1; call inside `write()`."""
-        last: int = connection.execute(
-            text(
-                "INSERT INTO counter (name, next) VALUES (:name, :n + 1)"
-                " ON CONFLICT (name) DO UPDATE SET next = counter.next + :n RETURNING next"
-            ),
+        told = quick(
+            connection,
+            "INSERT INTO counter (name, next) VALUES (:name, :n + 1)"
+            " ON CONFLICT (name) DO UPDATE SET next = counter.next + :n RETURNING next",
             {"name": name, "n": n},
-        ).scalar_one()
-        return last - n
+        )
+        return int(told[0][0]) - n
 
     def listen(self, callback: Callable[[], None], *, records_only: bool = False) -> Callable[[], None]:
         """Call `callback` after each commit of this process or another; return what stops it.

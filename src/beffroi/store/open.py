@@ -35,7 +35,7 @@ class Store:
         self.observations = Observations(database, self.archive, clock)
         self.files = Files(settings.data / "files", self, settings.secret, clock)
         self.provenance = Provenance(database, clock)
-        self.records = Records(self, settings.secret, clock, self.audit.note)
+        self.records = Records(self, settings.secret, clock, self.audit.notes)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = system_clock) -> "Store":

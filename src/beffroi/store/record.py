@@ -54,11 +54,13 @@ class Query(msgspec.Struct, frozen=True):
     `deleted`: False live records, True deleted ones, None both. `after` is `Page.next` or `Page.previous`.
     `fields` limits what is read; `text_fields` limits where words are looked for (rights). `hidden_in` says in
     which territories records that are not shown (`Collection.shown_when`) are found: None everywhere, () nowhere. `kept` limits to a group's records.
+    Of a box that holds more than `box_most` records, whatever they are, only those stored last are looked at (SQLite).
     """
 
     where: Mapping[str, Any] = {}
     text: str = ""
     bbox: tuple[float, float, float, float] | None = None
+    box_most: int | None = None
     territories: tuple[str, ...] | None = None
     deleted: bool | None = False
     sort: str = "_id"

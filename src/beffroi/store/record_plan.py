@@ -5,7 +5,7 @@ what SQLite takes to answer. The shape of a query is all of it but its values: w
 there is a box, words, a cursor. The expressions are those of `record_query`, with named places where values go.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import msgspec
@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect, Select, bindparam
 
 from beffroi.model.collection import Collection, Field
 from beffroi.store.record import Query, Where
-from beffroi.store.record_query import Cursor, bound_of, like_of, match_of, read_cursor
+from beffroi.store.record_query import Cursor, bound_of, like_of, match_of, read_cursor, under_way
 
 __all__ = ["Asked", "Plan", "Plans", "asked_of", "planned", "slot"]
 
@@ -48,6 +48,7 @@ class Asked(msgspec.Struct, frozen=True):
     query: Query
     cursor: Cursor | None
     match: Any
+    open_only: bool
     values: dict[str, Any]
 
 
@@ -56,8 +57,11 @@ def slot(name: str) -> Any:
     return bindparam(name, required=False)
 
 
-def asked_of(collection: Collection, query: Query, dialect: str) -> Asked:
-    """Return a query taken apart. Raises `Problem` for a wrong value or cursor."""
+def asked_of(collection: Collection, query: Query, dialect: str, common: Iterable[str] = ()) -> Asked:
+    """Return a query taken apart; `common` are words that only find themselves (see `match_of`).
+
+    Raises `Problem` for a wrong value or cursor.
+    """
     values: dict[str, Any] = {}
     where, shapes = {}, []
     for name, wanted in query.where.items():
@@ -65,19 +69,20 @@ def asked_of(collection: Collection, query: Query, dialect: str) -> Asked:
         shapes.append((name, shape))
     cursor = read_cursor(query.after, query.sort)
     placed_cursor = None if cursor is None else _placed_cursor(collection, cursor, values)
-    match = match_of(collection, query, dialect) if query.text.strip() else ""
+    match = match_of(collection, query, dialect, common) if query.text.strip() else ""
     if match:
         values["match"] = match
+    few = query.bbox is not None and under_way(collection, query)
     box: Any = query.bbox
     if box is not None and box[0] <= box[2]:  # one across the antimeridian is rare, and other SQL
         values.update(zip(_BOX, box, strict=True))
         box = tuple(slot(name) for name in _BOX)
     shape = (
-        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box",
+        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box", query.box_most, few,
         query.territories, query.deleted, query.sort, None if cursor is None else (cursor.value is None, cursor.back), query.fields, query.hidden_in, query.kept,
     )  # fmt: skip
     template = msgspec.structs.replace(query, where=where, bbox=box, after=None)
-    return Asked(shape, template, placed_cursor, slot("match") if match else None, values)
+    return Asked(shape, template, placed_cursor, slot("match") if match else "", few, values)
 
 
 def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[Any, Any]:

@@ -44,6 +44,8 @@ __all__ = [
     "order_of",
     "phases",
     "read_cursor",
+    "terms_of",
+    "under_way",
 ]
 
 _OWN = {
@@ -132,8 +134,10 @@ def _filtering(where: ColumnElement[Any]) -> ColumnElement[Any]:
 
 # --- Words.
 
+MOST_WORDS = 20_000  # records that hold the words looked for; of more, those stored last
 
-def _terms(words: str) -> list[str]:
+
+def terms_of(words: str) -> list[str]:
     """Return the folded words of a search: lower case, without accents, letters and digits only."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).lower()
     return re.findall(r"[^\W_]+", plain)[:12]
@@ -144,14 +148,18 @@ def _looked_in(collection: Collection, query: Query) -> tuple[Field, ...]:
     return fields if query.text_fields is None else tuple(f for f in fields if f.name in query.text_fields)
 
 
-def match_of(collection: Collection, query: Query, dialect: str) -> str:
-    """Return what the index of words is asked; "" when nothing can be found."""
-    terms, fields = _terms(query.text), _looked_in(collection, query)
+def match_of(collection: Collection, query: Query, dialect: str, common: Iterable[str] = ()) -> str:
+    """Return what the index of words is asked; "" when nothing can be found.
+
+    A word finds those that begin as it does; one of the `common` only itself: SQLite would otherwise gather a million
+    records that hold it before it looks at the other words.
+    """
+    terms, fields = terms_of(query.text), _looked_in(collection, query)
     if not terms or not fields:
         return ""
     if dialect == "postgresql":
         return " & ".join(f"{term}:*" for term in terms)
-    match = " AND ".join(f'"{term}"*' for term in terms)
+    match = " AND ".join(f'"{term}"' + ("" if term in common else "*") for term in terms)
     if query.text_fields is not None:
         match = "{" + " ".join(f'"{f.name}"' for f in fields) + "} : (" + match + ")"
     return match
@@ -161,6 +169,7 @@ def _words_sqlite(source: Table, match: Any) -> ColumnElement[bool]:
     name = f"{source.name}_words"
     words = table(name, column("rowid"), column(name))
     found = select(words.c.rowid).where(words.c[name].op("MATCH", is_comparison=True)(match))
+    found = found.order_by(words.c.rowid.desc()).limit(MOST_WORDS)
     return source.c["_id"].in_(found)
 
 
@@ -178,7 +187,7 @@ def _words_postgresql(collection: Collection, query: Query, match: Any) -> Colum
 
 
 def _touching(
-    source: Table, kind: str, box: tuple[float, float, float, float], dialect: str
+    source: Table, kind: str, query: Query, box: tuple[float, float, float, float], dialect: str, index: str
 ) -> ColumnElement[bool]:
     minx, miny, maxx, maxy = box
     if dialect == "postgresql":
@@ -186,9 +195,11 @@ def _touching(
         return func.ST_Intersects(
             stored, func.ST_MakeEnvelope(minx, miny, maxx, maxy, literal_column("4326"))
         )
-    near = table(f"{source.name}_box", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
+    near = table(f"{source.name}{index}", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
     inside = select(near.c.id).where(
         near.c.minx <= maxx, near.c.maxx >= minx, near.c.miny <= maxy, near.c.maxy >= miny)  # fmt: skip
+    if query.box_most is not None:
+        inside = inside.order_by(near.c.id.desc()).limit(query.box_most)
     exact = [
         source.c["_minx"] <= maxx,
         source.c["_maxx"] >= minx,
@@ -200,15 +211,28 @@ def _touching(
     return and_(source.c["_id"].in_(inside), *exact)
 
 
-def _box(collection: Collection, source: Table, query: Query, dialect: str) -> ColumnElement[bool]:
+def under_way(collection: Collection, query: Query) -> bool:
+    """True when a query asks only for live records that are under way (see `Collection.ends`)."""
+    if collection.ends is None or query.deleted is not False:
+        return False
+    name, end = collection.ends
+    wanted = query.where.get(name)
+    if isinstance(wanted, Where):
+        return wanted.operator == "!=" and wanted.value == end
+    if isinstance(wanted, list | set | frozenset | tuple):
+        return all(isinstance(w, str) and w not in ("", end) for w in wanted)
+    return isinstance(wanted, str) and wanted not in ("", end)
+
+
+def _box(collection: Collection, source: Table, query: Query, dialect: str, index: str) -> ColumnElement[bool]:
     assert query.bbox is not None
     if collection.geometry == "none":
         return false()
     minx, miny, maxx, maxy = query.bbox
     if isinstance(minx, BindParameter) or minx <= maxx:
-        return _touching(source, collection.geometry, query.bbox, dialect)
-    west = _touching(source, collection.geometry, (minx, miny, 180.0, maxy), dialect)
-    east = _touching(source, collection.geometry, (-180.0, miny, maxx, maxy), dialect)
+        return _touching(source, collection.geometry, query, query.bbox, dialect, index)
+    west = _touching(source, collection.geometry, query, (minx, miny, 180.0, maxy), dialect, index)
+    east = _touching(source, collection.geometry, query, (-180.0, miny, maxx, maxy), dialect, index)
     return or_(west, east)  # the box crosses the antimeridian
 
 
@@ -245,9 +269,10 @@ def _words(collection: Collection, source: Table, query: Query, dialect: str, ma
 
 
 def conditions(
-    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None
-) -> list[ColumnElement[bool]]:
-    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words.
+    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None, *, open_only: bool | None = None
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words, `open_only`
+    that of `under_way`.
 
     Raises `Problem` for an unknown or personal field.
     """
@@ -272,7 +297,8 @@ def conditions(
     if query.text.strip():
         found.append(_words(collection, source, query, dialect, match))
     if query.bbox is not None:
-        found.append(_box(collection, source, query, dialect))
+        few = under_way(collection, query) if open_only is None else open_only
+        found.append(_box(collection, source, query, dialect, "_open" if few else "_box"))
     return found
 
 
@@ -312,19 +338,19 @@ def read_cursor(written: str | None, sort: str) -> Cursor | None:
 
 def phases(
     collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str,
-    cursor: Cursor | None = None, match: Any = None,
+    cursor: Cursor | None = None, match: Any = None, *, open_only: bool | None = None,
 ) -> Sequence[Select[Any]]:  # fmt: skip
     """Return the statements whose rows, one after the other, are the query's rows in order (from its cursor on).
 
-    Known and unknown sort values are asked for apart, so that each part walks an index. `cursor` and `match`, when given,
-    take the place of what the query says.
+    Known and unknown sort values are asked for apart, so that each part walks an index. `cursor`, `match`
+    and `open_only`, when given, take the place of what the query says.
     """
     cursor = cursor or read_cursor(query.after, query.sort)
     name = query.sort.removeprefix("-")
     back = cursor is not None and cursor.back
     falling = query.sort.startswith("-") != back
     key, field = _column(collection, source, name)
-    base = select(*columns).where(*conditions(collection, source, query, dialect, match))
+    base = select(*columns).where(*conditions(collection, source, query, dialect, match, open_only=open_only))
     own = source.c["_id"]
     if key is own:
         return (_by_id(base, own, cursor, falling),)

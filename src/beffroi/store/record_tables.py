@@ -127,8 +127,9 @@ def searched_fields(collection: Collection) -> tuple[Field, ...]:
 def declaration_of(collection: Collection) -> bytes:
     """Return the declaration as JSON, without the class that it came from."""
     plain = {n: getattr(collection, n) for n in collection.__struct_fields__ if n != "record"}
-    if not collection.walked:
-        del plain["walked"]  # as it was before there were any: no table is built again
+    for later in ("walked", "ends"):
+        if not plain[later]:
+            del plain[later]  # as it was before there were any: no table is built again
     return msgspec.json.encode(plain, order="sorted")
 
 
@@ -141,6 +142,7 @@ def recalled(declaration: str) -> Collection:
     )
     plain["dropped"] = tuple(plain["dropped"])
     plain["walked"] = tuple(tuple(walk) for walk in plain.get("walked", ()))
+    plain["ends"] = tuple(plain["ends"]) if plain.get("ends") else None
     return Collection(**{**plain, "record": Record, "system": True})
 
 
@@ -262,8 +264,8 @@ def _widen_columns(c: Connection, table: Table, collection: Collection, before: 
 
 # --- What follows the main table: box and words.
 
-_SQLITE_FOLLOWERS = ("_box", "_words")
-_TRIGGERS = ("box_insert", "box_update", "box_delete", "words_insert", "words_update", "words_delete")
+_SQLITE_FOLLOWERS = ("_box", "_open", "_words")
+_TRIGGERS = tuple(f"{follower}_{event}" for follower in ("box", "open", "words") for event in ("insert", "update", "delete"))
 
 
 def _drop_followers(c: Connection, table: Table) -> None:
@@ -282,6 +284,8 @@ def _make_followers(c: Connection, table: Table, collection: Collection) -> None
         return
     if collection.geometry != "none":
         _make_box(c, table.name)
+        if collection.ends is not None:
+            _make_open(c, table.name, *collection.ends)
     if searched_fields(collection):
         _make_words(c, table.name, [_quoted(c, f.name) for f in searched_fields(collection)])
 
@@ -300,6 +304,30 @@ def _make_box(c: Connection, name: str) -> None:
         f"CREATE TRIGGER {name}_box_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_box WHERE id = old._id; END",
     ):
         c.execute(text(statement))
+
+
+def _make_open(c: Connection, name: str, field: str, end: str) -> None:
+    """Make the boxes of the live records that are under way: `field` is not `end`."""
+
+    def open_now(row: str) -> str:
+        return f"{row}_minx IS NOT NULL AND {row}_deleted_us IS NULL AND {row}{_quoted(c, field)} IS NOT {_text(end)}"
+
+    add = f"INSERT INTO {name}_open SELECT new._id, new._minx, new._maxx, new._miny, new._maxy WHERE {open_now('new.')}"
+    for statement in (
+        f"CREATE VIRTUAL TABLE {name}_open USING rtree(id, minx, maxx, miny, maxy)",
+        f"INSERT INTO {name}_open SELECT _id, _minx, _maxx, _miny, _maxy FROM {name} WHERE {open_now('')}",
+        f"CREATE TRIGGER {name}_open_insert AFTER INSERT ON {name} WHEN {open_now('new.')} BEGIN {add}; END",
+        (
+            f"CREATE TRIGGER {name}_open_update AFTER UPDATE OF _minx, _miny, _maxx, _maxy, _deleted_us, {_quoted(c, field)} "
+            f"ON {name} BEGIN DELETE FROM {name}_open WHERE id = old._id; {add}; END"
+        ),
+        f"CREATE TRIGGER {name}_open_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_open WHERE id = old._id; END",
+    ):
+        c.exec_driver_sql(statement)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _make_words(c: Connection, name: str, columns: list[str]) -> None:

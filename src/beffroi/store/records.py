@@ -22,19 +22,22 @@ from beffroi.store.record import Change, Page, Query, Row
 from beffroi.store.record_codec import Reader, from_column, from_history, place_of
 from beffroi.store.record_plan import Asked, Plan, Plans, asked_of, planned, slot
 from beffroi.store.record_query import (
+    MOST_WORDS,
     Cursor,
     conditions,
     cursor_of,
     leading_to,
     order_of,
     phases,
+    terms_of,
 )
-from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, table_of
+from beffroi.store.record_tables import Shelf, migrate, prepare, recalled, searched_fields, table_of
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
 
 __all__ = ["House", "Records", "Shelf"]
 
+MOST_COMMON = 10_000  # words known to be common
 _IN = 400  # values in one condition
 
 
@@ -67,7 +70,7 @@ def _unknown(name: str) -> NotFound:
 
 
 class Records:
-    """The records of one installation. `audit(c, who, action, target, details)` is called in each transaction."""
+    """The records of one installation. `audit(c, who, [(action, target, details)])` is called in each transaction."""
 
     def __init__(
         self,
@@ -83,6 +86,7 @@ class Records:
         self.audit = audit
         self._shelves: dict[str, Shelf] = {}
         self._plans = Plans()
+        self._common: set[tuple[str, str]] = set()
 
     # --- Declarations.
 
@@ -167,7 +171,7 @@ class Records:
     def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:
         """Return one page of records. Raises `Problem` for an unknown or personal field, or a bad cursor."""
         shelf = self.shelf(collection)
-        asked = asked_of(shelf.collection, query, self.house.dialect)
+        asked = self._asked(shelf, query)
         rows: list[Any] = []
         with self._reading(c) as connection:
             reading = self._planned(connection, shelf, query, asked)
@@ -187,6 +191,24 @@ class Records:
         before = _mark(rows[0], query.sort, back=True) if (more if back else asked.cursor is not None) else None
         return Page(found, after, before)
 
+    def _asked(self, shelf: Shelf, query: Query) -> Asked:
+        common: list[str] = []
+        if query.text.strip() and self.house.dialect == "sqlite" and searched_fields(shelf.collection):
+            common = [term for term in terms_of(query.text) if self._is_common(shelf, term)]
+        return asked_of(shelf.collection, query, self.house.dialect, common)
+
+    def _is_common(self, shelf: Shelf, term: str) -> bool:
+        """True when so many records hold a word that it only finds itself (see `match_of`)."""
+        words = f"{shelf.table.name}_words"
+        if (words, term) in self._common:
+            return True
+        asked = f"SELECT 1 FROM {words} WHERE {words} MATCH :term LIMIT 1 OFFSET {MOST_WORDS}"
+        if not self.house.glance(asked, {"term": f'"{term}"'}):
+            return False
+        if len(self._common) < MOST_COMMON:
+            self._common.add((words, term))
+        return True
+
     def _planned(self, c: Connection, shelf: Shelf, query: Query, asked: Asked) -> "_Reading":
         """Return the statements whose rows, one after the other, are those of a query (see `phases`)."""
 
@@ -197,7 +219,8 @@ class Records:
             name = {"_created": "_created_us", "_updated": "_updated_us"}.get(name, name)
             sort = table.c[name] if name in table.c else literal(None)
             columns = [*(table.c[f.name] for f in fields), *(table.c[n] for n in _OWN), sort.label("_sort")]
-            made = phases(collection, table, asked.query, columns, self.house.dialect, asked.cursor, asked.match)
+            made = phases(collection, table, asked.query, columns, self.house.dialect, asked.cursor, asked.match,
+                          open_only=asked.open_only)  # fmt: skip
             plans = tuple(planned(statement.limit(slot("most")), c.dialect) for statement in made)
             return _Reading(plans, Reader(fields))
 
@@ -226,11 +249,11 @@ class Records:
         million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
         reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
-        asked = asked_of(shelf.collection, query, self.house.dialect)
+        asked = self._asked(shelf, query)
 
         def make(c: Connection) -> Plan:
-            table = shelf.table
-            where = conditions(shelf.collection, table, asked.query, self.house.dialect, asked.match)
+            table, dialect = shelf.table, self.house.dialect
+            where = conditions(shelf.collection, table, asked.query, dialect, asked.match, open_only=asked.open_only)
             some = select(literal(1)).select_from(table).where(*where)
             if most is not None:
                 some = some.limit(slot("most"))
