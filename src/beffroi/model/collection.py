@@ -160,6 +160,7 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
         fields = self.fields or _fields_of(self.record)
         msgspec.structs.force_setattr(self, "fields", fields)
         self.__dict__["_by_name"] = {f.name: f for f in fields}  # asked a hundred times for each record
+        self.__dict__["_key"] = next((f for f in fields if f.key), None)
         names = [f.name for f in fields]
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
@@ -190,7 +191,8 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     @property
     def key(self) -> Field | None:
         """The field that identifies a record within a territory, if one does."""
-        return next((f for f in self.fields if f.key), None)
+        found: Field | None = self.__dict__["_key"]
+        return found
 
     @property
     def personal(self) -> tuple[Field, ...]:

@@ -25,29 +25,43 @@ def checked_values(collection: Collection, given: Mapping[str, Any], *, creating
 
     Raises `Problem` for an unknown field, a wrong value, or a required one that is missing.
     """
-    names = {f.name for f in collection.fields}
     for name in given:
-        if name not in names:
-            shown = str(name)[:60]
-            raise Problem(
-                Text(f"« {shown} » n'est pas un champ de cette collection.", f"'{shown}' is not a field of this collection."),
-                Text(f"Les champs sont : {', '.join(sorted(names))}.", f"The fields are: {', '.join(sorted(names))}."),
-                place=shown,
-            )  # fmt: skip
-    checked: dict[str, Any] = {}
+        if collection.field(name) is None:
+            raise _no_field(collection, str(name)[:60])
+    checked: dict[str, Any] = dict(_blank(collection)) if creating else {}
     for field in collection.fields:
-        if field.name not in given and not creating:
+        if field.name in given:
+            checked[field.name] = value = check_value(field, given[field.name])
+        elif creating:
+            value = checked[field.name]
+        else:
             continue
-        value = check_value(field, given.get(field.name, field.default))
-        if value is None and field.name not in given:
-            value = field.default
         if value is None and field.required:
             raise Problem(
                 Text(f"{field.title.fr} : il faut une valeur.", f"{field.title.en}: a value is needed."),
                 Text("Remplissez ce champ.", "Fill in this field."), place=field.name,
             )  # fmt: skip
-        checked[field.name] = value
     return checked
+
+
+def _no_field(collection: Collection, shown: str) -> Problem:
+    names = ", ".join(sorted(f.name for f in collection.fields))
+    return Problem(
+        Text(f"« {shown} » n'est pas un champ de cette collection.", f"'{shown}' is not a field of this collection."),
+        Text(f"Les champs sont : {names}.", f"The fields are: {names}."), place=shown,
+    )  # fmt: skip
+
+
+def _blank(collection: Collection) -> dict[str, Any]:
+    """Return the values of a record of which nothing is said: the defaults, checked once."""
+    held: dict[str, Any] | None = collection.__dict__.get("_blank")
+    if held is None:
+        held = {}
+        for field in collection.fields:
+            value = check_value(field, field.default)
+            held[field.name] = field.default if value is None else value
+        collection.__dict__["_blank"] = held
+    return held
 
 
 def to_column(field: Field, value: Any, key: bytes | None, place: str) -> Any:

@@ -354,10 +354,13 @@ class Writer:
         bound = place_of(collection, record_id)
         row, kept = {}, {}
         for field in collection.fields:
-            value = one.values[field.name]
-            row[field.name] = stored = to_column(field, value, key, bound)
-            if value is not None:
-                kept[field.name] = to_history(field, value, stored)
+            name = field.name
+            value = one.values[name]
+            if value is None:
+                row[name] = None
+                continue
+            row[name] = stored = to_column(field, value, key, bound)
+            kept[name] = to_history(field, value, stored)
         if one.geometry is not None:
             kept["_geometry"] = one.geometry
         if one.territory:
