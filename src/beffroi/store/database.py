@@ -29,6 +29,8 @@ __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailabl
 Dialect = str
 BUSY_TIMEOUT_MS = 30_000
 _POOL = 32
+CACHE_KB, MANY_CACHE_KB = 16_000, 64_000
+LOG_PAGES = 4000
 
 
 def unavailable(error: BaseException) -> Unavailable:
@@ -62,9 +64,9 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",  # what is erased is overwritten
         "temp_store=MEMORY",
-        "cache_size=-16000",
+        f"cache_size={-CACHE_KB}",
         "mmap_size=2147418112",  # as much as SQLite takes: what is read is not copied (address space, not memory)
-        "wal_autocheckpoint=4000",  # pages: fewer, larger checkpoints in the way of commits
+        f"wal_autocheckpoint={LOG_PAGES}",  # fewer, larger checkpoints in the way of commits
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("beffroi_intersects", 5, intersects, deterministic=True)
@@ -103,15 +105,32 @@ class Database:
             return quick(connection, sql, values)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one transaction, durable at exit, undone on any exception.
 
+        One of `many` that follow one another leaves the log to grow: call `checkpoint` now and then, and after the last.
         Raises `Unavailable` when the database cannot write.
         """
         # Threads and processes queue here rather than in SQLite's sleeping busy handler.
         with self._queue(self._turn), self._told(), self.writer.begin() as connection:
-            yield connection
+            driver: Any = connection.connection.driver_connection
+            if many and self.dialect == "sqlite":
+                driver.execute("PRAGMA wal_autocheckpoint=0")
+                driver.execute(f"PRAGMA cache_size={-MANY_CACHE_KB}")
+            try:
+                yield connection
+            finally:
+                if many and self.dialect == "sqlite":
+                    driver.execute(f"PRAGMA cache_size={-CACHE_KB}")
+        if many and self.dialect == "sqlite":
+            driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         self.notify()
+
+    def checkpoint(self) -> None:
+        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
+        if self.records_path is not None:
+            with contextlib.closing(connect_sqlite(self.records_path)) as raw:
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextlib.contextmanager
     def write_observations(self) -> Iterator[Connection]:

@@ -65,10 +65,14 @@ class Store:
         return self.database.glance(sql, values)
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one durable transaction (see `Database.write`)."""
-        with self.database.write() as connection:
+        with self.database.write(many=many) as connection:
             yield connection
+
+    def checkpoint(self) -> None:
+        """Move what was committed from the log to the file (see `Database.checkpoint`)."""
+        self.database.checkpoint()
 
     def next(self, connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""

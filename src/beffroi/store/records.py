@@ -50,8 +50,12 @@ class House(Protocol):
         """Return a connection for reading."""
         ...
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """Return a connection inside one transaction."""
+    def write(self, *, many: bool = False) -> AbstractContextManager[Connection]:
+        """Return a connection inside one transaction, perhaps one of many."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Move what was committed to its place."""
         ...
 
     def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
@@ -383,14 +387,17 @@ class Records:
 
     @contextmanager
     def writer(self, who: Principal, reason: str = "", change_set: int | None = None,
-               c: Connection | None = None) -> Iterator[Writer]:  # fmt: skip
-        """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given)."""
+               c: Connection | None = None, *, many: bool = False) -> Iterator[Writer]:  # fmt: skip
+        """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given).
+
+        With `many`, one transaction of many (see `Database.write`).
+        """
         if c is not None:
             writer = Writer(self, c, who, reason, change_set)
             yield writer
             writer.note()
             return
-        with self.house.write() as connection:
+        with self.house.write(many=many) as connection:
             writer = Writer(self, connection, who, reason, change_set)
             yield writer
             writer.note()
