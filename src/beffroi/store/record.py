@@ -7,7 +7,7 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Change", "Entry", "Kept", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
+__all__ = ["Change", "Entry", "Kept", "News", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
 
 Action = Literal["create", "update", "delete", "restore", "erase"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "known", "unknown"]
@@ -95,6 +95,14 @@ class Change(msgspec.Struct, frozen=True):
     change_set: int
     before: dict[str, Any]
     after: dict[str, Any]
+
+
+class News(msgspec.Struct, frozen=True):
+    """Some of the changes up to the number `seq`, and how many there were in all."""
+
+    seq: int
+    read: int
+    changes: list[Change]
 
 
 class Entry(msgspec.Struct, frozen=True):
