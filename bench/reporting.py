@@ -25,11 +25,10 @@ import msgspec
 from PIL import Image
 
 from beffroi.model.principal import SYSTEM
-from beffroi.services.reports.collections import COLLECTIONS
 from beffroi.services.reports.starter import write_starter
-from beffroi.settings import Settings
 from beffroi.store.open import Store
 from beffroi.store.record import Query
+from beffroi.town import open_town
 from bench.reporting_load import Seen, Task
 from bench.server import beffroi, call, machine, scratch, serving
 
@@ -113,14 +112,14 @@ def reads(numbers: list[str]) -> list[tuple[str, str]]:
 
 def fill(data: Path, folder: Path, count: int) -> None:
     """Import reports through the command, and write the categories that a town starts from."""
-    store = Store.open(Settings(data=data))
-    store.records.declare(COLLECTIONS)
-    if store.records.count("service_request"):
-        store.close()
+    town = open_town(data)
+    held = town.store.records.count("service_request", most=1)
+    if not held:
+        with town.store.records.writer(SYSTEM) as writer:
+            write_starter(writer)
+    town.close()
+    if held:
         return
-    with store.records.writer(SYSTEM) as writer:
-        write_starter(writer)
-    store.close()
     log = folder / "log.csv"
     write_log(log, count, datetime.now(UTC).date())
     began = time.perf_counter()
@@ -180,8 +179,8 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
             for s in services
             if s["service_code"] in ("mobilier", "depot", "trottoir", "panneau")
         ]
-        store = Store.open(Settings(data=data))
-        store.records.declare(COLLECTIONS)
+        town = open_town(data)
+        store = town.store
         rows = store.records.find("report_category", Query(where={"code": codes}, limit=10)).rows
         categories = [(str(r.values["code"]), str(r.id)) for r in rows]
         task = Task(
@@ -213,7 +212,7 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
         )
     missing, bare = lost(store, seen.acknowledged)
     print(f"  acknowledged {len(seen.acknowledged):,}, lost {missing}, without their photo {bare}")
-    store.close()
+    town.close()
 
 
 def tell(seen: Seen, wanted: argparse.Namespace) -> None:

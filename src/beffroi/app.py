@@ -20,6 +20,7 @@ from beffroi.keeper import Keeper
 from beffroi.town import Town, open_town
 from beffroi.web.kit import doors
 from beffroi.web.kit.errors import HANDLERS
+from beffroi.web.kit.signposts import Signposts
 
 __all__ = ["FACES", "create_app", "from_environment", "with_express_lane"]
 
@@ -91,6 +92,7 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
         middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
         exception_handlers=HANDLERS,
     )
+    app.router.middleware_stack = Signposts(app.router)
     app.state.town = town
     app.state.gate = gate
     app.state.open_writes = open_writes

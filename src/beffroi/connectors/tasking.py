@@ -30,6 +30,7 @@ __all__ = ["Command", "Ways", "planned", "send_due", "work"]
 log = logging.getLogger("beffroi.tasking")
 Command = Callable[[str, bytes, str | None, str], bool]
 """Publishes a command to those of a territory and service; False when nobody is there to hear it."""
+GATHER_S = 0.05  # a town that writes all the time is not asked at each commit
 PAUSE_S = 1.0
 TIMEOUT_S = 15.0
 MOST_TRIES = 8
@@ -199,5 +200,6 @@ def work(store: Store, ways: Ways, stop: threading.Event) -> None:
             send_due(store, ways)
             wake.wait(PAUSE_S)
             wake.clear()
+            stop.wait(GATHER_S)
     finally:
         cancel()

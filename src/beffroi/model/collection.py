@@ -151,6 +151,9 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     # indexes of its long lists: the fields and own columns that one walks, then those that only filter on the way, so
     # that no row is read that the list does not show; ("requested", "_id", "state") walks the newest of some states
     walked: tuple[tuple[str, ...], ...] = ()
+    # a field and the value it ends with, such as ("state", "closed"): the records that are under way, a few among
+    # millions, have an index of places of their own
+    ends: tuple[str, str] | None = None
     fields: tuple[Field, ...] = ()  # filled from `record`
 
     def __post_init__(self) -> None:
@@ -158,6 +161,7 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
         fields = self.fields or _fields_of(self.record)
         msgspec.structs.force_setattr(self, "fields", fields)
         self.__dict__["_by_name"] = {f.name: f for f in fields}  # asked a hundred times for each record
+        self.__dict__["_key"] = next((f for f in fields if f.key), None)
         names = [f.name for f in fields]
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
@@ -171,6 +175,12 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
                 raise TypeError(
                     f"collection {self.name}: walked names {name}, which no list can be ordered by"
                 )
+        if self.ends is not None and (
+            (last := self.field(self.ends[0])) is None or last.kind != "text" or last.personal
+        ):
+            raise TypeError(
+                f"collection {self.name}: ends names {self.ends[0]}, which is not a plain text field"
+            )
         way = self.field(self.kept_to.partition(".")[0])
         if self.kept_to and (way is None or way.reference is None):
             raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")
@@ -186,7 +196,8 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     @property
     def key(self) -> Field | None:
         """The field that identifies a record within a territory, if one does."""
-        return next((f for f in self.fields if f.key), None)
+        found: Field | None = self.__dict__["_key"]
+        return found
 
     @property
     def personal(self) -> tuple[Field, ...]:

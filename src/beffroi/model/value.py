@@ -7,6 +7,7 @@ or the id (`int`) of another record; `None` is "not known".
 import math
 import re
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -105,10 +106,18 @@ def _as_instant(field: Field, value: object) -> int:
         return from_datetime(value)
     if isinstance(value, str):
         try:
-            return parse_instant(value, PARIS)
+            return _parsed(value)
         except Problem as problem:
             raise _wrong_kind(field, value) from problem
     return _as_integer(field, value)
+
+
+@lru_cache(4096)
+def _parsed(text: str) -> int:
+    return parse_instant(text, PARIS)
+
+
+_written = lru_cache(4096)(format_instant)  # an import says the same days again and again
 
 
 def _as_json(field: Field, value: object) -> Any:
@@ -128,13 +137,20 @@ def check_value(field: Field, value: object) -> Any:
     if value is None or value == "":
         return None
     checked = _CHECKS[field.kind](field, value)
-    if field.choices and checked not in {option.value for option in field.choices}:
+    if field.choices and not _chosen(field, checked):
         allowed = ", ".join(option.value for option in field.choices)
         raise _refuse(field, Text(f"« {checked} » n'est pas un choix possible.", f"'{checked}' is not one of the choices."),
                       Text(f"Choisissez parmi : {allowed}.", f"Choose among: {allowed}."))  # fmt: skip
     if field.kind in ("integer", "number"):
         _within(field, checked)
     return checked
+
+
+def _chosen(field: Field, value: object) -> bool:
+    for option in field.choices:  # the first ones are the usual ones: a set would cost more to make
+        if option.value == value:
+            return True
+    return False
 
 
 def _within(field: Field, number: float) -> None:
@@ -219,7 +235,7 @@ def json_value(field: Field, value: Any) -> Any:
     if value is None:
         return None
     if field.kind == "instant":
-        return format_instant(value)
+        return _written(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -32,7 +32,7 @@ from beffroi.rules.rulebook import rules
 from beffroi.rules.watching import Catalogue, read_series, watched
 from beffroi.store import catalogue
 from beffroi.store.open import Store
-from beffroi.store.record import Change, Row
+from beffroi.store.record import Change, News, Row
 from beffroi.store.tables import cursor
 
 __all__ = ["Engine"]
@@ -342,18 +342,27 @@ class Engine:
     # --- records
 
     def _take_records(self) -> int:
-        changes = self.store.records.after(self.recorded, BATCH)
+        news = self._news()
+        changes = news.changes
         changed = dict.fromkeys(change.record_id for change in changes if change.collection == "rule")
         if changed:
             self._rules_changed(list(changed))
+            # They may watch other collections now; what was committed since waits for the next time.
+            changes = [change for change in self._news().changes if change.seq <= news.seq]
         for change in changes:
             if change.collection == "alarm":
                 self._alarm_changed(change)
             elif change.collection != "rule":
                 self._record_changed(change)
-        if changes:
-            self.recorded = changes[-1].seq
-        return len(changes)
+        self.recorded = news.seq
+        return news.read
+
+    def _news(self) -> News:
+        """Return the next changes of rules, of alarms, and of the records that rules watch."""
+        watched = {"rule", "alarm", *(running.rule.watch.collection for running in self.running.values())}
+        return self.store.records.news(
+            self.recorded, BATCH, wanted=lambda name, _action, _after: name in watched
+        )
 
     def _rules_changed(self, rule_ids: list[int]) -> None:
         """Take up rules as they are now; their states are kept first, to be found again if conditions are the same."""

@@ -52,7 +52,7 @@ class TextTable:
             except csv.Error:
                 yield self._skip + self._reader.line_num, None
                 continue
-            if any(cell.strip() for cell in cells):
+            if any(map(str.strip, cells)):
                 yield self._skip + self._reader.line_num, cells
 
 

@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,20 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import Connection, and_, insert, or_, select, text, update
+from sqlalchemy import Connection, and_, or_, select
 
 from beffroi.model.instant import Clock
 from beffroi.model.principal import Principal
 from beffroi.model.text import Text
 from beffroi.settings import Settings
+from beffroi.store.quick import insert_rows, quick
 from beffroi.store.tables import audit, audit_head
 
 __all__ = ["Audit", "Entry", "Fault"]
 
 _GENESIS = bytes(32)
+_NAMES = ("writer", "number", "at_us", "who", "action", "target", "detail")
+_MOVE = "UPDATE audit_head SET number = :number, hash = :hash, signature = :signature WHERE writer = :writer"
 _SLOTS = 16  # chains per machine: enough that workers rarely share one, few enough to list
 
 
@@ -72,22 +75,26 @@ class Audit:
 
         Put no personal value in `detail`: a name or an address goes in as `digest(value)`.
         """
-        writer = self.writer
-        number, previous = self._head(connection, writer)
-        actor = who if isinstance(who, str) else who.id
-        row = (writer, number + 1, self._clock(), actor, action, target, _canonical(detail or {}))
-        link = _link(row, previous)
-        names = ("writer", "number", "at_us", "who", "action", "target", "detail")
-        connection.execute(insert(audit).values(**dict(zip(names, row, strict=True)), hash=link))
-        connection.execute(
-            update(audit_head)
-            .where(audit_head.c.writer == writer)
-            .values(
-                number=number + 1,
-                hash=link,
-                signature=self._private().sign(_signed(writer, number + 1, link)),
-            )
-        )
+        self.notes(connection, who, [(action, target, detail or {})])
+
+    def notes(
+        self, connection: Connection, who: Principal | str, said: Sequence[tuple[str, str, dict[str, Any]]]
+    ) -> None:
+        """Add several entries, each an action, a target and details, as `note` does: one signature for all."""
+        if not said:
+            return
+        writer, actor = self.writer, who if isinstance(who, str) else who.id
+        number, link = self._head(connection, writer)
+        rows = []
+        for action, target, detail in said:
+            number += 1
+            row = (writer, number, self._clock(), actor, action, target, _canonical(detail))
+            link = _link(row, link)
+            rows.append({**dict(zip(_NAMES, row, strict=True)), "hash": link})
+        insert_rows(connection, audit, rows)
+        signature = self._private().sign(_signed(writer, number, link))
+        moved = {"writer": writer, "number": number, "hash": link, "signature": signature}
+        quick(connection, _MOVE, moved)
 
     def digest(self, value: str) -> str:
         """Return a salted hash of a personal identifier: it can be compared, not read."""
@@ -140,15 +147,13 @@ class Audit:
 
     def _head(self, connection: Connection, writer: str) -> tuple[int, bytes]:
         lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""
-        query = text(f"SELECT number, hash FROM audit_head WHERE writer = :writer{lock}")
-        row = connection.execute(query, {"writer": writer}).first()
-        if row is None:
-            connection.execute(
-                text("INSERT INTO audit_head VALUES (:writer, 0, :hash, :hash) ON CONFLICT DO NOTHING"),
-                {"writer": writer, "hash": _GENESIS},
-            )
-            row = connection.execute(query, {"writer": writer}).one()
-        return row[0], bytes(row[1])
+        query = f"SELECT number, hash FROM audit_head WHERE writer = :writer{lock}"
+        rows = quick(connection, query, {"writer": writer})
+        if not rows:
+            begun = "INSERT INTO audit_head VALUES (:writer, 0, :hash, :hash) ON CONFLICT DO NOTHING"
+            quick(connection, begun, {"writer": writer, "hash": _GENESIS})
+            rows = quick(connection, query, {"writer": writer})
+        return rows[0][0], bytes(rows[0][1])
 
     def _private(self) -> Ed25519PrivateKey:
         if self._key is None:

@@ -8,7 +8,7 @@ the order of commits, and a consumer that has read up to N has seen everything u
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from beffroi.model.text import Text
 from beffroi.settings import Settings
 from beffroi.store.geometry import intersects
 from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sqlite
+from beffroi.store.quick import quick
 from beffroi.store.turn import Turn
 
 __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
@@ -28,6 +29,8 @@ __all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailabl
 Dialect = str
 BUSY_TIMEOUT_MS = 30_000
 _POOL = 32
+CACHE_KB, MANY_CACHE_KB = 16_000, 64_000
+LOG_PAGES = 4000
 
 
 def unavailable(error: BaseException) -> Unavailable:
@@ -61,9 +64,9 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "foreign_keys=ON",
         "secure_delete=ON",  # what is erased is overwritten
         "temp_store=MEMORY",
-        "cache_size=-16000",
-        "mmap_size=268435456",
-        "wal_autocheckpoint=4000",  # pages: fewer, larger checkpoints in the way of commits
+        f"cache_size={-CACHE_KB}",
+        "mmap_size=2147418112",  # as much as SQLite takes: what is read is not copied (address space, not memory)
+        f"wal_autocheckpoint={LOG_PAGES}",  # fewer, larger checkpoints in the way of commits
     ):
         connection.execute(f"PRAGMA {pragma}")
     connection.create_function("beffroi_intersects", 5, intersects, deterministic=True)
@@ -96,16 +99,38 @@ class Database:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
 
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement (see `quick`), for what every page asks several times."""
+        with self.read() as connection:
+            return quick(connection, sql, values)
+
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one transaction, durable at exit, undone on any exception.
 
+        One of `many` that follow one another leaves the log to grow: call `checkpoint` now and then, and after the last.
         Raises `Unavailable` when the database cannot write.
         """
         # Threads and processes queue here rather than in SQLite's sleeping busy handler.
         with self._queue(self._turn), self._told(), self.writer.begin() as connection:
-            yield connection
+            driver: Any = connection.connection.driver_connection
+            if many and self.dialect == "sqlite":
+                driver.execute("PRAGMA wal_autocheckpoint=0")
+                driver.execute(f"PRAGMA cache_size={-MANY_CACHE_KB}")
+            try:
+                yield connection
+            finally:
+                if many and self.dialect == "sqlite":
+                    driver.execute(f"PRAGMA cache_size={-CACHE_KB}")
+        if many and self.dialect == "sqlite":
+            driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
         self.notify()
+
+    def checkpoint(self) -> None:
+        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
+        if self.records_path is not None:
+            with contextlib.closing(connect_sqlite(self.records_path)) as raw:
+                raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextlib.contextmanager
     def write_observations(self) -> Iterator[Connection]:
@@ -120,7 +145,7 @@ class Database:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
+        except (OperationalError, sqlite3.OperationalError) as error:
             if exceeded():
                 raise too_heavy(limit_s()) from error
             raise unavailable(error) from error
@@ -132,22 +157,21 @@ class Database:
     @staticmethod
     def next(connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
-        last: int = connection.execute(
-            text("UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next"), {"n": n}
-        ).scalar_one()
-        return last - n
+        told = quick(
+            connection, "UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next", {"n": n}
+        )
+        return int(told[0][0]) - n
 
     @staticmethod
     def number(connection: Connection, name: str, n: int = 1) -> int:
         """Return the first of `n` fresh ids of the table `name`, each table counting from 1; call inside `write()`."""
-        last: int = connection.execute(
-            text(
-                "INSERT INTO counter (name, next) VALUES (:name, :n + 1)"
-                " ON CONFLICT (name) DO UPDATE SET next = counter.next + :n RETURNING next"
-            ),
+        told = quick(
+            connection,
+            "INSERT INTO counter (name, next) VALUES (:name, :n + 1)"
+            " ON CONFLICT (name) DO UPDATE SET next = counter.next + :n RETURNING next",
             {"name": name, "n": n},
-        ).scalar_one()
-        return last - n
+        )
+        return int(told[0][0]) - n
 
     def listen(self, callback: Callable[[], None], *, records_only: bool = False) -> Callable[[], None]:
         """Call `callback` after each commit of this process or another; return what stops it.

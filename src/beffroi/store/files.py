@@ -19,18 +19,19 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from sqlalchemy import Connection, delete, select, text, update
+from sqlalchemy import Connection, delete, select, update
 
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.audit import Fault
+from beffroi.store.quick import quick
 from beffroi.store.tables import stored_file
 
 __all__ = ["Files", "Staged"]
 
 _NONCE = 12
 ORPHAN_S = 3600  # a file that no row names is swept after that: its transaction may still be running
-_KEEP = text(
+_KEEP = (
     "INSERT INTO stored_file (name, path, size, media_type, created_us, wrapped, uses)"
     " VALUES (:name, :path, :size, :media_type, :created_us, :wrapped, 1)"
     " ON CONFLICT (name) DO UPDATE SET uses = stored_file.uses + 1 RETURNING path"
@@ -97,7 +98,7 @@ class Files:
     def keep(self, c: Connection, staged: Staged) -> str:
         """Keep a staged file in the transaction of `c`, or count one more use of the same bytes; return its name."""
         values = msgspec.structs.asdict(staged) | {"created_us": self._clock()}
-        held: str = c.execute(_KEEP, values).scalar_one()
+        held: str = quick(c, _KEEP, values)[0][0]
         if held != staged.path:
             (self.folder / staged.path).unlink(missing_ok=True)
         return staged.name

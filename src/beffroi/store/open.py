@@ -2,7 +2,7 @@
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, text
@@ -35,7 +35,7 @@ class Store:
         self.observations = Observations(database, self.archive, clock)
         self.files = Files(settings.data / "files", self, settings.secret, clock)
         self.provenance = Provenance(database, clock)
-        self.records = Records(self, settings.secret, clock, self.audit.note)
+        self.records = Records(self, settings.secret, clock, self.audit.notes)
 
     @classmethod
     def open(cls, settings: Settings, clock: Clock = system_clock) -> "Store":
@@ -60,11 +60,19 @@ class Store:
         with self.database.read() as connection:
             yield connection
 
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement (see `Database.glance`)."""
+        return self.database.glance(sql, values)
+
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one durable transaction (see `Database.write`)."""
-        with self.database.write() as connection:
+        with self.database.write(many=many) as connection:
             yield connection
+
+    def checkpoint(self) -> None:
+        """Move what was committed from the log to the file (see `Database.checkpoint`)."""
+        self.database.checkpoint()
 
     def next(self, connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
@@ -84,9 +92,8 @@ class Store:
 
     def setting(self, key: str, default: Any = None) -> Any:
         """Return the value kept under `key` (JSON), or `default`."""
-        with self.read() as connection:
-            row = connection.execute(text("SELECT value FROM setting WHERE key = :key"), {"key": key}).first()
-        return default if row is None else json.loads(row[0])
+        found = self.glance("SELECT value FROM setting WHERE key = :key", {"key": key})
+        return json.loads(found[0][0]) if found else default
 
     def set_setting(self, key: str, value: Any) -> None:
         """Keep `value` (JSON) under `key`; None forgets it."""

@@ -7,7 +7,19 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Change", "Entry", "Kept", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
+__all__ = [
+    "Change",
+    "Entry",
+    "Kept",
+    "News",
+    "Operator",
+    "Outcome",
+    "Page",
+    "Query",
+    "Reject",
+    "Row",
+    "Where",
+]
 
 Action = Literal["create", "update", "delete", "restore", "erase"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "known", "unknown"]
@@ -54,11 +66,13 @@ class Query(msgspec.Struct, frozen=True):
     `deleted`: False live records, True deleted ones, None both. `after` is `Page.next` or `Page.previous`.
     `fields` limits what is read; `text_fields` limits where words are looked for (rights). `hidden_in` says in
     which territories records that are not shown (`Collection.shown_when`) are found: None everywhere, () nowhere. `kept` limits to a group's records.
+    Of a box that holds more than `box_most` records, whatever they are, only those stored last are looked at (SQLite).
     """
 
     where: Mapping[str, Any] = {}
     text: str = ""
     bbox: tuple[float, float, float, float] | None = None
+    box_most: int | None = None
     territories: tuple[str, ...] | None = None
     deleted: bool | None = False
     sort: str = "_id"
@@ -93,6 +107,14 @@ class Change(msgspec.Struct, frozen=True):
     change_set: int
     before: dict[str, Any]
     after: dict[str, Any]
+
+
+class News(msgspec.Struct, frozen=True):
+    """Some of the changes up to the number `seq`, and how many there were in all."""
+
+    seq: int
+    read: int
+    changes: list[Change]
 
 
 class Entry(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """Values of records between memory, the columns of a table, and the JSON of history."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -12,7 +12,7 @@ from beffroi.model.text import Text
 from beffroi.model.value import check_value, json_value
 from beffroi.store.personal import seal, sealed_text, unseal, unsealed_text
 
-__all__ = ["checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
+__all__ = ["Reader", "checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
 
 
 def place_of(collection: Collection, record_id: int) -> str:
@@ -25,29 +25,43 @@ def checked_values(collection: Collection, given: Mapping[str, Any], *, creating
 
     Raises `Problem` for an unknown field, a wrong value, or a required one that is missing.
     """
-    names = {f.name for f in collection.fields}
     for name in given:
-        if name not in names:
-            shown = str(name)[:60]
-            raise Problem(
-                Text(f"« {shown} » n'est pas un champ de cette collection.", f"'{shown}' is not a field of this collection."),
-                Text(f"Les champs sont : {', '.join(sorted(names))}.", f"The fields are: {', '.join(sorted(names))}."),
-                place=shown,
-            )  # fmt: skip
-    checked: dict[str, Any] = {}
+        if collection.field(name) is None:
+            raise _no_field(collection, str(name)[:60])
+    checked: dict[str, Any] = dict(_blank(collection)) if creating else {}
     for field in collection.fields:
-        if field.name not in given and not creating:
+        if field.name in given:
+            checked[field.name] = value = check_value(field, given[field.name])
+        elif creating:
+            value = checked[field.name]
+        else:
             continue
-        value = check_value(field, given.get(field.name, field.default))
-        if value is None and field.name not in given:
-            value = field.default
         if value is None and field.required:
             raise Problem(
                 Text(f"{field.title.fr} : il faut une valeur.", f"{field.title.en}: a value is needed."),
                 Text("Remplissez ce champ.", "Fill in this field."), place=field.name,
             )  # fmt: skip
-        checked[field.name] = value
     return checked
+
+
+def _no_field(collection: Collection, shown: str) -> Problem:
+    names = ", ".join(sorted(f.name for f in collection.fields))
+    return Problem(
+        Text(f"« {shown} » n'est pas un champ de cette collection.", f"'{shown}' is not a field of this collection."),
+        Text(f"Les champs sont : {names}.", f"The fields are: {names}."), place=shown,
+    )  # fmt: skip
+
+
+def _blank(collection: Collection) -> dict[str, Any]:
+    """Return the values of a record of which nothing is said: the defaults, checked once."""
+    held: dict[str, Any] | None = collection.__dict__.get("_blank")
+    if held is None:
+        held = {}
+        for field in collection.fields:
+            value = check_value(field, field.default)
+            held[field.name] = field.default if value is None else value
+        collection.__dict__["_blank"] = held
+    return held
 
 
 def to_column(field: Field, value: Any, key: bytes | None, place: str) -> Any:
@@ -78,6 +92,37 @@ def from_column(field: Field, stored: Any, key: bytes | None, place: str) -> Any
         case "number":
             return float(stored)
     return stored
+
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "json": msgspec.json.decode, "date": date.fromisoformat, "boolean": bool, "number": float,
+}  # fmt: skip
+
+
+class Reader:
+    """Reads the columns of some fields, in their order, as values. Of the same rows `from_column` says the same."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.width = len(fields)
+        self._names = tuple(f.name for f in fields)
+        self._made = [(f.name, _READ[f.kind]) for f in fields if f.personal is None and f.kind in _READ]
+        self._personal = [f for f in fields if f.personal is not None]
+
+    @property
+    def reveals(self) -> bool:
+        """True when some of the fields are personal: their keys are needed."""
+        return bool(self._personal)
+
+    def values(self, columns: Sequence[Any], key: bytes | None, place: str) -> dict[str, Any]:
+        """Return the values of a row whose first columns are the fields'."""
+        values = dict(zip(self._names, columns, strict=False))
+        for name, make in self._made:
+            stored = values[name]
+            if stored is not None:
+                values[name] = make(stored)
+        for field in self._personal:
+            values[field.name] = from_column(field, values[field.name], key, place)
+        return values
 
 
 def _lenient(field: Field) -> Field:

@@ -17,7 +17,8 @@ from beffroi.store.records import Records, Shelf
 
 __all__ = ["linked", "take"]
 
-_CHUNK = 1000
+_CHUNK = 2000  # entries in one transaction: other writers wait for its end
+_LOG = 10  # transactions between two passes over the log
 _IN = 400
 
 
@@ -30,23 +31,26 @@ def take(
     An entry whose key is already in its territory changes that record (or is counted unchanged); without a key
     it is a new record. A reference may be given by the key of its record (a text), looked for in the entry's
     territory, then in the others. Wrong entries are rejected one by one, never the whole; a `Reject` given
-    (a row that could not even be read) is counted with them. Work is committed every thousand
+    (a row that could not even be read) is counted with them. Work is committed every two thousand
     entries, all under `Outcome.change_set`, so that `Records.undo` takes the import back as one.
     """
     shelf = records.shelf(collection)
     outcome = Outcome(0)
     seen: dict[tuple[str, Any], str] = {}
-    for chunk in _chunks(entries):
+    for n, chunk in enumerate(_chunks(entries), 1):
         for generation in _generations(shelf.collection, chunk):
             ready = _linked(records, shelf.collection, generation)
             drafts = [
                 d for d in (_drafted(shelf.collection, e, seen, outcome) for e in ready) if d is not None
             ]
-            with records.writer(who, reason, outcome.change_set or None) as writer:
+            with records.writer(who, reason, outcome.change_set or None, many=True) as writer:
                 _store(shelf, writer, drafts, outcome)
             outcome.change_set = outcome.change_set or writer.change_set or 0
+        if n % _LOG == 0:
+            records.house.checkpoint()
         if progress is not None:
             progress(outcome)
+    records.house.checkpoint()
     return outcome
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Select,
     Table,
@@ -32,7 +33,20 @@ from beffroi.model.value import check_value
 from beffroi.store.record import Kept, Query, Where
 from beffroi.store.record_tables import searched_fields, words_expression
 
-__all__ = ["Cursor", "conditions", "cursor_of", "leading_to", "order_of", "phases", "read_cursor"]
+__all__ = [
+    "Cursor",
+    "bound_of",
+    "conditions",
+    "cursor_of",
+    "leading_to",
+    "like_of",
+    "match_of",
+    "order_of",
+    "phases",
+    "read_cursor",
+    "terms_of",
+    "under_way",
+]
 
 _OWN = {
     "_id": "_id", "_version": "_version", "_territory": "_territory", "_created": "_created_us",
@@ -59,8 +73,17 @@ def _column(collection: Collection, source: Table, name: str) -> tuple[ColumnEle
     return source.c[name], field
 
 
-def _bound(field: Field | None, value: Any) -> Any:
-    if field is None or value is None:
+_PLAIN: dict[str, type] = {"text": str, "integer": int, "instant": int, "reference": int, "boolean": bool}
+_LARGEST = 2**63 - 1
+
+
+def bound_of(field: Field | None, value: Any) -> Any:
+    """Return a value as it is compared with the column of a field. Raises `Problem` when it is none of its values."""
+    if field is None or value is None or isinstance(value, BindParameter):
+        return value
+    if type(value) is _PLAIN.get(field.kind) and (
+        -_LARGEST <= value <= _LARGEST if isinstance(value, int) else value and "\x00" not in value
+    ):
         return value
     checked = check_value(
         msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None), value
@@ -68,9 +91,12 @@ def _bound(field: Field | None, value: Any) -> Any:
     return checked.isoformat() if isinstance(checked, date) else checked
 
 
-def _like(value: Any) -> str:
+def like_of(value: Any) -> Any:
+    """Return the pattern that finds a value in a text, whatever its case."""
+    if isinstance(value, BindParameter):
+        return value
     escaped = re.sub(r"([%_\\])", r"\\\1", str(value))
-    return f"%{escaped}%"
+    return f"%{escaped}%".lower()
 
 
 def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> ColumnElement[bool]:
@@ -80,8 +106,8 @@ def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> Column
         case "unknown":
             return where.is_(None)
         case "contains":
-            return func.lower(where).like(_like(test.value).lower(), escape="\\")
-    value = _bound(field, test.value)
+            return func.lower(where).like(like_of(test.value), escape="\\")
+    value = bound_of(field, test.value)
     if value is None:
         return where.is_(None) if test.operator == "=" else where.is_not(None)
     if test.operator == "!=":
@@ -96,7 +122,7 @@ def _condition(collection: Collection, source: Table, name: str, wanted: Any) ->
     if isinstance(wanted, list | set | frozenset | tuple):
         if wanted and all(isinstance(w, Where) for w in wanted):
             return and_(*(_test(where, field, w) for w in wanted))
-        return where.in_([_bound(field, w) for w in wanted])
+        return where.in_([bound_of(field, w) for w in wanted])
     return _test(where, field, Where("=", wanted))
 
 
@@ -108,8 +134,10 @@ def _filtering(where: ColumnElement[Any]) -> ColumnElement[Any]:
 
 # --- Words.
 
+MOST_WORDS = 20_000  # records that hold the words looked for; of more, those stored last
 
-def _terms(words: str) -> list[str]:
+
+def terms_of(words: str) -> list[str]:
     """Return the folded words of a search: lower case, without accents, letters and digits only."""
     plain = "".join(c for c in unicodedata.normalize("NFKD", words) if not unicodedata.combining(c)).lower()
     return re.findall(r"[^\W_]+", plain)[:12]
@@ -120,24 +148,33 @@ def _looked_in(collection: Collection, query: Query) -> tuple[Field, ...]:
     return fields if query.text_fields is None else tuple(f for f in fields if f.name in query.text_fields)
 
 
-def _words_sqlite(collection: Collection, source: Table, query: Query) -> ColumnElement[bool]:
-    terms, fields = _terms(query.text), _looked_in(collection, query)
+def match_of(collection: Collection, query: Query, dialect: str, common: Iterable[str] = ()) -> str:
+    """Return what the index of words is asked; "" when nothing can be found.
+
+    A word finds those that begin as it does; one of the `common` only itself: SQLite would otherwise gather a million
+    records that hold it before it looks at the other words.
+    """
+    terms, fields = terms_of(query.text), _looked_in(collection, query)
     if not terms or not fields:
-        return false()
-    name = f"{source.name}_words"
-    match = " AND ".join(f'"{term}"*' for term in terms)
+        return ""
+    if dialect == "postgresql":
+        return " & ".join(f"{term}:*" for term in terms)
+    match = " AND ".join(f'"{term}"' + ("" if term in common else "*") for term in terms)
     if query.text_fields is not None:
         match = "{" + " ".join(f'"{f.name}"' for f in fields) + "} : (" + match + ")"
+    return match
+
+
+def _words_sqlite(source: Table, match: Any) -> ColumnElement[bool]:
+    name = f"{source.name}_words"
     words = table(name, column("rowid"), column(name))
     found = select(words.c.rowid).where(words.c[name].op("MATCH", is_comparison=True)(match))
+    found = found.order_by(words.c.rowid.desc()).limit(MOST_WORDS)
     return source.c["_id"].in_(found)
 
 
-def _words_postgresql(collection: Collection, query: Query) -> ColumnElement[bool]:
-    terms, fields = _terms(query.text), _looked_in(collection, query)
-    if not terms or not fields:
-        return false()
-    match = " & ".join(f"{term}:*" for term in terms)
+def _words_postgresql(collection: Collection, query: Query, match: Any) -> ColumnElement[bool]:
+    fields = _looked_in(collection, query)
     everything = searched_fields(collection)
     public = tuple(f for f in everything if f.read == "citizen")
     indexed = fields if fields in (everything, public) else everything
@@ -150,7 +187,7 @@ def _words_postgresql(collection: Collection, query: Query) -> ColumnElement[boo
 
 
 def _touching(
-    source: Table, kind: str, box: tuple[float, float, float, float], dialect: str
+    source: Table, kind: str, query: Query, box: tuple[float, float, float, float], dialect: str, index: str
 ) -> ColumnElement[bool]:
     minx, miny, maxx, maxy = box
     if dialect == "postgresql":
@@ -158,9 +195,11 @@ def _touching(
         return func.ST_Intersects(
             stored, func.ST_MakeEnvelope(minx, miny, maxx, maxy, literal_column("4326"))
         )
-    near = table(f"{source.name}_box", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
+    near = table(f"{source.name}{index}", *(column(n) for n in ("id", "minx", "maxx", "miny", "maxy")))
     inside = select(near.c.id).where(
         near.c.minx <= maxx, near.c.maxx >= minx, near.c.miny <= maxy, near.c.maxy >= miny)  # fmt: skip
+    if query.box_most is not None:
+        inside = inside.order_by(near.c.id.desc()).limit(query.box_most)
     exact = [
         source.c["_minx"] <= maxx,
         source.c["_maxx"] >= minx,
@@ -172,15 +211,30 @@ def _touching(
     return and_(source.c["_id"].in_(inside), *exact)
 
 
-def _box(collection: Collection, source: Table, query: Query, dialect: str) -> ColumnElement[bool]:
+def under_way(collection: Collection, query: Query) -> bool:
+    """True when a query asks only for live records that are under way (see `Collection.ends`)."""
+    if collection.ends is None or query.deleted is not False:
+        return False
+    name, end = collection.ends
+    wanted = query.where.get(name)
+    if isinstance(wanted, Where):
+        return wanted.operator == "!=" and wanted.value == end
+    if isinstance(wanted, list | set | frozenset | tuple):
+        return all(isinstance(w, str) and w not in ("", end) for w in wanted)
+    return isinstance(wanted, str) and wanted not in ("", end)
+
+
+def _box(
+    collection: Collection, source: Table, query: Query, dialect: str, index: str
+) -> ColumnElement[bool]:
     assert query.bbox is not None
     if collection.geometry == "none":
         return false()
     minx, miny, maxx, maxy = query.bbox
-    if minx <= maxx:
-        return _touching(source, collection.geometry, query.bbox, dialect)
-    west = _touching(source, collection.geometry, (minx, miny, 180.0, maxy), dialect)
-    east = _touching(source, collection.geometry, (-180.0, miny, maxx, maxy), dialect)
+    if isinstance(minx, BindParameter) or minx <= maxx:
+        return _touching(source, collection.geometry, query, query.bbox, dialect, index)
+    west = _touching(source, collection.geometry, query, (minx, miny, 180.0, maxy), dialect, index)
+    east = _touching(source, collection.geometry, query, (-180.0, miny, maxx, maxy), dialect, index)
     return or_(west, east)  # the box crosses the antimeridian
 
 
@@ -207,10 +261,25 @@ def _kept(collection: Collection, source: Table, kept: Kept) -> list[ColumnEleme
     return [or_(source.c[collection.shown_when].is_(True), inside)] if collection.shown_when else []
 
 
+def _words(
+    collection: Collection, source: Table, query: Query, dialect: str, match: Any
+) -> ColumnElement[bool]:
+    match = match_of(collection, query, dialect) if match is None else match
+    if isinstance(match, str) and not match:
+        return false()
+    if dialect == "postgresql":
+        return _words_postgresql(collection, query, match)
+    return _words_sqlite(source, match)
+
+
 def conditions(
-    collection: Collection, source: Table, query: Query, dialect: str
-) -> list[ColumnElement[bool]]:
-    """Return the SQL conditions of a query. Raises `Problem` for an unknown or personal field."""
+    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None, *, open_only: bool | None = None
+) -> list[ColumnElement[bool]]:  # fmt: skip
+    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words, `open_only`
+    that of `under_way`.
+
+    Raises `Problem` for an unknown or personal field.
+    """
     found: list[ColumnElement[bool]] = []
     if query.deleted is not None:
         gone = source.c["_deleted_us"]
@@ -223,19 +292,17 @@ def conditions(
         found += _kept(collection, source, query.kept)
     on_the_way = {n for walk in collection.walked for n in walk[1:]} if dialect == "sqlite" else frozenset()
     for name, wanted in query.where.items():
-        if name in on_the_way and (wanted is None or wanted == Where("unknown")):
+        if name in on_the_way and (
+            wanted is None or (isinstance(wanted, Where) and wanted.operator == "unknown")
+        ):
             found.append(_filtering(_column(collection, source, name)[0]).is_(None))
         else:
             found.append(_condition(collection, source, name, wanted))
     if query.text.strip():
-        words = (
-            _words_postgresql(collection, query)
-            if dialect == "postgresql"
-            else _words_sqlite(collection, source, query)
-        )
-        found.append(words)
+        found.append(_words(collection, source, query, dialect, match))
     if query.bbox is not None:
-        found.append(_box(collection, source, query, dialect))
+        few = under_way(collection, query) if open_only is None else open_only
+        found.append(_box(collection, source, query, dialect, "_open" if few else "_box"))
     return found
 
 
@@ -274,18 +341,20 @@ def read_cursor(written: str | None, sort: str) -> Cursor | None:
 
 
 def phases(
-    collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str
-) -> Sequence[Select[Any]]:
+    collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str,
+    cursor: Cursor | None = None, match: Any = None, *, open_only: bool | None = None,
+) -> Sequence[Select[Any]]:  # fmt: skip
     """Return the statements whose rows, one after the other, are the query's rows in order (from its cursor on).
 
-    Known and unknown sort values are asked for apart, so that each part walks an index.
+    Known and unknown sort values are asked for apart, so that each part walks an index. `cursor`, `match`
+    and `open_only`, when given, take the place of what the query says.
     """
-    cursor = read_cursor(query.after, query.sort)
+    cursor = cursor or read_cursor(query.after, query.sort)
     name = query.sort.removeprefix("-")
     back = cursor is not None and cursor.back
     falling = query.sort.startswith("-") != back
     key, field = _column(collection, source, name)
-    base = select(*columns).where(*conditions(collection, source, query, dialect))
+    base = select(*columns).where(*conditions(collection, source, query, dialect, match, open_only=open_only))
     own = source.c["_id"]
     if key is own:
         return (_by_id(base, own, cursor, falling),)
@@ -304,7 +373,7 @@ def phases(
     if cursor.value is None:
         rest = nulls.where(own < cursor.id if falling else own > cursor.id)
         return (rest,) if falling else (rest, known)
-    value = _bound(field, cursor.value)
+    value = bound_of(field, cursor.value)
     beyond = _beyond(known, key, own, msgspec.structs.replace(cursor, value=value), falling)
     return (beyond, nulls) if falling else (beyond,)
 
@@ -325,9 +394,9 @@ def _beyond(
     """Keep the rows beyond the cursor; the first comparison, alone, is what an index can walk."""
     if cursor is None:
         return base
-    value = bindparam(
-        None, cursor.value, type_=key.type, unique=True
-    )  # Core refuses to compare with a bare True
+    value = cursor.value
+    if not isinstance(value, BindParameter):  # Core refuses to compare with a bare True
+        value = bindparam(None, value, type_=key.type, unique=True)
     if falling:
         return base.where(key <= value, or_(key < value, own < cursor.id))
     return base.where(key >= value, or_(key > value, own > cursor.id))

@@ -127,8 +127,9 @@ def searched_fields(collection: Collection) -> tuple[Field, ...]:
 def declaration_of(collection: Collection) -> bytes:
     """Return the declaration as JSON, without the class that it came from."""
     plain = {n: getattr(collection, n) for n in collection.__struct_fields__ if n != "record"}
-    if not collection.walked:
-        del plain["walked"]  # as it was before there were any: no table is built again
+    for later in ("walked", "ends"):
+        if not plain[later]:
+            del plain[later]  # as it was before there were any: no table is built again
     return msgspec.json.encode(plain, order="sorted")
 
 
@@ -141,6 +142,7 @@ def recalled(declaration: str) -> Collection:
     )
     plain["dropped"] = tuple(plain["dropped"])
     plain["walked"] = tuple(tuple(walk) for walk in plain.get("walked", ()))
+    plain["ends"] = tuple(plain["ends"]) if plain.get("ends") else None
     return Collection(**{**plain, "record": Record, "system": plain["service"] != OWN})
 
 
@@ -173,11 +175,12 @@ def migrate(c: Connection, collections: Iterable[Collection]) -> list[str]:
 
 def _migrate_one(c: Connection, collection: Collection, before: Collection | None) -> None:
     table = table_of(collection)
+    was, now = {} if before is None else _followers(before), _followers(collection)
     if before is None:
         c.execute(CreateTable(table))
     else:
         _check_nothing_lost(collection, before)
-        _drop_followers(c, table)
+        _drop_followers(c, table, [name for name, what in was.items() if now.get(name) != what])
         _rename_columns(c, table, collection, before)
         _add_columns(c, table)
         _widen_columns(c, table, collection, before)
@@ -187,7 +190,7 @@ def _migrate_one(c: Connection, collection: Collection, before: Collection | Non
             c.execute(text(f"DROP INDEX IF EXISTS {_quoted(c, f'{table.name}_{field.name}')}"))
     for index in sorted(table.indexes, key=lambda i: str(i.name)):
         c.execute(CreateIndex(index, if_not_exists=True))
-    _make_followers(c, table, collection)
+    _make_followers(c, table, collection, [name for name, what in now.items() if was.get(name) != what])
 
 
 def _refuse(collection: Collection, fr: str, en: str, mend: Words) -> Problem:
@@ -262,28 +265,42 @@ def _widen_columns(c: Connection, table: Table, collection: Collection, before: 
 
 # --- What follows the main table: box and words.
 
-_SQLITE_FOLLOWERS = ("_box", "_words")
-_TRIGGERS = ("box_insert", "box_update", "box_delete", "words_insert", "words_update", "words_delete")
+
+def _followers(collection: Collection) -> dict[str, Any]:
+    """Return what follows the table of a collection, each with what it was made from: made again when that changes, since
+    it takes a minute for a million records."""
+    found: dict[str, Any] = {}
+    if collection.geometry != "none":
+        found["box"] = True
+        if collection.ends is not None:
+            found["open"] = collection.ends
+    if searched_fields(collection):
+        found["words"] = tuple((f.name, f.read) for f in searched_fields(collection))
+    return found
 
 
-def _drop_followers(c: Connection, table: Table) -> None:
-    if c.dialect.name == "postgresql":
-        c.execute(text(f"DROP INDEX IF EXISTS {table.name}__words, {table.name}__words_public"))
-        return
-    for trigger in _TRIGGERS:
-        c.execute(text(f"DROP TRIGGER IF EXISTS {table.name}_{trigger}"))
-    for follower in _SQLITE_FOLLOWERS:
-        c.execute(text(f"DROP TABLE IF EXISTS {table.name}{follower}"))
+def _drop_followers(c: Connection, table: Table, names: Iterable[str]) -> None:
+    for name in names:
+        if c.dialect.name != "postgresql":
+            for event in ("insert", "update", "delete"):
+                c.execute(text(f"DROP TRIGGER IF EXISTS {table.name}_{name}_{event}"))
+            c.execute(text(f"DROP TABLE IF EXISTS {table.name}_{name}"))
+        elif name == "words":
+            c.execute(text(f"DROP INDEX IF EXISTS {table.name}__words, {table.name}__words_public"))
 
 
-def _make_followers(c: Connection, table: Table, collection: Collection) -> None:
+def _make_followers(c: Connection, table: Table, collection: Collection, names: Iterable[str]) -> None:
     if c.dialect.name == "postgresql":
         _make_postgresql_indexes(c, table, collection)
         return
-    if collection.geometry != "none":
-        _make_box(c, table.name)
-    if searched_fields(collection):
-        _make_words(c, table.name, [_quoted(c, f.name) for f in searched_fields(collection)])
+    for name in names:
+        if name == "box":
+            _make_box(c, table.name)
+        elif name == "open":
+            assert collection.ends is not None
+            _make_open(c, table.name, *collection.ends)
+        else:
+            _make_words(c, table.name, [_quoted(c, f.name) for f in searched_fields(collection)])
 
 
 def _make_box(c: Connection, name: str) -> None:
@@ -300,6 +317,30 @@ def _make_box(c: Connection, name: str) -> None:
         f"CREATE TRIGGER {name}_box_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_box WHERE id = old._id; END",
     ):
         c.execute(text(statement))
+
+
+def _make_open(c: Connection, name: str, field: str, end: str) -> None:
+    """Make the boxes of the live records that are under way: `field` is not `end`."""
+
+    def open_now(row: str) -> str:
+        return f"{row}_minx IS NOT NULL AND {row}_deleted_us IS NULL AND {row}{_quoted(c, field)} IS NOT {_text(end)}"
+
+    add = f"INSERT INTO {name}_open SELECT new._id, new._minx, new._maxx, new._miny, new._maxy WHERE {open_now('new.')}"
+    for statement in (
+        f"CREATE VIRTUAL TABLE {name}_open USING rtree(id, minx, maxx, miny, maxy)",
+        f"INSERT INTO {name}_open SELECT _id, _minx, _maxx, _miny, _maxy FROM {name} WHERE {open_now('')}",
+        f"CREATE TRIGGER {name}_open_insert AFTER INSERT ON {name} WHEN {open_now('new.')} BEGIN {add}; END",
+        (
+            f"CREATE TRIGGER {name}_open_update AFTER UPDATE OF _minx, _miny, _maxx, _maxy, _deleted_us, {_quoted(c, field)} "
+            f"ON {name} BEGIN DELETE FROM {name}_open WHERE id = old._id; {add}; END"
+        ),
+        f"CREATE TRIGGER {name}_open_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_open WHERE id = old._id; END",
+    ):
+        c.exec_driver_sql(statement)
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
 
 
 def _make_words(c: Connection, name: str, columns: list[str]) -> None:
@@ -353,5 +394,5 @@ def _make_postgresql_indexes(c: Connection, table: Table, collection: Collection
     for suffix, fields in (("words", everything), ("words_public", public)):
         if fields and not (suffix == "words_public" and fields == everything):
             c.exec_driver_sql(
-                f"CREATE INDEX {name}__{suffix} ON {name} USING gin (({words_expression(fields)}))"
+                f"CREATE INDEX IF NOT EXISTS {name}__{suffix} ON {name} USING gin (({words_expression(fields)}))"
             )

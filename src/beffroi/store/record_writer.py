@@ -1,11 +1,12 @@
 """Writing records: each change and its line of history, in one transaction, under one change set."""
 
+import sqlite3
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from typing import Any, Protocol
 
 import msgspec
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy import Row as Stored
 from sqlalchemy.exc import IntegrityError
 
@@ -25,6 +26,7 @@ from beffroi.store.record_codec import (
     to_history,
 )
 from beffroi.store.record_tables import Shelf
+from beffroi.store.quick import insert_rows
 from beffroi.store.tables import history
 
 __all__ = ["Draft", "Writer", "draft", "missing"]
@@ -123,7 +125,7 @@ def _stale(row: Any, said: str) -> Conflict:
     )
 
 
-def _taken(error: IntegrityError, collection: Collection) -> Conflict:
+def _taken(error: IntegrityError | sqlite3.IntegrityError, collection: Collection) -> Conflict:
     key = collection.key
     if key is None:
         raise error
@@ -174,10 +176,10 @@ class Writer:
                          **_where(one.placed), **row})  # fmt: skip
             lines.append(self._line(record_id, shelf, record_id, 1, "create", now, {}, kept))
         try:
-            self.connection.execute(insert(shelf.table), rows)
-        except IntegrityError as error:
+            insert_rows(self.connection, shelf.table, rows)
+        except (IntegrityError, sqlite3.IntegrityError) as error:
             raise _taken(error, shelf.collection) from error
-        self.connection.execute(insert(history), lines)
+        insert_rows(self.connection, history, lines)
         return list(range(first, first + len(drafts)))
 
     def change(
@@ -275,7 +277,7 @@ class Writer:
             gone = {"_deleted_us": now, "_updated_us": now, "_version": 2, "_author": self._who.id}
             self.connection.execute(update(t).where(fresh).values(**gone))
             deleted = [self._line(n, shelf, i, 2, "delete", now, {}, {}) for n, i in enumerate(ids, first)]
-            self.connection.execute(insert(history), deleted)
+            insert_rows(self.connection, history, deleted)
             done.update(ids)
         return done
 
@@ -292,12 +294,13 @@ class Writer:
     def line(self, shelf: Shelf, record_id: int, version: int, action: str) -> None:
         """Write a line of history that says only that something happened."""
         line = self._line(self._numbers(1), shelf, record_id, version, action, self._records.clock(), {}, {})
-        self.connection.execute(insert(history), [line])
+        insert_rows(self.connection, history, [line])
 
     def note(self) -> None:
         """Tell the audit what was done: once per collection and action, never a personal value."""
         if self._records.audit is None:
             return
+        said: list[tuple[str, str, dict[str, Any]]] = []
         for (collection, action), ids in self._made.items():
             target = f"{collection}/{ids[0]}" if len(ids) == 1 else collection
             details: dict[str, Any] = {"change_set": self.change_set}
@@ -305,7 +308,8 @@ class Writer:
                 details.update(count=len(ids), first=min(ids), last=max(ids))
             if self._reason:
                 details["reason"] = self._reason
-            self._records.audit(self.connection, self._who, f"record.{action}", target, details)
+            said.append((f"record.{action}", target, details))
+        self._records.audit(self.connection, self._who, said)
 
     # --- How.
 
@@ -350,10 +354,13 @@ class Writer:
         bound = place_of(collection, record_id)
         row, kept = {}, {}
         for field in collection.fields:
-            value = one.values[field.name]
-            row[field.name] = stored = to_column(field, value, key, bound)
-            if value is not None:
-                kept[field.name] = to_history(field, value, stored)
+            name = field.name
+            value = one.values[name]
+            if value is None:
+                row[name] = None
+                continue
+            row[name] = stored = to_column(field, value, key, bound)
+            kept[name] = to_history(field, value, stored)
         if one.geometry is not None:
             kept["_geometry"] = one.geometry
         if one.territory:
@@ -396,7 +403,7 @@ class Writer:
         line = self._line(
             self._numbers(1), shelf, stored._id, version, action, now, changed.before, changed.after
         )
-        self.connection.execute(insert(history), [line])
+        insert_rows(self.connection, history, [line])
 
     def _line(
         self, seq: int, shelf: Shelf, record_id: int, version: int, action: str, now: int,

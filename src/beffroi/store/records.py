@@ -7,34 +7,46 @@ Every change is written in one transaction with its line of history. Nothing her
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol
+from functools import partial
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 from sqlalchemy import Connection, and_, func, literal, select
 
-from beffroi.model.collection import OWN, Collection, Field
+from beffroi.model.collection import OWN, Collection
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
-from beffroi.store.record import Change, Page, Query, Row
-from beffroi.store.record_codec import from_column, from_history, place_of
+from beffroi.store.record import Change, News, Page, Query, Row
+from beffroi.store.record_codec import Reader, from_column, from_history, place_of
+from beffroi.store.record_plan import Asked, Plan, Plans, asked_of, planned, slot
 from beffroi.store.record_query import (
+    MOST_WORDS,
     Cursor,
     conditions,
     cursor_of,
     leading_to,
     order_of,
     phases,
-    read_cursor,
+    terms_of,
 )
-from beffroi.store.record_tables import Shelf, declaration_of, migrate, prepare, recalled, table_of
+from beffroi.store.record_tables import (
+    Shelf,
+    declaration_of,
+    migrate,
+    prepare,
+    recalled,
+    searched_fields,
+    table_of,
+)
 from beffroi.store.record_writer import Writer, missing
 from beffroi.store.tables import declared, history
 
 __all__ = ["House", "Records", "Shelf"]
 
+MOST_COMMON = 10_000  # words known to be common
 _IN = 400  # values in one condition
 RECALL_S = 1.0  # between two looks for collections that another process declared
 
@@ -48,8 +60,16 @@ class House(Protocol):
         """Return a connection for reading."""
         ...
 
-    def write(self) -> AbstractContextManager[Connection]:
-        """Return a connection inside one transaction."""
+    def write(self, *, many: bool = False) -> AbstractContextManager[Connection]:
+        """Return a connection inside one transaction, perhaps one of many."""
+        ...
+
+    def checkpoint(self) -> None:
+        """Move what was committed to its place."""
+        ...
+
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement."""
         ...
 
     def next(self, c: Connection, n: int = 1) -> int:
@@ -64,7 +84,7 @@ def _unknown(name: str) -> NotFound:
 
 
 class Records:
-    """The records of one installation. `audit(c, who, action, target, details)` is called in each transaction."""
+    """The records of one installation. `audit(c, who, [(action, target, details)])` is called in each transaction."""
 
     def __init__(
         self,
@@ -80,6 +100,8 @@ class Records:
         self.clock = clock
         self.audit = audit
         self._shelves: dict[str, Shelf] = {}
+        self._plans = Plans()
+        self._common: set[tuple[str, str]] = set()
 
     # --- Declarations.
 
@@ -131,6 +153,7 @@ class Records:
     def _shelve(self, collection: Collection) -> None:
         self._collections[collection.name] = collection
         self._shelves[collection.name] = Shelf(collection, table_of(collection))
+        self._plans.clear()
 
     def shelf(self, collection: str | Collection) -> Shelf:
         """Return the declared collection and its table. Raises `NotFound`."""
@@ -195,25 +218,62 @@ class Records:
     def find(self, collection: str | Collection, query: Query = Query(), c: Connection | None = None) -> Page:
         """Return one page of records. Raises `Problem` for an unknown or personal field, or a bad cursor."""
         shelf = self.shelf(collection)
-        cursor = read_cursor(query.after, query.sort)
-        columns = self._columns(shelf, query)
+        asked = self._asked(shelf, query)
         rows: list[Any] = []
         with self._reading(c) as connection:
-            for statement in phases(shelf.collection, shelf.table, query, columns, self.house.dialect):
-                rows += connection.execute(statement.limit(query.limit + 1 - len(rows))).all()
+            reading = self._planned(connection, shelf, query, asked)
+            for plan in reading.plans:
+                rows += plan.rows(connection, {**asked.values, "most": query.limit + 1 - len(rows)})
                 if len(rows) > query.limit:
                     break
             more = len(rows) > query.limit
             rows = rows[: query.limit]
-            back = cursor is not None and cursor.back
+            back = asked.cursor is not None and asked.cursor.back
             if back:
                 rows.reverse()
-            found = self._rows(connection, shelf, rows, query.fields)
+            found = self._rows(connection, shelf.collection, reading.reader, rows)
         if not rows:
             return Page([])
         after = _mark(rows[-1], query.sort, back=False) if more or back else None
-        before = _mark(rows[0], query.sort, back=True) if (more if back else cursor is not None) else None
+        before = (
+            _mark(rows[0], query.sort, back=True) if (more if back else asked.cursor is not None) else None
+        )
         return Page(found, after, before)
+
+    def _asked(self, shelf: Shelf, query: Query) -> Asked:
+        common: list[str] = []
+        if query.text.strip() and self.house.dialect == "sqlite" and searched_fields(shelf.collection):
+            common = [term for term in terms_of(query.text) if self._is_common(shelf, term)]
+        return asked_of(shelf.collection, query, self.house.dialect, common)
+
+    def _is_common(self, shelf: Shelf, term: str) -> bool:
+        """True when so many records hold a word that it only finds itself (see `match_of`)."""
+        words = f"{shelf.table.name}_words"
+        if (words, term) in self._common:
+            return True
+        asked = f"SELECT 1 FROM {words} WHERE {words} MATCH :term LIMIT 1 OFFSET {MOST_WORDS}"
+        if not self.house.glance(asked, {"term": f'"{term}"'}):
+            return False
+        if len(self._common) < MOST_COMMON:
+            self._common.add((words, term))
+        return True
+
+    def _planned(self, c: Connection, shelf: Shelf, query: Query, asked: Asked) -> "_Reading":
+        """Return the statements whose rows, one after the other, are those of a query (see `phases`)."""
+
+        def make() -> _Reading:
+            collection, table = shelf.collection, shelf.table
+            fields = [f for f in collection.fields if query.fields is None or f.name in query.fields]
+            name = query.sort.removeprefix("-")
+            name = {"_created": "_created_us", "_updated": "_updated_us"}.get(name, name)
+            sort = table.c[name] if name in table.c else literal(None)
+            columns = [*(table.c[f.name] for f in fields), *(table.c[n] for n in _OWN), sort.label("_sort")]
+            made = phases(collection, table, asked.query, columns, self.house.dialect, asked.cursor, asked.match,
+                          open_only=asked.open_only)  # fmt: skip
+            plans = tuple(planned(statement.limit(slot("most")), c.dialect) for statement in made)
+            return _Reading(plans, Reader(fields))
+
+        return self._plans.get(("rows", shelf.collection.name, asked.shape), make)
 
     def all(self, collection: str | Collection, query: Query = Query()) -> Iterator[Row]:
         """Yield every record of a query, page by page, without holding a transaction between pages."""
@@ -238,12 +298,24 @@ class Records:
         million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
         reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
-        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
-        some = select(literal(1)).select_from(shelf.table).where(*where).limit(most)
-        if walk:
-            some = some.order_by(*order_of(shelf.collection, shelf.table, query.sort))
+        asked = self._asked(shelf, query)
+
+        def make(c: Connection) -> Plan:
+            table, dialect = shelf.table, self.house.dialect
+            where = conditions(
+                shelf.collection, table, asked.query, dialect, asked.match, open_only=asked.open_only
+            )
+            some = select(literal(1)).select_from(table).where(*where)
+            if most is not None:
+                some = some.limit(slot("most"))
+            if walk:
+                some = some.order_by(*order_of(shelf.collection, table, query.sort))
+            return planned(select(func.count()).select_from(some.subquery()), c.dialect)
+
+        shape = ("count", shelf.collection.name, asked.shape, most is None, walk)
         with self._reading(c) as connection:
-            return int(connection.execute(select(func.count()).select_from(some.subquery())).scalar_one())
+            plan = self._plans.get(shape, partial(make, connection))
+            return int(plan.rows(connection, {**asked.values, "most": most})[0][0])
 
     def leading(
         self, collection: str | Collection, ids: Iterable[int], path: str, to: Iterable[int]
@@ -278,8 +350,7 @@ class Records:
         asked = (
             f"SELECT count(*), coalesce(sum(_version), 0), coalesce(max(_updated_us), 0) FROM {table.name}"
         )
-        with self._reading(None) as c:
-            count, versions, newest = c.exec_driver_sql(asked).one()
+        ((count, versions, newest),) = self.house.glance(asked, {})
         return int(count), int(versions), int(newest)
 
     def extent(
@@ -302,25 +373,10 @@ class Records:
         with self.house.read() as connection:
             yield connection
 
-    def _columns(self, shelf: Shelf, query: Query) -> list[Any]:
-        wanted = {f.name for f in shelf.collection.fields if query.fields is None or f.name in query.fields}
-        boxes = {"_minx", "_miny", "_maxx", "_maxy"}
-        kept = [
-            c for c in shelf.table.columns if c.name in wanted or (c.name[0] == "_" and c.name not in boxes)
-        ]
-        name = query.sort.removeprefix("-")
-        name = {"_created": "_created_us", "_updated": "_updated_us"}.get(name, name)
-        sort = shelf.table.c[name] if name in shelf.table.c else literal(None)
-        return [*kept, sort.label("_sort")]
-
-    def _rows(
-        self, c: Connection, shelf: Shelf, rows: list[Any], fields: tuple[str, ...] | None
-    ) -> list[Row]:
-        collection = shelf.collection
-        wanted = [f for f in collection.fields if fields is None or f.name in fields]
-        reveals = any(f.personal for f in wanted)
-        keys = self.keyring.keys(c, (row._mapping["_person"] for row in rows)) if reveals else {}
-        return [_row(collection, row._mapping, wanted, keys) for row in rows]
+    def _rows(self, c: Connection, collection: Collection, reader: Reader, rows: list[Any]) -> list[Row]:
+        first = reader.width
+        keys = self.keyring.keys(c, (row[first + 1] for row in rows)) if reader.reveals else {}
+        return [_row(collection, reader, row, row[first:], keys) for row in rows]
 
     # --- History and the bus.
 
@@ -349,11 +405,21 @@ class Records:
 
         With `fields` only those are told of each change: who looks for a few reads a million rows ten times faster.
         """
-        with self._reading(None) as c:
-            rows = c.execute(
-                select(history).where(history.c.seq > seq).order_by(history.c.seq).limit(limit)
-            ).all()
-        return [self._change(row, None, fields) for row in rows]
+        return self.news(seq, limit, fields=fields).changes
+
+    def news(
+        self, seq: int, limit: int = 10_000, *, fields: frozenset[str] | None = None,
+        wanted: Callable[[str, str, str], bool] | None = None,
+    ) -> News:  # fmt: skip
+        """Return what the next `limit` changes after `seq` tell, as `after` does, and how far they go.
+
+        Only those are opened of which `wanted(collection, action, what is after it as JSON)` is true: a million imported
+        records pass by who looks for an alarm in seconds.
+        """
+        rows = self.house.glance(_NEWS, {"seq": seq, "limit": limit})
+        kept = rows if wanted is None else [r for r in rows if wanted(r[1], r[4], r[10] or "")]
+        changes = [self._change(_Line(*row), None, fields) for row in kept]
+        return News(rows[-1][0] if rows else seq, len(rows), changes)
 
     def head(self) -> int:
         """Return the number of the last committed change (0: none)."""
@@ -378,14 +444,17 @@ class Records:
 
     @contextmanager
     def writer(self, who: Principal, reason: str = "", change_set: int | None = None,
-               c: Connection | None = None) -> Iterator[Writer]:  # fmt: skip
-        """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given)."""
+               c: Connection | None = None, *, many: bool = False) -> Iterator[Writer]:  # fmt: skip
+        """Give a `Writer` whose changes share one change set and one transaction (the caller's when `c` is given).
+
+        With `many`, one transaction of many (see `Database.write`).
+        """
         if c is not None:
             writer = Writer(self, c, who, reason, change_set)
             yield writer
             writer.note()
             return
-        with self.house.write() as connection:
+        with self.house.write(many=many) as connection:
             writer = Writer(self, connection, who, reason, change_set)
             yield writer
             writer.note()
@@ -426,23 +495,47 @@ class Records:
             return writer.undo(change_set)
 
 
+class _Line(NamedTuple):
+    """One line of history, as it is stored."""
+
+    seq: int
+    collection: str
+    record_id: int
+    version: int
+    action: Any
+    at_us: int
+    author: str
+    reason: str
+    change_set: int
+    before: str | None
+    after: str | None
+
+
+_NEWS = f"SELECT {', '.join(_Line._fields)} FROM history WHERE seq > :seq ORDER BY seq LIMIT :limit"
+
+# The columns of the platform's own that each row begins with after its fields, in the order of `_row`.
+_OWN = (
+    "_id", "_person", "_version", "_geometry", "_territory", "_created_us", "_updated_us", "_deleted_us", "_author",
+)  # fmt: skip
+
+
+class _Reading(msgspec.Struct, frozen=True):
+    """How the rows of a shape of query are read."""
+
+    plans: tuple[Plan, ...]
+    reader: Reader
+
+
 def _mark(row: Any, sort: str, *, back: bool) -> str:
-    values = row._mapping
-    return cursor_of(Cursor(sort, values["_sort"], values["_id"], back))
+    return cursor_of(Cursor(sort, row[-1], row[-1 - len(_OWN)], back))
 
 
-def _row(
-    collection: Collection, stored: Mapping[str, Any], fields: Iterable[Field], keys: Mapping[int, bytes]
-) -> Row:
-    record_id, person = stored["_id"], stored["_person"]
+def _row(collection: Collection, reader: Reader, stored: Any, own: Any, keys: Mapping[int, bytes]) -> Row:
+    record_id, person, version, geometry, territory, created_us, updated_us, deleted_us, author, _ = own
     key = keys.get(person) if person is not None else None
-    place = place_of(collection, record_id)
-    values = {f.name: from_column(f, stored[f.name], key, place) for f in fields}
-    return Row(
-        collection.name, record_id, stored["_version"], values, geojson_of(stored["_geometry"]),
-        stored["_territory"] or None, stored["_created_us"], stored["_updated_us"], stored["_deleted_us"],
-        stored["_author"], person,
-    )  # fmt: skip
+    values = reader.values(stored, key, place_of(collection, record_id) if reader.reveals else "")
+    return Row(collection.name, record_id, version, values, geojson_of(geometry), territory or None,
+               created_us, updated_us, deleted_us, author, person)  # fmt: skip
 
 
 def _opened(

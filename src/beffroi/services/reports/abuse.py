@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from beffroi.services.reports.where import folded
+from beffroi.store.quick import insert_rows, quick
 from beffroi.store.tables import sighting
 
 __all__ = ["SIGNS", "Post", "challenge", "many_from", "marked", "signs", "solved", "start_mark"]
@@ -107,8 +108,8 @@ def many_from(c: Connection, secret: bytes, address: str, now_us: int) -> bool:
 
 def _seen(c: Connection, key: bytes, since_us: int, times: int) -> bool:
     """True when something was seen that many times: a flood is not counted to its end by each of its posts."""
-    some = select(sighting.c.at_us).where(sighting.c.key == key, sighting.c.at_us >= since_us).limit(times)
-    return int(c.execute(select(func.count()).select_from(some.subquery())).scalar_one()) == times
+    some = "SELECT 1 FROM sighting WHERE key = :key AND at_us >= :since LIMIT :times"
+    return len(quick(c, some, {"key": key, "since": since_us, "times": times})) == times
 
 
 def signs(
@@ -135,6 +136,6 @@ def signs(
     }
     if note:
         if now_us % 16 == 0 or not network[0] & 15:  # one post in sixteen sweeps for all
-            c.execute(delete(sighting).where(sighting.c.at_us < now_us - KEPT_US))
-        c.execute(insert(sighting), [{"key": key, "at_us": now_us} for key in {network, text}])
+            quick(c, "DELETE FROM sighting WHERE at_us < :before", {"before": now_us - KEPT_US})
+        insert_rows(c, sighting, [{"key": key, "at_us": now_us} for key in {network, text}])
     return [sign for sign, seen in found.items() if seen]

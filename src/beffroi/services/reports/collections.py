@@ -321,7 +321,7 @@ _WALKED = (
 )
 COLLECTIONS = (
     Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
-               shown_when="shown", end_of_life="closed", retention_days=3650, walked=_WALKED,
+               shown_when="shown", end_of_life="closed", retention_days=3650, walked=_WALKED, ends=("state", "closed"),
                description=Text("Ce que les habitants signalent, et ce qu'il en advient.", "What residents report, and what becomes of it.")),
     Collection("report_category", Text("Catégories de signalement", "Report categories"), ReportCategory, label="name",
                write="responsable", description=Text("Ce que l'on peut signaler, ce que l'on demande, qui s'en charge.", "What can be reported, what is asked, who handles it.")),

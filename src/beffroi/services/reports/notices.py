@@ -38,6 +38,7 @@ log = logging.getLogger("beffroi.reports")
 KIND = "report-notice"
 SMS = "reports.sms"  # the town's setting: address of its SMS gateway, which takes {"to", "text"} as a signed webhook
 _CURSOR = "reports.notices"
+_BATCH = 5000
 GRACE_US = MINUTE_US  # what an agent undoes at once is told to nobody: a letter cannot be taken back
 _TOLD = ("reply", "state", "comment")
 _WIDEST_M = 20_000
@@ -106,14 +107,21 @@ def read_bus(town: Town) -> int:
         )
         _keep(town, start, [])
         return 1
-    changes = records.after(int(position), limit=2000, fields=_READ)
-    if not changes:
+    news = records.news(int(position), _BATCH, fields=_READ, wanted=_wanted)
+    if not news.read:
         return 0
     wanted: list[Callable[[Writer], None]] = []
-    for change in changes:
+    for change in news.changes:
         wanted += _asked(town, change)
-    _keep(town, changes[-1].seq, wanted)
-    return len(changes)
+    _keep(town, news.seq, wanted)
+    return news.read
+
+
+def _wanted(collection: str, action: str, after: str) -> bool:
+    """True for the changes that `_asked` may answer, told from what they hold before they are opened."""
+    if collection == "service_request":
+        return '"shown"' in after and not (action == "create" and '"channel":"import"' in after)
+    return collection == "report_update" or (collection == "report_photo" and action == "update")
 
 
 def _keep(town: Town, seq: int, wanted: list[Callable[[Writer], None]]) -> None:

@@ -11,12 +11,10 @@ from weakref import WeakKeyDictionary
 import msgspec
 from shapely.geometry import Point, shape
 from shapely.prepared import prep
-from sqlalchemy import select
 
 from beffroi.model.instant import MINUTE_US
 from beffroi.model.problem import Problem
 from beffroi.store.record import Query
-from beffroi.store.tables import territory
 from beffroi.town import Town
 
 __all__ = [
@@ -79,14 +77,15 @@ def coarse(at: LonLat, step_m: float = COARSE_M) -> LonLat:
 
 def territory_at(town: Town, at: LonLat | None) -> str | None:
     """Return the commune that holds a point; the only one, or the first, when none says where it is."""
-    with town.store.read() as c:
-        rows = c.execute(select(territory).order_by(territory.c.code)).all()
-    communes = [r for r in rows if r.kind == "commune"] or list(rows)
+    rows = town.store.glance("SELECT code, kind, geometry FROM territory ORDER BY code", {})
+    communes = [(code, outline) for code, kind, outline in rows if kind == "commune"] or [
+        (code, outline) for code, _, outline in rows
+    ]
     if at is not None:
-        for row in communes:
-            if row.geometry and _outline(row.geometry).covers(Point(at)):
-                return str(row.code)
-    return str(communes[0].code) if communes else None
+        for code, outline in communes:
+            if outline and _outline(outline).covers(Point(at)):
+                return str(code)
+    return str(communes[0][0]) if communes else None
 
 
 @lru_cache(maxsize=256)

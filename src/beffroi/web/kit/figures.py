@@ -5,6 +5,7 @@ Times are microseconds UTC, shown in the town's time zone on a 24-hour clock.
 """
 
 from datetime import date, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
@@ -16,6 +17,7 @@ __all__ = ["NO_BREAK", "Figures"]
 
 NARROW = "\u202f"
 NO_BREAK = "\u00a0"
+_KEPT = 4096  # moments whose words are kept: a list shows the same ones again and again, and Babel takes 40 us for each
 _LOCALES = {"fr": "fr_FR", "en": "en_GB"}
 
 
@@ -27,6 +29,8 @@ class Figures:
         self.zone = zone
         self._locale = _LOCALES[words.language]
         self._french = words.language == "fr"
+        self._minute = lru_cache(_KEPT)(self._say_minute)
+        self._date = lru_cache(_KEPT)(self._say_date)
 
     def number(self, value: float | None, decimals: int | None = None) -> str:
         """Return `value` with `decimals` (by default as many as it needs, at most 6); "–" when there is none."""
@@ -56,16 +60,20 @@ class Figures:
         """Return `22 nov. 2026, 14:05`; "–" when there is none."""
         if instant_us is None:
             return "–"
-        return str(
-            format_datetime(self._local(instant_us), "d MMM y, HH:mm", tzinfo=self.zone, locale=self._locale)
-        )
+        return self._minute(instant_us // MINUTE_US)
+
+    def _say_minute(self, minute: int) -> str:
+        local = self._local(minute * MINUTE_US)
+        return str(format_datetime(local, "d MMM y, HH:mm", tzinfo=self.zone, locale=self._locale))
 
     def day(self, instant: int | date | None) -> str:
         """Return `22 nov. 2026` of an instant or a date; "–" when there is none."""
         if instant is None:
             return "–"
-        moment = self._local(instant) if isinstance(instant, int) else instant
-        return str(format_date(moment, "d MMM y", locale=self._locale))
+        return self._date(self._local(instant).date() if isinstance(instant, int) else instant)
+
+    def _say_date(self, day: date) -> str:
+        return str(format_date(day, "d MMM y", locale=self._locale))
 
     def long_day(self, instant_us: int) -> str:
         """Return `dimanche 22 novembre 2026`."""

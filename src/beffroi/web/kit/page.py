@@ -8,10 +8,10 @@ Templates extend `kit/base.html` (blocks `title`, `lead`, `content`), and have w
 and `kit`, the macros described in `README.md` beside this file.
 """
 
-import gzip
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
 from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
@@ -27,7 +27,7 @@ from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.look import look_of
-from beffroi.web.kit.packing import packed
+from beffroi.web.kit.packing import Weighed
 from beffroi.web.kit.words import Words, load_words
 
 __all__ = [
@@ -89,7 +89,7 @@ class Pages:
     def _environment(self, language: str, loader: ChoiceLoader) -> Environment:
         environment = Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-            extensions=["jinja2.ext.do"],
+            extensions=["jinja2.ext.do"], auto_reload=False,
         )  # fmt: skip
         words = self.words[language]
         environment.globals.update(
@@ -159,9 +159,11 @@ def figures_of(request: Request) -> Figures:
 
 def with_query(request: Request, **changes: object) -> str:
     """Return this page's address with query parameters set, or removed when None (relative to the host)."""
-    url = request.url.remove_query_params([k for k, v in changes.items() if v is None] + ["lang"])
-    url = url.include_query_params(**{k: v for k, v in changes.items() if v is not None})
-    return url.path + (f"?{url.query}" if url.query else "")
+    query = request.url.query
+    pairs = parse_qsl(query, keep_blank_values=True) if query else []
+    kept = [(k, v) for k, v in pairs if k != "lang" and k not in changes]
+    kept += [(k, str(v)) for k, v in changes.items() if v is not None]
+    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
 
 
 def _csrf(request: Request) -> Markup:
@@ -217,13 +219,16 @@ def render(
 def _answer(
     request: Request, html: str, islands: list[str], status: int, headers: Mapping[str, str]
 ) -> Response:
-    body = html.encode()
     sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
     assets = sum(bundle().weight(name) for name in (*sheets, *islands))
-    weight = len(gzip.compress(body, 5, mtime=0)) + assets
-    body = body.replace(WEIGHT_MARK.encode(), figures_of(request).size(weight).encode())
+    before, mark, after = html.encode().partition(WEIGHT_MARK.encode())
+
+    def said(packed_size: int) -> bytes:
+        return figures_of(request).size(packed_size + assets).encode() if mark else b""
+
+    body = Weighed(before, after, said)
     sent = {
         "Content-Language": language_of(request), "Vary": "Accept-Encoding, Accept-Language, Cookie",
         "Cache-Control": "no-cache", **headers,
     }  # fmt: skip
-    return packed(request, body, "text/html; charset=utf-8", status, sent)
+    return body.answer(request, "text/html; charset=utf-8", status, sent)

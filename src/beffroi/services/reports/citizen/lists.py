@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import MINUTE_US, format_instant
-from beffroi.services.reports.categories_tree import categories_of
+from beffroi.services.reports.categories_tree import Category, categories_of
 from beffroi.services.reports.citizen.feed import atom
 from beffroi.services.reports.citizen.form import category_of, category_options
 from beffroi.services.reports.citizen.reading import point_of, town_of
@@ -28,9 +28,10 @@ from beffroi.web.kit.table import Pager
 __all__ = ["ROUTES"]
 
 PAGE = 20
-MOST = 2000  # on one map; beyond, the map asks again for what it shows
+MOST = 1000  # on one map; beyond, the map asks again for what it shows
+LOOKED_AT = MOST * 3 // 2  # in one box, those stored last: of a million reports ten thousand may be in it
 DRAWN = 300
-MOST_COUNTED = 10_000
+MOST_COUNTED = 1000
 UNCOUNTED_US = MINUTE_US  # how long what could not be counted to its end is not tried again
 # what is read of each report, of all that it holds
 MAPPED = ("number", "category", "state", "reason", "place")
@@ -115,9 +116,10 @@ _uncounted: WeakKeyDictionary[Town, dict[Asked, int]] = WeakKeyDictionary()
 
 
 def _total(town: Town, asked: Asked) -> int | None:
-    """Return how many reports there are in all, None when there are more than anyone counts, or around a point."""
+    """Return how many reports there are in all, None when there are more than anyone counts, around a
+    point, or with words (the page that shows them all has counted them)."""
     uncounted, now = _uncounted.setdefault(town, {}), town.clock()
-    if asked.at is not None or 0 <= now - uncounted.get(asked, -UNCOUNTED_US) < UNCOUNTED_US:
+    if asked.at is not None or asked.words or 0 <= now - uncounted.get(asked, -UNCOUNTED_US) < UNCOUNTED_US:
         return None
     query = query_of(asked)
     if asked.category is None:  # each state by its own index
@@ -162,29 +164,33 @@ def features_of(request: Request, asked: Asked, box: Box | None) -> tuple[list[d
     """Return the reports as GeoJSON features, and whether some were left out."""
     town, language = town_of(request), language_of(request)
     categories = categories_of(town)
-    rows = town.store.records.find(
-        "service_request", query_of(asked, box, limit=MOST + 1, fields=MAPPED)
-    ).rows
-    features = []
-    for row in _within(asked, rows[:MOST]):
-        if row.geometry is None:
-            continue
-        v, category = row.values, categories.get(row.values["category"])
-        severity = severity_of(v)
-        properties = {
-            "name": category.title.of(language) if category else v["number"], "href": f"/signalements/{v['number']}",
-            "kind": "service_request", "severity": "" if severity == "vert" else severity,
-            "note": " · ".join(part for part in (state_words(v, language), v["place"] or "") if part),
-        }  # fmt: skip
-        features.append(
-            {
-                "type": "Feature",
-                "id": f"service_request/{row.id}",
-                "geometry": row.geometry,
-                "properties": properties,
-            }
-        )
-    return features, len(rows) > MOST
+    whole = asked.state == "tous" and asked.category is None and not asked.words and asked.at is None
+    query = query_of(asked, box, limit=MOST + 1, fields=MAPPED, box_most=LOOKED_AT if whole else None)
+    rows = town.store.records.find("service_request", query).rows
+    features = [
+        _feature(row, categories.get(row.values["category"]), language)
+        for row in _within(asked, rows[:MOST])
+        if row.geometry is not None
+    ]
+    return features, len(rows) > (
+        MOST // 2 if whole and box else MOST
+    )  # not all were looked at: there may be more
+
+
+def _feature(row: Row, category: Category | None, language: str) -> dict[str, Any]:
+    v = row.values
+    number, state, place, severity = v["number"], state_words(v, language), v["place"], severity_of(v)
+    properties = {
+        "name": category.title.of(language) if category else number, "href": f"/signalements/{number}",
+        "kind": "service_request", "severity": "" if severity == "vert" else severity,
+        "note": f"{state} · {place}" if state and place else state or place or "",
+    }  # fmt: skip
+    return {
+        "type": "Feature",
+        "id": f"service_request/{row.id}",
+        "geometry": row.geometry,
+        "properties": properties,
+    }
 
 
 def _map(request: Request, asked: Asked) -> Response:

@@ -29,7 +29,8 @@ __all__ = ["SOURCE", "follow_alarms", "read_alarms"]
 
 SOURCE = "alarm"
 _CURSOR = "reports.alarms"
-_BATCH = 2000
+_BATCH = 5000
+_READ = frozenset(("source", "cleared_at"))
 
 
 def follow_alarms(town: Town, stop: threading.Event) -> None:
@@ -52,19 +53,24 @@ def read_alarms(town: Town) -> int:
         position = c.execute(select(cursor.c.position).where(cursor.c.name == _CURSOR)).scalar()
     if position is None:  # a town that had alarms before it had reports begins now
         position = 0 if town.store.records.count(REQUEST) else town.store.records.head()
-    changes = town.store.records.after(
-        int(position), limit=_BATCH, fields=frozenset(("source", "cleared_at"))
-    )
-    if not changes:
+    news = town.store.records.news(int(position), _BATCH, fields=_READ, wanted=_wanted)
+    if not news.read:
         return 0
     with town.store.records.writer(SYSTEM, "alarm") as writer:
-        for change in changes:
+        for change in news.changes:
             _handle(town, writer, change)
         writer.connection.execute(
             text("INSERT INTO cursor (name, position) VALUES (:n, :p) ON CONFLICT (name) DO UPDATE SET position = excluded.position"),
-            {"n": _CURSOR, "p": str(changes[-1].seq)},
+            {"n": _CURSOR, "p": str(news.seq)},
         )  # fmt: skip
-    return len(changes)
+    return news.read
+
+
+def _wanted(collection: str, action: str, after: str) -> bool:
+    """True for the changes that `_handle` handles, told from what they hold before they are opened."""
+    if collection == "alarm":
+        return "cleared_at" in after
+    return collection == REQUEST and action == "create" and f'"{SOURCE}"' in after
 
 
 def _handle(town: Town, writer: Writer, change: Change) -> None:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -23,6 +24,7 @@ _REASONS: tuple[tuple[str, str], ...] = (
 _CHANNELS = {"phone": "phone", "web": "web", "open311": "open311"}
 
 
+@lru_cache(4096)
 def code_of(code: str | None, name: str | None) -> str:
     """Return the code of a category: the source's own when we can keep it, else one made of its name."""
     if code and _CODE.match(code):
