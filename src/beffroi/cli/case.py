@@ -56,8 +56,7 @@ def _words(report: dict[str, Any]) -> str:
         )
     rates = ", ".join(f"{100 * r:.2f} %" for r in report["tri"]) or say("aucun", "none")
     lines.append(f"{say('Taux de rentabilité interne', 'Internal rate of return'):<44} {rates:>16}")
-    for actor in report["actors"]:
-        lines.append(f"  {actor['title']:<42} {actor['value']:>16,.0f}")
+    lines += [f"  {actor['title']:<42} {actor['value']:>16,.0f}" for actor in report["actors"]]
     return "\n".join(lines)
 
 

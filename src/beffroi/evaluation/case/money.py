@@ -37,8 +37,7 @@ def discount_factors(steps: Mapping[int, float], count: int) -> Flows:
     """Return what one euro of each year 0 … count − 1 is worth in year 0."""
     growth = 1.0 + yearly_rates(steps, count)
     growth[:1] = 1.0
-    factors: Flows = 1.0 / np.cumprod(growth)
-    return factors
+    return np.asarray(1.0 / np.cumprod(growth), np.float64)
 
 
 def present_value(flows: Flows | Sequence[float], factors: Flows) -> float:
