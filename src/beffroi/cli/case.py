@@ -41,11 +41,8 @@ def _booked(file: Path) -> list[Any]:
         ) from error
 
 
-def _words(report: dict[str, Any]) -> str:
-    from beffroi.evaluation.case.sentences import verdict_of
-
-    tongue = language()
-    lines = [report["title"], verdict_of(report).of(tongue), ""]
+def _words(verdict: str, report: dict[str, Any]) -> str:
+    lines = [report["title"], verdict, ""]
     for key, fr, en in (
         ("van", "VAN socio-économique", "Socioeconomic NPV (VAN-SE)"), ("van_without_cofp", "  sans coût des fonds publics", "  without the cost of public funds"),
         ("public_spending", "Dépense publique nette, actualisée", "Net public spending, discounted"), ("eac", "Coût annuel équivalent", "Equivalent annual cost"),
@@ -89,12 +86,14 @@ def register(app: typer.Typer) -> None:
         from beffroi.evaluation.case.accounts import reconcile
         from beffroi.evaluation.case.reading import read_file
         from beffroi.evaluation.case.report import report_of
+        from beffroi.evaluation.case.whole import compute_all
 
         case = read_file(_text_of(file), parameters=parameters)
         found = reconcile(case, _booked(accounts)) if accounts is not None else None
-        report = report_of(case, language(), draws=draws, seed=seed, reconciliation=found)
+        whole = compute_all(case, draws=draws, seed=seed)
+        report = report_of(whole, language(), reconciliation=found)
         if sheet is not None:
             from beffroi.evaluation.case.sheet import sheet_bytes
 
             sheet.write_bytes(sheet_bytes(case, language()))
-        tell(report, as_json=as_json, words="" if as_json else _words(report))
+        tell(report, as_json=as_json, words="" if as_json else _words(whole.verdict.of(language()), report))

@@ -3,23 +3,23 @@
 from typing import Any
 
 from beffroi.evaluation.case.accounts import Reconciliation
-from beffroi.evaluation.case.comparing import compare_sets
-from beffroi.evaluation.case.compute import Figures, figures_of
-from beffroi.evaluation.case.contracts import compare_contracts
+from beffroi.evaluation.case.compute import Figures
 from beffroi.evaluation.case.measured import Loop
 from beffroi.evaluation.case.model import BusinessCase
-from beffroi.evaluation.case.uncertainty import DRAWS, simulate, switching_values, tornado
+from beffroi.evaluation.case.whole import Computed
 
 __all__ = ["report_of"]
 
 
 def report_of(
-    case: BusinessCase, language: str = "fr", *, draws: int = DRAWS, seed: int | None = None,
-    reconciliation: Reconciliation | None = None, loop: Loop | None = None,
-) -> dict[str, Any]:  # fmt: skip
+    whole: Computed,
+    language: str = "fr",
+    *,
+    reconciliation: Reconciliation | None = None,
+    loop: Loop | None = None,
+) -> dict[str, Any]:
     """Return every figure of a case, money in its prices, rates as fractions."""
-    figures = figures_of(case)
-    simulation = simulate(case, draws, seed) if draws else None
+    case, figures, simulation = whole.case, whole.figures, whole.simulation
     report: dict[str, Any] = {
         "title": case.title.of(language), "service": case.service, "years": [case.calendar[0], case.calendar[-1]],
         "prices": {"year": case.prices.year, "currency": case.prices.currency, "tax": case.prices.tax},
@@ -36,17 +36,17 @@ def report_of(
         "contracts": [
             {"form": c.form, "title": terms.title.of(language), "value": c.value, "payments": list(c.payments), "level": c.level,
              "exit_costs": list(c.exits), "break_even_towns": c.break_even, "by_towns": [list(t) for t in c.towns]}
-            for c, terms in zip(compare_contracts(case), case.contracts, strict=True)
+            for c, terms in zip(whole.contracts, case.contracts, strict=True)
         ],
-        "tornado": [{"name": b.name, "low": b.low, "high": b.high, "van_low": b.van_low, "van_high": b.van_high} for b in tornado(case)],
-        "switching_values": [{"name": s.name, "value": s.value, "switch": s.switch, "change": s.change} for s in switching_values(case)],
+        "tornado": [{"name": b.name, "low": b.low, "high": b.high, "van_low": b.van_low, "van_high": b.van_high} for b in whole.bars],
+        "switching_values": [{"name": s.name, "value": s.value, "switch": s.switch, "change": s.change} for s in whole.switches],
         "monte_carlo": None if simulation is None else {
             "draws": simulation.draws, "seed": simulation.seed, "mean": simulation.mean, "sd": simulation.deviation, "p05": simulation.p05,
             "p50": simulation.p50, "p95": simulation.p95, "p_below_zero": simulation.below_zero,
         },
     }  # fmt: skip
-    if case.compare is not None:
-        found = compare_sets(case, case.compare)
+    found = whole.comparison
+    if found is not None:
         report["comparison"] = {
             "own": found.own, "other": found.other, "van": found.van, "with_rate": found.with_rate, "with_carbon": found.with_carbon,
             "with_other": found.with_other, "rate_effect": found.rate_effect, "carbon_effect": found.carbon_effect,

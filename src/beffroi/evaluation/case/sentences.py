@@ -1,8 +1,5 @@
 """Sentences: what a case says, in words that a council reads."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from beffroi.model.text import Text
 
 __all__ = ["verdict_of"]
@@ -10,23 +7,22 @@ __all__ = ["verdict_of"]
 SURE, LIKELY = 0.05, 0.25
 
 
-def verdict_of(report: Mapping[str, Any]) -> Text:
+def verdict_of(van: float, below_zero: float | None) -> Text:
     """Return in one sentence whether the service is worth its cost, and how sure that is."""
-    gains = report["van"] > 0
-    simulation = report.get("monte_carlo")
-    if simulation is None:
+    gains = van > 0
+    if below_zero is None:
         said = (
             Text("Le service rapporte plus qu'il ne coûte", "The service brings more than it costs")
             if gains
             else Text("Le service coûte plus qu'il ne rapporte", "The service costs more than it brings")
         )
         return Text(f"{said.fr} ; aucune incertitude n'est chiffrée.", f"{said.en}; no uncertainty is given.")
-    wrong = simulation["p_below_zero"] if gains else 1.0 - simulation["p_below_zero"]
+    wrong = below_zero if gains else 1.0 - below_zero
     percent = round(100 * wrong)
     if wrong > LIKELY:
         return Text(
-            f"On ne peut pas dire si le service vaut son coût : il y a {round(100 * simulation['p_below_zero'])} chances sur 100 qu'il coûte plus qu'il ne rapporte.",
-            f"Whether the service is worth its cost cannot be said: there are {round(100 * simulation['p_below_zero'])} chances in 100 that it costs more than it brings.",
+            f"On ne peut pas dire si le service vaut son coût : il y a {round(100 * below_zero)} chances sur 100 qu'il coûte plus qu'il ne rapporte.",
+            f"Whether the service is worth its cost cannot be said: there are {round(100 * below_zero)} chances in 100 that it costs more than it brings.",
         )
     sure = Text("", "") if wrong <= SURE else Text("sans doute ", "probably ")
     risk = "moins d'une chance" if percent < 1 else f"{percent} chance{'s' if percent > 1 else ''}"

@@ -12,7 +12,7 @@ from beffroi.evaluation.case.model import BusinessCase, Hypothesis
 __all__ = ["DRAWS", "Bar", "Simulation", "Switch", "simulate", "switching_values", "tornado"]
 
 DRAWS = 10_000
-_GRID = 2_001
+_GRID = 401
 _REACH = 10.0
 _Z95 = 1.6448536269514722
 

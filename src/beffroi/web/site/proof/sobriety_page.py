@@ -1,0 +1,126 @@
+"""`/preuve/sobriete`: what each service consumes, what nobody reads, what could be done without and what that would lose."""
+
+from typing import Any
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.evaluation.sobriety.footprint import factors
+from beffroi.identity.rights import require_reach, require_signed_in
+from beffroi.model.instant import DAY_US
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden
+from beffroi.model.text import Text
+from beffroi.store.record import Query, Where
+from beffroi.town import Town
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
+from beffroi.web.kit.readers import SILENT_DAYS, Screen
+from beffroi.web.kit.table import Column, Row
+from beffroi.web.site.proof import keeping
+from beffroi.web.site.proof.cases import town_of
+from beffroi.web.site.proof.consumption_words import interval
+from beffroi.web.site.proof.sections import tabs_of
+from beffroi.web.site.proof.study import make_study
+from beffroi.web.site.proof.usage import spent_by, usages
+
+__all__ = ["ROUTES"]
+
+
+def _services(request: Request) -> tuple[list[Column], list[Row]]:
+    _, figures, town = translate(request), figures_of(request), town_of(request)
+    known = usages(town)
+    columns = [Column("service", _("Service")), Column("energy", _("Énergie")), Column("carbon", _("CO₂e")), Column("messages", _("Messages"), "number", decimals=0),
+               Column("stored", _("Gardé")), Column("out", _("Envoyé")), Column("output", _("Pour un résultat utile"))]  # fmt: skip
+    rows = []
+    for service in town.registry.services.values():
+        spent = spent_by(town, service, known[service.name], language_of(request))
+        output = next(
+            (
+                f"{title}{_(' : ')}{interval(request, carbon, 'kgCO₂e')}"
+                for title, _n, _e, carbon in spent.outputs
+            ),
+            "–",
+        )
+        rows.append(Row({
+            "service": service.title.of(language_of(request)), "energy": interval(request, spent.account.energy, "kWh"), "carbon": interval(request, spent.account.carbon, "kgCO₂e"),
+            "messages": spent.usage.messages, "stored": figures.size(spent.usage.bytes_stored), "out": figures.size(spent.usage.bytes_out), "output": output,
+        }, f"/preuve/{service.name}#sobriete"))  # fmt: skip
+    return columns, rows
+
+
+def _unread(request: Request, found: list[Screen], since: int | None) -> dict[str, Any]:
+    """Return what nobody read for ninety days: services, screens, and rules whose alarms nobody took in charge."""
+    town, language = town_of(request), language_of(request)
+    today = town.clock() // DAY_US
+    counted = 0 if since is None else today - since
+    late = today - SILENT_DAYS
+    silent = [s for s in found if s.last_day is None or s.last_day < late]
+    newest: dict[str, int] = {}
+    for s in found:
+        if s.last_day is not None:
+            newest[s.service] = max(newest.get(s.service, 0), s.last_day)
+    services = [s.title.of(language) for s in town.registry.services.values() if newest.get(s.name, 0) < late]
+    return {
+        "counted": counted,
+        "enough": counted >= SILENT_DAYS,
+        "screens": silent,
+        "services": services,
+        "rules": _unheard(town),
+    }
+
+
+def _unheard(town: Town) -> list[tuple[str, int]]:
+    """Return the rules that rang in ninety days without anyone taking an alarm in charge, with how often they rang."""
+    since = town.clock() - SILENT_DAYS * DAY_US
+    records = town.store.records
+    rang = records.tally("alarm", "rule", Query(where={"raised_at": Where(">=", since)}))
+    heard = records.tally(
+        "alarm", "rule", Query(where={"raised_at": Where(">=", since), "acknowledged_at": Where("known")})
+    )
+    silent = {rule: n for rule, n in rang.items() if not heard.get(rule)}
+    if not silent:
+        return []
+    proposed = keeping.proposals(town)
+    kinds = {p.kind: town.registry.datastream_kind(p.kind) for p in proposed}
+    names = {code: kind.title.of(language_of(request)) for code, kind in kinds.items() if kind is not None}
+    columns, rows = _services(request)
+    page_columns, page_rows = _pages(request, found)
+    return render(
+        request, "proof/sobriety.html", tabs=tabs_of(request), columns=columns, rows=rows, unread=_unread(request, found, since), page_columns=page_columns,
+        page_rows=page_rows[:25], study=study, economies=_economies(request, study.economies) if study else [], proposals=proposed, names=names,
+        factors=[(name, f, f.source.of(language_of(request))) for name, f in factors().items()], may_apply=_may_apply(who), may_study=who.staff, done=request.query_params.get("fait", ""),
+    )  # fmt: skip
+
+
+def _may_apply(who: Principal) -> bool:
+    return who.role == "admin" and not who.territories
+
+
+async def change(request: Request) -> Response:
+    """Apply a proposal, undo it, or make the study again."""
+    sent = {name: str(value) for name, value in (await request.form()).items()}
+    return await to_thread.run_sync(_change, request, sent)
+
+
+def _change(request: Request, sent: dict[str, str]) -> Response:
+    town, who = town_of(request), principal_of(request)
+    require_signed_in(who)
+    if "etude" in sent:
+        if not who.staff:
+            raise Forbidden(Text("L'étude est faite par les agents.", "The study is made by the staff."))
+        make_study(town)
+        return RedirectResponse("/preuve/sobriete?fait=etude#etude", 303)
+    require_reach(who, ())
+    if "annuler" in sent:
+        keeping.undo(town, who, sent["annuler"])
+    else:
+        keeping.apply(town, who, sent.get("appliquer", ""))
+    return RedirectResponse("/preuve/sobriete?fait=conservation#conservation", 303)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/preuve/sobriete", page, methods=["GET"]),
+    Route("/preuve/sobriete", change, methods=["POST"]),
+]
