@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.evaluation.sobriety.footprint import factors
+from beffroi.evaluation.sobriety.pages import ecoindex, grade
 from beffroi.identity.rights import require_reach, require_signed_in
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
@@ -16,13 +17,13 @@ from beffroi.model.text import Text
 from beffroi.store.record import Query, Where
 from beffroi.town import Town
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
-from beffroi.web.kit.readers import SILENT_DAYS, Screen
-from beffroi.web.kit.table import Column, Row
+from beffroi.web.kit.readers import SILENT_DAYS, Screen, screens
+from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.proof import keeping
 from beffroi.web.site.proof.cases import town_of
 from beffroi.web.site.proof.consumption_words import interval
 from beffroi.web.site.proof.sections import tabs_of
-from beffroi.web.site.proof.study import make_study
+from beffroi.web.site.proof.study import Economy, known_study, make_study
 from beffroi.web.site.proof.usage import spent_by, usages
 
 __all__ = ["ROUTES"]
@@ -82,6 +83,66 @@ def _unheard(town: Town) -> list[tuple[str, int]]:
     silent = {rule: n for rule, n in rang.items() if not heard.get(rule)}
     if not silent:
         return []
+    names = {
+        row.id: str(row.values["name"]) for row in records.all("rule", Query(where={"_id": list(silent)}))
+    }
+    return sorted(
+        ((names.get(rule, f"n° {rule}"), n) for rule, n in silent.items()), key=lambda pair: -pair[1]
+    )
+
+
+def _pages(request: Request, found: list[Screen]) -> tuple[list[Column], list[Row]]:
+    _, figures = translate(request), figures_of(request)
+    columns = [Column("place", _("Page")), Column("score", _("Note"), "number", decimals=0), Column("weight", _("Poids")), Column("elements", _("Éléments"), "number", decimals=0),
+               Column("requests", _("Requêtes"), "number", decimals=0), Column("readings", _("Lectures en 30 jours"), "number", decimals=0)]  # fmt: skip
+    scored = sorted((ecoindex(s.elements, s.requests, s.weight), s.place, s) for s in found if s.weight)
+    rows = [
+        Row({"place": s.place, "score": Cell(figures.number(score, 0), note=grade(score)), "weight": figures.size(s.weight), "elements": s.elements,
+             "requests": s.requests, "readings": s.readings})
+        for score, _place, s in scored
+    ]  # fmt: skip
+    return columns, rows
+
+
+def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
+    """Return each economy in words, beside what it would lose."""
+    _, figures, town, language = (
+        translate(request),
+        figures_of(request),
+        town_of(request),
+        language_of(request),
+    )
+    rows = []
+    for e in found:
+        kind = town.registry.datastream_kind(e.kind)
+        total = figures.number(e.alarms)
+        missed = _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total)
+        late = _(
+            "{n} manquées sur {total}, {delay} de retard au plus",
+            n=figures.number(e.adaptive_missed),
+            total=total,
+            delay=figures.duration(e.adaptive_delay_us),
+        )
+        lost = _("erreur {error}, {n} alarmes manquées sur {total}", error=figures.quantity(_short(e.sensors_rmse), e.unit),
+                 n=figures.number(e.sensors_missed), total=figures.number(e.sensors_alarms))  # fmt: skip
+        rows.append({
+            "kind": kind.title.of(language) if kind else e.kind, "series": figures.number(e.series), "per_day": figures.number(e.per_day, 0),
+            "points": f"÷ {figures.number(e.points, 1)}", "points_error": figures.quantity(_short(e.points_error), e.unit), "delta": figures.quantity(100 * e.delta_saved, "%", 0),
+            "delta_lost": f"{figures.quantity(_short(e.delta_error), e.unit)}, {missed}", "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
+            "adaptive_lost": f"{figures.quantity(_short(e.adaptive_error), e.unit)}, {late}", "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
+        })  # fmt: skip
+    return rows
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.2g}")
+
+
+def page(request: Request) -> Response:
+    """Answer the page of sobriety."""
+    town, who = town_of(request), principal_of(request)
+    found, since = screens(town, request.app.routes)
+    study = known_study(town)
     proposed = keeping.proposals(town)
     kinds = {p.kind: town.registry.datastream_kind(p.kind) for p in proposed}
     names = {code: kind.title.of(language_of(request)) for code, kind in kinds.items() if kind is not None}
