@@ -9,13 +9,13 @@ from pathlib import Path
 import msgspec
 from sqlalchemy import delete
 
-from beffroi.demo.cases import write_cases
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
 from beffroi.demo.duty import Duty, switch_on
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.demo.lamps import write_lamps
+from beffroi.demo.proof import write_cases, write_proof
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
 from beffroi.model.principal import SYSTEM, Principal
@@ -105,6 +105,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         write_cases(town)
         switch_on(town)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
+        write_proof(town, scene)
         _settings(town, scene)
         records = {name: town.store.records.count(name) for name in registry.collections}
     finally:

@@ -38,7 +38,7 @@ def _page(
               hint=_("Un CSV avec exercice, nature, fonction, sens, montant ; ou celui du schéma national « budget ».")),
         Input("take", _("Reprendre les montants des comptes dans le modèle"), "checkbox"),
     ]  # fmt: skip
-    columns = [Column("line", _("Ligne")), Column("year", _("Exercice"), "number", decimals=0), Column("typed", _("Écrit"), "number", decimals=0),
+    columns = [Column("line", _("Coût ou avantage")), Column("year", _("Exercice"), "number", decimals=0), Column("typed", _("Écrit"), "number", decimals=0),
                Column("booked", _("Aux comptes"), "number", decimals=0), Column("gap", _("Écart"), "number", decimals=0), Column("state", "")]  # fmt: skip
     rows = [
         TableRow({"line": r.title.of(language_of(request)), "year": Cell(str(r.year)), "typed": r.typed, "booked": r.booked, "gap": r.gap,

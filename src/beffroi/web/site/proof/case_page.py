@@ -12,6 +12,7 @@ from beffroi.evaluation.case.collections import CASE
 from beffroi.evaluation.case.report import report_of
 from beffroi.evaluation.case.sheet import sheet_bytes
 from beffroi.standards.yaml_text import write_yaml
+from beffroi.web.kit.kept import PATIENCE_S
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render
 from beffroi.web.kit.paper import pdf
 from beffroi.web.site.proof.case_words import Words, estimates
@@ -29,13 +30,16 @@ def opened(request: Request) -> Known:
     return known_case(town_of(request), row)
 
 
-def _computed(request: Request) -> tuple[Known, Words]:
+WHOLE_S = 15.0  # a paper or a file waits for every measure
+
+
+def _computed(request: Request, wait_s: float = WHOLE_S) -> tuple[Known, Words]:
     """Return a case and its words. Raises the `Problem` of a document that cannot be computed."""
     known = opened(request)
     if known.computed is None:
         assert known.problem is not None
         raise known.problem
-    loop = loop_of(town_of(request), principal_of(request), known.computed)
+    loop = loop_of(town_of(request), principal_of(request), known.computed, wait_s)
     return known, Words(request, known.computed, loop)
 
 
@@ -79,7 +83,7 @@ def page(request: Request) -> Response:
             service=service,
             tabs=tabs_of(request),
         )
-    _, words = _computed(request)
+    _, words = _computed(request, PATIENCE_S)
     return render(
         request, "proof/case.html", known=known, w=words, case=known.computed.case, writable=writable, service=service, tabs=tabs_of(request),
         staffed=desk.staffed(known.row.territory),

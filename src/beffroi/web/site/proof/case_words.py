@@ -10,7 +10,7 @@ from beffroi.evaluation.case.measured import Loop
 from beffroi.evaluation.case.model import KINDS, BusinessCase, Hypothesis
 from beffroi.evaluation.case.whole import Computed
 from beffroi.web.kit.card import Card
-from beffroi.web.kit.page import figures_of, language_of, translate, words_of
+from beffroi.web.kit.page import figures_of, language_of, words_of
 from beffroi.web.site.proof.drawing import bar, curve
 
 __all__ = ["Words", "estimates"]
@@ -34,7 +34,7 @@ class Words:
     def __init__(self, request: Request, known: Computed, loop: Loop) -> None:
         self.known, self.loop, self.case = known, loop, known.case
         self.figures, self.language = figures_of(request), language_of(request)
-        self._, self.plural = translate(request), words_of(request).plural
+        self.words = words_of(request)
         self.symbol = SYMBOLS[self.case.prices.currency]
 
     def money(self, value: float | None) -> str:
@@ -64,7 +64,7 @@ class Words:
 
     def base(self) -> str:
         """Return what the amounts are in."""
-        case, _ = self.case, self._
+        case, _ = self.case, self.words.of
         return _(
             "Euros constants de {year}, {tax}, de {first} à {last}, actualisés en {first} ({set}).", year=case.prices.year, tax=case.prices.tax,
             first=case.calendar[0], last=case.calendar[-1], set=case.parameters.title.of(self.language),
@@ -74,14 +74,14 @@ class Words:
         """Return between what and what the result lies."""
         drawn = self.known.simulation
         if drawn is None:
-            return self._("incertitude non chiffrée")
-        return self._(
+            return self.words.of("incertitude non chiffrée")
+        return self.words.of(
             "9 chances sur 10 entre {low} et {high}", low=self.money(drawn.p05), high=self.money(drawn.p95)
         )
 
     def cards(self) -> list[Card]:
         """Return the four figures that come first."""
-        f, _ = self.known.figures, self._
+        f, _ = self.known.figures, self.words.of
         cards = [
             Card(_("Valeur pour la société"), self.money(f.van), "#annees", note=self.range()),
             Card(_("Coût par an"), self.money(f.eac), "#lignes", note=self.unit_cost()),
@@ -105,9 +105,9 @@ class Words:
         f = self.known.figures
         if f.van_per_public_euro is None:
             return (
-                self._("la dépense publique baisse")
+                self.words.of("la dépense publique baisse")
                 if f.public_spending < 0
-                else self._("aucune dépense publique")
+                else self.words.of("aucune dépense publique")
             )
         return self.figures.quantity(f.van_per_public_euro, self.symbol, 2)
 
@@ -122,14 +122,14 @@ class Words:
     def years(self, value: float | None) -> str:
         """Return a payback."""
         if value is None:
-            return self._("jamais")
+            return self.words.of("jamais")
         if value == 0:
-            return self._("tout de suite")
-        return self._("{n} ans", n=self.figures.number(value, 1))
+            return self.words.of("tout de suite")
+        return self.words.of("{n} ans", n=self.figures.number(value, 1))
 
     def rates(self) -> str:
         """Return the internal rate of return, or why there is not one."""
-        f, _ = self.known.figures, self._
+        f, _ = self.known.figures, self.words.of
         if f.tri_status == "none":
             return _("aucun : le cumul ne change pas de sens")
         said = ", ".join(self.percent(r, 1) for r in f.tri)
@@ -141,9 +141,9 @@ class Words:
         rows = []
         for kept in self.loop.kept:
             one = self.case.hypotheses[kept.name]
-            cells = (self.quantity(one, kept.promised), self._("pas encore") if kept.measure is None else self.quantity(one, kept.measure.value),
+            cells = (self.quantity(one, kept.promised), self.words.of("pas encore") if kept.measure is None else self.quantity(one, kept.measure.value),
                      self.percent(kept.ratio), "–" if kept.effect is None else self.signed(kept.effect))  # fmt: skip
-            note = "" if kept.within is not False else self._("hors de la fourchette annoncée")
+            note = "" if kept.within is not False else self.words.of("hors de la fourchette annoncée")
             rows.append(Line(one.title.of(self.language), cells, note=note, href=self._source_href(one)))
         return rows
 
@@ -180,16 +180,16 @@ class Words:
         if abs(term) >= 0.5:
             rows.append(
                 Line(
-                    self._("Coût des fonds publics (contribuable)"),
+                    self.words.of("Coût des fonds publics (contribuable)"),
                     ("", "", self.money(term)),
                     bar(0, term, low, high),
                 )
             )
-        return [*rows, Line(self._("Ensemble"), ("", "", self.money(f.van)))]
+        return [*rows, Line(self.words.of("Ensemble"), ("", "", self.money(f.van)))]
 
     def name_of(self, name: str) -> str:
         """Return the words for a quantity of the tornado."""
-        _ = self._
+        _ = self.words.of
         special = {"beta": _("Risque du projet (β de 0 à 2)"), "cofp": _("Coût des fonds publics")}
         return special.get(name) or self.case.hypotheses[name].title.of(self.language)
 
@@ -232,7 +232,7 @@ class Words:
             places = sorted({0, min(4, len(contract.exits) - 1), max(0, len(contract.exits) - 2)})
             exits = " · ".join(self.money(contract.exits[t]) for t in places)
             note = (
-                self._("le moins cher")
+                self.words.of("le moins cher")
                 if contract.value == cheapest and len(self.known.contracts) > 1
                 else ""
             )
@@ -256,8 +256,8 @@ class Words:
     def even(self, towns: int | None) -> str:
         """Return from how many towns on sharing is the cheapest."""
         if towns is None:
-            return self._("jamais le moins cher, quel que soit le nombre de communes")
-        return self.plural(towns, "le moins cher dès {n} commune", "le moins cher dès {n} communes")
+            return self.words.of("jamais le moins cher, quel que soit le nombre de communes")
+        return self.words.plural(towns, "le moins cher dès {n} commune", "le moins cher dès {n} communes")
 
     def exit_years(self) -> str:
         """Return which years the exit costs are of."""
@@ -269,12 +269,12 @@ class Words:
         rows = []
         for one in self.case.hypotheses.values():
             span = f"{self.quantity(one, one.low)} – {self.quantity(one, one.high)}" if one.uncertain else "–"
-            source = one.source or self._("sans source")
+            source = one.source or self.words.of("sans source")
             rows.append(
                 Line(
                     one.title.of(self.language),
                     (self.quantity(one, one.value), span, source),
-                    note="" if one.confirmed else self._("estimation, à confirmer"),
+                    note="" if one.confirmed else self.words.of("estimation, à confirmer"),
                 )
             )
         return rows
@@ -311,7 +311,7 @@ class Words:
 
     def facts(self) -> list[tuple[str, Any]]:
         """Return the method in figures."""
-        f, case, _ = self.known.figures, self.case, self._
+        f, case, _ = self.known.figures, self.case, self.words.of
         rates = case.rates()
         rate = ", ".join(self.percent(r, 1) for r in rates.values())
         return [
@@ -329,9 +329,9 @@ class Words:
         carbon = (
             ""
             if found.carbon_effect is None
-            else self._(", le prix du carbone {n}", n=self.signed(found.carbon_effect))
+            else self.words.of(", le prix du carbone {n}", n=self.signed(found.carbon_effect))
         )
-        return self._(
+        return self.words.of(
             "Avec le jeu {other}, le résultat serait de {van} : le taux seul change {rate}{carbon}.", other=found.other, van=self.money(found.with_other),
             rate=self.signed(found.rate_effect), carbon=carbon,
         )  # fmt: skip

@@ -14,6 +14,7 @@ from beffroi.model.problem import Problem
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
+from beffroi.web.kit.kept import PATIENCE_S
 from beffroi.web.kit.page import principal_of
 from beffroi.web.site.proof.measuring import measures_of
 
@@ -79,6 +80,6 @@ def cases_of(request: Request, service: str | None = None) -> list[Known]:
     return [known_case(town_of(request), row) for row in page.rows]
 
 
-def loop_of(town: Town, who: Principal, known: Computed) -> Loop:
+def loop_of(town: Town, who: Principal, known: Computed, wait_s: float = PATIENCE_S) -> Loop:
     """Return promised against measured, as this reader may see it."""
-    return close_loop(known.case, measures_of(town, who, known.case))
+    return close_loop(known.case, measures_of(town, who, known.case, wait_s))

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from beffroi.evaluation.sobriety.footprint import Interval
 from beffroi.web.kit.page import figures_of, translate
-from beffroi.web.site.proof.usage import Spent
+from beffroi.web.site.proof.spending import Spent
 
 __all__ = ["facts_of", "interval", "outputs_of"]
 

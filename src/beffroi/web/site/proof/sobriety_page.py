@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Route
 
 from beffroi.evaluation.sobriety.footprint import factors
 from beffroi.evaluation.sobriety.pages import ecoindex, grade
+from beffroi.evaluation.sobriety.study import Economy, known_study, make_study
 from beffroi.identity.rights import require_reach, require_signed_in
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
@@ -23,19 +24,20 @@ from beffroi.web.site.proof import keeping
 from beffroi.web.site.proof.cases import town_of
 from beffroi.web.site.proof.consumption_words import interval
 from beffroi.web.site.proof.sections import tabs_of
-from beffroi.web.site.proof.study import Economy, known_study, make_study
-from beffroi.web.site.proof.usage import spent_by, usages
+from beffroi.web.site.proof.spending import spent_by, usage_of
 
 __all__ = ["ROUTES"]
 
 
 def _services(request: Request) -> tuple[list[Column], list[Row]]:
     _, figures, town = translate(request), figures_of(request), town_of(request)
-    known = usages(town)
+    known = usage_of(town)
     columns = [Column("service", _("Service")), Column("energy", _("Énergie")), Column("carbon", _("CO₂e")), Column("messages", _("Messages"), "number", decimals=0),
                Column("stored", _("Gardé")), Column("out", _("Envoyé")), Column("output", _("Pour un résultat utile"))]  # fmt: skip
     rows = []
     for service in town.registry.services.values():
+        if service.name not in known:
+            continue
         spent = spent_by(town, service, known[service.name], language_of(request))
         output = next(
             (
@@ -115,6 +117,7 @@ def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
     rows = []
     for e in found:
         kind = town.registry.datastream_kind(e.kind)
+        unit = kind.unit_symbol if kind else ""
         total = figures.number(e.alarms)
         missed = _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total)
         late = _(
@@ -123,13 +126,13 @@ def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
             total=total,
             delay=figures.duration(e.adaptive_delay_us),
         )
-        lost = _("erreur {error}, {n} alarmes manquées sur {total}", error=figures.quantity(_short(e.sensors_rmse), e.unit),
+        lost = _("erreur {error}, {n} alarmes manquées sur {total}", error=figures.quantity(_short(e.sensors_rmse), unit),
                  n=figures.number(e.sensors_missed), total=figures.number(e.sensors_alarms))  # fmt: skip
         rows.append({
             "kind": kind.title.of(language) if kind else e.kind, "series": figures.number(e.series), "per_day": figures.number(e.per_day, 0),
-            "points": f"÷ {figures.number(e.points, 1)}", "points_error": figures.quantity(_short(e.points_error), e.unit), "delta": figures.quantity(100 * e.delta_saved, "%", 0),
-            "delta_lost": f"{figures.quantity(_short(e.delta_error), e.unit)}, {missed}", "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
-            "adaptive_lost": f"{figures.quantity(_short(e.adaptive_error), e.unit)}, {late}", "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
+            "points": f"÷ {figures.number(e.points, 1)}", "points_error": figures.quantity(_short(e.points_error), unit), "delta": figures.quantity(100 * e.delta_saved, "%", 0),
+            "delta_lost": f"{figures.quantity(_short(e.delta_error), unit)}, {missed}", "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
+            "adaptive_lost": f"{figures.quantity(_short(e.adaptive_error), unit)}, {late}", "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
         })  # fmt: skip
     return rows
 
@@ -142,7 +145,7 @@ def page(request: Request) -> Response:
     """Answer the page of sobriety."""
     town, who = town_of(request), principal_of(request)
     found, since = screens(town, request.app.routes)
-    study = known_study(town)
+    study = known_study(town.store)
     proposed = keeping.proposals(town)
     kinds = {p.kind: town.registry.datastream_kind(p.kind) for p in proposed}
     names = {code: kind.title.of(language_of(request)) for code, kind in kinds.items() if kind is not None}
@@ -171,7 +174,7 @@ def _change(request: Request, sent: dict[str, str]) -> Response:
     if "etude" in sent:
         if not who.staff:
             raise Forbidden(Text("L'étude est faite par les agents.", "The study is made by the staff."))
-        make_study(town)
+        make_study(town.store, town.clock())
         return RedirectResponse("/preuve/sobriete?fait=etude#etude", 303)
     require_reach(who, ())
     if "annuler" in sent:

@@ -1,31 +1,21 @@
 """Usage: what each service took in, keeps and gives out over thirty days, counted from the store."""
 
+from collections.abc import Iterable
 from typing import Any
 
-import msgspec
 from sqlalchemy import func, select
 
-from beffroi.evaluation.sobriety.footprint import Account, Interval, Usage, account_of
+from beffroi.evaluation.sobriety.footprint import Interval, Usage
 from beffroi.model.instant import DAY_US
-from beffroi.plugins import Service
 from beffroi.store.aggregates import AggregateQuery
+from beffroi.store.open import Store
 from beffroi.store.tables import datastream, latest, page_reading, provenance, segment, segment_series, thing
-from beffroi.town import Town
 
-__all__ = ["Spent", "spent_by", "usages"]
+__all__ = ["DAYS", "usages"]
 
 DAYS = 30
 FRESH_ROW = 110  # bytes of an observation that is not sealed yet, its indexes included (measured)
 BARE = Interval(20, 60, 250)  # bytes of a message when no payload was kept
-
-
-class Spent(msgspec.Struct, frozen=True):
-    """One service: its usage, what that comes to, and for one of each useful output (None: there was none)."""
-
-    service: str
-    usage: Usage
-    account: Account
-    outputs: tuple[tuple[str, float, Interval | None, Interval | None], ...]
 
 
 def _stored(c: Any) -> dict[int, float]:
@@ -57,11 +47,10 @@ def _payload(c: Any, start_us: int) -> Interval:
     return BARE if not mean else Interval(float(mean) * 0.8, float(mean), float(mean) * 1.5)
 
 
-def usages(town: Town) -> dict[str, Usage]:
+def usages(store: Store, services: Iterable[str], end: int) -> dict[str, Usage]:
     """Return the usage of every service over the last thirty days."""
-    end = town.clock()
     start, today = end - DAYS * DAY_US, end // DAY_US
-    with town.store.read() as c:
+    with store.read() as c:
         owners = {
             r[0]: (r[1], r[2])
             for r in c.execute(select(datastream.c.id, thing.c.service, thing.c.id).join(thing, thing.c.id == datastream.c.thing_id))
@@ -72,7 +61,7 @@ def usages(town: Town) -> dict[str, Usage]:
             r[0]: (r[1], r[2])
             for r in c.execute(select(t.service, func.sum(t.readings), func.sum(t.bytes)).where(t.day > today - DAYS).group_by(t.service))
         }  # fmt: skip
-    cells = town.store.observations.aggregate(AggregateQuery(within=(start, end), by_series=True))
+    cells = store.observations.aggregate(AggregateQuery(within=(start, end), by_series=True))
     messages: dict[str, int] = {}
     for (series, _feature, _bucket), cell in cells.items():
         service = owners.get(series, ("", 0))[0]
@@ -86,7 +75,7 @@ def usages(town: Town) -> dict[str, Usage]:
         sensors.setdefault(service, set()).add(number)
     total, whole = max(1, sum(messages.values())), max(1.0, sum(stored.values()))
     found = {}
-    for service in town.registry.services:
+    for service in services:
         n, size = messages.get(service, 0), stored.get(service, 0.0)
         readings, out = shown.get(service, (0, 0))
         found[service] = Usage(
@@ -100,15 +89,3 @@ def usages(town: Town) -> dict[str, Usage]:
             (n / total + size / whole) / 2,
         )
     return found
-
-
-def spent_by(town: Town, service: Service, usage: Usage, language: str) -> Spent:
-    """Return what one service consumed, and for one of each of its useful outputs."""
-    end, account = town.clock(), account_of(usage)
-    outputs = []
-    for output in service.evaluation.outputs if service.evaluation else ():
-        count = output.count(town, None, end - DAYS * DAY_US, end) or 0.0
-        outputs.append(
-            (output.title.of(language), count, account.energy.per(count), account.carbon.per(count))
-        )
-    return Spent(service.name, usage, account, tuple(outputs))

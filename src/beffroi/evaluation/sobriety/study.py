@@ -16,8 +16,8 @@ from beffroi.evaluation.sobriety.remove import removal_of
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.problem import Problem
 from beffroi.store.aggregates import AggregateQuery, Grain
+from beffroi.store.open import Store
 from beffroi.store.tables import datastream, latest, thing
-from beffroi.town import Town
 
 __all__ = ["KEPT", "Economy", "Study", "known_study", "make_study"]
 
@@ -34,7 +34,6 @@ class Economy(msgspec.Struct, frozen=True):
 
     service: str
     kind: str
-    unit: str
     series: int
     per_day: float
     points: float  # how many times fewer points within the band
@@ -60,21 +59,21 @@ class Study(msgspec.Struct, frozen=True):
     economies: tuple[Economy, ...]
 
 
-def known_study(town: Town) -> Study | None:
+def known_study(store: Store) -> Study | None:
     """Return the last study that was made, if any."""
-    found = town.store.setting(KEPT)
+    found = store.setting(KEPT)
     try:
         return None if found is None else msgspec.convert(found, Study)
     except msgspec.ValidationError:
         return None
 
 
-def make_study(town: Town) -> Study:
+def make_study(store: Store, now_us: int) -> Study:
     """Make the study from the last days of every kind of series, and keep it."""
     columns = select(datastream.c.id, datastream.c.kind, thing.c.service, thing.c.name, latest.c.count).join(
         thing, thing.c.id == datastream.c.thing_id
     )
-    with town.store.read() as c:
+    with store.read() as c:
         rows = list(
             c.execute(
                 columns.join(latest, latest.c.datastream_id == datastream.c.id).where(
@@ -88,20 +87,19 @@ def make_study(town: Town) -> Study:
     made = [
         one
         for (service, kind), of in sorted(kinds.items())
-        if (one := _economy(town, service, kind, of)) is not None
+        if (one := _economy(store, now_us, service, kind, of)) is not None
     ]
-    study = Study(town.clock(), tuple(made))
-    town.store.set_setting(KEPT, msgspec.to_builtins(study))
+    study = Study(now_us, tuple(made))
+    store.set_setting(KEPT, msgspec.to_builtins(study))
     return study
 
 
-def _economy(town: Town, service: str, kind: str, of: list[Any]) -> Economy | None:
+def _economy(store: Store, end: int, service: str, kind: str, of: list[Any]) -> Economy | None:
     """Return the economies of one kind, replayed on the series that speaks most."""
-    end = town.clock()
     most = max(of, key=lambda row: (row.count or 0, -row.id))
     told = [
         (o.start_us, o.result.value)
-        for o in town.store.observations.series(most.id, end - DAYS * DAY_US, end)
+        for o in store.observations.series(most.id, end - DAYS * DAY_US, end)
         if o.result.value is not None
     ]
     if len(told) < LEAST:
@@ -113,18 +111,16 @@ def _economy(town: Town, service: str, kind: str, of: list[Any]) -> Economy | No
     fewer = compress(values, band, np.array(at, float))
     delta = replay(values, at, send_on_delta(values, at, band, DAY_US), limit)
     slow = replay(values, at, adaptive(values, at, band, pace, SLOWEST * pace), limit)
-    known = town.registry.datastream_kind(kind)
     found = Economy(
-        service, kind, known.unit_symbol if known else "", len(of), len(told) / DAYS * len(of), fewer.ratio, fewer.max_error, delta.saved, delta.largest_error,
+        service, kind, len(of), len(told) / DAYS * len(of), fewer.ratio, fewer.max_error, delta.saved, delta.largest_error,
         delta.missed, slow.saved, slow.largest_error, slow.missed, slow.longest_delay_us, delta.alarms,
     )  # fmt: skip
-    return _with_sensors(town, found, of)
+    return _with_sensors(store, end, found, of)
 
 
-def _with_sensors(town: Town, economy: Economy, of: list[Any]) -> Economy:
+def _with_sensors(store: Store, end: int, economy: Economy, of: list[Any]) -> Economy:
     """Return the economy with the sensors that the others stand for, from the means of each hour."""
-    end = town.clock()
-    columns = _hourly(town, [row.id for row in of], end - PLACES * DAY_US, end)
+    columns = _hourly(store, [row.id for row in of], end - PLACES * DAY_US, end)
     names = {row.id: row.name for row in of}
     if not 3 <= len(columns) <= 24:
         return economy
@@ -141,14 +137,14 @@ def _with_sensors(town: Town, economy: Economy, of: list[Any]) -> Economy:
     )  # fmt: skip
 
 
-def _hourly(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> dict[int, Any]:
+def _hourly(store: Store, ids: Iterable[int], start_us: int, end_us: int) -> dict[int, Any]:
     """Return the mean of each hour of each series, NaN where it said nothing; series that hardly speak are left out."""
     query = AggregateQuery(
         datastreams=tuple(ids), within=(start_us, end_us), grain=Grain(HOUR_US), by_series=True
     )
     first, hours = start_us // HOUR_US, (end_us - start_us) // HOUR_US + 1
     found: dict[int, Any] = {}
-    for (series, _feature, bucket), cell in town.store.observations.aggregate(query).items():
+    for (series, _feature, bucket), cell in store.observations.aggregate(query).items():
         if cell.numbers and 0 <= bucket - first < hours:
             found.setdefault(series, np.full(hours, np.nan))[bucket - first] = cell.total / cell.numbers
     return {i: v for i, v in found.items() if np.isfinite(v).mean() > 0.8}
