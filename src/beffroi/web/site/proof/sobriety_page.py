@@ -106,7 +106,7 @@ def _pages(request: Request, found: list[Screen]) -> tuple[list[Column], list[Ro
     return columns, rows
 
 
-def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
+def _economies(request: Request, found: tuple[Economy, ...]) -> list[dict[str, str]]:
     """Return each economy in words, beside what it would lose."""
     _, figures, town, language = (
         translate(request),
@@ -118,27 +118,30 @@ def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
     for e in found:
         kind = town.registry.datastream_kind(e.kind)
         unit = kind.unit_symbol if kind else ""
+
+        def said(value: float, unit: str = unit) -> str:
+            return figures.quantity(float(f"{value:.2g}"), unit)
+
         total = figures.number(e.alarms)
-        missed = _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total)
         late = _(
             "{n} manquées sur {total}, {delay} de retard au plus",
             n=figures.number(e.adaptive_missed),
             total=total,
             delay=figures.duration(e.adaptive_delay_us),
         )
-        lost = _("erreur {error}, {n} alarmes manquées sur {total}", error=figures.quantity(_short(e.sensors_rmse), unit),
-                 n=figures.number(e.sensors_missed), total=figures.number(e.sensors_alarms))  # fmt: skip
+        lost = _(
+            "erreur {error}, {n} alarmes manquées sur {total}",
+            error=said(e.sensors_rmse),
+            n=figures.number(e.sensors_missed),
+            total=figures.number(e.sensors_alarms),
+        )
         rows.append({
-            "kind": kind.title.of(language) if kind else e.kind, "series": figures.number(e.series), "per_day": figures.number(e.per_day, 0),
-            "points": f"÷ {figures.number(e.points, 1)}", "points_error": figures.quantity(_short(e.points_error), unit), "delta": figures.quantity(100 * e.delta_saved, "%", 0),
-            "delta_lost": f"{figures.quantity(_short(e.delta_error), unit)}, {missed}", "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
-            "adaptive_lost": f"{figures.quantity(_short(e.adaptive_error), unit)}, {late}", "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
+            "kind": kind.title.of(language) if kind else e.kind, "per_day": figures.number(e.per_day, 0), "points": f"÷ {figures.number(e.points, 1)}",
+            "points_error": said(e.points_error), "delta": figures.quantity(100 * e.delta_saved, "%", 0), "delta_error": said(e.delta_error),
+            "delta_lost": _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total), "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
+            "adaptive_error": said(e.adaptive_error), "adaptive_lost": late, "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
         })  # fmt: skip
     return rows
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.2g}")
 
 
 def page(request: Request) -> Response:
