@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from beffroi.evaluation.case.reading import read_case
@@ -115,14 +116,16 @@ def test_what_nobody_read_for_ninety_days_is_said_once_it_can_be_known(town: Tow
 
 
 def test_the_address_of_a_screen_has_places_for_numbers() -> None:
-    class Url:
-        path = "/series/12/conservation"
-
-    class Asked:
-        url = Url
-        path_params = {"id": 12}
-
-    assert place_of(Asked) == "/series/{id}/conservation"  # type: ignore[arg-type]
+    scope = {
+        "type": "http",
+        "path": "/series/12/conservation",
+        "headers": [],
+        "query_string": b"",
+        "path_params": {"id": 12},
+        "server": ("h", 80),
+        "scheme": "http",
+    }
+    assert place_of(Request(scope)) == "/series/{id}/conservation"
 
 
 def test_a_proposal_is_applied_by_the_retention_that_is_there_and_undone(
