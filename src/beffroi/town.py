@@ -4,13 +4,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from beffroi.evaluation.case.collections import CASE_COLLECTIONS
 from beffroi.model.instant import Clock, system_clock
 from beffroi.plugins import Registry, load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings, load_settings
 from beffroi.store.open import Store
 
-__all__ = ["Town", "open_town"]
+__all__ = ["PLATFORM", "Town", "open_town"]
+
+# the collections that every installation has, whatever its services
+PLATFORM = (*PLATFORM_COLLECTIONS, *CASE_COLLECTIONS)
 
 
 class Town:
@@ -38,7 +42,7 @@ def open_town(data: Path, *, extra: Iterable[Any] = (), clock: Clock = system_cl
     Raises `Problem` when there is none, or when its settings or database are wrong.
     """
     settings = load_settings(data)
-    registry = load_registry(extra, PLATFORM_COLLECTIONS)
+    registry = load_registry(extra, PLATFORM)
     store = Store.open(settings, clock)
     store.records.declare(registry.collections.values())
     return Town(settings, store, registry, clock)

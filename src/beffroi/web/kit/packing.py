@@ -33,15 +33,15 @@ def packed(
 class Weighed:
     """A body that says, between `before` and `after`, what it weighs when packed: `said(bytes)`.
 
-    What comes before is compressed once, for the weight and for the answer alike.
+    `weight` is that, in bytes. What comes before is compressed once, for the weight and for the answer alike.
     """
 
     def __init__(self, before: bytes, after: bytes, said: Callable[[int], bytes]) -> None:
         packing = zlib.compressobj(LEVEL, wbits=31)  # gzip (RFC 1952), its time zero
         begun = packing.compress(before)
         trial = packing.copy()
-        weight = len(begun) + len(trial.compress(after)) + len(trial.flush())
-        self._middle = said(weight)
+        self.weight = len(begun) + len(trial.compress(after)) + len(trial.flush())
+        self._middle = said(self.weight)
         self._before, self._after = before, after
         self._packing, self._begun = packing, begun
 

@@ -28,6 +28,7 @@ from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.look import look_of
 from beffroi.web.kit.packing import Weighed
+from beffroi.web.kit.readers import note
 from beffroi.web.kit.words import Words, load_words
 
 __all__ = [
@@ -221,12 +222,15 @@ def _answer(
 ) -> Response:
     sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
     assets = sum(bundle().weight(name) for name in (*sheets, *islands))
-    before, mark, after = html.encode().partition(WEIGHT_MARK.encode())
+    whole = html.encode()
+    before, mark, after = whole.partition(WEIGHT_MARK.encode())
 
     def said(packed_size: int) -> bytes:
         return figures_of(request).size(packed_size + assets).encode() if mark else b""
 
     body = Weighed(before, after, said)
+    if status < 400:
+        note(request, whole, body.weight + assets, 1 + len(sheets) + len(islands))
     sent = {
         "Content-Language": language_of(request), "Vary": "Accept-Encoding, Accept-Language, Cookie",
         "Cache-Control": "no-cache", **headers,
