@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from beffroi.evaluation.experiments.collections import EXPERIMENT_COLLECTIONS
 from beffroi.model.instant import Clock, system_clock
 from beffroi.plugins import Registry, load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
@@ -38,7 +39,7 @@ def open_town(data: Path, *, extra: Iterable[Any] = (), clock: Clock = system_cl
     Raises `Problem` when there is none, or when its settings or database are wrong.
     """
     settings = load_settings(data)
-    registry = load_registry(extra, PLATFORM_COLLECTIONS)
+    registry = load_registry(extra, (*PLATFORM_COLLECTIONS, *EXPERIMENT_COLLECTIONS))
     store = Store.open(settings, clock)
     store.records.declare(registry.collections.values())
     return Town(settings, store, registry, clock)

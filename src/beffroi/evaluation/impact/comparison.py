@@ -308,7 +308,7 @@ def _extreme(design: Design, panel: Panel, fit: Fit, *, claimed: bool) -> Check:
         tuple(panel.times[i] for i in kept),
         np.where(panel.cohort >= 0, start - width, -1),
     )
-    return regression_check(True, design.infer(shorter, design.fit(shorter)).p, 2 * LEVEL)
+    return regression_check(True, design.infer(shorter, design.fit(shorter)).p, LEVEL)
 
 
 def _pre_fit(inference: Inference, quality: dict[str, float]) -> Check:

@@ -51,24 +51,28 @@ def interrupted(panel: Panel, *, lower_is_better: bool = False) -> Finding:
         return short
     series = prepare(panel)
     trend_before = series.ask(series.trend(), end=start)
-    trending = trend_before.p < PRE_TREND
+    level_model = _model(series, "level")
+    # what a trend explains as well is no effect: it is looked for before the start and, when a step is claimed, everywhere
+    around = series.ask(series.step(), series.trend()).p if _p(level_model) < LEVEL else 1.0
+    trending = min(trend_before.p, around) < PRE_TREND
     checks = {
         "enough_periods": passed(
             Text("Assez de périodes.", "Enough periods."), before=start, after=periods - start
         )
     }
-    checks["pre_trend"] = pre_trend(trend_before.p, trending=trending)
+    trend_p = min(trend_before.p, around)
+    checks["pre_trend"] = pre_trend(trend_p, trending=trending)
     checks["placebo_date"] = placebo_date(series, trending=trending)
     checks["placebo_units"] = not_applicable(SINGLE)
     models = [_model(series, "linear_trend"), _model(series, "local_level")]
     if not trending:
-        models.insert(0, _model(series, "level"))
+        models.insert(0, level_model)
     deciding = models if trending else models[:1]
     chosen = max(deciding, key=_p)
     level = _TREND_LEVEL if trending else LEVEL
     shown = _p(chosen) < level and len({m.estimate > 0 for m in deciding}) == 1
     if trending and not shown:
-        checks["pre_trend"] = failed(_NOT_TOGETHER, trend_before.p)
+        checks["pre_trend"] = failed(_NOT_TOGETHER, trend_p)
     checks["leave_one_out"] = _leave_one_out(series, chosen)
     checks["sensor_changes"] = sensor_check(panel)
     checks["regression_to_the_mean"] = _extreme(series, chosen, level, shown=shown)
@@ -81,8 +85,8 @@ def _p(model: Model) -> float:
 
 
 _NOT_TOGETHER = Text(
-    "Une tendance existait avant, et ses deux prolongements ne concluent pas ensemble au seuil de 1 pour 1000.",
-    "There was a trend before, and its two continuations do not conclude together at 1 in 1000.",
+    "Une tendance existe, et ses deux prolongements ne concluent pas ensemble au seuil de 1 pour 1000.",
+    "There is a trend, and its two continuations do not conclude together at 1 in 1000.",
 )
 _WORDS = {
     "level": Text("Niveau constant, erreurs autocorrélées", "Constant level, autocorrelated errors"),

@@ -11,7 +11,7 @@ from beffroi.evaluation.impact.panel import Floats
 
 __all__ = ["LevelAnswer", "wandering"]
 
-_GRID: Floats = np.geomspace(1e-6, 30.0, 60)
+_GRID: Floats = np.geomspace(1e-6, 30.0, 24)
 
 
 class LevelAnswer(msgspec.Struct, frozen=True, eq=False):
@@ -29,7 +29,7 @@ def wandering(y: Floats, design: Floats) -> LevelAnswer:
     table = np.column_stack([terms, change])
     scores = [(_fit(ratio, terms, change, table)[0], ratio) for ratio in _GRID]
     best = min(scores)[1]
-    for width in (0.25, 0.05, 0.01):
+    for width in (0.8, 0.2, 0.05, 0.012):
         near = best * np.exp(np.linspace(-width, width, 9))
         best = min((_fit(ratio, terms, change, table)[0], ratio) for ratio in near)[1]
     _, coefficients, covariance = _fit(best, terms, change, table)

@@ -130,8 +130,8 @@ def pre_trend(p: float, *, trending: bool) -> Check:
     if not trending:
         return passed(Text("Pas de tendance décelable avant.", "No trend to be seen before."), p)
     return warned(
-        Text("Une tendance existait avant : l'effet doit se voir au seuil de 1 pour 1000 dans les deux modèles.",
-             "There was a trend before: the effect must show at 1 in 1000 in both models."), p,
+        Text("Une tendance existe : l'effet doit se voir au seuil de 1 pour 1000 dans les deux modèles.",
+             "There is a trend: the effect must show at 1 in 1000 in both models."), p,
     )  # fmt: skip
 
 
@@ -191,7 +191,7 @@ def regression_check(extreme: bool, again: float | None, level: float) -> Check:
             Text("Le dernier moment avant le début était extrême : un retour à la normale est à attendre.",
                  "The last moment before the start was extreme: a return to normal is to be expected."),
         )  # fmt: skip
-    if again < level:
+    if again < 2 * level:
         return warned(
             Text("Le dernier moment avant le début était extrême ; l'effet tient sans lui.",
                  "The last moment before the start was extreme; the effect stands without it."), again,

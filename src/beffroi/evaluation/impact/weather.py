@@ -95,12 +95,14 @@ def _gap(series: Series, base: Floats, *extra: Floats) -> Answer:
 
 def _checks(panel: Panel, series: Series, answer: Answer, raw: dict[str, Floats]) -> dict[str, Check]:
     start = series.start
-    trend = series.ask(series.trend(), end=start)
+    trend = series.ask(series.trend(), end=start).p
+    if answer.p < LEVEL:
+        trend = min(trend, series.ask(series.step(), series.trend()).p)
     checks = {
         "enough_periods": passed(Text("Assez de périodes.", "Enough periods."), before=start, after=len(series.raw) - start),
-        "pre_trend": pre_trend(trend.p, trending=False) if trend.p >= PRE_TREND else failed(
-            Text("Une tendance existait avant, que la référence n'explique pas : essayez « its ».",
-                 "There was a trend before that the baseline does not explain: try 'its'."), trend.p),
+        "pre_trend": pre_trend(trend, trending=False) if trend >= PRE_TREND else failed(
+            Text("Une tendance existe, que la référence n'explique pas : essayez « its ».",
+                 "There is a trend that the baseline does not explain: try 'its'."), trend.p),
         "placebo_date": placebo_date(series, trending=False),
         "placebo_units": not_applicable(SINGLE),
         "leave_one_out": _leave_one_out(series, answer, tuple(raw)),
