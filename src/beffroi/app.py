@@ -45,6 +45,7 @@ FACES = (
     "beffroi.web.site.data",
     "beffroi.web.site.watch",
     "beffroi.web.site.services",
+    "beffroi.web.site.experiments",
     "beffroi.web.site.evidence",
     "beffroi.web.site.town_look",
     "beffroi.web.site.devices",

@@ -75,6 +75,7 @@ class ExperimentRecord(Record):
     method: str = field("Méthode", "Method", choices=METHODS, default="did", listed=False)
     mde: float | None = field("Effet décelable", "Detectable effect", listed=False)
     power: float | None = field("Puissance", "Power", listed=False, minimum=0, maximum=1)
+    published: bool = field("Publiée", "Published", default=False, listed=False)
     state: str = field("État", "State", choices=STATES, default="draft")
     registration: dict[str, Any] | None = field("Inscription", "Registration", listed=False)
     registration_sha256: str | None = field("Empreinte de l'inscription", "Fingerprint", listed=False)
@@ -92,7 +93,7 @@ class ExperimentRecord(Record):
 
 EXPERIMENT = Collection(
     "experiment", Text("Expérimentations", "Experiments"), ExperimentRecord, label="title", write="responsable",
-    delete="admin", system=True,
+    delete="admin", system=True, shown_when="published",
     description=Text("Des essais inscrits avant de commencer, jugés à leur fin.",
                      "Trials registered before they begin, judged at their end."),
 )  # fmt: skip

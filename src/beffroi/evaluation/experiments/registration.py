@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Conflict, Problem
 from beffroi.model.text import Text
@@ -48,8 +49,7 @@ def register(store: Store, row: Row, who: Principal, **planned: float | None) ->
     """
     if row.values["state"] != "draft":
         raise Conflict(Text("Elle est déjà inscrite.", "It is registered already."), place="state")
-    today = _today(store)
-    if row.values["starts_on"] <= today:
+    if row.values["starts_on"] <= to_datetime(store.clock()).astimezone(PARIS).date():
         raise Problem(
             Text("Une expérimentation s'inscrit avant de commencer, pas après.",
                  "An experiment is registered before it begins, not after."),
@@ -61,19 +61,13 @@ def register(store: Store, row: Row, who: Principal, **planned: float | None) ->
         kept = store.records.put(
             "experiment",
             {
-                "state": "registered", "registration": registration, "registration_sha256": digest,
+                "state": "registered", "published": True, "registration": registration, "registration_sha256": digest,
                 "registered_at": store.clock(), **planned,
             },
             id=row.id, version=row.version, who=who, reason="Inscription", c=c,
         )  # fmt: skip
         store.audit.note(c, who, "experiment.register", f"experiment/{row.id}", {"sha256": digest})
     return kept
-
-
-def _today(store: Store) -> date:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
-    return datetime.fromtimestamp(store.clock() / 1e6, UTC).date()
 
 
 def departures(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Studying: the registered study of an experiment, another one to explore, and what it could see before it begins."""
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Any
 
 import msgspec
@@ -9,6 +10,7 @@ from scipy.special import ndtr
 
 from beffroi.evaluation.experiments.observed import Gathered, gather, instant
 from beffroi.evaluation.experiments.registration import departures
+from beffroi.evaluation.impact.choice import Proposal, propose
 from beffroi.evaluation.impact.finding import NOT_EVALUABLE, Finding, unevaluable
 from beffroi.evaluation.impact.methods import study
 from beffroi.model.problem import Problem
@@ -29,6 +31,7 @@ class Plan(msgspec.Struct, frozen=True):
     mde: float | None
     power: float | None
     why: Text = Text("", "")
+    proposal: Proposal | None = None
 
 
 def conclude(store: Store, values: Mapping[str, Any], until_us: int, method: str = "") -> Finding:
@@ -89,23 +92,21 @@ def plan(store: Store, values: Mapping[str, Any], now_us: int) -> Plan:
         return Plan(None, None, words)
     played = dict(values)
     start = max(rows // 2, rows - after)
-    played |= {"starts_on": _day(gathered.times[start]), "ends_on": values["starts_on"]}
+    played |= {"starts_on": date.fromisoformat(gathered.times[start]), "ends_on": values["starts_on"]}
+    rehearsed = gather(
+        store, {**played, "method": "did" if values["controls"] else values["method"]}, before_us
+    )
+    proposal = None if rehearsed.panel is None else propose(rehearsed.panel)
     finding = _study(gather(store, played, before_us), str(values["method"]), lower=False)
     if finding.mde is None:
-        return Plan(None, None, finding.reasons[0] if finding.reasons else Text("", ""))
+        return Plan(None, None, finding.reasons[0] if finding.reasons else Text("", ""), proposal)
     # fewer periods could be played than there will be: the mean of more is that much surer, at best
     shrink = (min(1.0, (rows - start) / after)) ** 0.5
     mde = finding.mde * shrink
     base = float(np.nanmean(table[:, : len(values["treated"])]))
     expected = abs(base * float(values["expected_percent"]) / 100)
     power = float(ndtr(2.8 * expected / mde - 1.96)) if mde else None
-    return Plan(mde, power)
-
-
-def _day(text: str) -> Any:
-    from datetime import date  # noqa: PLC0415
-
-    return date.fromisoformat(text)
+    return Plan(mde, power, proposal=proposal)
 
 
 def finding_of(kept: Mapping[str, Any] | None) -> Finding | None:

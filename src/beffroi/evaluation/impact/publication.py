@@ -1,7 +1,7 @@
 """The national schema of the impact of a digital public service (`schema-impact-service-public-numerique` 0.3.0)."""
 
 import csv
-import datetime
+import datetime as dt
 import io
 from collections.abc import Iterable
 
@@ -24,9 +24,9 @@ class Indicator(msgspec.Struct, frozen=True):
     unite_mesure: str
     est_cible: bool
     frequence_monitoring: str
-    date: datetime.date
+    date: dt.date
     est_periode: bool
-    date_debut: datetime.date | None
+    date_debut: dt.date | None
     est_automatise: bool
     source_collecte: str
     code_insee: str | None = None
@@ -45,7 +45,7 @@ def _cell(value: object) -> str:
             return "true" if value else "false"
         case float():
             return repr(round(value, 6))
-        case datetime.date():
+        case dt.date():
             return value.isoformat()
         case _:
             return str(value)

@@ -102,7 +102,7 @@ def _checks(panel: Panel, series: Series, answer: Answer, raw: dict[str, Floats]
         "enough_periods": passed(Text("Assez de périodes.", "Enough periods."), before=start, after=len(series.raw) - start),
         "pre_trend": pre_trend(trend, trending=False) if trend >= PRE_TREND else failed(
             Text("Une tendance existe, que la référence n'explique pas : essayez « its ».",
-                 "There is a trend that the baseline does not explain: try 'its'."), trend.p),
+                 "There is a trend that the baseline does not explain: try 'its'."), trend),
         "placebo_date": placebo_date(series, trending=False),
         "placebo_units": not_applicable(SINGLE),
         "leave_one_out": _leave_one_out(series, answer, tuple(raw)),
