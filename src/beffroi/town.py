@@ -11,7 +11,10 @@ from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings, load_settings
 from beffroi.store.open import Store
 
-__all__ = ["Town", "open_town"]
+__all__ = ["PLATFORM", "Town", "open_town"]
+
+# the collections that every installation has, whatever its services
+PLATFORM = (*PLATFORM_COLLECTIONS, *EXPERIMENT_COLLECTIONS)
 
 
 class Town:
@@ -39,7 +42,7 @@ def open_town(data: Path, *, extra: Iterable[Any] = (), clock: Clock = system_cl
     Raises `Problem` when there is none, or when its settings or database are wrong.
     """
     settings = load_settings(data)
-    registry = load_registry(extra, (*PLATFORM_COLLECTIONS, *EXPERIMENT_COLLECTIONS))
+    registry = load_registry(extra, PLATFORM)
     store = Store.open(settings, clock)
     store.records.declare(registry.collections.values())
     return Town(settings, store, registry, clock)

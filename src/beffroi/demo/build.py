@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
 from beffroi.demo.duty import Duty, switch_on
+from beffroi.demo.experiments import write_experiments
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.demo.lamps import write_lamps
@@ -21,14 +22,13 @@ from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.plugins import load_registry
-from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.rules.engine import Engine
 from beffroi.scene import Scene
 from beffroi.settings import Settings, load_settings
 from beffroi.standards.pmtiles import Ground, build_base_map
 from beffroi.store.open import Store
 from beffroi.store.tables import audit, audit_head
-from beffroi.town import Town
+from beffroi.town import PLATFORM, Town
 
 __all__ = ["Built", "build_town"]
 
@@ -91,7 +91,7 @@ def _begin_journal(data: Path) -> None:
 def _write(data: Path, scene: Scene, progress: Progress) -> Built:
     clock = StoryClock(scene.start_us)
     settings = Settings(data=data, name=scene.name)
-    registry = load_registry((), PLATFORM_COLLECTIONS)
+    registry = load_registry((), PLATFORM)
     town = Town(settings, Store.open(settings, clock), registry, clock)
     try:
         town.store.records.declare(registry.collections.values())
@@ -103,6 +103,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         lines = write_stations(town, scene, scene.stations, _Assets(town, scene))
         write_lamps(town, scene)
         switch_on(town)
+        write_experiments(town, scene, clock)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         _settings(town, scene)
         records = {name: town.store.records.count(name) for name in registry.collections}

@@ -36,6 +36,7 @@ _PLACEBO_DATE = 0.05
 _RANK = 0.10  # the treated unit must be among the tenth that moved most
 _EXTREME_SHARE = 10
 _MOST_LEFT_OUT = 60
+_TREND_SHARE = 1 / 3  # of the effect that a trend before may carry
 
 
 class Fit(msgspec.Struct, frozen=True, eq=False):
@@ -134,10 +135,10 @@ def compare(design: Design, panel: Panel, *, lower_is_better: bool = False) -> F
     claimed = inference.p < LEVEL
     checks = {
         "enough_periods": _enough(start, len(panel.times) - start),
-        "pre_trend": _pre_trend(fit.gap[:start]),
+        "pre_trend": _pre_trend(fit, inference, start),
         "placebo_date": _placebo_date(design, panel),
         "placebo_units": _placebo_units(inference, claimed=claimed),
-        "leave_one_out": _leave_one_out(design, panel, fit, inference, claimed=claimed),
+        "leave_one_out": _leave_one_out(design, panel, fit, claimed=claimed),
         "sensor_changes": _sensors(whole),
         "regression_to_the_mean": _extreme(design, panel, fit, claimed=claimed),
     }
@@ -188,25 +189,35 @@ def _enough(before: int, after: int) -> Check:
     return passed(Text("Assez de périodes.", "Enough periods."), before=before, after=after)
 
 
-def _pre_trend(before: Floats) -> Check:
-    """Return whether the gap was already moving before the start."""
-    rows = len(before)
-    if rows < 5 or float(np.ptp(before)) <= 1e-9 * (1 + float(np.abs(before).max())):
-        slope = np.polyfit(np.arange(rows), before, 1)[0] if rows > 1 else 0.0
+def _pre_trend(fit: Fit, inference: Inference, start: int) -> Check:
+    """Return whether the gap was already moving before the start, enough to make what is seen after.
+
+    Going on as it went, it would have moved by its slope times the distance between the middles of before and after.
+    """
+    before = fit.gap[:start]
+    if start < 5 or float(np.ptp(before)) <= 1e-9 * (1 + float(np.abs(before).max())):
+        slope = float(np.polyfit(np.arange(start), before, 1)[0]) if start > 1 else 0.0
         return passed(
             Text("L'écart avant le début ne bouge pas.", "The gap before the start does not move."),
-            slope=float(slope),
+            slope=slope,
         )
-    line = np.column_stack([np.ones(rows), np.arange(rows) - (rows - 1) / 2])
+    line = np.column_stack([np.ones(start), np.arange(start) - (start - 1) / 2])
     answer = ask(before, line, np.array([0.0, 1.0]))
-    if answer.p < PRE_TREND:
-        return failed(
-            Text("L'écart entre traité et témoins bougeait déjà avant le début.",
-                 "The gap between treated and controls was already moving before the start."), answer.p, slope=answer.estimate,
+    carried = answer.estimate * len(fit.gap) / 2
+    told = {"slope": answer.estimate, "carried": carried}
+    if answer.p >= PRE_TREND:
+        return passed(
+            Text("Traité et témoins allaient du même pas avant.", "Treated and controls went the same way before."),
+            answer.p, **told,
         )  # fmt: skip
-    return passed(
-        Text("Traité et témoins allaient du même pas avant.", "Treated and controls went the same way before."),
-        answer.p, slope=answer.estimate,
+    if abs(carried) < max(abs(fit.estimate) * _TREND_SHARE, (inference.mde or 0.0) / 4):
+        return warned(
+            Text("L'écart bougeait un peu avant le début, trop peu pour faire le résultat.",
+                 "The gap was moving a little before the start, too little to make the result."), answer.p, **told,
+        )  # fmt: skip
+    return failed(
+        Text("L'écart entre traité et témoins bougeait déjà avant le début.",
+             "The gap between treated and controls was already moving before the start."), answer.p, **told,
     )  # fmt: skip
 
 
@@ -249,7 +260,7 @@ def _placebo_units(inference: Inference, *, claimed: bool) -> Check:
     )  # fmt: skip
 
 
-def _leave_one_out(design: Design, panel: Panel, fit: Fit, inference: Inference, *, claimed: bool) -> Check:
+def _leave_one_out(design: Design, panel: Panel, fit: Fit, *, claimed: bool) -> Check:
     """Leave out in turn each control that weighs."""
     controls = panel.controls
     if len(controls) < 3:
@@ -265,9 +276,8 @@ def _leave_one_out(design: Design, panel: Panel, fit: Fit, inference: Inference,
         found[panel.units[controls[i]]] = design.fit(panel.keep(kept)).estimate
     low, high = min(found.values()), max(found.values())
     told = {"lowest": low, "highest": high}
-    bounds = inference.interval95
-    outside = bounds is not None and (low < bounds[0] or high > bounds[1])
-    if claimed and (outside or (low > 0) != (high > 0)):
+    swing = max(abs(low - fit.estimate), abs(high - fit.estimate)) > abs(fit.estimate) / 2
+    if claimed and (swing or (low > 0) != (high > 0)):
         return failed(
             Text("Le résultat tient à un seul témoin.", "The result hangs on a single control."), None, **told
         )

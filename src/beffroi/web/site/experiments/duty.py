@@ -9,13 +9,15 @@ from email.message import EmailMessage
 from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.life import Tools
 from beffroi.evaluation.impact.finding import Finding
+from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
+from beffroi.rules import rulebook
 from beffroi.rules.mail import ActionError, send
 from beffroi.store.record import Row
 from beffroi.town import Town
 from beffroi.web.kit.page import Pages
 from beffroi.web.site.experiments.paper import draft
-from beffroi.web.site.experiments.shown import managers, switch_rule
+from beffroi.web.site.experiments.shown import managers
 
 __all__ = ["experiments", "keeper_tools"]
 
@@ -38,7 +40,7 @@ def keeper_tools(town: Town) -> Tools:
             return None
 
     return Tools(
-        switch=lambda rule, enabled: switch_rule(town, rule, enabled), paper=paper,
+        switch=lambda rule, on: rulebook.turn(town.store, rule, SYSTEM, enabled=on), paper=paper,
         warn=lambda row: warn(town, row), town=town.name,
     )  # fmt: skip
 

@@ -25,7 +25,6 @@ __all__ = [
     "must_act",
     "observed_so_far",
     "studied",
-    "switch_rule",
     "tools_of",
     "town_of",
 ]
@@ -74,21 +73,9 @@ def must_act(request: Request, row: Row | None = None) -> Principal:
     return who
 
 
-def switch_rule(town: Town, rule_id: int, enabled: bool) -> bool:
-    """Switch a rule; return whether it was the other way. A rule that was deleted since is no matter."""
-    try:
-        before = town.store.records.get("rule", rule_id)
-        if bool(before.values["enabled"]) == enabled:
-            return False
-        rulebook.switch(town.store, rule_id, SYSTEM, enabled=enabled)
-    except NotFound:
-        return False
-    return True
-
-
 def tools_of(town: Town) -> Tools:
     """Return what acting by hand needs; printing and warning are the keeper's work."""
-    return Tools(switch=lambda rule, enabled: switch_rule(town, rule, enabled), town=town.name)
+    return Tools(switch=lambda rule, on: rulebook.turn(town.store, rule, SYSTEM, enabled=on), town=town.name)
 
 
 def studied(request: Request, row: Row, method: str = "") -> Finding | None:
