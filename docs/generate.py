@@ -24,14 +24,13 @@ from beffroi.intake.kinds import KINDS
 from beffroi.model.collection import Collection, Field
 from beffroi.plugins import API_VERSION, HookSpecs, Registry, Service, load_registry
 from beffroi.rules import condition, reading
-from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.settings import Settings
 from beffroi.standards import feature_documents, mapped_table
 from beffroi.standards.sensorthings import service_root
 from beffroi.standards.sensorthings.entities import ENTITIES
 from beffroi.standards.sensorthings.functions import FUNCTIONS
 from beffroi.standards.sensorthings.openapi import OPTIONS
-from beffroi.town import open_town
+from beffroi.town import PLATFORM, open_town
 
 ROOT = Path(__file__).parents[1]
 REFERENCE = ROOT / "docs" / "reference"
@@ -388,7 +387,7 @@ def written(name: str, registry: Registry) -> str:
 
 def main(arguments: list[str]) -> int:
     """Write the pages, or compare them with `--check`; return the exit code."""
-    registry = load_registry((), PLATFORM_COLLECTIONS)
+    registry = load_registry((), PLATFORM)
     REFERENCE.mkdir(parents=True, exist_ok=True)
     faults = []
     for name in PAGES:

@@ -47,6 +47,7 @@ FACES = (
     "beffroi.web.site.services",
     "beffroi.web.site.experiments",
     "beffroi.web.site.evidence",
+    "beffroi.web.site.proof",
     "beffroi.web.site.town_look",
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",

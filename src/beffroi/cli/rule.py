@@ -46,7 +46,7 @@ def _line(report: dict[str, Any]) -> str:
 
 def _written(file: Path | None, options: dict[str, Any]) -> str:
     """Return the YAML of a file or of the command's options. Raises `Problem`."""
-    from beffroi.rules.yaml_text import write_yaml
+    from beffroi.standards.yaml_text import write_yaml
 
     given = {key: value for key, value in options.items() if value is not None and value != []}
     if file is not None and given:

@@ -105,7 +105,7 @@ def inspect(wanted: str) -> "Inspection":
     """Return the inspection of an installed service, or of one in a directory. Raises `Problem`."""
     from beffroi.inspection import inspect_service
     from beffroi.plugins import load_registry
-    from beffroi.rules.collections import PLATFORM_COLLECTIONS
+    from beffroi.town import PLATFORM
 
     extra: list[ModuleType] = []
     name = wanted
@@ -113,7 +113,7 @@ def inspect(wanted: str) -> "Inspection":
         name, module = _from_folder(Path(wanted).resolve())
         extra.append(module)
     try:
-        registry = load_registry(extra, PLATFORM_COLLECTIONS)
+        registry = load_registry(extra, PLATFORM)
     except TypeError as error:
         reason = str(error)
         raise Problem(

@@ -16,6 +16,7 @@ from beffroi.demo.experiments import write_experiments
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.demo.lamps import write_lamps
+from beffroi.demo.proof import write_cases, write_proof
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
 from beffroi.model.principal import SYSTEM, Principal
@@ -102,9 +103,11 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
                 events += service.demo(town, scene) or ()
         lines = write_stations(town, scene, scene.stations, _Assets(town, scene))
         write_lamps(town, scene)
+        write_cases(town)
         switch_on(town)
         write_experiments(town, scene, clock)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
+        write_proof(town, scene)
         _settings(town, scene)
         records = {name: town.store.records.count(name) for name in registry.collections}
     finally:

@@ -7,7 +7,9 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Card", "DatastreamKind", "Entrance", "Indicator", "KindOfImport", "RuleTemplate"]
+__all__ = [
+    "Card", "DatastreamKind", "Entrance", "Evaluation", "Indicator", "KindOfImport", "RuleTemplate", "UsefulOutput",
+]  # fmt: skip
 
 
 class DatastreamKind(msgspec.Struct, frozen=True):
@@ -85,3 +87,21 @@ class KindOfImport(msgspec.Struct, frozen=True):
     read: Callable[[Any, Mapping[str, str]], Any]
     extensions: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
+
+
+class UsefulOutput(msgspec.Struct, frozen=True):
+    """What a service is for, counted: a report closed, an alarm raised. What it consumes is told for one of them.
+
+    `count(town, territory, start_us, end_us)` returns how many there were, None when not known.
+    """
+
+    title: Text
+    count: Callable[[Any, str | None, int, int], float | None]
+
+
+class Evaluation(msgspec.Struct, frozen=True):
+    """What a service brings to its own proof: proposed business cases (documents of `evaluation.case`, their titles
+    as `{"fr": …, "en": …}`), and its useful outputs."""
+
+    cases: tuple[Mapping[str, Any], ...] = ()
+    outputs: tuple[UsefulOutput, ...] = ()

@@ -41,7 +41,7 @@ from beffroi.rules.condition import (
 )  # fmt: skip
 from beffroi.rules.expression import Expression
 from beffroi.rules.rule import Action, Rule, Watch
-from beffroi.rules.yaml_text import read_yaml, write_yaml
+from beffroi.standards.yaml_text import read_yaml, write_yaml
 
 __all__ = ["read_rule", "rule_of"]
 

@@ -8,7 +8,7 @@ from beffroi.store.database import Database, connect_sqlite
 
 __all__ = ["LATEST", "migrate"]
 
-LATEST = "mqtt"
+LATEST = "readings"
 
 
 def migrate(database: Database) -> None:

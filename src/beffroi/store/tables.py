@@ -225,6 +225,15 @@ cursor = Table(
     "cursor", metadata, Column("name", Text, primary_key=True), Column("position", Text, nullable=False)
 )
 
+# --- What is read: how often each screen was shown in a day, by nobody in particular.
+page_reading = Table(
+    "page_reading", metadata, Column("place", Text, primary_key=True), _big("day", primary_key=True, autoincrement=False),
+    Column("service", Text, nullable=False, server_default=""), Column("readings", Integer, nullable=False), _big("bytes", nullable=False),
+    # what the page was like when last shown: bytes as sent, elements of its document, requests it makes
+    Column("weight", Integer, nullable=False), Column("elements", Integer, nullable=False), Column("requests", Integer, nullable=False),
+    Index("page_reading_day", "day"),
+)  # fmt: skip
+
 # --- People, keys, sessions (identity) and the audit.
 account = Table(
     "account", metadata, _id(), Column("email", Text, nullable=False, unique=True), Column("name", Text, nullable=False),

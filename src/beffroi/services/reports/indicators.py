@@ -34,6 +34,11 @@ def late_reports(town: Any, territory: str | None, _start_us: int, _end_us: int)
     return _count(town, territory, state=OPEN, due=Where("<", town.clock()))
 
 
+def received(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return the number of reports that came in the period, duplicates included."""
+    return _count(town, territory, requested=(Where(">=", start_us), Where("<", end_us)))
+
+
 def _median_days(town: Any, territory: str | None, start_us: int, end_us: int, column: str) -> float | None:
     who = SYSTEM if territory is None else type(SYSTEM)("system", "Beffroi", "admin", (territory,))
     facts = facts_of(town, who, start_us, end_us)
@@ -65,6 +70,10 @@ INDICATORS = (
     Indicator(
         "reports_open", Text("Signalements ouverts", "Open reports"), "", open_reports,
         Text("Signalements qui ne sont pas clos, maintenant.", "Reports that are not closed, now."), better="lower",
+    ),
+    Indicator(
+        "reports_received", Text("Signalements reçus", "Reports received"), "", received,
+        Text("Signalements arrivés dans la période, doublons compris.", "Reports that came in the period, duplicates included."),
     ),
     Indicator(
         "reports_first_answer", Text("Première réponse à un signalement", "First answer to a report"), "j", first_answer,

@@ -28,6 +28,7 @@ from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.look import look_of
 from beffroi.web.kit.packing import packed
+from beffroi.web.kit.readers import note
 from beffroi.web.kit.words import Words, load_words
 
 __all__ = [
@@ -221,6 +222,8 @@ def _answer(
     sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
     assets = sum(bundle().weight(name) for name in (*sheets, *islands))
     weight = len(gzip.compress(body, 5, mtime=0)) + assets
+    if status < 400:
+        note(request, body, weight, 1 + len(sheets) + len(islands))
     body = body.replace(WEIGHT_MARK.encode(), figures_of(request).size(weight).encode())
     sent = {
         "Content-Language": language_of(request), "Vary": "Accept-Encoding, Accept-Language, Cookie",

@@ -12,7 +12,8 @@ from beffroi.town import Town
 from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.site.catalogue import series_of
-from beffroi.web.site.services import indicators_of
+from beffroi.web.site.proof.sections import tabs_of
+from beffroi.web.site.proof.worth import section
 
 __all__ = ["ROUTES"]
 
@@ -25,7 +26,7 @@ def _disk(folder: Path) -> int:
 
 
 def evidence(request: Request) -> Response:
-    """Answer the page of proof: indicators of each service with their formula, and the platform's own cost."""
+    """Answer the page of proof: each service with its answer, and the platform's own cost."""
     town: Town = request.app.state.town
     figures, _ = figures_of(request), translate(request)
     who = principal_of(request)
@@ -36,10 +37,10 @@ def evidence(request: Request) -> Response:
         (words[name], figures.size(sum(bundle().weight(a) for a in assets)), figures.size(limit))
         for name, limit, assets in LIMITS
     ]
-    services = [(s, indicators_of(request, s)) for s in town.registry.services.values()]
+    services = [(s, section(request, s).answer) for s in town.registry.services.values()]
     return render(
         request, "site/evidence.html", services=services, count=count, disk=figures.size(_disk(town.settings.data)),
-        series=len(series_of(town, who)), weights=weights,
+        series=len(series_of(town, who)), weights=weights, tabs=tabs_of(request),
     )  # fmt: skip
 
 

@@ -1,11 +1,13 @@
 """`/services` and `/services/{name}`: what each service of the town is, from its own manifest and declarations."""
 
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.model.declaration import Indicator
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
@@ -38,7 +40,14 @@ def index(request: Request) -> Response:
     return render(request, "site/services.html", services=services)
 
 
-def indicators_of(request: Request, service: Service) -> list[dict[str, Any]]:
+def _measured(town: Town, who: Principal, indicator: Indicator) -> tuple[float | None, float | None]:
+    measure = indicator_now(town, who, indicator, MONTH_US)
+    return measure.now, measure.before
+
+
+def indicators_of(
+    request: Request, service: Service, measured: Callable[[Town, Principal, Indicator], tuple[float | None, float | None]] | None = None
+) -> list[dict[str, Any]]:  # fmt: skip
     """Return the service's indicators that the reader may see, over the last thirty days and the thirty before."""
     town: Town = request.app.state.town
     who, figures, language = principal_of(request), figures_of(request), words_of(request).language
@@ -46,8 +55,7 @@ def indicators_of(request: Request, service: Service) -> list[dict[str, Any]]:
     for indicator in service.indicators:
         if not may_read(who, indicator.read):
             continue
-        measure = indicator_now(town, who, indicator, MONTH_US)
-        now, before = measure.now, measure.before
+        now, before = (measured or _measured)(town, who, indicator)
         rows.append({
             "name": indicator.name, "title": indicator.title.of(language), "formula": indicator.formula.of(language),
             "now": figures.quantity(now, indicator.unit, indicator.decimals),

@@ -5,7 +5,7 @@ from typing import Any
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.rules.yaml_text import write_yaml
+from beffroi.standards.yaml_text import write_yaml
 from beffroi.web.kit.form import Input
 
 __all__ = ["field_of", "groups_of", "yaml_of"]

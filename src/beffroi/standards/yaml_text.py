@@ -1,4 +1,4 @@
-"""YAML of rules, read with the line of every field, in the plain subset that people write.
+"""YAML that people write (rules, business cases), read with the line of every field, in the plain subset that people write.
 
 No anchors, no tags, no second meaning for `on`, `yes` or `22:00`: a scalar is a number when it looks like
 one, `true`/`false`, `null`, or text.
@@ -28,7 +28,7 @@ def read_yaml(text: str) -> tuple[Any, dict[str, int]]:
     """Return the value of `text` and the line (from 1) of every JSON pointer in it. Raises `Problem`."""
     if len(text) > MAX_BYTES:
         raise _refuse(
-            None, "La règle dépasse 64 000 caractères.", "The rule is longer than 64,000 characters."
+            None, "Le texte dépasse 64 000 caractères.", "The text is longer than 64,000 characters."
         )
     try:
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -52,7 +52,7 @@ def read_yaml(text: str) -> tuple[Any, dict[str, int]]:
 def _value(node: yaml.Node, pointer: str, lines: dict[str, int], depth: int) -> Any:
     lines[pointer] = node.start_mark.line + 1
     if depth > 20:
-        raise _refuse(lines[pointer], "La règle est trop imbriquée.", "The rule is nested too deeply.")
+        raise _refuse(lines[pointer], "Le texte est trop imbriqué.", "The text is nested too deeply.")
     if isinstance(node, yaml.MappingNode):
         return _mapping(node, pointer, lines, depth)
     if isinstance(node, yaml.SequenceNode):
