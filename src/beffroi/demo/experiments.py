@@ -14,6 +14,7 @@ from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.registration import register
 from beffroi.evaluation.experiments.studying import plan
+from beffroi.identity import people
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM, Principal
@@ -27,7 +28,6 @@ from beffroi.town import Town
 
 __all__ = ["EFFECTS", "write_experiments"]
 
-_HEAD = Principal("user:demo-services-techniques", "Yannick Le Goff", "responsable", ("18901",))
 EFFECTS = {
     "eclairage-22h": -0.18,
     "affiches-eau": 0.0,
@@ -37,6 +37,7 @@ EFFECTS = {
 """The truth: what each experiment really changed, as a share."""
 
 _BEFORE, _DURING = 60, 40  # weeks
+_GRACE = 21  # days
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -113,12 +114,13 @@ message: "Bruit du soir : {value} {unit}"
 def write_experiments(town: Town, scene: Scene, clock: StoryClock) -> None:
     """Write the experiments and let each live its life; the clock comes back to where it was."""
     told = clock.now_us
+    head = next(p.principal for p in people.every(town.store) if p.role == "responsable")
     tools = _tools(town)
     end = to_datetime(scene.end_us).astimezone(PARIS).date()
     moments: list[tuple[date, int, Callable[[], object]]] = []
     for number, trial in enumerate(TRIALS):
-        moments += _story(town, scene, trial, end, number)
-    moments += _going_on(town, scene, end)
+        moments += _story(town, scene, head, trial, end, number)
+    moments += _going_on(town, scene, head, end)
     try:
         for day, _, happen in sorted(moments, key=lambda m: m[:2]):
             clock.now_us = instant(day) + 9 * 3_600_000_000
@@ -138,7 +140,7 @@ def _tools(town: Town) -> life.Tools:
 
 
 def _story(
-    town: Town, scene: Scene, trial: Trial, end: date, number: int
+    town: Town, scene: Scene, head: Principal, trial: Trial, end: date, number: int
 ) -> list[tuple[date, int, Callable[[], object]]]:
     """Return what happens in one experiment: the day, a rank, what is then done."""
     ends = _monday(end - timedelta(days=trial.ended_days))
@@ -159,14 +161,14 @@ def _story(
             "code": trial.code, "title": trial.title, "question": trial.question, "service": trial.service, "owner": trial.owner,
             "budget_eur": trial.budget, "indicator": trial.indicator, "unit": trial.unit, "better": "lower", "step": "week",
             "measure": trial.measure, "treated": ids[: trial.treated], "controls": ids[trial.treated :], "first_day": first,
-            "starts_on": starts, "ends_on": ends, "grace_days": 21, "expected_percent": trial.expected, "method": trial.method,
+            "starts_on": starts, "ends_on": ends, "grace_days": _GRACE, "expected_percent": trial.expected, "method": trial.method,
             "intake": ids if trial.own else [], "rules": rules,
         }  # fmt: skip
         row = town.store.records.put(
-            "experiment", values, territory="18901", who=_HEAD, reason="Nouvelle expérimentation"
+            "experiment", values, territory="18901", who=head, reason="Nouvelle expérimentation"
         )
         planned = plan(town.store, row.values, town.clock())
-        register(town.store, row, _HEAD, mde=planned.mde, power=planned.power)
+        register(town.store, row, head, mde=planned.mde, power=planned.power)
 
     def replace_sensor() -> None:
         with town.store.write() as c:
@@ -179,19 +181,24 @@ def _story(
     def settle() -> None:
         row = town.store.records.by_key("experiment", trial.code, "18901")
         if row is not None:
-            life.decide(town.store, _tools(town), row, _HEAD, trial.decision, trial.reason)
+            life.decide(town.store, _tools(town), row, head, trial.decision, trial.reason)
 
     moments: list[tuple[date, int, Callable[[], object]]] = [
         (first - timedelta(days=3), number, install),
         (starts - timedelta(days=6), number, inscribe),
         # what is measured is there before the study that closes it: one day earlier than its end
         (ends - timedelta(days=1), number, measure),
+        *((day, number, _nothing) for day in (starts, ends, ends + timedelta(days=_GRACE)) if day < end),
     ]
     if trial.replaced:
         moments.append((starts + timedelta(days=1), number, replace_sensor))
     if trial.decision:
         moments.append((ends + timedelta(days=11), number, settle))
     return moments
+
+
+def _nothing() -> None:
+    """Let the day do its work."""
 
 
 def _monday(day: date) -> date:
@@ -260,7 +267,9 @@ def _value(seed: int, trial: Trial, site: int, week: int, *, treated: bool) -> f
     return round(size * season * common * own * effect, 1)
 
 
-def _going_on(town: Town, scene: Scene, end: date) -> list[tuple[date, int, Callable[[], object]]]:
+def _going_on(
+    town: Town, scene: Scene, head: Principal, end: date
+) -> list[tuple[date, int, Callable[[], object]]]:
     """Return the experiment that goes on, on the meters that the town reads every hour."""
     begin = to_datetime(scene.start_us).astimezone(PARIS).date()
     starts = max(begin + timedelta(days=2), end - timedelta(days=12))
@@ -282,8 +291,8 @@ def _going_on(town: Town, scene: Scene, end: date) -> list[tuple[date, int, Call
             "starts_on": starts, "ends_on": end + timedelta(days=48), "grace_days": 14, "expected_percent": -8.0, "method": "did",
         }  # fmt: skip
         row = town.store.records.put(
-            "experiment", values, territory="18901", who=_HEAD, reason="Nouvelle expérimentation"
+            "experiment", values, territory="18901", who=head, reason="Nouvelle expérimentation"
         )
-        register(town.store, row, _HEAD)
+        register(town.store, row, head)
 
-    return [(starts - timedelta(days=1), 9, inscribe)]
+    return [(starts - timedelta(days=1), 9, inscribe), (starts, 9, _nothing)]

@@ -9,7 +9,7 @@ from beffroi.evaluation.impact.finding import Trace
 from beffroi.web.kit.chart import ticks
 from beffroi.web.kit.figures import Figures
 
-__all__ = ["trace_svg"]
+__all__ = ["trace_paper", "trace_svg"]
 
 _FOOT = 90  # per cent of the height given to the lines; below it, the words of time
 
@@ -65,3 +65,59 @@ def _line(values: Sequence[float | None], low: float, high: float, steps: int) -
         parts.append(f"{pen}{i * 1000 / steps:.1f} {(high - value) * 1000 / (high - low):.1f}")
         pen = "L"
     return "".join(parts)
+
+
+def trace_paper(trace: Trace, figures: Figures, title: str, unit: str, start: str) -> Markup:
+    """Return the same chart for paper: in units of its own size, its look in its own attributes."""
+    values = [*trace.observed, *(v for v in trace.without if v is not None)]
+    if not values:
+        return Markup("")
+    axis = ticks(min(values), max(values))
+    low, high = axis[0], axis[-1]
+    left, width, height = 90, 900, 260
+    steps = max(1, len(trace.times) - 1)
+    decimals = 0 if axis[1] - axis[0] >= 1 else 2
+
+    def place(at: float, value: float) -> str:
+        return f"{left + at * width / steps:.1f} {10 + (high - value) * height / (high - low):.1f}"
+
+    parts = [
+        Markup(
+            '<svg viewBox="0 0 1000 310" role="img" aria-label="{}" font-family="DejaVu Sans" font-size="15">'
+        ).format(title)
+    ]
+    for index, level in enumerate(axis):
+        y = 10 + (high - level) * height / (high - low)
+        words = (
+            figures.quantity(level, unit, decimals)
+            if index == len(axis) - 1
+            else figures.number(level, decimals)
+        )
+        parts.append(
+            Markup('<line x1="{0}" x2="{1}" y1="{2:.1f}" y2="{2:.1f}" stroke="#bbb"/><text x="{3}" y="{4:.1f}" text-anchor="end" fill="#333">{5}</text>')
+            .format(left, left + width, y, left - 8, y + 5, words)
+        )  # fmt: skip
+    at = left + (trace.start - 0.5) * width / steps
+    parts.append(
+        Markup('<line x1="{0:.1f}" x2="{0:.1f}" y1="10" y2="270" stroke="#111" stroke-dasharray="3 3"/><text x="{1:.1f}" y="24" text-anchor="end" fill="#111">{2}</text>')
+        .format(at, at - 6, start)
+    )  # fmt: skip
+    for series, dashes in ((trace.without, Markup(' stroke-dasharray="7 5"')), (trace.observed, Markup(""))):
+        path, pen = [], "M"
+        for i, value in enumerate(series):
+            if value is None:
+                pen = "M"
+                continue
+            path.append(pen + place(i, value))
+            pen = "L"
+        parts.append(
+            Markup('<path d="{}" fill="none" stroke="#1d4e6b" stroke-width="2.2"{}/>').format(
+                "".join(path), dashes
+            )
+        )
+    for i, anchor in ((0, "start"), (len(trace.times) // 2, "middle"), (len(trace.times) - 1, "end")):
+        parts.append(
+            Markup('<text x="{:.1f}" y="298" text-anchor="{}" fill="#333">{}</text>')
+            .format(left + i * width / steps, anchor, figures.day(date.fromisoformat(trace.times[i])))
+        )  # fmt: skip
+    return Markup("").join([*parts, Markup("</svg>")])

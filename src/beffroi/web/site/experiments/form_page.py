@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -38,7 +39,9 @@ def _inputs(request: Request) -> list[Input]:
     for name in _ASKED:
         field = EXPERIMENT.field(name)
         assert field is not None
-        inputs.append(input_of(field, language))
+        made = input_of(field, language)
+        # what has a default is always answered
+        inputs.append(msgspec.structs.replace(made, required=field.required or field.default is not None))
     services = tuple((s.name, s.title.of(language)) for s in town_of(request).registry.services.values())
     inputs.insert(2, Input("service", _("Service"), "select", options=(("", "–"), *services)))
     places = tuple((c, n) for c, n in territory_names(request).items() if principal_of(request).covers(c))

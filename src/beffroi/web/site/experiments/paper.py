@@ -15,7 +15,7 @@ from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.look import look_of
 from beffroi.web.kit.page import Pages, language_of, pages_of
 from beffroi.web.kit.paper import pdf_bytes
-from beffroi.web.site.experiments.drawing import trace_svg
+from beffroi.web.site.experiments.drawing import trace_paper
 from beffroi.web.site.experiments.words import check_rows
 
 __all__ = ["deliberation_pdf", "draft"]
@@ -36,7 +36,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "values": values, "finding": finding, "checks": check_rows(finding, language), "stop": stop_day(values),
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
         "service": "" if service is None else service.title.of(language),
-        "drawing": "" if finding.trace is None else trace_svg(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
+        "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
         "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in finding.reasons],
     }  # fmt: skip
     html = environment.get_template("experiments/deliberation.html").render(

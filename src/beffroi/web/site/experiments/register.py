@@ -9,16 +9,17 @@ from starlette.routing import BaseRoute, Route
 from beffroi.evaluation.experiments.life import stop_day, today
 from beffroi.evaluation.experiments.papers import impact_rows
 from beffroi.evaluation.experiments.studying import finding_of
-from beffroi.evaluation.impact.finding import VERDICTS
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE, VERDICTS
 from beffroi.evaluation.impact.publication import impact_csv
 from beffroi.store.record import Query, Row
 from beffroi.web.kit.page import figures_of, language_of, render, translate
 from beffroi.web.kit.table import Cell, Column
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.experiments.shown import insee_of, may_act, town_of
-from beffroi.web.site.experiments.words import MARKS, field_words, overdue, state_sentence
+from beffroi.web.site.experiments.words import MARKS, field_words, overdue, signed, state_sentence
+from beffroi.web.site.proof.sections import tabs_of
 
-__all__ = ["ROUTES", "lines_of", "published"]
+__all__ = ["ROUTES", "columns_of", "lines_of", "published"]
 
 _ORDER = ("ended", "running", "registered", "draft", "stopped", "continued", "procured", "withdrawn")
 
@@ -47,7 +48,7 @@ def columns_of(request: Request) -> list[Column]:
 
 def lines_of(request: Request, rows: list[Row]) -> list[Line]:
     """Return the rows of the register."""
-    figures, language = figures_of(request), language_of(request)
+    _, figures, language = translate(request), figures_of(request), language_of(request)
     lines = []
     for row in rows:
         values = row.values
@@ -55,11 +56,13 @@ def lines_of(request: Request, rows: list[Row]) -> list[Line]:
         said = effect = ""
         if finding is not None:
             said = f"{MARKS[finding.verdict]} {VERDICTS[finding.verdict].of(language)}"
-            if finding.relative is not None:
-                effect = figures.quantity(100 * finding.relative, "%", 1)
+            if finding.relative is not None and finding.verdict != NOT_EVALUABLE:
+                effect = signed(figures.quantity(100 * finding.relative, "%", 1), finding.relative)
         state: Any = field_words(request, values, "state")
         if values["state"] == "ended":
             state = Cell(state, note=state_sentence(request, values))
+        elif values["state"] == "stopped":
+            state = Cell(state, note=_("par décision") if values["decision"] else _("faute de décision"))
         lines.append(
             Line(
                 {"title": values["title"], "state": state, "verdict": said, "effect": effect, "starts_on": values["starts_on"],
@@ -79,7 +82,7 @@ def register(request: Request) -> Response:
     return render(
         request, "experiments/register.html", columns=columns_of(request), rows=lines_of(request, rows), waiting=waiting,
         running=sum(r.values["state"] == "running" for r in rows), may_write=may_act(request),
-        stopped=sum(r.values["state"] == "stopped" for r in rows),
+        tabs=tabs_of(request), stopped=sum(r.values["state"] == "stopped" for r in rows),
     )  # fmt: skip
 
 

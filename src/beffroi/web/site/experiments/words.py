@@ -15,7 +15,18 @@ from beffroi.model.text import Text
 from beffroi.store.record import Row
 from beffroi.web.kit.page import figures_of, translate, words_of
 
-__all__ = ["CHECKS", "MARKS", "Said", "check_rows", "field_words", "promise", "said_of", "state_sentence"]
+__all__ = [
+    "CHECKS",
+    "MARKS",
+    "Said",
+    "check_rows",
+    "field_words",
+    "overdue",
+    "promise",
+    "said_of",
+    "signed",
+    "state_sentence",
+]
 
 CHECKS = {
     "enough_periods": Text("Assez de périodes", "Enough periods"),
@@ -89,9 +100,9 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     share = (
         ""
         if finding.relative is None
-        else f" ({_signed(figures.number(100 * finding.relative, 1), finding.relative)}\u202f%)"
+        else f" ({signed(figures.number(100 * finding.relative, 1), finding.relative)}\u202f%)"
     )
-    amount = _signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
+    amount = signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
     sentence = _(
         "{amount} {step}{share} par rapport à ce qui se serait passé sans.",
         amount=amount,
@@ -108,7 +119,8 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     return Said(MARKS[finding.verdict], verdict, sentence, seen)
 
 
-def _signed(words: str, value: float) -> str:
+def signed(words: str, value: float) -> str:
+    """Return a figure with its plus sign."""
     return f"+{words}" if value > 0 else words
 
 
@@ -137,7 +149,7 @@ def promise(request: Request, row: Row, services: Mapping[str, Any]) -> list[tup
         (_("Du"), figures.day(values["starts_on"])), (_("Au"), figures.day(values["ends_on"])),
         (_("Sans décision, arrêt le"), figures.day(stop_day(values))),
         (_("Ce qui est mesuré"), values["indicator"]),
-        (_("Effet attendu"), _signed(figures.quantity(values["expected_percent"], "%", 1), values["expected_percent"])),
+        (_("Effet attendu"), signed(figures.quantity(values["expected_percent"], "%", 1), values["expected_percent"])),
         (_("Méthode"), WORDS[values["method"]].of(language)),
     ]  # fmt: skip
     if values["mde"] is not None:
