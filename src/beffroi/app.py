@@ -46,6 +46,7 @@ FACES = (
     "beffroi.web.site.data",
     "beffroi.web.site.watch",
     "beffroi.web.site.services",
+    "beffroi.web.site.experiments",
     "beffroi.web.site.evidence",
     "beffroi.web.site.proof",
     "beffroi.web.site.town_look",

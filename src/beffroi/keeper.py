@@ -28,6 +28,7 @@ from beffroi.store.retention import expire
 from beffroi.store.sealing import LATE_US, seal
 from beffroi.store.versions import retire
 from beffroi.town import Town
+from beffroi.web.site.experiments.duty import experiments
 
 __all__ = ["Keeper"]
 
@@ -258,6 +259,11 @@ async def _commands(keeper: Keeper) -> None:
     await _thread(lambda: send_commands(keeper.town.store, ways, keeper.stop))
 
 
+async def _experiments(keeper: Keeper) -> None:
+    """Begin, conclude and stop the experiments whose day has come."""
+    await _thread(lambda: experiments(keeper.town, keeper.stop))
+
+
 DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "mqtt": _mqtt,
     "connectors": _connectors,
@@ -265,6 +271,7 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "actions": _actions,
     "unfinished": _unfinished,
     "commands": _commands,
+    "experiments": _experiments,
     "sealing": _sealing,
     "retention": _retention,
     "ledger": _ledger,

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from beffroi.evaluation.case.collections import CASE_COLLECTIONS
+from beffroi.evaluation.experiments.collections import EXPERIMENT_COLLECTIONS
 from beffroi.model.instant import Clock, system_clock
 from beffroi.plugins import Registry, load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
@@ -14,7 +15,7 @@ from beffroi.store.open import Store
 __all__ = ["PLATFORM", "Town", "open_town"]
 
 # the collections that every installation has, whatever its services
-PLATFORM = (*PLATFORM_COLLECTIONS, *CASE_COLLECTIONS)
+PLATFORM = (*PLATFORM_COLLECTIONS, *CASE_COLLECTIONS, *EXPERIMENT_COLLECTIONS)
 
 
 class Town:

@@ -12,6 +12,7 @@ from sqlalchemy import delete
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
 from beffroi.demo.duty import Duty, switch_on
+from beffroi.demo.experiments import write_experiments
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.demo.lamps import write_lamps
@@ -104,6 +105,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         write_lamps(town, scene)
         write_cases(town)
         switch_on(town)
+        write_experiments(town, scene, clock)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         write_proof(town, scene)
         _settings(town, scene)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Problem, Unauthorised
+from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.rules.condition import SEVERITIES, ranks_of
 from beffroi.rules.reading import read_rule
@@ -115,6 +115,18 @@ def switch(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> Row:
         return row
     reason = "Mise en service" if enabled else "Mise hors service"
     return store.records.put("rule", _state(store, enabled), id=rule_id, who=who, reason=reason)
+
+
+def turn(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> bool:
+    """Switch a rule on or off; return whether it was the other way. A rule that was deleted since is no matter."""
+    try:
+        before = store.records.get("rule", rule_id)
+        if bool(before.values["enabled"]) == enabled:
+            return False
+        switch(store, rule_id, who, enabled=enabled)
+    except NotFound:
+        return False
+    return True
 
 
 def delete(store: Store, rule_id: int, who: Principal) -> Row:

@@ -6,7 +6,7 @@ here merges both, a fresh row winning over a sealed one with its id.
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -21,6 +21,7 @@ from beffroi.model.text import Text
 from beffroi.store.aggregates import AggregateQuery, Cells, aggregate
 from beffroi.store.appender import Ack, Appender
 from beffroi.store.archive import Archive, Segment
+from beffroi.store.closed import Closed
 from beffroi.store.database import Database
 from beffroi.store.fresh import COLUMNS, fresh_of
 from beffroi.store.prepared import Prepared
@@ -70,12 +71,20 @@ def observation_of(row: Sequence[Any]) -> Observation:
                        row[10], row[11] or row[0])  # fmt: skip
 
 
+def _spread(ack: Ack, drafts: Sequence[Draft], closed: Container[int]) -> Ack:
+    """Return the answer for `drafts` of which those of closed datastreams were not handed in."""
+    given = iter(ack.ids)
+    ids = [None if draft.datastream_id in closed else next(given) for draft in drafts]
+    return Ack(ids, ack.stored, ack.folded)
+
+
 class Observations:
     """All observations of an installation (see the module)."""
 
     def __init__(self, database: Database, archive: Archive, clock: Clock) -> None:
         self._database = database
         self._archive = archive
+        self.closed = Closed(database)
         self._appender = Appender(
             writer_for(database), clock, database.notify_observations, database.observations_turn
         )
@@ -86,12 +95,23 @@ class Observations:
 
     # --- writing
     def append(self, drafts: Sequence[Draft]) -> Ack:
-        """Store `drafts`, all or none; they are on disk when this returns. Raises `Unavailable`."""
-        return self._appender.submit(drafts).result()
+        """Store `drafts`, all or none; they are on disk when this returns. Raises `Unavailable`.
+
+        Those of closed datastreams are left out: their ids are None.
+        """
+        left = self.closed.open_of(drafts)
+        ack = self._appender.submit(left).result() if left else Ack([], 0, 0)
+        return ack if left is drafts else _spread(ack, drafts, self.closed.ids())
 
     async def append_soon(self, drafts: Sequence[Draft]) -> Ack:
-        """Store `drafts` from the event loop, together with what other requests bring. Raises `Unavailable`."""
-        return await self._appender.submit_async(drafts)
+        """Store `drafts` from the event loop, together with what other requests bring. Raises `Unavailable`, and
+        `Forbidden` when all of them are of closed datastreams; otherwise as `append`."""
+        left = self.closed.open_of(drafts)
+        if left is drafts:
+            return await self._appender.submit_async(drafts)
+        if not left:
+            raise self.closed.refusal(drafts)
+        return _spread(await self._appender.submit_async(left), drafts, self.closed.ids())
 
     def correct(self, observation_id: int, *, by: By = NOBODY, **changes: Any) -> Observation:
         """Change columns of one observation and return it as it is now; its id stays, what it was is kept.

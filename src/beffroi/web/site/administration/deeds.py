@@ -34,6 +34,13 @@ _DEEDS = {
     "datastream.delete": Text("a supprimé une série", "deleted a series"),
     "observation.change": Text("a corrigé une mesure", "corrected a measurement"),
     "observation.delete": Text("a supprimé une mesure", "deleted a measurement"),
+    "experiment.register": Text("a inscrit une expérimentation", "registered an experiment"),
+    "experiment.begin": Text("a commencé une expérimentation", "began an experiment"),
+    "experiment.end": Text("a conclu une expérimentation", "concluded an experiment"),
+    "experiment.decide": Text("a décidé d'une expérimentation", "decided on an experiment"),
+    "experiment.decided": Text("a appliqué une décision", "carried out a decision"),
+    "experiment.stop": Text("a arrêté une expérimentation", "stopped an experiment"),
+    "experiment.withdraw": Text("a retiré une expérimentation", "withdrew an experiment"),
     "record.import": Text("a importé des fiches", "imported records"),
 }
 _PLACES = {

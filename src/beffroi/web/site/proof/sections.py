@@ -18,6 +18,7 @@ __all__ = ["PARTS", "Section", "sections_of", "tabs_of"]
 PARTS = (
     "beffroi.web.site.proof.worth",
     "beffroi.web.site.proof.figures",
+    "beffroi.web.site.experiments.section",
     "beffroi.web.site.proof.consumption",
 )
 
@@ -44,6 +45,7 @@ def tabs_of(request: Request) -> list[tuple[str, str, bool]]:
     _ = translate(request)
     path = request.url.path
     views = (
-        (_("Services"), "/preuve"), (_("Modèles économiques"), "/preuve/modeles"), (_("Sobriété"), "/preuve/sobriete"),
+        (_("Services"), "/preuve"), (_("Modèles économiques"), "/preuve/modeles"),
+        (_("Expérimentations"), "/preuve/experimentations"), (_("Sobriété"), "/preuve/sobriete"),
     )  # fmt: skip
     return [(name, href, path == href) for name, href in views]

@@ -1,0 +1,50 @@
+"""The draft deliberation: two pages for the council, written from the study; PDF/UA by WeasyPrint."""
+
+from typing import Any
+
+from jinja2 import Environment
+from starlette.requests import Request
+
+from beffroi.evaluation.experiments.life import stop_day
+from beffroi.evaluation.experiments.studying import finding_of
+from beffroi.evaluation.impact.finding import VERDICTS, Finding
+from beffroi.evaluation.impact.methods import WORDS
+from beffroi.store.record import Row
+from beffroi.town import Town
+from beffroi.web.kit.figures import Figures
+from beffroi.web.kit.look import look_of
+from beffroi.web.kit.page import Pages, language_of, pages_of
+from beffroi.web.kit.paper import pdf_bytes
+from beffroi.web.site.experiments.drawing import trace_paper
+from beffroi.web.site.experiments.words import check_rows
+
+__all__ = ["deliberation_pdf", "draft"]
+
+
+def deliberation_pdf(request: Request, row: Row, finding: Finding) -> bytes:
+    """Return the draft deliberation in the reader's language. Raises `Problem` without the extra `pdf`."""
+    return draft(request.app.state.town, pages_of(request), language_of(request), row, finding)
+
+
+def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -> bytes:
+    """Return the draft deliberation of an experiment that is over."""
+    environment: Environment = pages.environments[language]
+    figures: Figures = pages.figures[language]
+    values = row.values
+    service = town.registry.services.get(values["service"] or "")
+    context: dict[str, Any] = {
+        "values": values, "finding": finding, "checks": check_rows(finding, language), "stop": stop_day(values),
+        "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
+        "service": "" if service is None else service.title.of(language),
+        "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
+        "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in finding.reasons],
+    }  # fmt: skip
+    html = environment.get_template("experiments/deliberation.html").render(
+        look=look_of(town), now=town.clock(), town=town, **context
+    )
+    return pdf_bytes(html)
+
+
+def kept_finding(row: Row) -> Finding | None:
+    """Return the finding that a record keeps."""
+    return finding_of(row.values["finding"])
