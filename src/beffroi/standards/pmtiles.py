@@ -8,7 +8,7 @@ Beside it, `base.json` says the box, the credit, and holds a light drawing for p
 import importlib.util
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from shapely.geometry.base import BaseGeometry
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["KINDS", "OSM_CREDIT", "Ground", "build_base_map", "read_geojson", "read_osm"]
+__all__ = ["KINDS", "OSM_CREDIT", "Ground", "build_base_map", "osm_ways", "read_geojson", "read_osm"]
 
 KINDS = (
     "boundary", "water", "river", "green", "building", "rail", "motorway", "trunk", "primary", "secondary", "tertiary",
@@ -207,7 +207,12 @@ def _area_kind(tags: Mapping[str, str]) -> str:
 
 
 def read_osm(path: Path) -> list[Ground]:
-    """Return what an OpenStreetMap extract (XML or PBF) has for a base map.
+    """Return what an OpenStreetMap extract (XML or PBF) has for a base map. Raises `Problem` as `osm_ways` does."""
+    return [ground for _, ground in osm_ways(path)]
+
+
+def osm_ways(path: Path) -> Iterator[tuple[str, Ground]]:
+    """Yield what an OpenStreetMap extract (XML or PBF) has for a base map, each with its number there.
 
     Raises `Problem` when the extra `tiles` is missing or the file is no extract.
     """
@@ -221,7 +226,6 @@ def read_osm(path: Path) -> list[Ground]:
             ),
             Text('Installez-le : pip install "beffroi[tiles]".', 'Install it: pip install "beffroi[tiles]".'),
         ) from error
-    found: list[Ground] = []
     for layer, kind_of in (("lines", _line_kind), ("multipolygons", _area_kind)):
         try:
             meta, _, geometries, columns = pyogrio.raw.read(str(path), layer=layer)
@@ -238,8 +242,8 @@ def read_osm(path: Path) -> list[Ground]:
             kind = kind_of(_with_other(tags))
             shape = shapely.from_wkb(wkb, on_invalid="ignore") if kind and wkb is not None else None
             if shape is not None:
-                found.append(Ground(kind, shape, str(tags.get("name", ""))))
-    return found
+                number = str(tags.get("osm_way_id") or tags.get("osm_id") or index)
+                yield number, Ground(kind, shape, str(tags.get("name", "")))
 
 
 def _with_other(tags: Mapping[str, Any]) -> dict[str, str]:

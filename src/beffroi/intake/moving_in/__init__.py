@@ -1,0 +1,1 @@
+"""Moving in: a real town's ground (limits, streets, addresses, buildings, water, stations) from French public data."""
