@@ -1,4 +1,4 @@
-"""Common Alerting Protocol 1.2 (OASIS, ITU-T X.1303bis): a message written and read back.
+"""Common Alerting Protocol 1.2 (OASIS, ITU-T X.1303bis): a message, written.
 
 Elements stand in the order of the schema. Times carry an offset in figures (`+00:00`, never `Z`), as §3.3.2 asks; an
 identifier or a sender has no space, comma, `<` or `&` (§3.2.1).
@@ -6,17 +6,14 @@ identifier or a sender has no space, comma, `<` or `&` (§3.2.1).
 
 import re
 from collections.abc import Iterable
-from typing import Any
-from xml.etree.ElementTree import Element, ParseError, SubElement, fromstring, register_namespace, tostring
+from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
 import msgspec
 
-from beffroi.model.instant import format_instant, parse_instant
-from beffroi.model.problem import Problem
-from beffroi.model.text import Text
+from beffroi.model.instant import format_instant
 from beffroi.standards.atom import plain
 
-__all__ = ["NAMESPACE", "Alert", "Area", "Info", "Resource", "read", "time_of", "write"]
+__all__ = ["MEDIA_TYPE", "NAMESPACE", "WORDS", "Alert", "Area", "Info", "Resource", "time_of", "write"]
 
 NAMESPACE = "urn:oasis:names:tc:emergency:cap:1.2"
 MEDIA_TYPE = "application/cap+xml"
@@ -172,27 +169,3 @@ def _area(parent: Element, area: Area) -> None:
         _add(one, "circle", f"{lat:.6f},{lon:.6f} {radius:g}")
     _pairs(one, "geocode", area.geocodes)
 
-
-def read(body: bytes) -> dict[str, Any]:
-    """Return what a receiver needs of a message: identifier, sender, sent (µs), status, msgType, references, and for each info
-    its language, event, severity, headline, instruction, expires (µs). Raises `Problem`.
-    """
-    try:
-        root = fromstring(body)  # noqa: S314 -- no entities are expanded by expat's defaults of Python 3.11
-    except ParseError as error:
-        raise Problem(Text("Ce n'est pas du XML.", "This is not XML."), place=f"line {error.position[0]}") from error
-    if root.tag != _tag("alert"):
-        raise Problem(Text("Ce n'est pas un message CAP 1.2.", "This is no CAP 1.2 message."), place="/alert")
-
-    def text(parent: Element, name: str) -> str:
-        return (parent.findtext(_tag(name)) or "").strip()
-
-    infos = [
-        {
-            **{name: text(info, name) for name in ("language", "event", "severity", "urgency", "certainty", "headline", "description", "instruction")},
-            "expires_us": parse_instant(text(info, "expires")) if text(info, "expires") else None,
-        }
-        for info in root.findall(_tag("info"))
-    ]  # fmt: skip
-    found: dict[str, Any] = {n: text(root, n) for n in ("identifier", "sender", "status", "msgType", "references")}
-    return {**found, "sent_us": parse_instant(text(root, "sent")), "infos": infos}
