@@ -23,7 +23,7 @@ from beffroi.store.record_writer import Writer
 from beffroi.store.tables import cursor
 from beffroi.town import Town
 
-__all__ = ["follow_alarms", "read_bus", "settle", "sweep"]
+__all__ = ["follow_river_alarms", "read_bus", "settle", "sweep"]
 
 log = logging.getLogger("beffroi.water")
 CURSOR = "bus.water"
@@ -37,7 +37,7 @@ _KEEP = text(
 )
 
 
-def follow_alarms(town: Town, stop: threading.Event) -> None:
+def follow_river_alarms(town: Town, stop: threading.Event) -> None:
     """Open, raise and let down warnings until `stop` is set (a duty of the service)."""
     awake = threading.Event()
     cancel = town.store.listen(awake.set)
@@ -188,7 +188,8 @@ def _follow(town: Town, writer: Writer, warning: Row, auto: str, rung: list[Row]
         writer.change("river_warning", warning.id, values)
         _rise(town, writer, warning, v["worst"], auto, rung, now)
         return
-    if v["state"] == "proposed" and rank(auto) < rank(v["colour"]) and v["confirmed_at"] is None:
+    ours = v["state"] == "proposed" and v["confirmed_at"] is None and v["colour"] == v["auto"]
+    if ours and rank(auto) < rank(v["colour"]):
         values["colour"] = auto
         if auto == "vert":
             values |= {"state": "ended", "ended_at": now, "colour": "vert"}
