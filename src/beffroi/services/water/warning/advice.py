@@ -11,7 +11,7 @@ __all__ = ["advice_of", "meaning"]
 
 _MEANING = {
     "vert": Text("Rien à signaler.", "Nothing to report."),
-    "jaune": Text("L'eau monte. Soyez attentif au bord de la rivière.", "The water is rising. Take care near the river."),
+    "jaune": Text("Rivière haute. Soyez prudent au bord de l'eau.", "The river is high. Take care near the water."),
     "orange": Text("Débordement possible ou en cours.", "Flooding is possible or under way."),
     "rouge": Text("Crue dangereuse. Des vies sont menacées.", "Dangerous flood. Lives are at risk."),
 }  # fmt: skip

@@ -172,10 +172,9 @@ class _Acting:
         return Town(self.town.settings, self.town.store, self.town.registry, lambda: now_us)
 
     def _confirm(self, row: Row, now_us: int) -> None:
-        if row.values["auto"] == "jaune" and self.draw.unit(row.id, 1) < 0.3:
-            return
-        began = max(row.values["opened_at"], now_us - EVERY_US)
-        at = min(now_us, began + int(self.draw.between(4, 14, row.id, 2) * MINUTE_US))
+        rung = [e.values["at"] for e in of_warning(self.town, "warning_entry", row.id, "at") if e.values["kind"] == "system"]
+        began = max(rung)
+        at = min(now_us, began + int(self.draw.between(4, 14, row.id, 2)) * MINUTE_US)
         acting.confirm(self._at(at), _AGENT, row.id, colour=row.values["colour"])
         seen = _SEEN[int(self.draw.unit(row.id, 3) * len(_SEEN)) % len(_SEEN)]
         acting.write_entry(self._at(min(now_us, at + 9 * MINUTE_US)), _AGENT, row.id, "observation", seen)
@@ -183,7 +182,7 @@ class _Acting:
     def _tick(self, row: Row, now_us: int) -> None:
         for task in of_warning(self.town, "warning_task", row.id, "_id"):
             if task.values["state"] == "todo" and self.draw.unit(task.id, 4) < 0.6:
-                at = min(now_us, max(row.values["confirmed_at"], now_us - EVERY_US + int(self.draw.between(5, 70, task.id, 5) * MINUTE_US)))
+                at = min(now_us, max(row.values["confirmed_at"], now_us - EVERY_US + int(self.draw.between(5, 70, task.id, 5)) * MINUTE_US))
                 acting.settle_task(self._at(at), _AGENT, row.id, task.id, "done")
 
     def _picture(self) -> None:

@@ -1,5 +1,6 @@
 """`/services/water/alertes…` and `/services/water/astreinte`: warnings for those who handle them."""
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -65,7 +66,7 @@ def _index(request: Request, problem: Problem | None = None, values: Mapping[str
     own = [s for r in rivers(town) for s in r.stations if who.covers(s.station.territory)]
     return render(
         request, "warning/warnings.html", problem.status if problem else 200, live=sorted(live, key=lambda w: -rank(w.values["colour"])),
-        past=past, names={i: row.values["name"] for i, row in stations.items()}, stations=own, problem=problem, values=values or {},
+        past=past, names={i: row.values["name"] for i, row in stations.items()}, stations=own, problem=problem, values=defaultdict(str, values or {}),
         rules=_rules(town),
     )  # fmt: skip
 
@@ -99,7 +100,7 @@ def _detail(
     language = language_of(request)
     return render(
         request, "warning/warning.html", problem.status if problem else 200, warning=warning, station=station,
-        standing=standing_of(town, station), tasks=tasks, images=shown, messages=messages, problem=problem, values=values or {},
+        standing=standing_of(town, station), tasks=tasks, images=shown, messages=messages, problem=problem, values=defaultdict(str, values or {}),
         entries=of_warning(town, "warning_entry", number, "-at"), live=warning.values["state"] in LIVE,
         kinds=[(one.value, one.title.of(language)) for one in ENTRIES if one.value != "system"],
         kind_words={one.value: one.title.of(language) for one in ENTRIES}, duty=_turns(town, station.territory),

@@ -19,7 +19,7 @@ __all__ = ["SMALL_BYTES", "keep", "latest", "reduced"]
 
 LARGE = (1280, 960)
 SMALL = (320, 200)
-SMALL_BYTES = 4_200
+SMALL_BYTES = 3_000
 KEPT = 96  # a day of pictures, one each quarter of an hour
 _MOST_PIXELS = 60_000_000
 

@@ -14,7 +14,8 @@ from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.services.water.warning.advice import advice_of, meaning
 from beffroi.services.water.warning.messages import river_path
-from beffroi.services.water.warning.standing import River, Standing, rivers
+from beffroi.services.water.warning.ranks import rank
+from beffroi.services.water.warning.standing import Limit, River, Standing, rivers
 from beffroi.standards.atom import Entry, atom
 from beffroi.standards.cap import MEDIA_TYPE
 from beffroi.store.record import Query, Row
@@ -59,7 +60,7 @@ def river(request: Request) -> Response:
     return render(
         request, "warning/river.html", river=one, first=first, others=[s for s in one.stations if s is not first],
         advice=[instruction, *advice] if instruction else advice, meaning=meaning(colour).of(language) if first.colour else "",
-        plot=_plot(request, first), exercise=bool(first.warning and first.warning.values["exercise"]), ended=_last_ended(town, one),
+        plot=_plot(request, first), following=_following(first), exercise=bool(first.warning and first.warning.values["exercise"]), ended=_last_ended(town, one),
     )  # fmt: skip
 
 
@@ -77,6 +78,14 @@ def _plot(request: Request, standing: Standing) -> Plot | None:
     step = max(1, len(points) // 72)
     thinned = [*points[:-1:step], points[-1]] if points else []
     return Plot(_("Hauteur des dernières 24 heures"), now - DAY_US, now, thinned, "m", 2, lines)
+
+
+def _following(standing: Standing) -> Limit | None:
+    """Return the next threshold of a higher colour than what people are told now."""
+    if not standing.colour:
+        return None
+    higher = [limit for limit in standing.limits if rank(limit.colour) > rank(standing.colour)]
+    return higher[0] if higher else None
 
 
 def _last_ended(town: Town, one: River) -> Row | None:

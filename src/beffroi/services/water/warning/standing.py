@@ -54,14 +54,6 @@ class Standing(msgspec.Struct, frozen=True):
             return ""
         return "steady" if abs(self.change_m) < STEADY_M else "up" if self.change_m > 0 else "down"
 
-    @property
-    def next(self) -> Limit | None:
-        """The first threshold above the level."""
-        if self.level_m is None:
-            return None
-        above = [limit for limit in self.limits if limit.value >= self.level_m]
-        return min(above, key=lambda limit: limit.value, default=None)
-
 
 class River(msgspec.Struct, frozen=True):
     """A river and its stations, going downstream."""

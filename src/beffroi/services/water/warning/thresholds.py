@@ -28,6 +28,7 @@ _WORDS = {
 _CONDITIONS = {
     "level": "above", "flow": "above", "rise": "rises", "rain": "totals", "upstream": "above", "forecast": "above",
 }  # fmt: skip
+_SAID = {"rain": "cumul au-dessus du seuil", "rise": "plus vite que le seuil, {value} {unit}"}
 _WITHIN_MIN = {"rise": 60, "rain": 180}
 QUIET_PERIODS = 2
 
@@ -70,7 +71,7 @@ def rules_of(station: Row, thresholds: Iterable[Row], watched: Watched) -> dict[
         when |= {"hysteresis": hysteresis} if hysteresis else {}
         when |= {"for": f"{hold} min"} if hold else {}
         part = quantity if f"{ORIGIN}{station.id}/{quantity}" not in rules else f"{quantity}-{within}-{hysteresis:g}-{hold}"
-        rules[f"{ORIGIN}{station.id}/{part}"] = _yaml(station, _WORDS[quantity], number, when, "{value} {unit}")
+        rules[f"{ORIGIN}{station.id}/{part}"] = _yaml(station, _WORDS[quantity], number, when, _SAID.get(quantity, "{value} {unit}"))
     level = watched.of("level") or watched.of("flow")
     if level is not None:
         quiet = QUIET_PERIODS * station.values["period_min"]
