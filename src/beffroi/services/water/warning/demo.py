@@ -76,9 +76,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
 def _settle(town: Town, scene: Scene) -> None:
     """Write stations, thresholds, plan, escalation and duty."""
     with town.store.read() as c:
-        numbers: dict[str | None, int] = dict(
-            c.execute(select(datastream.c.key, datastream.c.id)).tuples().all()
-        )
+        found = c.execute(select(datastream.c.key, datastream.c.id)).all()
+    numbers = {str(row.key): int(row.id) for row in found}
     communes = {PONT: scene.communes[0].code, MONTAREL: scene.communes[1].code}
     places = {station.key: station.place for station in scene.stations}
     with town.store.records.writer(SYSTEM, "Mise en service") as writer:
