@@ -56,6 +56,7 @@ BELOW = {
     "/mesures": "donnees",
     "/alarmes": "situation",
     "/regles": "services",
+    "/riviere": "services",
 }
 MACROS = {
     "table": "table", "pager": "table", "exports": "table",
@@ -220,7 +221,7 @@ def render(
 def _answer(
     request: Request, html: str, islands: list[str], status: int, headers: Mapping[str, str]
 ) -> Response:
-    sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
+    sheets = [name for name in ("site.css", "desk.css", "river.css") if f'"{bundle().url(name)}"' in html]
     assets = sum(bundle().weight(name) for name in (*sheets, *islands))
     whole = html.encode()
     before, mark, after = whole.partition(WEIGHT_MARK.encode())
