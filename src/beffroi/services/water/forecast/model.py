@@ -1,0 +1,194 @@
+"""Forecast discharge from what is known now: GR4H corrected by the last measurements, then ridge regression for each lead.
+
+The regression says the change from now to then (so with no information it is persistence), each feature held within what
+was seen in training, so that a flood larger than any before is carried on rather than blown up. Intervals are conformal:
+quantiles of the errors made on stretches left out, relative to their size expected from what is known, in classes of that
+size (Papadopoulos et al., 2002; Vovk et al., 2005, "Mondrian").
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.services.water.forecast.calibration import calibrate
+from beffroi.services.water.forecast.features import Basin, Past, features
+from beffroi.services.water.forecast.gr4 import HOURLY
+
+__all__ = ["LEADS", "Forecaster", "Forecasts", "WARM_UP_H", "train"]
+
+Array = NDArray[np.float64]
+LEADS = (1, 3, 6)
+WARM_UP_H = 48  # hours of past without which nothing is said
+_SETTLE_H = 1500  # hours of each training stretch that only fill the stores
+_SHORTEST_H = 2000
+_RIDGE = 0.02
+_FLOOD_WEIGHT = 0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
+_BLOCKS = 6
+_CLASSES = 5
+_TAILS = (0.05, 0.95)
+
+
+class _Ridge(msgspec.Struct, frozen=True):
+    mean: Array
+    spread: Array
+    low: Array
+    high: Array
+    coefficients: Array
+    level: float
+
+    def __call__(self, rows: Array) -> Array:
+        held = np.clip(rows, self.low, self.high)
+        return np.asarray(((held - self.mean) / self.spread) @ self.coefficients + self.level)
+
+
+class _Interval(msgspec.Struct, frozen=True):
+    size: _Ridge  # ln of the expected size of the error
+    bounds: Array  # between classes of that size
+    tails: Array  # (classes, 2)
+
+
+class Forecasts(msgspec.Struct, frozen=True):
+    """Forecasts of one lead, one for each hour of the past given (NaN while the past is too short), in m³/s."""
+
+    low: Array
+    median: Array
+    high: Array
+
+
+class Forecaster(msgspec.Struct, frozen=True):
+    """A trained model of one river."""
+
+    basin: Basin
+    threshold: float  # m³/s: the 99th percentile of the training discharges
+    regressions: dict[int, _Ridge]
+    intervals: dict[int, _Interval]
+
+    @property
+    def leads(self) -> tuple[int, ...]:
+        """The leads it was trained for, in hours."""
+        return tuple(self.regressions)
+
+    def forecast(self, past: Past) -> dict[int, Forecasts]:
+        """Return, for each lead, the forecasts issued at every hour of `past`, each from the hours up to it."""
+        built, _ = features(past, self.basin, self.leads)
+        return {lead: self._of(lead, built[lead], past) for lead in self.leads}
+
+    def _of(self, lead: int, rows: Array, past: Past) -> Forecasts:
+        change = self.regressions[lead](rows)
+        middle = np.maximum(past.discharge + change, 0.0)
+        interval = self.intervals[lead]
+        size = np.exp(interval.size(_size_rows(past, change)))
+        tails = interval.tails[np.searchsorted(interval.bounds, size)]
+        low = np.maximum(np.minimum(past.discharge + change + tails[:, 0] * size, middle), 0.0)
+        high = np.maximum(past.discharge + change + tails[:, 1] * size, middle)
+        blank = np.arange(len(middle)) < WARM_UP_H
+        return Forecasts(*(np.where(blank, np.nan, x) for x in (low, middle, high)))
+
+
+def train(
+    parts: Sequence[Past], m3s_per_mm: float, leads: tuple[int, ...] = LEADS, months: Sequence[Array] = ()
+) -> Forecaster:
+    """Learn a river from unbroken stretches of hours (`months`: the month of each hour of each).
+
+    Raises `Problem` when they are too short, or the river never moved.
+    """
+    longest = max((len(p.discharge) for p in parts), default=0)
+    if longest < _SHORTEST_H:
+        raise Problem(
+            Text(f"{longest} heures d'affilée : c'est trop peu pour apprendre une rivière",
+                 f"{longest} hours on end: too few to learn a river"),
+            Text(f"Donnez au moins {_SHORTEST_H} heures sans trou.", f"Give at least {_SHORTEST_H} hours without a gap."),
+        )  # fmt: skip
+    used = [p for p in parts if len(p.discharge) >= 200]
+    flows = np.concatenate([p.discharge for p in used])
+    if np.ptp(flows) <= 0:
+        raise Problem(Text("Le débit ne varie jamais dans ce fichier", "The discharge never changes in this file"))
+    parameters = calibrate(
+        [(p.rain, p.evaporation, p.discharge / m3s_per_mm) for p in used], _SETTLE_H, HOURLY
+    )
+    basin = Basin(parameters, m3s_per_mm)
+    tables = [features(p, basin, leads) for p in used]
+    if len(months) == len(parts):
+        kept = [m for p, m in zip(parts, months, strict=True) if len(p.discharge) >= 200]
+        basin = msgspec.structs.replace(
+            basin, usual=_usual([t[1] for t in tables], kept, float(parameters.x1[0]), float(parameters.x3[0]))
+        )
+    regressions, intervals = {}, {}
+    for lead in leads:
+        regressions[lead], intervals[lead] = _learn(used, [t[0][lead] for t in tables], lead)
+    return Forecaster(basin, float(np.percentile(flows, 99)), regressions, intervals)
+
+
+def _learn(parts: Sequence[Past], tables: Sequence[Array], lead: int) -> tuple[_Ridge, _Interval]:
+    rows, change, now, blocks, expected = [], [], [], [], []
+    for part, table in zip(parts, tables, strict=True):
+        skip = min(_SETTLE_H, len(table) // 3)
+        begin, end = skip, len(table) - lead
+        rows.append(table[begin:end])
+        change.append(part.discharge[begin + lead :] - part.discharge[begin:end])
+        now.append(part.discharge[begin:end])
+        expected.append((part, begin, end))
+        blocks.append(len(blocks) * _BLOCKS + np.arange(end - begin) * _BLOCKS // max(end - begin, 1))
+    x, y, q, block = (np.concatenate(a) for a in (rows, change, now, blocks))
+    weight = np.maximum(q, max(float(np.quantile(q, 0.25)), 1e-6)) ** -_FLOOD_WEIGHT
+    missed, said = np.empty(len(y)), np.empty(len(y))
+    for b in np.unique(block):
+        out = block == b
+        said[out] = _ridge(x[~out], y[~out], weight[~out], _RIDGE)(x[out])
+    missed = y - said
+    sizes, at = [], 0
+    for part, begin, end in expected:
+        around = np.zeros(len(part.discharge))
+        around[begin:end] = said[at : at + end - begin]
+        sizes.append(_size_rows(part, around)[begin:end])
+        at += end - begin
+    return _ridge(x, y, weight, _RIDGE), _interval(np.concatenate(sizes), missed, q)
+
+
+def _size_rows(past: Past, change: Array) -> Array:
+    """Return what the size of an error depends on: the discharge, the change said, the rain of the last hours."""
+    q = np.maximum(past.discharge, 1e-6)
+    recent = sum(np.concatenate([np.zeros(i), past.rain[: len(q) - i]]) for i in range(6))
+    moved = np.abs(np.diff(past.discharge, prepend=past.discharge[0]))
+    floor = 1e-3 * q
+    return np.stack([
+        np.log(q), np.log(np.abs(change) + floor), np.log(moved + floor), np.log1p(past.rain), np.log1p(recent),
+    ], axis=1)  # fmt: skip
+
+
+def _interval(rows: Array, missed: Array, now: Array) -> _Interval:
+    floor = 1e-4 * np.maximum(now, 1e-6)
+    size = _ridge(rows, np.log(np.abs(missed) + floor), np.ones(len(missed)), 1e-4)
+    expected = np.exp(size(rows))
+    bounds = np.quantile(expected, np.linspace(0, 1, _CLASSES + 1)[1:-1])
+    relative = missed / expected
+    kind = np.searchsorted(bounds, expected)
+    tails = np.array([np.quantile(relative[kind == k], _TAILS) for k in range(_CLASSES)])
+    return _Interval(size, bounds, tails)
+
+
+def _ridge(rows: Array, wanted: Array, weight: Array, strength: float) -> _Ridge:
+    total = weight.sum()
+    mean = weight @ rows / total
+    spread = np.sqrt(weight @ (rows - mean) ** 2 / total) + 1e-9
+    scaled = (rows - mean) / spread
+    level = float(weight @ wanted / total)
+    weighted = scaled * weight[:, None]
+    normal = weighted.T @ scaled / total + strength * np.eye(rows.shape[1])
+    coefficients = np.linalg.solve(normal, weighted.T @ (wanted - level) / total)
+    return _Ridge(mean, spread, rows.min(axis=0), rows.max(axis=0), coefficients, level)
+
+
+def _usual(runs: Sequence[object], months: Sequence[Array], x1: float, x3: float) -> tuple[tuple[float, float], ...]:
+    production = np.concatenate([r.production[:, 0] for r in runs]) / x1  # type: ignore[attr-defined]
+    routing = np.concatenate([r.routing[:, 0] for r in runs]) / x3  # type: ignore[attr-defined]
+    month = np.concatenate(list(months))
+    whole = (float(production.mean()), float(routing.mean()))
+    return tuple(
+        (float(production[month == m].mean()), float(routing[month == m].mean())) if (month == m).any() else whole
+        for m in range(1, 13)
+    )
