@@ -7,7 +7,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Self
 
 from beffroi.connectors.schedule import KINDS, work
@@ -18,6 +18,7 @@ from beffroi.election import Election
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
+from beffroi.plugins import Service
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
 from beffroi.rules.needed import thin_now
@@ -85,7 +86,7 @@ class Keeper:
             return
         self.elected = True
         services = self.town.registry.services.values()
-        for name, duty in (DUTIES | {d.__name__: _of_service(d) for s in services for d in s.duties}).items():
+        for name, duty in (DUTIES | _duties_of(services)).items():
             self._tasks.append(asyncio.create_task(self._repeat(name, duty), name=f"keeper-{name}"))
 
     async def _keep_standing(self) -> None:
@@ -240,6 +241,11 @@ async def _connectors(keeper: Keeper) -> None:
     if sources:
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         await _thread(lambda: work(intake, sources, keeper.stop, kinds=kinds))
+
+
+def _duties_of(services: Iterable[Service]) -> dict[str, Callable[["Keeper"], Awaitable[None]]]:
+    """Return the duties of services, each under its service's name: two services may call theirs alike."""
+    return {f"{s.name}.{d.__name__}": _of_service(d) for s in services for d in s.duties}
 
 
 def _of_service(work: Callable[[Town, threading.Event], None]) -> Callable[["Keeper"], Awaitable[None]]:

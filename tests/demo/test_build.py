@@ -228,7 +228,7 @@ def test_alarms_come_from_the_rules_and_are_seen_to(town: Town) -> None:
     rows = list(town.store.records.all("alarm"))
     names = {row.id: row.values["name"] for row in town.store.records.all("rule")}
     rung = {names[row.values["rule"]] for row in rows}
-    assert {"Vigilance crue au Vieux-Pont", "Panne dangereuse"} <= rung
+    assert {"La Sarelle au Vieux-Pont : hauteur", "Panne dangereuse"} <= rung
     assert {row.values["state"] for row in rows} >= {"active", "acknowledged"}
     flood = next(row for row in rows if names[row.values["rule"]].startswith("Vigilance"))
     level = {

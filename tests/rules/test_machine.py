@@ -300,3 +300,15 @@ def test_hours_raise_at_their_start_when_the_condition_already_holds():
     assert [(t.at_us, t.after) for t in made] == [
         (parse_instant("2026-06-01T22:00:00+02:00"), 3), (parse_instant("2026-06-02T06:00:00+02:00"), 0),
     ]  # fmt: skip
+
+
+@given(a_series(), st.integers(1, 25), st.integers(0, 6), st.integers(1, 20))
+def test_totals_within_a_duration(series, limit, hysteresis, within):
+    on, levels = False, []
+    for second in range(END + 1):
+        total = sum(v for at, v in series if second - within < at <= second)
+        on = total > limit or (on and total >= limit - hysteresis)
+        levels.append(3 if on else 0)
+    text = f"{{totals: {limit}, hysteresis: {hysteresis}, within: PT{within}S}}"
+    assert run(rule(text), series) == steps(levels)
+    assert run(rule(text), series, restart_at=len(series) // 2) == steps(levels)

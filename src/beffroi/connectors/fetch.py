@@ -31,17 +31,19 @@ def _failed(fr: str, en: str, url: str) -> Unavailable:
 
 
 def fetch(
-    url: str, *, timeout: float = TIMEOUT_S, largest: int = LARGEST, accept: str = "application/json"
-) -> BinaryIO:
+    url: str, *, timeout: float = TIMEOUT_S, largest: int = LARGEST, accept: str = "application/json",
+    statuses: tuple[int, ...] = (200,),
+) -> BinaryIO:  # fmt: skip
     """Return the body of `url` as a file that can be read and sought. Raises `Unavailable`, saying why.
 
-    An answer that is cut short, partial (206) or of another status than 200 is refused whole.
+    An answer that is cut short, or of another status than `statuses`, is refused whole; partial ones (206) too, but for
+    sources that say so of every page but the last.
     """
     headers = {"User-Agent": f"Beffroi/{__version__}", "Accept": accept}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310 - http(s) only, see Source
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
-            if answer.status != 200:
+            if answer.status not in statuses:
                 raise _failed(
                     f"La source répond {answer.status}, pas 200.",
                     f"The source answers {answer.status}, not 200.",

@@ -129,7 +129,7 @@ def _take(intake: Intake, source: Source, batch: Batch, seen: Occurrences, state
     if not batch.readings:
         return set()
     if batch.readings[0].source_key is not None:
-        taken = intake.take(batch.readings)
+        taken = intake.take(batch.readings, revising=source.name if batch.revises else "")
         stored, folded, numbers, ids = taken.stored, taken.folded, set(taken.datastreams), taken.ids
     else:
         found = intake.identified(batch.readings)

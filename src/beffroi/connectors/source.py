@@ -37,12 +37,13 @@ class Source(msgspec.Struct, frozen=True):
 
 class Batch(msgspec.Struct):
     """Some readings of a poll, or records by collection (what others refer to first), and the cursor to go on from
-    once they are stored."""
+    once they are stored. `revises`: a reading that came before with another value corrects it."""
 
     readings: list[Reading]
     rejects: list[Reject] = []
     cursor: dict[str, Any] | None = None
     records: dict[str, list[Entry]] = {}
+    revises: bool = False
 
 
 Poll = Callable[[Source, dict[str, Any]], Iterator[Batch]]

@@ -13,7 +13,7 @@ __all__ = ["Duty", "switch_on"]
 
 # What an agent writes, by a word of the rule's name.
 _SAID = (
-    ("crue", "Barrières posées quai de la Sarelle, riverains prévenus."),
+    ("hauteur", "Barrières posées quai de la Sarelle, riverains prévenus."),
     ("Montée", "Reconnaissance faite au pont, on surveille."),
     ("Conteneur", "Collecte demandée pour la prochaine tournée."),
     ("Batterie", "Pile commandée, remplacement au prochain passage."),

@@ -7,15 +7,17 @@ import msgspec
 from beffroi.intake.flags import Flags
 from beffroi.intake.identify import OPEN, Entrance, Identified, KindOf, ServiceOf, identify
 from beffroi.intake.source_keys import sent_key
-from beffroi.model.observation import Draft, Quality
+from beffroi.model.observation import Draft, Observation, Quality
 from beffroi.standards.reading import Reading
 from beffroi.store.open import Store
+from beffroi.store.versions import By
 
 __all__ = ["Intake", "Taken"]
 
 
 class Taken(msgspec.Struct, frozen=True):
-    """What became of readings: the id of each observation (None where folded) and its datastream's."""
+    """What became of readings: the id of each observation (None where folded) and its datastream's. `stored` counts
+    those that corrected one."""
 
     ids: list[int | None]
     datastreams: list[int]
@@ -45,11 +47,39 @@ class Intake:
             service_of=self.service_of,
         )
 
-    def take(self, readings: Sequence[Reading], *, door: Entrance = OPEN) -> Taken:
-        """Store `readings`; they are on disk when this returns. Raises `Unavailable`."""
+    def take(self, readings: Sequence[Reading], *, door: Entrance = OPEN, revising: str = "") -> Taken:
+        """Store `readings`; they are on disk when this returns. Raises `Unavailable`.
+
+        `revising` names a source that corrects itself: what it sent before under the same key and says otherwise now is
+        corrected, and what it was is kept as a version.
+        """
         drafts = self.drafts(readings, door=door)
         ack = self.store.observations.append(drafts)
-        return Taken(ack.ids, [draft.datastream_id for draft in drafts], ack.stored, ack.folded)
+        revised = 0
+        if revising and ack.folded:
+            again = [draft for draft, number in zip(drafts, ack.ids, strict=True) if number is None]
+            revised = self._revise(again, By(revising, "source"))
+        numbers = [draft.datastream_id for draft in drafts]
+        return Taken(ack.ids, numbers, ack.stored + revised, ack.folded - revised)
+
+    def _revise(self, drafts: Sequence[Draft], by: By) -> int:
+        """Correct what was stored under the keys of `drafts` and differs; return how many were corrected."""
+        last = {draft.source_key: draft for draft in drafts if draft.source_key is not None}
+        known = self.store.observations.of_keys(list(last))
+        held: dict[int, Observation] = {}
+        for number in {draft.datastream_id for draft in last.values()}:
+            starts = [draft.start_us for draft in last.values() if draft.datastream_id == number]
+            found = self.store.observations.series(number, min(starts), max(starts) + 1)
+            held |= {observation.id: observation for observation in found}
+        revised = 0
+        for key, draft in last.items():
+            old = held.get(known.get(key, -1))
+            if old is None or (old.result.json(), old.extra) == (draft.result.json(), draft.extra):
+                continue
+            changes = {"result": draft.result, "quality": draft.quality, "extra": draft.extra}
+            self.store.observations.correct(old.id, by=by, **changes)
+            revised += 1
+        return revised
 
     def drafts(
         self, readings: Sequence[Reading], *, door: Entrance = OPEN, keys: Sequence[bytes] | None = None

@@ -6,6 +6,7 @@ back; `due` says at which later instant the level may change although nothing ar
 or the rank of a severity: 1 jaune, 2 orange, 3 rouge.
 """
 
+import math
 from typing import Any, Protocol
 
 import msgspec
@@ -15,7 +16,7 @@ from beffroi.rules.expression import Expression
 
 __all__ = [
     "NEVER", "RANKS", "SEVERITIES", "All", "Any_", "Change", "During", "Held", "Latch", "Level", "Matches", "Node", "Not",
-    "Silent", "Threshold", "When", "leaves", "ranks_of",
+    "Silent", "Threshold", "Total", "When", "leaves", "ranks_of",
 ]  # fmt: skip
 
 NEVER = 2**62
@@ -137,6 +138,43 @@ class Change(msgspec.Struct, frozen=True):
     def due(self, state: list[Any], at_us: int) -> int:  # noqa: ARG002
         """Nothing happens by itself."""
         return NEVER
+
+
+class Total(msgspec.Struct, frozen=True):
+    """The values of a duration add up to more than a limit (rain of three hours). A value counts from its time until the
+    duration after it; one at the time of the newest replaces it (it is its correction). Hysteresis is on the sum.
+
+    State: [level, [[time, value] that still counts]].
+    """
+
+    series: str
+    levels: tuple[Level, ...]
+    within_us: int
+
+    def fresh(self, at_us: int) -> list[Any]:  # noqa: ARG002
+        """Return the state before any value."""
+        return [0, []]
+
+    def observe(self, state: list[Any], series: str, at_us: int, value: Any) -> None:
+        """Count a number in."""
+        if series == self.series and isinstance(value, float):
+            if state[1] and state[1][-1][0] == at_us:
+                state[1].pop()
+            state[1].append([at_us, value])
+
+    def settle(self, state: list[Any], at_us: int) -> int:
+        """Let go of what is too old and return the level of the sum."""
+        window = state[1]
+        gone = 0
+        while gone < len(window) and window[gone][0] <= at_us - self.within_us:
+            gone += 1
+        del window[:gone]
+        state[0] = _schmitt(self.levels, True, state[0], math.fsum(value for _, value in window))
+        return int(state[0])
+
+    def due(self, state: list[Any], at_us: int) -> int:  # noqa: ARG002
+        """Return when the oldest value no longer counts, which may end the level."""
+        return state[1][0][0] + self.within_us if state[0] and state[1] else NEVER
 
 
 class Silent(msgspec.Struct, frozen=True):
@@ -392,7 +430,7 @@ class Latch(msgspec.Struct, frozen=True):
         return min(self.part.due(state[1], at_us), self.clear.due(state[2], at_us))
 
 
-Leaf = Threshold | Change | Silent | When | Matches
+Leaf = Threshold | Change | Total | Silent | When | Matches
 
 
 def leaves(node: Any) -> list[Leaf]:
@@ -408,7 +446,7 @@ def ranks_of(node: Any) -> list[int]:
     """Return the ranks that a condition can raise, lowest first."""
     found: set[int] = set()
     for leaf in leaves(node):
-        if isinstance(leaf, Threshold | Change):
+        if isinstance(leaf, Threshold | Change | Total):
             found.update(level.rank for level in leaf.levels)
         elif isinstance(leaf, Silent):
             found.update(rank for rank, _ in leaf.after)

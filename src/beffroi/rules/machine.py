@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from beffroi.rules.condition import NEVER, Change, Held, Matches, Node, Silent, Threshold, leaves
+from beffroi.rules.condition import NEVER, Change, Held, Matches, Node, Silent, Threshold, Total, leaves
 
 __all__ = ["Machine", "Part", "Transition"]
 
@@ -58,7 +58,7 @@ class Machine:
         self.root = root
         first = leaves(root)[0]
         self._leading = (
-            getattr(first, "series", "") if isinstance(first, Threshold | Change | Silent) else None
+            getattr(first, "series", "") if isinstance(first, Threshold | Change | Total | Silent) else None
         )
         self._falling = isinstance(first, Threshold | Change) and not first.rising
         self._silent = isinstance(first, Silent | Matches)

@@ -22,6 +22,7 @@ from beffroi.rules.condition import (
     Not,
     Silent,
     Threshold,
+    Total,
     When,
     ranks_of,
 )  # fmt: skip
@@ -92,7 +93,7 @@ def condition(rule: Rule, naming: Naming, rank: int | None = None) -> Text:
 def _at_rank(node: Any, rank: int) -> Any:
     """Return the node with the limit of one level only, where it has one."""
     replace = msgspec.structs.replace
-    if isinstance(node, Threshold | Change):
+    if isinstance(node, Threshold | Change | Total):
         kept = [level for level in node.levels if level.rank == rank] or node.levels
         return replace(node, levels=tuple(replace(level, release=level.limit) for level in kept))
     if isinstance(node, Silent):
@@ -159,6 +160,15 @@ def _change(node: Change, naming: Naming) -> Text:
     return Text(
         f"{name.fr} {verb.fr} {limits.fr} en {within.fr}",
         f"{name.en} {verb.en} {limits.en} within {within.en}",
+    )
+
+
+def _total(node: Total, naming: Naming) -> Text:
+    name, unit = naming(node.series)
+    limits, within = _limits(node.levels, unit), duration_words(node.within_us)
+    return Text(
+        f"le cumul de {name.fr} dépasse {limits.fr} en {within.fr}",
+        f"the total of {name.en} exceeds {limits.en} within {within.en}",
     )
 
 
@@ -239,7 +249,7 @@ def _latch(node: Latch, naming: Naming) -> Text:
 
 
 _SAYERS: dict[type, Callable[[Any, Naming], Text]] = {
-    Threshold: _threshold, Change: _change, Silent: _silent, When: _when, Matches: _matches, All: _group, Any_: _group,
+    Threshold: _threshold, Change: _change, Total: _total, Silent: _silent, When: _when, Matches: _matches, All: _group, Any_: _group,
     Not: _not, During: _during, Held: _held, Latch: _latch,
 }  # fmt: skip
 

@@ -202,7 +202,10 @@ def _river(build: Builder, river: River) -> Iterator[Station]:
         yield Station(
             key, name, "Échelle limnimétrique doublée d'un radar ; hauteur au-dessus du zéro de l'échelle", "environment",
             commune, place, "Radar de niveau, télétransmis",
-            (build(key, "river_level", 10, level, decimals=2, delay_us=int(lag) * 5 * SECOND_US),), category="rivière",
+            (
+                build(key, "river_level", 10, level, decimals=2, delay_us=int(lag) * 5 * SECOND_US),
+                build(key, "discharge", 10, lambda _, t, lag=lag: river.flow_m3_s(t, lag), decimals=2, delay_us=int(lag) * 5 * SECOND_US),
+            ), category="rivière",
         )  # fmt: skip
 
 

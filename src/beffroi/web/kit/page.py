@@ -55,6 +55,7 @@ BELOW = {
     "/mesures": "donnees",
     "/alarmes": "situation",
     "/regles": "services",
+    "/riviere": "services",
 }
 MACROS = {
     "table": "table", "pager": "table", "exports": "table",
@@ -218,7 +219,7 @@ def _answer(
     request: Request, html: str, islands: list[str], status: int, headers: Mapping[str, str]
 ) -> Response:
     body = html.encode()
-    sheets = [name for name in ("site.css", "desk.css") if f'"{bundle().url(name)}"' in html]
+    sheets = [name for name in ("site.css", "desk.css", "river.css") if f'"{bundle().url(name)}"' in html]
     assets = sum(bundle().weight(name) for name in (*sheets, *islands))
     weight = len(gzip.compress(body, 5, mtime=0)) + assets
     body = body.replace(WEIGHT_MARK.encode(), figures_of(request).size(weight).encode())

@@ -11,12 +11,12 @@ from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import MINUTE_US, format_instant
 from beffroi.services.reports.categories_tree import categories_of
-from beffroi.services.reports.citizen.feed import atom
 from beffroi.services.reports.citizen.form import category_of, category_options
 from beffroi.services.reports.citizen.reading import point_of, town_of
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words
 from beffroi.services.reports.states import OPEN
 from beffroi.services.reports.where import LonLat, around, distance_m, named_point
+from beffroi.standards.atom import Entry, atom
 from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
@@ -238,7 +238,7 @@ def as_feed(request: Request) -> Response:
     rows = _within(asked, town.store.records.find("service_request", query_of(asked, limit=50)).rows)
     base = (town.settings.base_url or str(request.base_url)).rstrip("/")
     entries = [
-        (f"{base}/signalements/{s.number}", s.title, s.at_us, row.updated_us, " – ".join(p for p in (s.state, s.place, s.text) if p), row.geometry)
+        Entry(f"{base}/signalements/{s.number}", s.title, s.at_us, row.updated_us, " – ".join(p for p in (s.state, s.place, s.text) if p), row.geometry)
         for s, row in zip(shown_of(request, rows, asked.at), rows, strict=True)
     ]  # fmt: skip
     title = f"{_('Signalements')} · {town.name}"

@@ -4,18 +4,32 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from xml.etree.ElementTree import Element, SubElement, register_namespace, tostring
 
+import msgspec
+
 from beffroi.model.instant import format_instant
 
-__all__ = ["atom"]
+__all__ = ["Entry", "atom", "plain"]
 
 ATOM, GEORSS = "http://www.w3.org/2005/Atom", "http://www.georss.org/georss"
-Entry = tuple[str, str, int, int, str, Mapping[str, Any] | None]
 register_namespace("", ATOM)
 register_namespace("georss", GEORSS)
 
 
+class Entry(msgspec.Struct, frozen=True):
+    """One entry: its address (which is its id), title, times in microseconds UTC, summary, GeoJSON point, and other
+    editions as (address, media type)."""
+
+    address: str
+    title: str
+    published_us: int
+    updated_us: int
+    summary: str
+    geometry: Mapping[str, Any] | None = None
+    editions: tuple[tuple[str, str], ...] = ()
+
+
 def atom(own: str, page: str, title: str, updated: str, entries: Iterable[Entry], language: str) -> bytes:
-    """Return a feed. An entry is (address, title, published µs, updated µs, summary, GeoJSON point or None)."""
+    """Return a feed."""
     feed = Element(f"{{{ATOM}}}feed", {"{http://www.w3.org/XML/1998/namespace}lang": language})
     _add(feed, "id", own)
     _add(feed, "title", title)
@@ -23,16 +37,18 @@ def atom(own: str, page: str, title: str, updated: str, entries: Iterable[Entry]
     _add(feed, "link", href=own, rel="self", type="application/atom+xml")
     _add(feed, "link", href=page, rel="alternate", type="text/html")
     SubElement(_add(feed, "author"), f"{{{ATOM}}}name").text = title
-    for address, name, published, changed, summary, geometry in entries:
+    for one in entries:
         entry = _add(feed, "entry")
-        _add(entry, "id", address)
-        _add(entry, "title", _plain(name))
-        _add(entry, "link", href=address, rel="alternate", type="text/html")
-        _add(entry, "published", format_instant(published))
-        _add(entry, "updated", format_instant(changed))
-        _add(entry, "summary", _plain(summary))
-        if geometry is not None:
-            lon, lat = geometry["coordinates"][:2]
+        _add(entry, "id", one.address)
+        _add(entry, "title", plain(one.title))
+        _add(entry, "link", href=one.address, rel="alternate", type="text/html")
+        for address, media_type in one.editions:
+            _add(entry, "link", href=address, rel="alternate", type=media_type)
+        _add(entry, "published", format_instant(one.published_us))
+        _add(entry, "updated", format_instant(one.updated_us))
+        _add(entry, "summary", plain(one.summary))
+        if one.geometry is not None:
+            lon, lat = one.geometry["coordinates"][:2]
             SubElement(entry, f"{{{GEORSS}}}point").text = f"{lat} {lon}"
     body: bytes = tostring(feed, "utf-8", xml_declaration=True)
     return body
@@ -44,7 +60,7 @@ def _add(parent: Element, name: str, text: str | None = None, **attributes: str)
     return made
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text without the characters that XML 1.0 cannot hold."""
     return "".join(
         c

@@ -1,0 +1,17 @@
+"""The pages of the water service, and those that its own page leads to: each part of it brings a table."""
+
+from starlette.routing import BaseRoute
+
+from beffroi.model.declaration import Entrance
+from beffroi.model.text import Text
+from beffroi.services.water.warning.desk_pages import ROUTES as DESK
+from beffroi.services.water.warning.public_pages import ROUTES as RIVERS
+
+__all__ = ["ENTRANCES", "ROUTES"]
+
+ENTRANCES = (
+    Entrance(Text("Rivières", "Rivers"), "/riviere"),
+    Entrance(Text("Alertes de crue", "Flood warnings"), "/services/water/alertes", "agent"),
+    Entrance(Text("Astreinte et plan", "Duty and plan"), "/services/water/astreinte", "agent"),
+)
+ROUTES: list[BaseRoute] = [*RIVERS, *DESK]
