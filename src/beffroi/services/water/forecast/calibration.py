@@ -46,7 +46,10 @@ def calibrate(
 
 def _sets(drawn: Array) -> Parameters:
     return Parameters(
-        np.exp(drawn[:, 0]), drawn[:, 1], np.exp(drawn[:, 2]), np.clip(np.exp(drawn[:, 3]), _SHORTEST, _LONGEST)
+        np.exp(drawn[:, 0]),
+        drawn[:, 1],
+        np.exp(drawn[:, 2]),
+        np.clip(np.exp(drawn[:, 3]), _SHORTEST, _LONGEST),
     )
 
 

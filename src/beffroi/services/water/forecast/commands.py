@@ -30,9 +30,7 @@ Test = Annotated[
 ]  # fmt: skip
 Predictions = Annotated[
     Path | None,
-    typer.Option(
-        "--predictions", metavar="CSV", help=say("Écrit chaque prévision.", "Write each forecast.")
-    ),
+    typer.Option("--predictions", metavar="CSV", help=say("Écrit chaque prévision.", "Write each forecast.")),
 ]
 
 

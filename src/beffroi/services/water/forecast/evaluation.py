@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.water.forecast.model import LEADS, WARM_UP_H, Forecaster, train
+from beffroi.services.water.forecast.model import LEADS, WARM_UP_H, Forecaster, scale_of, train
 from beffroi.services.water.forecast.series import HourlySeries
 
 __all__ = ["Onsets", "Verified", "evaluate", "match_onsets", "onsets_of", "trained_on"]
@@ -82,13 +82,7 @@ def match_onsets(observed: list[int], forecast: list[int], tolerance: int = _TOL
 
 
 def trained_on(series: HourlySeries, leads: tuple[int, ...] = LEADS) -> Forecaster:
-    """Learn from a series. Raises `Problem` when it is too short, or its area cannot be known."""
-    if series.m3s_per_mm is None:
-        raise Problem(
-            Text("La surface du bassin ne peut être connue", "The basin's area cannot be known"),
-            Text("Ajoutez la colonne Qmm (débit en mm).", "Add the column Qmm (discharge in mm)."),
-            place="line 1",
-        )
+    """Learn from a series. Raises `Problem` when it is too short."""
     parts = series.parts()
     months = [
         ((series.start // 3600 + begin + np.arange(len(p.discharge))) * 3600).astype("datetime64[s]")
@@ -96,7 +90,7 @@ def trained_on(series: HourlySeries, leads: tuple[int, ...] = LEADS) -> Forecast
     ]
     return train(
         [p for _, p in parts],
-        series.m3s_per_mm,
+        series.m3s_per_mm or scale_of([p for _, p in parts]),
         leads,
         [m.astype("datetime64[M]").astype(int) % 12 + 1 for m in months],
     )

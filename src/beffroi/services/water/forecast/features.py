@@ -14,11 +14,13 @@ _RATIO = (0.25, 4.0)  # bounds of measured over simulated flow, by which the sim
 
 
 class Basin(msgspec.Struct, frozen=True):
-    """A river as the model knows it: the four parameters, m³/s for each mm/h, and the stores at an ordinary time
-    of each month (shares of x1 and x3, twelve of each), from which a series without a past begins."""
+    """A river as the model knows it: the four parameters, m³/s for each mm/h, an ordinary discharge (m³/s), and the
+    stores at an ordinary time of each month (shares of x1 and x3, twelve of each), from which a series without a past
+    begins."""
 
     parameters: Parameters
     m3s_per_mm: float
+    ordinary: float
     usual: tuple[tuple[float, float], ...] = ((0.5, 0.5),) * 12
 
 
@@ -42,21 +44,30 @@ def features(past: Past, basin: Basin, leads: tuple[int, ...]) -> tuple[dict[int
     scale = basin.m3s_per_mm
     simulated = run.flow[:, 0] * scale
     free = coming(run, run.routing[:, 0], basin.parameters, max(leads)) * scale
-    held = coming(run, _held(run, past.discharge / scale, basin.parameters), basin.parameters, max(leads)) * scale
+    held = (
+        coming(run, _held(run, past.discharge / scale, basin.parameters), basin.parameters, max(leads))
+        * scale
+    )
     ratio = np.clip(past.discharge / np.maximum(simulated, 0.01 * scale), *_RATIO)
-    common = [*_flow(past.discharge), *_rain(past, run), *_effective(run.effective[:, 0] * scale, ratio)]
+    common = [
+        *_flow(past.discharge, basin.ordinary),
+        *_rain(past, run),
+        *_effective(run.effective[:, 0] * scale, ratio),
+    ]
     for station in past.upstream:
         common += [station - past.discharge, *(_lag(station, i) - _lag(station, i + 1) for i in range(12))]
     return {
-        lead: np.stack([*common, (free[lead - 1] - simulated) * ratio, held[lead - 1] - past.discharge], axis=1)
+        lead: np.stack(
+            [*common, (free[lead - 1] - simulated) * ratio, held[lead - 1] - past.discharge], axis=1
+        )
         for lead in leads
     }, run
 
 
-def _flow(q: Array) -> list[Array]:
+def _flow(q: Array, ordinary: float) -> list[Array]:
     """Return the discharge, its changes, and how it bends."""
     change, before = q - _lag(q, 1), _lag(q, 1) - _lag(q, 2)
-    scale = max(float(np.median(q)) * 10, 1e-6)  # only keeps the columns within sight of one another
+    scale = 10 * ordinary  # only keeps the columns within sight of one another
     return [
         q, change, before, _lag(q, 2) - _lag(q, 3), _lag(q, 3) - _lag(q, 6), _lag(q, 6) - _lag(q, 12),
         _lag(q, 12) - _lag(q, 24), np.maximum(change, 0), np.maximum(before, 0), np.maximum(change - before, 0),

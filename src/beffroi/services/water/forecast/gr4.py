@@ -117,7 +117,9 @@ def _route(level: Array, routed: Array, direct: Array, x2: Array, x3: Array) -> 
     return kept, level - kept + np.maximum(direct + exchange, 0.0)
 
 
-def _produce(rain: Array, evaporation: Array, x1: Array, step: TimeStep, share: Array | float) -> tuple[Array, Array]:
+def _produce(
+    rain: Array, evaporation: Array, x1: Array, step: TimeStep, share: Array | float
+) -> tuple[Array, Array]:
     """Return the effective rain and the production store, (steps, sets)."""
     net_rain, thirst = np.maximum(rain - evaporation, 0.0), np.maximum(evaporation - rain, 0.0)
     level = np.asarray(share) * x1

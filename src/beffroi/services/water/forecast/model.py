@@ -16,9 +16,9 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.water.forecast.calibration import calibrate
 from beffroi.services.water.forecast.features import Basin, Past, features
-from beffroi.services.water.forecast.gr4 import HOURLY
+from beffroi.services.water.forecast.gr4 import HOURLY, Run
 
-__all__ = ["LEADS", "Forecaster", "Forecasts", "WARM_UP_H", "train"]
+__all__ = ["LEADS", "WARM_UP_H", "Forecaster", "Forecasts", "scale_of", "train"]
 
 Array = NDArray[np.float64]
 LEADS = (1, 3, 6)
@@ -26,10 +26,14 @@ WARM_UP_H = 48  # hours of past without which nothing is said
 _SETTLE_H = 1500  # hours of each training stretch that only fill the stores
 _SHORTEST_H = 2000
 _RIDGE = 0.02
-_FLOOD_WEIGHT = 0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
+_FLOOD_WEIGHT = (
+    0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
+)
 _BLOCKS = 6
 _CLASSES = 5
+_CHANGE = 1  # the column of the change said among what the size of an error depends on
 _TAILS = (0.05, 0.95)
+_RUNOFF = 0.4  # the share of rain that rivers carry, where the basin's area is not known; the exchange makes up the rest
 
 
 class _Ridge(msgspec.Struct, frozen=True):
@@ -89,6 +93,13 @@ class Forecaster(msgspec.Struct, frozen=True):
         return Forecasts(*(np.where(blank, np.nan, x) for x in (low, middle, high)))
 
 
+def scale_of(parts: Sequence[Past]) -> float:
+    """Return m³/s for each mm/h of a basin of unknown area, from its rain and an ordinary coefficient of runoff."""
+    rain = sum(float(p.rain.sum()) for p in parts)
+    flow = sum(float(p.discharge.sum()) for p in parts)
+    return max(flow, 1e-9) / max(_RUNOFF * rain, 1e-9) if rain > 0 else 1.0
+
+
 def train(
     parts: Sequence[Past], m3s_per_mm: float, leads: tuple[int, ...] = LEADS, months: Sequence[Array] = ()
 ) -> Forecaster:
@@ -106,16 +117,19 @@ def train(
     used = [p for p in parts if len(p.discharge) >= 200]
     flows = np.concatenate([p.discharge for p in used])
     if np.ptp(flows) <= 0:
-        raise Problem(Text("Le débit ne varie jamais dans ce fichier", "The discharge never changes in this file"))
+        raise Problem(
+            Text("Le débit ne varie jamais dans ce fichier", "The discharge never changes in this file")
+        )
     parameters = calibrate(
         [(p.rain, p.evaporation, p.discharge / m3s_per_mm) for p in used], _SETTLE_H, HOURLY
     )
-    basin = Basin(parameters, m3s_per_mm)
+    basin = Basin(parameters, m3s_per_mm, max(float(np.median(flows)), 1e-6))
     tables = [features(p, basin, leads) for p in used]
     if len(months) == len(parts):
         kept = [m for p, m in zip(parts, months, strict=True) if len(p.discharge) >= 200]
         basin = msgspec.structs.replace(
-            basin, usual=_usual([t[1] for t in tables], kept, float(parameters.x1[0]), float(parameters.x3[0]))
+            basin,
+            usual=_usual([t[1] for t in tables], kept, float(parameters.x1[0]), float(parameters.x3[0])),
         )
     regressions, intervals = {}, {}
     for lead in leads:
@@ -124,40 +138,42 @@ def train(
 
 
 def _learn(parts: Sequence[Past], tables: Sequence[Array], lead: int) -> tuple[_Ridge, _Interval]:
-    rows, change, now, blocks, expected = [], [], [], [], []
-    for part, table in zip(parts, tables, strict=True):
-        skip = min(_SETTLE_H, len(table) // 3)
-        begin, end = skip, len(table) - lead
-        rows.append(table[begin:end])
-        change.append(part.discharge[begin + lead :] - part.discharge[begin:end])
-        now.append(part.discharge[begin:end])
-        expected.append((part, begin, end))
-        blocks.append(len(blocks) * _BLOCKS + np.arange(end - begin) * _BLOCKS // max(end - begin, 1))
-    x, y, q, block = (np.concatenate(a) for a in (rows, change, now, blocks))
+    """Return the regression of one lead and its intervals, from the errors made on blocks left out in turn."""
+    spans = [(min(_SETTLE_H, len(t) // 3), len(t) - lead) for t in tables]
+    pairs = list(zip(parts, spans, strict=True))
+    x = np.concatenate([t[a:b] for t, (a, b) in zip(tables, spans, strict=True)])
+    q = np.concatenate([p.discharge[a:b] for p, (a, b) in pairs])
+    y = np.concatenate([p.discharge[a + lead : b + lead] for p, (a, b) in pairs]) - q
+    block = np.concatenate(
+        [i * _BLOCKS + np.arange(b - a) * _BLOCKS // max(b - a, 1) for i, (a, b) in enumerate(spans)]
+    )
     weight = np.maximum(q, max(float(np.quantile(q, 0.25)), 1e-6)) ** -_FLOOD_WEIGHT
-    missed, said = np.empty(len(y)), np.empty(len(y))
-    for b in np.unique(block):
-        out = block == b
+    said = np.empty(len(y))
+    for one in np.unique(block):
+        out = block == one
         said[out] = _ridge(x[~out], y[~out], weight[~out], _RIDGE)(x[out])
-    missed = y - said
-    sizes, at = [], 0
-    for part, begin, end in expected:
-        around = np.zeros(len(part.discharge))
-        around[begin:end] = said[at : at + end - begin]
-        sizes.append(_size_rows(part, around)[begin:end])
-        at += end - begin
-    return _ridge(x, y, weight, _RIDGE), _interval(np.concatenate(sizes), missed, q)
+    rows = np.concatenate([_size_rows(p, np.zeros(len(p.discharge)))[a:b] for p, (a, b) in pairs])
+    rows[:, _CHANGE] = _log_change(said, q)
+    return _ridge(x, y, weight, _RIDGE), _interval(rows, y - said, q)
 
 
 def _size_rows(past: Past, change: Array) -> Array:
     """Return what the size of an error depends on: the discharge, the change said, the rain of the last hours."""
     q = np.maximum(past.discharge, 1e-6)
-    recent = sum(np.concatenate([np.zeros(i), past.rain[: len(q) - i]]) for i in range(6))
+    recent = sum((np.concatenate([np.zeros(i), past.rain[: len(q) - i]]) for i in range(1, 6)), past.rain)
     moved = np.abs(np.diff(past.discharge, prepend=past.discharge[0]))
-    floor = 1e-3 * q
-    return np.stack([
-        np.log(q), np.log(np.abs(change) + floor), np.log(moved + floor), np.log1p(past.rain), np.log1p(recent),
-    ], axis=1)  # fmt: skip
+    columns = [
+        np.log(q),
+        _log_change(change, q),
+        _log_change(moved, q),
+        np.log1p(past.rain),
+        np.log1p(recent),
+    ]
+    return np.stack(columns, axis=1)
+
+
+def _log_change(change: Array, now: Array) -> Array:
+    return np.asarray(np.log(np.abs(change) + 1e-3 * np.maximum(now, 1e-6)))
 
 
 def _interval(rows: Array, missed: Array, now: Array) -> _Interval:
@@ -183,12 +199,16 @@ def _ridge(rows: Array, wanted: Array, weight: Array, strength: float) -> _Ridge
     return _Ridge(mean, spread, rows.min(axis=0), rows.max(axis=0), coefficients, level)
 
 
-def _usual(runs: Sequence[object], months: Sequence[Array], x1: float, x3: float) -> tuple[tuple[float, float], ...]:
-    production = np.concatenate([r.production[:, 0] for r in runs]) / x1  # type: ignore[attr-defined]
-    routing = np.concatenate([r.routing[:, 0] for r in runs]) / x3  # type: ignore[attr-defined]
+def _usual(
+    runs: Sequence[Run], months: Sequence[Array], x1: float, x3: float
+) -> tuple[tuple[float, float], ...]:
+    production = np.concatenate([r.production[:, 0] for r in runs]) / x1
+    routing = np.concatenate([r.routing[:, 0] for r in runs]) / x3
     month = np.concatenate(list(months))
     whole = (float(production.mean()), float(routing.mean()))
     return tuple(
-        (float(production[month == m].mean()), float(routing[month == m].mean())) if (month == m).any() else whole
+        (float(production[month == m].mean()), float(routing[month == m].mean()))
+        if (month == m).any()
+        else whole
         for m in range(1, 13)
     )

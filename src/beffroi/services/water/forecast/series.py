@@ -7,6 +7,7 @@ import csv
 import io
 import math
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,9 @@ __all__ = ["HourlySeries", "SeriesFlag", "read_hourly"]
 Array = NDArray[np.float64]
 _NEEDED = ("date", "P", "E", "Qls")
 _UNKNOWN = ("", "na", "nan", "null", "-")
-_BRIDGE_H = 3  # hours of missing discharge that are bridged by a straight line, for the sake of what comes after
+_BRIDGE_H = (
+    3  # hours of missing discharge that are bridged by a straight line, for the sake of what comes after
+)
 _HOUR_S = 3600
 
 
@@ -87,7 +90,9 @@ def read_hourly(path: Path) -> HourlySeries:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(
-            Text(f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"),
+            Text(
+                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
+            ),
             Text("Donnez un CSV en UTF-8.", "Give a CSV in UTF-8."),
         ) from error
     separator = max(",;\t", key=text.split("\n", 1)[0].count)
@@ -109,7 +114,10 @@ def read_hourly(path: Path) -> HourlySeries:
         at = _instant(row["date"], line)
         if at in rows:
             raise Problem(
-                Text(f"L'heure « {row['date']} » est donnée deux fois", f"The hour '{row['date']}' is given twice"),
+                Text(
+                    f"L'heure « {row['date']} » est donnée deux fois",
+                    f"The hour '{row['date']}' is given twice",
+                ),
                 Text(f"Gardez la ligne {rows[at][0]} ou celle-ci.", f"Keep line {rows[at][0]} or this one."),
                 place=f"line {line}",
             )
@@ -131,7 +139,7 @@ def _series(rows: dict[int, tuple[int, float, float, float, float]], unordered: 
     times = sorted(rows)
     start, n = times[0], (times[-1] - times[0]) // _HOUR_S + 1
     if n > 50 * len(rows):
-        at = next(b for a, b in zip(times, times[1:], strict=False) if b - a > 50 * _HOUR_S)
+        at = next(b for a, b in pairwise(times) if b - a > 50 * _HOUR_S)
         raise Problem(
             Text("Ce n'est pas une série horaire", "This is no hourly series"),
             Text("Donnez une ligne par heure.", "Give one line for each hour."),
@@ -186,7 +194,9 @@ def _value(row: dict[str, str], name: str, line: int) -> float:
         value = math.inf
     if math.isinf(value):
         raise Problem(
-            Text(f"« {said} » n'est pas un nombre, colonne {name}", f"'{said}' is not a number, column {name}"),
+            Text(
+                f"« {said} » n'est pas un nombre, colonne {name}", f"'{said}' is not a number, column {name}"
+            ),
             Text("Corrigez la valeur, ou laissez-la vide.", "Mend the value, or leave it empty."),
             place=f"line {line}",
         )

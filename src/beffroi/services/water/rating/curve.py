@@ -21,8 +21,8 @@ def columns(stage: Array, offsets: Array, breaks: Array) -> Array:
     """
     depth = np.log(np.maximum(stage[None] - offsets[:, None], _NEAREST))
     parts = [np.ones_like(depth), depth]
-    for j in range(breaks.shape[1]):
-        parts.append(np.maximum(depth - np.log(breaks[:, j] - offsets)[:, None], 0.0))
+    above = np.log(breaks - offsets[:, None])
+    parts.extend(np.maximum(depth - above[:, j : j + 1], 0.0) for j in range(breaks.shape[1]))
     return np.stack(parts, axis=-1)
 
 

@@ -4,6 +4,7 @@ import time
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -15,7 +16,7 @@ from beffroi.services.water.rating.tracking import ShiftTracker
 __all__ = ["Fitted", "Prediction", "evaluate_fit", "predict_next"]
 
 _OUTLIER = 6.0  # scatters of ln Q
-_SHIFT_Z = 6.0  # of the difference of two means, before and after
+_SHIFT_Z = 6.0  # standard errors of the difference of two means, before and after
 _SIDE = 5  # gaugings on each side of a shift
 
 
@@ -66,7 +67,10 @@ def predict_next(past: GaugingFile, following: GaugingFile) -> tuple[list[Predic
     """
     if not past.gaugings or not following.gaugings:
         raise Problem(
-            Text("Il n'y a aucun jaugeage à apprendre ou à prédire", "There is no gauging to learn from or to predict"),
+            Text(
+                "Il n'y a aucun jaugeage à apprendre ou à prédire",
+                "There is no gauging to learn from or to predict",
+            ),
             Text("Donnez deux fichiers qui ont des jaugeages.", "Give two files that have gaugings."),
         )
     if following.gaugings[0].at < past.gaugings[-1].at:
@@ -91,7 +95,7 @@ def predict_next(past: GaugingFile, following: GaugingFile) -> tuple[list[Predic
     return predictions, tracker.shifts
 
 
-def _shift(away: np.ndarray) -> int | None:
+def _shift(away: NDArray[np.float64]) -> int | None:
     """Return where the residuals, in the file's order, change their level as chance would not, if anywhere."""
     n = len(away)
     if n < 2 * _SIDE:
@@ -100,7 +104,9 @@ def _shift(away: np.ndarray) -> int | None:
     before = np.cumsum(bounded)[:-1]
     k = np.arange(1, n)
     difference = before / k - (bounded.sum() - before) / (n - k)
-    z = np.abs(difference) / np.sqrt(1 / k + 1 / (n - k))
+    # the scatter that is left once the two sides have their own level
+    within = ((bounded - bounded.mean()) ** 2).sum() - k * (n - k) / n * difference**2
+    z = np.abs(difference) / np.sqrt(np.maximum(within / (n - 2), 1e-9) * (1 / k + 1 / (n - k)))
     z[: _SIDE - 1] = 0.0
     z[n - _SIDE :] = 0.0
     found = int(np.argmax(z))

@@ -59,7 +59,10 @@ def fit_curve(stage: Array, discharge: Array, relative_sigma: Array) -> RatingCu
             best = (criterion, before, scatter)
     if best is None:
         raise Problem(
-            Text("Aucune loi de puissance ne passe par ces jaugeages", "No power law goes through these gaugings"),
+            Text(
+                "Aucune loi de puissance ne passe par ces jaugeages",
+                "No power law goes through these gaugings",
+            ),
             Text("Vérifiez hauteurs, débits et unités.", "Check stages, discharges and units."),
         )
     _, (_, offset, breaks, coefficients), scatter = best
@@ -94,11 +97,11 @@ def _robust(
 ) -> tuple[_Found, float, float] | None:
     """Return the fit with `more` breaks, its information criterion and scatter, or None when no break has room."""
     used = weights
-    found: _Found | None = None
     for _ in range(1 if more else 3):
-        found = _search(stage, log_q, used, more, before)
-        if found is None:
+        searched = _search(stage, log_q, used, more, before)
+        if searched is None:
             return None
+        found: _Found = searched
         _, offset, breaks, coefficients = found
         built = columns(stage, np.array([offset]), breaks[None])[0]
         left = (log_q - built @ coefficients) * np.sqrt(weights)
@@ -140,9 +143,13 @@ def _starts(ordered: Array, within: int, more: int, before: _Found | None) -> Ar
     if n < 2 * within:
         return None
     inner = ordered[within - 1 : n - within + 1]
-    places = np.unique(np.concatenate([np.quantile(inner, np.linspace(0, 1, 9)), np.linspace(inner[0], inner[-1], 7)]))
+    places = np.unique(
+        np.concatenate([np.quantile(inner, np.linspace(0, 1, 9)), np.linspace(inner[0], inner[-1], 7)])
+    )
     sets = [np.sort(np.append(before[2], p)) for p in places]
-    roomy = [s for s in sets if np.diff(np.searchsorted(ordered, s, "right"), prepend=0, append=n).min() >= within]
+    roomy = [
+        s for s in sets if np.diff(np.searchsorted(ordered, s, "right"), prepend=0, append=n).min() >= within
+    ]
     return np.array(roomy) if roomy else None
 
 

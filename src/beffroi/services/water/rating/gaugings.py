@@ -8,6 +8,7 @@ import io
 import math
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import msgspec
@@ -102,7 +103,9 @@ def _rows(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, 
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise Problem(
-            Text(f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"),
+            Text(
+                f"Le fichier « {path} » ne se lit pas : {error}", f"The file '{path}' cannot be read: {error}"
+            ),
             Text("Donnez un fichier texte en UTF-8.", "Give a text file in UTF-8."),
         ) from error
     head = text.split("\n", 1)[0]
@@ -134,7 +137,9 @@ def _number(row: dict[str, str], name: str, line: int) -> float:
         value = math.nan
     if not math.isfinite(value):
         raise Problem(
-            Text(f"« {said} » n'est pas un nombre, colonne {name}", f"'{said}' is not a number, column {name}"),
+            Text(
+                f"« {said} » n'est pas un nombre, colonne {name}", f"'{said}' is not a number, column {name}"
+            ),
             Text("Corrigez la valeur ou retirez la ligne.", "Mend the value or take the line out."),
             place=f"line {line}",
         )
@@ -189,17 +194,23 @@ def _gathered(found: Iterable[Gauging]) -> GaugingFile:
 def _mixed_units(gaugings: list[Gauging]) -> Gauging | None:
     """Return a gauging whose stage is a hundred times that of the others at its discharge, if any."""
     ordered = sorted(gaugings, key=lambda g: g.discharge)
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         low, high = sorted((one, other), key=lambda g: abs(g.stage))
         near = other.discharge < 1.3 * one.discharge
-        if near and abs(high.stage) > 5 and 0.05 < abs(low.stage) and 50 < abs(high.stage / low.stage) < 200:
+        if near and abs(high.stage) > 5 and abs(low.stage) > 0.05 and 50 < abs(high.stage / low.stage) < 200:
             return high
     return None
 
 
 def _stage_unit(line: int) -> Problem:
     return Problem(
-        Text("Cette hauteur semble en centimètres parmi des mètres", "This stage seems in centimetres among metres"),
-        Text("Donnez toutes les hauteurs dans la même unité, en mètres.", "Give all stages in one unit, in metres."),
+        Text(
+            "Cette hauteur semble en centimètres parmi des mètres",
+            "This stage seems in centimetres among metres",
+        ),
+        Text(
+            "Donnez toutes les hauteurs dans la même unité, en mètres.",
+            "Give all stages in one unit, in metres.",
+        ),
         place=f"line {line}",
     )

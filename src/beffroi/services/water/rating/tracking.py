@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from beffroi.services.water.rating.curve import Estimate
 
-__all__ = ["ShiftTracker", "Seen"]
+__all__ = ["Seen", "ShiftTracker"]
 
 Array = NDArray[np.float64]
 
