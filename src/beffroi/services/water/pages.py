@@ -4,6 +4,8 @@ from starlette.routing import BaseRoute
 
 from beffroi.model.declaration import Entrance
 from beffroi.model.text import Text
+from beffroi.services.water.forecast.pages import ROUTES as FORECAST
+from beffroi.services.water.rating.pages import ROUTES as RATING
 from beffroi.services.water.warning.desk_pages import ROUTES as DESK
 from beffroi.services.water.warning.public_pages import ROUTES as RIVERS
 
@@ -13,5 +15,7 @@ ENTRANCES = (
     Entrance(Text("Rivières", "Rivers"), "/riviere"),
     Entrance(Text("Alertes de crue", "Flood warnings"), "/services/water/alertes", "agent"),
     Entrance(Text("Astreinte et plan", "Duty and plan"), "/services/water/astreinte", "agent"),
+    Entrance(Text("Courbes de tarage", "Rating curves"), "/services/water/tarage", "agent"),
+    Entrance(Text("Prévisions et leur vérification", "Forecasts and their verification"), "/services/water/verification"),
 )
-ROUTES: list[BaseRoute] = [*RIVERS, *DESK]
+ROUTES: list[BaseRoute] = [*RIVERS, *DESK, *RATING, *FORECAST]
