@@ -43,6 +43,10 @@ def test_citizen_page_weighs_at_most_14_kilobytes(chromium: Browser, town: Serve
     assert weigh(chromium, town.url, script=False) <= 14 * KILOBYTE
 
 
+def test_river_page_with_its_picture_weighs_at_most_14_kilobytes(chromium: Browser, town: Served) -> None:
+    assert weigh(chromium, town.url + "riviere/la-sarelle", script=False) <= 14 * KILOBYTE
+
+
 def test_dashboard_weighs_at_most_60_kilobytes_before_its_map(chromium: Browser, town: Served) -> None:
     assert weigh(chromium, town.url + "services") <= 60 * KILOBYTE
 

@@ -106,7 +106,7 @@ def uplink(level: float, count: int) -> dict[str, Any]:
     return {
         "end_device_ids": {"device_id": "place", "dev_eui": EUI, "application_ids": {"application_id": "bruit"}},
         "uplink_message": {
-            "f_cnt": count, "frm_payload": "AQ==", "decoded_payload": {"laeq": level},
+            "f_cnt": count, "frm_payload": "AQ==", "decoded_payload": {"noise_db": level},
             "received_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "rx_metadata": [{"gateway_ids": {"gateway_id": "gw-1"}}],
         },

@@ -52,6 +52,7 @@ def environment_stations(build: Builder, weather: Weather, river: River, end_us:
     yield from _heat(build, weather, end_us)
     yield from _air(build, weather)
     yield from _river(build, river)
+    yield from _ground(build, weather)
     yield from _counts(build, weather)
 
 
@@ -167,13 +168,16 @@ def _air(build: Builder, sky: Weather) -> Iterator[Station]:
     def o3(a: int, t: int) -> float:
         return 28.0 + 0.075 * sky.sun(t) + 1.3 * max(0.0, sky.temperature(t) - 8) - 0.55 * no2(a, t)
 
+    def so2(_: int, t: int) -> float:
+        return (1.2 + 3.5 * heating(t)) * washed(t) * (1 + 0.1 * draw.normal(t // HOUR_US, 5))
+
     name = "air-centre"
     hourly = {"interval": True, "low": 0.0, "decimals": 1}
     yield Station(
         name, "Station de l'air, Place du Beffroi", "Station fixe de fond urbain, moyennes horaires", "environment", TOWN,
         (-22.0, 26.0), "Analyseurs de référence (NF EN 14211, 14625, 16450)",
         tuple(build(name, kind, 60, value, **hourly)
-              for kind, value in (("no2", no2), ("pm10", pm10), ("pm25", pm25), ("o3", o3))),
+              for kind, value in (("no2", no2), ("pm10", pm10), ("pm25", pm25), ("o3", o3), ("so2", so2))),
         category="air",
     )  # fmt: skip
     for key, where, x, y, share in (
@@ -207,6 +211,26 @@ def _river(build: Builder, river: River) -> Iterator[Station]:
                 build(key, "discharge", 10, lambda _, t, lag=lag: river.flow_m3_s(t, lag), decimals=2, delay_us=int(lag) * 5 * SECOND_US),
             ), category="rivière",
         )  # fmt: skip
+
+
+def _ground(build: Builder, sky: Weather) -> Iterator[Station]:
+    """Yield a point of noise on the avenue, and a gauge on the crack of the quay's wall, which warmth closes and rain opens."""
+    draw = Chance(build.seed, "ground")
+
+    def level(_: int, t: int) -> float:
+        return 46.0 + 19.0 * math.sqrt(traffic(t)) + 2.0 * draw.normal(t // MINUTE_US, 1) + 3.0 * min(1.0, sky.rain_rate(t))
+
+    def crack(_: int, t: int) -> float:
+        return 3.4 - 0.012 * (sky.temperature(t) - 10.0) + 0.05 * draw.smooth(t, 240 * HOUR_US, 2)
+
+    yield Station(
+        "bruit-republique", "Bruit, Avenue de la République", "Sonomètre de façade, LAeq du quart d'heure", "environment", TOWN,
+        (-460.0, 104.0), "Sonomètre de classe 2", (build("bruit-republique", "laeq", 15, level, decimals=1, low=20.0),), category="bruit",
+    )  # fmt: skip
+    yield Station(
+        "mur-quai", "Mur du quai de la Sarelle", "Fissuromètre posé sur la fissure du mur de soutènement", "environment", TOWN,
+        (222.0, -48.0), "Fissuromètre LoRaWAN", (build("mur-quai", "crack", 60, crack, decimals=2, lost=0.01),), category="ouvrage",
+    )  # fmt: skip
 
 
 _COUNTERS = (

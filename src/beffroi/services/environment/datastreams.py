@@ -69,6 +69,10 @@ DATASTREAMS = (
         ("ozone",),
     ),
     DatastreamKind(
+        "so2", Text("Dioxyde de soufre (SO₂)", "Sulphur dioxide (SO₂)"), "µg/m³", "ug/m3", "microgram per cubic metre",
+        _EEA + "1", 0, 1500, None, ("dioxyde de soufre", "sulphur_dioxide", "sulfur_dioxide"),
+    ),
+    DatastreamKind(
         "co2", Text("Dioxyde de carbone (CO₂)", "Carbon dioxide (CO₂)"), "ppm", "[ppm]", "part per million",
         _QUDT + "MoleFraction", 300, 10_000, 3000, ("carbon_dioxide", "dioxyde de carbone"), 0,
     ),
@@ -76,6 +80,22 @@ DATASTREAMS = (
     DatastreamKind(
         "river_level", Text("Hauteur d'eau", "Water level"), "m", "m", "metre", _QUDT + "Height", -5, 20, 1,
         (_ISTSOS + "river:water:height", _ISTSOS + "river:water:level", "water_level", "stage", "hauteur"), 2,
+    ),
+    # --- noise and slopes
+    DatastreamKind(
+        "laeq", Text("Niveau sonore équivalent (LAeq)", "Equivalent sound level (LAeq)"), "dB(A)", "dB(A)", "decibel A",
+        _QUDT + "SoundPressureLevel", 15, 130, None, ("leq_a", "sound_level", "niveau sonore"),
+    ),
+    DatastreamKind(
+        "tilt", Text("Inclinaison", "Tilt"), "°", "deg", "degree", _QUDT + "Angle", -90, 90, 5, ("inclination", "inclinaison", "inclinometre"), 3,
+    ),
+    DatastreamKind(
+        "crack", Text("Ouverture de fissure", "Crack opening"), "mm", "mm", "millimetre", _QUDT + "Length", -50, 500, 20,
+        ("crack_width", "fissure", "fissurometre"), 2,
+    ),
+    DatastreamKind(
+        "displacement", Text("Déplacement", "Displacement"), "mm", "mm", "millimetre", _QUDT + "Displacement", -10_000, 10_000, 500,
+        ("deplacement", "déplacement", "extensometre"), 1,
     ),
     # --- counts over an interval
     DatastreamKind(

@@ -6,64 +6,23 @@ left aside.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import and_
 
 from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US
-from beffroi.model.observation import Quality
 from beffroi.model.text import Text
-from beffroi.services.environment.datastreams import DATASTREAMS
-from beffroi.services.environment.domain import by_day, days_beyond, middle_day, percent_change
+from beffroi.services.environment.domain import by_day, days_beyond, percent_change
+from beffroi.services.environment.exposure import EXPOSURE
 from beffroi.services.environment.limits import LIMITS
+from beffroi.services.environment.readings import Compute, days_of, series_of, values_of
 from beffroi.store.observations import ObservationQuery
-from beffroi.store.tables import datastream, observation, thing
+from beffroi.store.tables import observation
 from beffroi.town import Town
 
 __all__ = ["INDICATORS"]
 
-_SERVICE = "environment"
-_KINDS = tuple(kind.code for kind in DATASTREAMS)
 _WHOLE = 0.8
-_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
-Compute = Callable[[Any, str | None, int, int], float | None]
-
-
-def _series(town: Town, kind: str | None, territory: str | None) -> dict[int, int | None]:
-    """Return the datastreams of a kind (None: any), with their expected interval, in a territory (None: all)."""
-    # what came by a standard belongs to no service; a classroom's thermometer belongs to another
-    wanted: list[ColumnElement[bool]] = [thing.c.service.in_((_SERVICE, "")), datastream.c.kind.in_(_KINDS)]
-    if kind is not None:
-        wanted.append(datastream.c.kind == kind)
-    if territory is not None:
-        wanted.append(or_(thing.c.territory == territory, thing.c.territory.is_(None)))
-    columns = select(datastream.c.id, datastream.c.expected_interval_us).join(
-        thing, thing.c.id == datastream.c.thing_id
-    )
-    with town.store.read() as connection:
-        return {
-            row[0]: row[1] for row in connection.execute(columns.where(*wanted).order_by(datastream.c.id))
-        }
-
-
-def _values(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> list[list[tuple[int, float]]]:
-    """Return the good values of each series, with their instants."""
-    return [
-        [
-            (o.start_us, o.result.value)
-            for o in town.store.observations.series(i, start_us, end_us)
-            if o.result.value is not None and o.quality not in _LEFT_ASIDE
-        ]
-        for i in ids
-    ]
-
-
-def _days(kind: str, reduce: Callable[[list[float]], float], town: Town, territory: str | None, start_us: int,
-          end_us: int) -> dict[int, float]:  # fmt: skip
-    """Return the town's figure of each day: each station's day reduced, then the median of the stations."""
-    series = _values(town, _series(town, kind, territory), start_us, end_us)
-    return middle_day([{day: reduce(v) for day, v in by_day(values).items()} for values in series])
 
 
 def _mean(values: Iterable[float]) -> float:
@@ -75,7 +34,7 @@ def _days_beyond(
     kind: str, reduce: Callable[[list[float]], float], limit: float, *, below: bool = False
 ) -> Compute:
     def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-        days = _days(kind, reduce, town, territory, start_us, end_us)
+        days = days_of(kind, reduce, town, territory, start_us, end_us)
         return days_beyond(days, limit, below=below) if days else None
 
     return compute
@@ -83,7 +42,7 @@ def _days_beyond(
 
 def _mean_of(kind: str) -> Compute:
     def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-        days = _days(kind, _mean, town, territory, start_us, end_us)
+        days = days_of(kind, _mean, town, territory, start_us, end_us)
         return _mean(days.values()) if days else None
 
     return compute
@@ -91,13 +50,13 @@ def _mean_of(kind: str) -> Compute:
 
 def _rain(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
     gauges = [
-        values for values in _values(town, _series(town, "rain", territory), start_us, end_us) if values
+        values for values in values_of(town, series_of(town, "rain", territory), start_us, end_us) if values
     ]
     return _mean(sum(v for _, v in values) for values in gauges) if gauges else None
 
 
 def _river_peak(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-    levels = _values(town, _series(town, "river_level", territory), start_us, end_us)
+    levels = values_of(town, series_of(town, "river_level", territory), start_us, end_us)
     return max((v for values in levels for _, v in values), default=None)
 
 
@@ -109,9 +68,9 @@ def _per_day(
     Only whole days count: one with fewer than 4 in 5 of the values that the counter's pace promises is neither
     a small day nor a zero.
     """
-    paces = _series(town, kind, territory)
+    paces = series_of(town, kind, territory)
     found = {}
-    for (number, every), values in zip(paces.items(), _values(town, paces, start_us, end_us), strict=True):
+    for (number, every), values in zip(paces.items(), values_of(town, paces, start_us, end_us), strict=True):
         enough = _WHOLE * DAY_US / every if every else 0
         whole = [sum(day) for day in by_day(values).values() if len(day) >= enough]
         if whole:
@@ -139,7 +98,7 @@ def _trend(kind: str) -> Compute:
 
 
 def _completeness(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-    paced = {i: every for i, every in _series(town, None, territory).items() if every}
+    paced = {i: every for i, every in series_of(town, None, territory).items() if every}
     expected = sum((end_us - start_us) / every for every in paced.values())
     if not expected:
         return None
@@ -227,4 +186,5 @@ INDICATORS = (
              "Observations received in the period, against those that the announced pace of each series promises."),
         "higher",
     ),
+    *EXPOSURE,
 )  # fmt: skip

@@ -115,4 +115,86 @@ during: {days: lundi-vendredi, hours: 08:00-18:00}
 message: "{thing} : aérez, {value} {unit} de CO₂"
 """,
     ),
+    RuleTemplate(
+        "rain_total", Text("Cumul de pluie", "Rain total"),
+        """\
+name: Cumul de pluie
+description: 30, 50 et 80 mm en six heures, pour les ruisseaux et les pentes ; à régler sur la mémoire de la commune.
+watch: {kind: rain}
+when: {totals: {jaune: 30, orange: 50, rouge: 80}, within: 6 h, hysteresis: 5}
+message: "{thing} : forte pluie sur six heures"
+""",
+    ),
+    RuleTemplate(
+        "so2_peak", Text("Pic de dioxyde de soufre", "Sulphur dioxide peak"),
+        """\
+name: Pic de dioxyde de soufre
+description: Seuils d'information (300) et d'alerte (500 µg/m³, moyenne horaire), article R221-1 du code de l'environnement.
+watch: {kind: so2}
+when: {above: {orange: 300, rouge: 500}, hysteresis: 15}
+message: "{thing} : {value} {unit} de SO₂"
+""",
+    ),
+    RuleTemplate(
+        "pm25_high", Text("Particules fines élevées", "High fine particles"),
+        """\
+name: Particules fines élevées
+description: 25 et 50 µg/m³ tenus trois heures, hauts des classes « dégradé » et « mauvais » de l'indice indicatif.
+watch: {kind: pm25}
+when: {above: {jaune: 25, orange: 50}, hysteresis: 3, for: 3 h}
+message: "{thing} : {value} {unit} de PM2,5 depuis trois heures"
+""",
+    ),
+    RuleTemplate(
+        "loud_night", Text("Nuit bruyante", "Loud night"),
+        """\
+name: Nuit bruyante
+description: 62 dB(A) la nuit est la valeur limite française du bruit routier (LAeq 22 h-6 h, arrêté du 4 avril 2006).
+watch: {kind: laeq}
+when: {above: {jaune: 62, orange: 70}, hysteresis: 3, for: 30 min}
+during: {hours: 22:00-06:00}
+message: "{thing} : {value} {unit} la nuit"
+""",
+    ),
+    RuleTemplate(
+        "hot_night", Text("Nuit chaude", "Hot night"),
+        """\
+name: Nuit chaude
+description: Plus de 20 °C toute la seconde moitié de la nuit (« nuit tropicale ») ; trois de suite font une canicule.
+watch: {kind: temperature, service: environment}
+when: {above: {jaune: 20, orange: 24}, for: 4 h}
+during: {hours: 02:00-08:00}
+message: "{thing} : encore {value} {unit} en fin de nuit"
+""",
+    ),
+    RuleTemplate(
+        "crack_opens", Text("Fissure qui s'ouvre", "Crack opening"),
+        """\
+name: Fissure qui s'ouvre
+description: Un, trois et dix millimètres en un jour.
+watch: {kind: crack}
+when: {rises: {jaune: 1, orange: 3, rouge: 10}, within: 1 j, hysteresis: 0.2}
+message: "{thing} : la fissure s'ouvre, {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "slope_moves", Text("Pente qui bouge", "Slope moving"),
+        """\
+name: Pente qui bouge
+description: Cinq, vingt et cent millimètres en un jour.
+watch: {kind: displacement}
+when: {rises: {jaune: 5, orange: 20, rouge: 100}, within: 1 j, hysteresis: 1}
+message: "{thing} : la pente avance, {value} {unit}"
+""",
+    ),
+    RuleTemplate(
+        "slope_tilts", Text("Ouvrage qui s'incline", "Structure tilting"),
+        """\
+name: Ouvrage qui s'incline
+description: Un et cinq dixièmes de degré en un jour, dans un sens ou dans l'autre.
+watch: {kind: tilt}
+when: {any: [{rises: {jaune: 0.1, orange: 0.5}, within: 1 j}, {falls: {jaune: 0.1, orange: 0.5}, within: 1 j}]}
+message: "{thing} : inclinaison {value} {unit}"
+""",
+    ),
 )  # fmt: skip

@@ -38,7 +38,7 @@ DATASTREAMS = (
         10,
         140,
         None,
-        ("laeq",),
+        ("noise_db",),
     ),
 )
 RULES = (

@@ -176,7 +176,8 @@ _ACTS: dict[str, tuple[Act, str]] = {
 async def act(request: Request) -> Response:
     """Do one thing to a warning and come back to it; what is refused is said on the page, and what was written is kept."""
     who = _staff(request)
-    sent = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    async with request.form() as form:
+        sent = {name: value for name, value in form.items() if isinstance(value, str)}
     return await run_in_threadpool(_act, request, who, sent)
 
 
@@ -198,10 +199,10 @@ def _act(request: Request, who: Principal, sent: Mapping[str, str]) -> Response:
 async def picture(request: Request) -> Response:
     """Keep a picture that an agent took."""
     who = _staff(request)
-    form = await request.form()
-    file = form.get("picture")
-    data = await file.read(LARGEST + 1) if isinstance(file, UploadFile) else b""
-    caption = str(form.get("caption", ""))
+    async with request.form() as form:
+        file = form.get("picture")
+        data = await file.read(LARGEST + 1) if isinstance(file, UploadFile) else b""
+        caption = str(form.get("caption", ""))
     return await run_in_threadpool(_picture, request, who, data, caption)
 
 
@@ -220,7 +221,8 @@ def _picture(request: Request, who: Principal, data: bytes, caption: str) -> Res
 async def open_one(request: Request) -> Response:
     """Open a warning by hand."""
     who = _staff(request)
-    sent = {name: value for name, value in (await request.form()).items() if isinstance(value, str)}
+    async with request.form() as form:
+        sent = {name: value for name, value in form.items() if isinstance(value, str)}
     return await run_in_threadpool(_open, request, who, sent)
 
 

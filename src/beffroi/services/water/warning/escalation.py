@@ -58,8 +58,9 @@ def queue(town: Town, writer: Writer, warning: Row, colour: str, at_us: int) -> 
 def silence(town: Town, alarm: Row, station_id: int) -> None:
     """Queue the calls of a station that fell silent; they stop when the alarm is taken in charge or over."""
     at = alarm.values["raised_at"]
+    station = town.store.records.get("river_station", station_id, deleted=None)
     with town.store.write() as c:
-        for step in steps(town, alarm.values["severity"], alarm.territory):
+        for step in steps(town, alarm.values["severity"], station.territory):
             payload = {"what": "silence", "alarm": alarm.id, "station": station_id, "step": step.id}
             key = f"water/silence/{alarm.id}/{alarm.values['severity']}/{step.id}"
             outbox.queue(town.store, c, key, payload, at + step.values["after_min"] * MINUTE_US, KIND)
@@ -131,7 +132,7 @@ def _silence(town: Town, job: Job) -> None:
     alarm = town.store.records.get("alarm", p["alarm"])
     if alarm.values["state"] == "active":
         station = town.store.records.get("river_station", p["station"], deleted=None)
-        _reach(town, job, f"Station muette : {station.values['name']}", f"/alarmes/{alarm.id}", alarm.territory)
+        _reach(town, job, f"Station muette : {station.values['name']}", f"/alarmes/{alarm.id}", station.territory)
     with town.store.write() as c:
         outbox.done(c, job)
 
