@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,7 +92,14 @@ def intake(town: Town) -> Intake:
 def station(town: Town, intake: Intake) -> Row:
     taken = intake.take(readings(0, TRAINED))
     level, rain = taken.datastreams[0], taken.datastreams[1]
-    values = {"code": "pont", "name": "Le pont", "river": "L'Essai", "level": level, "rain": rain, "period_min": 60}
+    values = {
+        "code": "pont",
+        "name": "Le pont",
+        "river": "L'Essai",
+        "level": level,
+        "rain": rain,
+        "period_min": 60,
+    }
     made = town.store.records.put("river_station", values, who=SYSTEM)
     chance = np.random.default_rng(2)
     for n in range(12):
@@ -125,7 +131,9 @@ def test_gaugings_make_a_version_once_and_a_new_one_makes_another(town: Town, st
     assert table.read(-1.0).discharge == 0
 
 
-def test_discharge_is_computed_from_the_level_and_flagged_beyond_the_gaugings(town: Town, station: Row) -> None:
+def test_discharge_is_computed_from_the_level_and_flagged_beyond_the_gaugings(
+    town: Town, station: Row
+) -> None:
     rate(town, station)
     assert derive(town, station) > 700  # the last thirty days
     assert derive(town, station) == 0
@@ -162,7 +170,12 @@ def test_forecasts_are_issued_each_hour_and_every_hour_is_verified(
     rated = {o.start_us: o.result.value for o in town.store.observations.series(rated_series(town, station))}
     for lead in LEADS:
         made = town.store.observations.series(forecast_series(town, station, lead))
-        assert [o.start_us - (o.result_time_us or 0) for o in made] == [lead * HOUR_US] * (HOURS + 1)
+        issues = [o.result_time_us or 0 for o in made]
+        assert [o.start_us for o in made] == [at + lead * HOUR_US for at in issues]
+        last = START + (TRAINED + HOURS) * HOUR_US
+        assert issues == list(range(issues[0], last + 1, HOUR_US))
+        after = [json.loads(o.extra or "")["parameters"].get("hindcast", False) for o in made]
+        assert after == [True] * (len(made) - HOURS) + [False] * HOURS
         squares, held, checked = 0.0, 0, 0
         for one in made:
             came = rated.get(one.start_us - 30 * MINUTE_US)
@@ -174,14 +187,19 @@ def test_forecasts_are_issued_each_hour_and_every_hour_is_verified(
             held += low <= came <= high
             checked += 1
         rows = town.store.records.find("forecast_score", Query(where={"lead_h": lead})).rows
-        sums = {n: sum(r.values[n] for r in rows) for n in ("hours", "squares", "still_squares", "lower", "upper")}
-        assert sums["hours"] == checked == HOURS + 1 - lead
+        sums = {
+            n: sum(r.values[n] for r in rows) for n in ("hours", "squares", "still_squares", "lower", "upper")
+        }
+        assert sums["hours"] == checked > HOURS
         assert sums["squares"] == pytest.approx(squares, rel=1e-3, abs=1e-3)
         assert sums["lower"] + sums["upper"] == held
         if lead <= 3:
             assert sums["squares"] < 0.5 * sums["still_squares"]
     events = town.store.records.find("forecast_event", Query()).rows
-    assert [(e.values["outcome"], e.values["leads"] != []) for e in events if e.values["peak_m3s"]] == [("hit", True)]
+    newest = max(events, key=lambda e: e.values["at"]).values
+    assert (newest["outcome"], newest["at"] > START + TRAINED * HOUR_US) == ("hit", True)
+    assert 1 in newest["leads"]
+    assert newest["peak_m3s"] > newest["threshold_m3s"]
 
 
 def test_a_measured_discharge_is_not_replaced(town: Town, station: Row, intake: Intake, clock: Hand) -> None:

@@ -144,7 +144,7 @@ def test_shared_hours_short_files_and_missing_columns_are_refused(
     with pytest.raises(Problem, match="in common"):
         evaluate(river[0], part(river[0], 100, 500))
     with pytest.raises(Problem, match="too few"):
-        trained_on(part(river[0], 0, 900))
+        trained_on(part(river[0], 0, 500))
     with pytest.raises(Problem, match="Qls") as refused:
         read_hourly(hourly(tmp_path, ["01/01/2004 00:00,0"], head="date,P"))
     assert refused.value.place == "line 1"

@@ -10,7 +10,12 @@ from beffroi.town import Town
 __all__ = ["Leadline", "leadlines"]
 
 _BINS = ("below", "lower", "upper", "above")
-EXPECTED = (0.05, 0.45, 0.45, 0.05)  # of a reliable forecast: its interval holds nine in ten, half of them under the median
+EXPECTED = (
+    0.05,
+    0.45,
+    0.45,
+    0.05,
+)  # of a reliable forecast: its interval holds nine in ten, half of them under the median
 
 
 class Leadline(msgspec.Struct, frozen=True):

@@ -42,7 +42,9 @@ def hourly_discharge(town: Town, station: Row, first: int, last: int) -> Array:
 
 def _cells(town: Town, series: int, first: int, last: int, *, total: bool = False) -> Array:
     """Return the mean (or the sum) of a series in each hour, NaN where it has none."""
-    query = AggregateQuery(datastreams=(series,), within=(first * HOUR_US, last * HOUR_US), grain=Grain(HOUR_US))
+    query = AggregateQuery(
+        datastreams=(series,), within=(first * HOUR_US, last * HOUR_US), grain=Grain(HOUR_US)
+    )
     found = np.full(last - first, np.nan)
     for (_, _, bucket), cell in town.store.observations.aggregate(query).items():
         if cell.numbers and first <= bucket < last:
@@ -59,5 +61,3 @@ def evaporation_of(times: NDArray[np.int64] | Iterable[int]) -> Array:
     hour = (days % 1) * 24
     share = np.where((hour > 5) & (hour < 20), np.sin(np.pi * (hour - 5) / 15), 0.0) * np.pi / 30
     return np.asarray(daily * share)
-
-

@@ -18,13 +18,15 @@ from beffroi.services.water.forecast.calibration import calibrate
 from beffroi.services.water.forecast.features import Basin, Past, features
 from beffroi.services.water.forecast.gr4 import HOURLY, Run
 
-__all__ = ["LEADS", "WARM_UP_H", "Forecaster", "Forecasts", "scale_of", "train"]
+__all__ = ["LEADS", "SHORTEST_H", "WARM_UP_H", "Forecaster", "Forecasts", "scale_of", "train"]
 
 Array = NDArray[np.float64]
 LEADS = (1, 3, 6)
 WARM_UP_H = 48  # hours of past without which nothing is said
 _SETTLE_H = 1500  # hours of each training stretch that only fill the stores
-_SHORTEST_H = 2000
+SHORTEST_H = (
+    600  # hours of past without which nothing is learned; how little that teaches, the verification tells
+)
 _RIDGE = 0.02
 _FLOOD_WEIGHT = (
     0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
@@ -108,11 +110,11 @@ def train(
     Raises `Problem` when they are too short, or the river never moved.
     """
     longest = max((len(p.discharge) for p in parts), default=0)
-    if longest < _SHORTEST_H:
+    if longest < SHORTEST_H:
         raise Problem(
             Text(f"{longest} heures d'affilée : c'est trop peu pour apprendre une rivière",
                  f"{longest} hours on end: too few to learn a river"),
-            Text(f"Donnez au moins {_SHORTEST_H} heures sans trou.", f"Give at least {_SHORTEST_H} hours without a gap."),
+            Text(f"Donnez au moins {SHORTEST_H} heures sans trou.", f"Give at least {SHORTEST_H} hours without a gap."),
         )  # fmt: skip
     used = [p for p in parts if len(p.discharge) >= 200]
     flows = np.concatenate([p.discharge for p in used])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+from sqlalchemy import select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -15,7 +16,6 @@ from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 from beffroi.web.kit.page import render
-from sqlalchemy import select
 
 __all__ = ["ROUTES"]
 
@@ -49,7 +49,13 @@ def verification(request: Request) -> Response:
             "more": events.next is not None,
         })  # fmt: skip
     shown = [one for one in found if one["lines"] or one["coming"]]
-    return render(request, "forecast/verification.html", stations=shown, silent=len(found) - len(shown), expected=EXPECTED)
+    return render(
+        request,
+        "forecast/verification.html",
+        stations=shown,
+        silent=len(found) - len(shown),
+        expected=EXPECTED,
+    )
 
 
 def _coming(town: Town, station: Row) -> list[Coming]:
@@ -62,7 +68,9 @@ def _coming(town: Town, station: Row) -> list[Coming]:
         for one in town.store.observations.series(number, now, limit=1, newest_first=True):
             low, high = msgspec.json.decode(one.extra or "{}")["resultQuality"]["interval90"]
             issued = one.result_time_us or one.start_us - keys[key] * HOUR_US
-            found.append(Coming(number, keys[key], issued, one.start_us, low, float(one.result.value or 0.0), high))
+            found.append(
+                Coming(number, keys[key], issued, one.start_us, low, float(one.result.value or 0.0), high)
+            )
     return sorted(found, key=lambda f: f.lead_h)
 
 

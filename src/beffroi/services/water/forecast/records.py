@@ -21,7 +21,9 @@ class ForecastScore(Record):
     lead_h: int = field("Échéance", "Lead", unit="h")
     hours: int = field("Heures vérifiées", "Hours checked", default=0)
     squares: float = field("Somme des carrés des erreurs", "Sum of squared errors", default=0.0, listed=False)
-    still_squares: float = field("Somme des carrés, débit constant", "Sum of squares, constant discharge", default=0.0, listed=False)
+    still_squares: float = field(
+        "Somme des carrés, débit constant", "Sum of squares, constant discharge", default=0.0, listed=False
+    )
     below: int = field("Sous l'intervalle", "Below the interval", default=0)
     lower: int = field("Dans la moitié basse", "In the lower half", default=0)
     upper: int = field("Dans la moitié haute", "In the upper half", default=0)

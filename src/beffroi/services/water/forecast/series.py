@@ -72,6 +72,20 @@ class HourlySeries(msgspec.Struct, frozen=True):
         """Return the month of an hour (UTC)."""
         return datetime.fromtimestamp(self.start + _HOUR_S * hour, UTC).month
 
+    def known(self) -> "HourlySeries":
+        """Return this series from its first known discharge to its last."""
+        known = np.flatnonzero(np.isfinite(self.discharge))
+        return self._cut(int(known[0]), int(known[-1]) + 1) if len(known) else self._cut(0, 0)
+
+    def until(self, hour: int) -> "HourlySeries":
+        """Return the first hours of this series."""
+        return self._cut(0, hour)
+
+    def _cut(self, begin: int, end: int) -> "HourlySeries":
+        return HourlySeries(
+            self.start + _HOUR_S * begin, self.rain[begin:end], self.evaporation[begin:end], self.discharge[begin:end], self.m3s_per_mm
+        )  # fmt: skip
+
     def after(self, earlier: "HourlySeries") -> "HourlySeries":
         """Return this series with all of `earlier`, which ends the hour before, put first."""
         return HourlySeries(

@@ -43,7 +43,9 @@ def events_in(observed: Array, forecasts: Mapping[int, Array], threshold: float)
     said = {lead: onsets_of(series, threshold) for lead, series in forecasts.items()}
     found = []
     for hour in came:
-        tried = tuple(lead for lead, s in forecasts.items() if np.isfinite(s[max(0, hour - 1) : hour + 2]).any())
+        tried = tuple(
+            lead for lead, s in forecasts.items() if np.isfinite(s[max(0, hour - 1) : hour + 2]).any()
+        )
         leads = tuple(lead for lead in tried if any(abs(hour - s) <= 1 for s in said[lead]))
         day = observed[hour : hour + _QUIET_H]
         found.append(Event(hour, True, leads, tried, float(np.nanmax(day))))
@@ -54,7 +56,9 @@ def events_in(observed: Array, forecasts: Mapping[int, Array], threshold: float)
                 continue
             near = next((h for h in false if abs(h - hour) <= 1), hour)
             false.setdefault(near, []).append(lead)
-    found += [Event(hour, False, tuple(sorted(set(leads))), tuple(forecasts), None) for hour, leads in false.items()]
+    found += [
+        Event(hour, False, tuple(sorted(set(leads))), tuple(forecasts), None) for hour, leads in false.items()
+    ]
     return sorted(found, key=lambda e: e.hour)
 
 
@@ -64,11 +68,17 @@ def verify_station(town: Town, station: Row) -> int:
     place = f"water.verified.{station.id}"
     last = now // HOUR_US  # the hour that ends at `last` is whole
     reached = town.store.setting(place)
-    done = max(int(reached), (now - _FIRST_US) // HOUR_US) if reached is not None else (now - _FIRST_US) // HOUR_US
+    done = (
+        max(int(reached), (now - _FIRST_US) // HOUR_US)
+        if reached is not None
+        else (now - _FIRST_US) // HOUR_US
+    )
     begin = done - _AGAIN_H - _QUIET_H
     if last <= done:
         return 0
-    observed = hourly_discharge(town, station, begin - 1, last)  # value i is of the hour that ends at begin + i
+    observed = hourly_discharge(
+        town, station, begin - 1, last
+    )  # value i is of the hour that ends at begin + i
     read = {lead: _forecasts(town, station, lead, begin, last) for lead in LEADS}
     known = {lead: r for lead, r in read.items() if np.isfinite(r[0]).any()}
     # an hour whose discharge is not there yet is waited for, two days at most
@@ -77,7 +87,9 @@ def verify_station(town: Town, station: Row) -> int:
     checked = 0
     with town.store.records.writer(SYSTEM, "Vérification des prévisions") as writer:
         for lead, (median, low, high, _) in known.items():
-            checked += _score(town, writer, station, lead, begin, done, (observed[: until - begin + 1], median, low, high))
+            checked += _score(
+                town, writer, station, lead, begin, done, (observed[: until - begin + 1], median, low, high)
+            )
         for threshold, colour in _thresholds(town, station, known):
             medians = {lead: r[0] for lead, r in known.items()}
             for event in events_in(observed, medians, threshold):
@@ -87,7 +99,9 @@ def verify_station(town: Town, station: Row) -> int:
     return checked
 
 
-def _forecasts(town: Town, station: Row, lead: int, begin: int, last: int) -> tuple[Array, Array, Array, float | None]:
+def _forecasts(
+    town: Town, station: Row, lead: int, begin: int, last: int
+) -> tuple[Array, Array, Array, float | None]:
     """Return median, low and high of the hours that end at `begin` to `last`, and the threshold that went with them."""
     median, low, high = (np.full(last - begin + 1, np.nan) for _ in range(3))
     threshold = None
@@ -104,7 +118,13 @@ def _forecasts(town: Town, station: Row, lead: int, begin: int, last: int) -> tu
 
 
 def _score(
-    town: Town, writer: Writer, station: Row, lead: int, begin: int, done: int, series: tuple[Array, Array, Array, Array]
+    town: Town,
+    writer: Writer,
+    station: Row,
+    lead: int,
+    begin: int,
+    done: int,
+    series: tuple[Array, Array, Array, Array],
 ) -> int:
     """Add the hours after `done` to their months; return how many there were."""
     observed, median, low, high = series
@@ -130,7 +150,9 @@ def _bin(value: float, low: float, median: float, high: float) -> int:
 
 def _add(town: Town, writer: Writer, station: Row, lead: int, month: str, sums: Mapping[str, float]) -> None:
     code = f"{station.id}-{lead}-{month}"
-    rows = town.store.records.find("forecast_score", Query(where={"code": code}, limit=1), writer.connection).rows
+    rows = town.store.records.find(
+        "forecast_score", Query(where={"code": code}, limit=1), writer.connection
+    ).rows
     before = rows[0].values if rows else {}
     whole = ("hours", *_BINS)
     values = {name: before.get(name, 0) + added for name, added in sums.items()}
@@ -165,9 +187,17 @@ def _keep_event(
         "outcome": ("hit" if event.leads else "missed") if event.came else "false", "lead_h": max(event.leads, default=0),
         "leads": list(event.leads), "tried": list(event.tried), "peak_m3s": None if event.peak is None else round(event.peak, 3),
     }  # fmt: skip
-    rows = town.store.records.find("forecast_event", Query(where={"code": code}, limit=1), writer.connection).rows
+    rows = town.store.records.find(
+        "forecast_event", Query(where={"code": code}, limit=1), writer.connection
+    ).rows
     if rows:
         writer.change("forecast_event", rows[0].id, values)
         return
-    about = {"code": code, "station": station.id, "at": at, "threshold_m3s": round(threshold, 4), "colour": colour}
+    about = {
+        "code": code,
+        "station": station.id,
+        "at": at,
+        "threshold_m3s": round(threshold, 4),
+        "colour": colour,
+    }
     writer.create("forecast_event", about | values, None, station.territory)

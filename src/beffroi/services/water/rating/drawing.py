@@ -17,7 +17,9 @@ _SIZE = 1000
 _NEWEST = 8  # gaugings drawn full: those that say where the curve is now
 
 
-def curve_svg(table: RatingTable, gaugings: Sequence[tuple[float, float]], figures: Figures, title: str) -> Markup:
+def curve_svg(
+    table: RatingTable, gaugings: Sequence[tuple[float, float]], figures: Figures, title: str
+) -> Markup:
     """Return the curve with its 90 % band, and the `gaugings` (stage m, discharge m³/s; the newest last, drawn full).
 
     What no gauging supports is dashed. Discharges are drawn by their square roots: floods and low waters both show.
@@ -41,7 +43,9 @@ def curve_svg(table: RatingTable, gaugings: Sequence[tuple[float, float]], figur
             Markup('<g class="grid"><line x1="0" x2="100%" y1="{0:.2f}%" y2="{0:.2f}%"/><text x="0" y="{0:.2f}%" dy="{1}">{2}</text></g>').format(y(level) * _FLOOR, 14 if top else -4, words)
         )  # fmt: skip
     parts.append(
-        Markup('<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="{}%">').format(_FLOOR)
+        Markup('<svg viewBox="0 0 1000 1000" preserveAspectRatio="none" width="100%" height="{}%">').format(
+            _FLOOR
+        )
     )
     parts += [_band(table, x, y), *_lines(table, x, y), Markup("</svg>")]
     for index, (stage, discharge) in enumerate(gaugings):
@@ -62,7 +66,9 @@ def _place(point: tuple[float, float]) -> str:
 def _band(table: RatingTable, x: Callable[[float], float], y: Callable[[float], float]) -> Markup:
     low = [(x(q), y(h)) for h, q in zip(table.stages, table.lows, strict=True)]
     high = [(x(q), y(h)) for h, q in zip(table.stages, table.highs, strict=True)]
-    return Markup('<path class="interval" d="M{}Z"/>').format("L".join(_place(p) for p in [*low, *reversed(high)]))
+    return Markup('<path class="interval" d="M{}Z"/>').format(
+        "L".join(_place(p) for p in [*low, *reversed(high)])
+    )
 
 
 def _lines(table: RatingTable, x: Callable[[float], float], y: Callable[[float], float]) -> list[Markup]:
@@ -81,8 +87,18 @@ def _discharges(across: Sequence[float], figures: Figures) -> list[Markup]:
     parts = []
     for index, root in enumerate(across):
         last = index == len(across) - 1
-        anchor = Markup("") if index == 0 else Markup(' text-anchor="end"') if last else Markup(' text-anchor="middle"')
-        words = figures.quantity(root**2, "m³/s", 0 if root > 3 else 1) if last else figures.number(root**2, 0 if root > 3 else 1)
+        anchor = (
+            Markup("")
+            if index == 0
+            else Markup(' text-anchor="end"')
+            if last
+            else Markup(' text-anchor="middle"')
+        )
+        words = (
+            figures.quantity(root**2, "m³/s", 0 if root > 3 else 1)
+            if last
+            else figures.number(root**2, 0 if root > 3 else 1)
+        )
         parts.append(
             Markup('<text class="time" x="{:.2f}%" y="100%" dy="-4"{}>{}</text>').format(
                 root / across[-1] * 100, anchor, words

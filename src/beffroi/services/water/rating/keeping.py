@@ -26,7 +26,16 @@ from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
 
-__all__ = ["LEAST", "current_rating", "derive", "gaugings_of", "import_file", "rate", "rated_series", "series_id"]
+__all__ = [
+    "LEAST",
+    "current_rating",
+    "derive",
+    "gaugings_of",
+    "import_file",
+    "rate",
+    "rated_series",
+    "series_id",
+]
 
 log = logging.getLogger("beffroi.water")
 LEAST = 3  # gaugings, below which a station has no curve
@@ -42,7 +51,9 @@ def gaugings_of(town: Town, station_id: int) -> list[Row]:
 
 def current_rating(town: Town, station_id: int) -> tuple[Row, RatingTable] | None:
     """Return the last version of a station's curve and its table, if it has one."""
-    found = town.store.records.find("rating_version", Query(where={"station": station_id}, sort="-_id", limit=1)).rows
+    found = town.store.records.find(
+        "rating_version", Query(where={"station": station_id}, sort="-_id", limit=1)
+    ).rows
     return (found[0], msgspec.convert(found[0].values["curve"], RatingTable)) if found else None
 
 
@@ -51,7 +62,10 @@ def rate(town: Town, station: Row) -> Row | None:
     rows = [r for r in gaugings_of(town, station.id) if r.values["discharge"] > 0]
     if len(rows) < LEAST:
         return None
-    told = [(r.values["at"] / 1e6, r.values["stage"], r.values["discharge"], r.values["sigma_percent"] / 100) for r in rows]
+    told = [
+        (r.values["at"] / 1e6, r.values["stage"], r.values["discharge"], r.values["sigma_percent"] / 100)
+        for r in rows
+    ]
     basis = hashlib.sha256(repr(told).encode()).hexdigest()[:32]
     known = current_rating(town, station.id)
     if known is not None and known[0].values["basis"] == basis:
@@ -99,12 +113,21 @@ def derive(town: Town, station: Row) -> int:
     return stored
 
 
-def _unmeasured(town: Town, station: Row, levels: Sequence[Observation], since: int, now: int) -> list[Observation]:
+def _unmeasured(
+    town: Town, station: Row, levels: Sequence[Observation], since: int, now: int
+) -> list[Observation]:
     """Return the good levels near which the station's own discharge has no good value."""
     near = max(station.values["period_min"], 1) * MINUTE_US
     flow = station.values["flow"]
-    measured = [] if flow is None or flow == _rated_known(town, station) else town.store.observations.series(flow, since - near, now + near)
-    times = np.array([o.start_us for o in measured if o.result.value is not None and o.quality not in _DOUBTFUL], dtype=np.int64)
+    measured = (
+        []
+        if flow is None or flow == _rated_known(town, station)
+        else town.store.observations.series(flow, since - near, now + near)
+    )
+    times = np.array(
+        [o.start_us for o in measured if o.result.value is not None and o.quality not in _DOUBTFUL],
+        dtype=np.int64,
+    )
     good = [o for o in levels if o.result.value is not None and o.quality not in _DOUBTFUL]
     if not len(times):
         return good
@@ -131,7 +154,9 @@ def _draft(number: int, level: Observation, table: RatingTable, version: Row) ->
 
 def rated_series(town: Town, station: Row) -> int:
     """Return the datastream of a station's discharge computed from its level, made at first need."""
-    return series_id(town, station, "rated", "discharge", "Débit calculé d'après la hauteur", "Courbe de tarage")
+    return series_id(
+        town, station, "rated", "discharge", "Débit calculé d'après la hauteur", "Courbe de tarage"
+    )
 
 
 def series_id(town: Town, station: Row, key: str, code: str, name: str, method: str) -> int:
@@ -142,7 +167,10 @@ def series_id(town: Town, station: Row, key: str, code: str, name: str, method: 
             on = select(thing.c.key, thing.c.name).join(datastream, datastream.c.thing_id == thing.c.id)
             row = c.execute(on.where(datastream.c.id == station.values["level"])).first()
     code_of = station.values["code"]
-    place = Station(row.key if row and row.key else f"river_station/{code_of}", row.name if row else station.values["name"])
+    place = Station(
+        row.key if row and row.key else f"river_station/{code_of}",
+        row.name if row else station.values["name"],
+    )
     series = Series(f"water/{code_of}/{key}", code, place, name=name, method=method)
     found = identify(
         town.store, town.registry.datastream_kind, [series], numeric=lambda _: True, door=Entrance(territory=station.territory),
@@ -153,13 +181,17 @@ def series_id(town: Town, station: Row, key: str, code: str, name: str, method: 
 
 def _rated_known(town: Town, station: Row) -> int | None:
     with town.store.read() as c:
-        number = c.execute(select(datastream.c.id).where(datastream.c.key == f"water/{station.values['code']}/rated")).scalar()
+        number = c.execute(
+            select(datastream.c.id).where(datastream.c.key == f"water/{station.values['code']}/rated")
+        ).scalar()
     return None if number is None else int(number)
 
 
 def import_file(town: Town, station: Row, gaugings: Sequence[Gauging], who: object) -> tuple[int, int]:
     """Write gaugings read from a file; return how many are new and how many were known."""
-    known = {(r.values["at"], r.values["stage"], r.values["discharge"]) for r in gaugings_of(town, station.id)}
+    known = {
+        (r.values["at"], r.values["stage"], r.values["discharge"]) for r in gaugings_of(town, station.id)
+    }
     fresh = [g for g in gaugings if (round(g.at * 1e6), g.stage, g.discharge) not in known]
     with town.store.records.writer(who, "Fichier de jaugeages") as writer:  # type: ignore[arg-type]
         for g in fresh:
@@ -169,5 +201,3 @@ def import_file(town: Town, station: Row, gaugings: Sequence[Gauging], who: obje
             }  # fmt: skip
             writer.create("gauging", values, None, station.territory)
     return len(fresh), len(gaugings) - len(fresh)
-
-

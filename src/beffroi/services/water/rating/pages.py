@@ -33,8 +33,13 @@ def index(request: Request) -> Response:
     who = principal_of(request)
     require_staff(who)
     town = town_of(request)
-    stations = [r for r in town.store.records.all("river_station", Query(sort="position")) if who.covers(r.territory)]
-    found = [(station, current_rating(town, station.id), len(gaugings_of(town, station.id))) for station in stations]
+    stations = [
+        r for r in town.store.records.all("river_station", Query(sort="position")) if who.covers(r.territory)
+    ]
+    found = [
+        (station, current_rating(town, station.id), len(gaugings_of(town, station.id)))
+        for station in stations
+    ]
     return render(request, "rating/stations.html", stations=found, least=LEAST)
 
 

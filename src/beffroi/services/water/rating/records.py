@@ -23,7 +23,9 @@ class Gauging(Record):
     stage: float = field("Hauteur à l'échelle", "Stage", unit="m", minimum=-20, maximum=40,
                          hint=Text("En mètres au-dessus du zéro de l'échelle.", "In metres above the gauge's zero."))  # fmt: skip
     discharge: float = field("Débit", "Discharge", unit="m³/s", minimum=0, maximum=50_000)
-    sigma_percent: float = field("Incertitude", "Uncertainty", unit="%", default=7.0, minimum=0.5, maximum=100)
+    sigma_percent: float = field(
+        "Incertitude", "Uncertainty", unit="%", default=7.0, minimum=0.5, maximum=100
+    )
     method: str | None = field("Méthode", "Method", choices=METHODS)
     notes: str | None = field("Notes", "Notes", long=True, listed=False, read="agent")
 
@@ -38,7 +40,9 @@ class RatingVersion(Record):
     zero_sigma_m: float = field("à plus ou moins", "give or take", unit="m", listed=False)
     shifted: bool = field("Détarage", "Shift", default=False,
                           hint=Text("Le lit a bougé depuis le jaugeage précédent.", "The bed moved since the gauging before."))  # fmt: skip
-    error_percent: float | None = field("Erreur médiane des jaugeages prédits", "Median error of predicted gaugings", unit="%")
+    error_percent: float | None = field(
+        "Erreur médiane des jaugeages prédits", "Median error of predicted gaugings", unit="%"
+    )
     lowest_m: float = field("Plus bas jaugeage", "Lowest gauging", unit="m", listed=False)
     highest_m: float = field("Plus haut jaugeage", "Highest gauging", unit="m", listed=False)
     curve: dict = field("Courbe", "Curve", listed=False)  # type: ignore[type-arg]
