@@ -154,9 +154,16 @@ def _learn(parts: Sequence[Past], tables: Sequence[Array], lead: int) -> tuple[_
     for one in np.unique(block):
         out = block == one
         said[out] = _ridge(x[~out], y[~out], weight[~out], _RIDGE)(x[out])
+    # what the regression says of stretches it has not seen, it says too loudly when it has seen little
+    trust = float(np.clip((y @ said) / max(float(said @ said), 1e-12), 0.0, 1.0))
+    said *= trust
     rows = np.concatenate([_size_rows(p, np.zeros(len(p.discharge)))[a:b] for p, (a, b) in pairs])
     rows[:, _CHANGE] = _log_change(said, q)
-    return _ridge(x, y, weight, _RIDGE), _interval(rows, y - said, q)
+    learned = _ridge(x, y, weight, _RIDGE)
+    shrunk = msgspec.structs.replace(
+        learned, coefficients=trust * learned.coefficients, level=trust * learned.level
+    )
+    return shrunk, _interval(rows, y - said, q)
 
 
 def _size_rows(past: Past, change: Array) -> Array:

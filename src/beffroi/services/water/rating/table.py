@@ -51,12 +51,10 @@ def table_of(tracker: ShiftTracker, at: float, lowest: float, highest: float) ->
     bottom = min(zero + max(0.25 * spread, 0.01), lowest)
     depths = np.geomspace(max(bottom - zero, 0.005), max(top - zero, 0.02), _ROWS)
     stages = zero + depths
-    said = [tracker.estimate(tracker.look(at, float(h))) for h in stages]
-    # each stage is judged apart, so the table is smoothed into what a river does: more water, more discharge
-    columns = (
-        np.maximum.accumulate([getattr(s, name) for s in said]) for name in ("discharge", "low", "high")
+    said = tracker.curve(at, [float(h) for h in stages])
+    discharges, lows, highs = (
+        tuple(round(getattr(one, name), 5) for one in said) for name in ("discharge", "low", "high")
     )
-    discharges, lows, highs = (tuple(round(float(v), 5) for v in c) for c in columns)
     return RatingTable(
         tuple(round(float(h), 4) for h in stages), discharges, lows, highs, lowest, highest, round(zero, 4)
     )

@@ -41,6 +41,7 @@ _CELLS = 480
 _YEAR_S = 365.25 * 86_400
 _Z = math.sqrt(3.0)  # Gauss–Hermite nodes of three: 0 and ± √3 σ, weights 2/3, 1/6, 1/6
 _NONE = 1e-12
+_DRY = -40.0  # ln of no discharge
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -100,19 +101,15 @@ class ShiftTracker:
         """Return what is known at the instant `at` (seconds, not before the last gauging) with the river at `stage`."""
         self._hold(stage)
         law, jumped = self._moved(at, stage)
-        depth = stage - self._grid
-        above = depth > 0.6 * self._cell
-        safe = np.where(above, depth, 1.0)
-        log_depth = np.log(safe)[None]
-        up = np.maximum(log_depth - self._break, 0.0)
-        log_q = self._scale + self._exponent * log_depth + self._bend * up
-        slope = self._exponent + self._bend * (up > 0)
+        log_q, variance, above = self._reading(stage)
         seen = np.where(above, 1.0, 0.0) * np.ones_like(log_q)
         if len(self._logs) >= 5:
             middle, spread = np.mean(self._logs), max(float(np.std(self._logs)) * _CLIMATE, 0.5)
+            # how likely a discharge is, per metre of stage
+            safe = np.where(above, stage - self._grid, 1.0)
+            slope = self._exponent + self._bend * (np.log(safe)[None] > self._break)
             seen = seen * np.exp(-0.5 * ((log_q - middle) / spread) ** 2) * slope / safe
         total = np.maximum((law * seen).sum(axis=1, keepdims=True), 1e-300)
-        variance = _SHAPE_ERROR**2 + (slope * _STAGE_ERROR / safe) ** 2 + (_HIGH_ERROR * up) ** 2
         return Seen(at, stage, law * seen / total, jumped * seen / total, log_q, variance, above)
 
     def take(self, at: float, stage: float, discharge: float, sigma: float, seen: Seen | None = None) -> None:
@@ -142,6 +139,35 @@ class ShiftTracker:
         spread = np.concatenate([log_q, log_q - _Z * sd, log_q + _Z * sd])
         low, high = _quantiles(spread, np.concatenate([w * 4, w, w]), (0.05, 0.95))
         return Estimate(math.exp(middle), math.exp(low), math.exp(high))
+
+    def curve(self, at: float, stages: list[float]) -> list[Estimate]:
+        """Return the discharge at each stage by what the gaugings alone say: a stage below zero flow is no discharge, where
+        `estimate` reads in it that zero moved. More stage is more discharge in all three figures."""
+        law, _ = self._moved(at, max(stages))
+        share = (law / law.sum(axis=1, keepdims=True)) * _shares(self._weight)[:, None]
+        found = []
+        for stage in stages:
+            log_q, variance, above = self._reading(stage)
+            log_q = np.where(above, log_q, _DRY)
+            kept = share > _NONE * share.max()
+            w, values, sd = share[kept], log_q[kept], np.sqrt(np.where(above, variance, 0.0)[kept])
+            middle = _quantiles(values, w, (0.5,))[0]
+            spread = np.concatenate([values, values - _Z * sd, values + _Z * sd])
+            low, high = _quantiles(spread, np.concatenate([w * 4, w, w]), (0.05, 0.95))
+            found.append(Estimate(*(math.exp(v) if v > _DRY / 2 else 0.0 for v in (middle, low, high))))
+        return found
+
+    def _reading(self, stage: float) -> tuple[Array, Array, NDArray[np.bool_]]:
+        """Return ln Q and its variance for each shape and cell, and where the stage is above zero flow."""
+        depth = stage - self._grid
+        above = depth > 0.6 * self._cell
+        safe = np.where(above, depth, 1.0)
+        log_depth = np.log(safe)[None]
+        up = np.maximum(log_depth - self._break, 0.0)
+        log_q = self._scale + self._exponent * log_depth + self._bend * up
+        slope = self._exponent + self._bend * (up > 0)
+        variance = _SHAPE_ERROR**2 + (slope * _STAGE_ERROR / safe) ** 2 + (_HIGH_ERROR * up) ** 2
+        return log_q, variance, above
 
     def zero(self) -> tuple[float, float]:
         """Return the mean and standard deviation of the stage of zero flow now, in m."""
