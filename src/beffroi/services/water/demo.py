@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 
 from beffroi.scene import Scene
+from beffroi.services.water.forecast.demo import build as discharge
 from beffroi.services.water.warning.demo import build as warning
 from beffroi.town import Town
 
 __all__ = ["build"]
 
-_PARTS = (warning,)
+_PARTS = (warning, discharge)
 
 
 def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:

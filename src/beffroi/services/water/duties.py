@@ -2,6 +2,7 @@
 
 import threading
 
+from beffroi.services.water.forecast.duties import rate_and_forecast
 from beffroi.services.water.warning.escalation import send_due
 from beffroi.services.water.warning.following import follow_river_alarms
 from beffroi.town import Town
@@ -14,4 +15,4 @@ def call_who_is_on_duty(town: Town, stop: threading.Event) -> None:
     send_due(town, stop)
 
 
-DUTIES = (follow_river_alarms, call_who_is_on_duty)
+DUTIES = (follow_river_alarms, call_who_is_on_duty, rate_and_forecast)

@@ -1,0 +1,50 @@
+"""The gaugings of the Sarelle in the demonstration town, its rating curves, its forecasts and what they were worth.
+
+A gauging is the true discharge with an error of 4 %, and the true level with one of 5 mm: what a team with a profiler brings back.
+"""
+
+from collections.abc import Callable, Iterator
+
+from beffroi.model.instant import DAY_US, HOUR_US
+from beffroi.model.principal import SYSTEM
+from beffroi.scene import Scene
+from beffroi.scene.chance import Chance
+from beffroi.services.water.forecast.duties import attend
+from beffroi.services.water.forecast.issuing import Forecasting
+from beffroi.town import Town
+
+__all__ = ["build"]
+
+_VISITS = 16
+_EVERY_US = 23 * DAY_US
+_ERROR, _LEVEL_ERROR_M = 0.04, 0.005
+
+
+def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
+    """Return what happens: gaugings of the year before, then curves and forecasts when the history is told."""
+    yield scene.start_us, lambda: _gauge(town, scene)
+    yield scene.end_us, lambda: _attend(town)
+
+
+def _gauge(town: Town, scene: Scene) -> None:
+    true = {series.key: series.value for station in scene.stations for series in station.series}
+    with town.store.records.writer(SYSTEM, "Campagnes de jaugeage") as writer:
+        for station in town.store.records.all("river_station"):
+            code = station.values["code"]
+            chance = Chance(scene.seed, f"gaugings/{code}")
+            level, flow = true.get(f"{code}/river_level"), true.get(f"{code}/discharge")
+            if level is None or flow is None:
+                continue
+            for n in range(_VISITS):
+                at = scene.end_us - (_VISITS - n) * _EVERY_US - DAY_US + (8 + n % 8) * HOUR_US
+                values = {
+                    "station": station.id, "at": at, "stage": round(level(at, at) + _LEVEL_ERROR_M * chance.normal(n), 3),
+                    "discharge": round(flow(at, at) * (1 + _ERROR * chance.normal(n, 1)), 3), "sigma_percent": 5.0, "method": "adcp",
+                }  # fmt: skip
+                writer.create("gauging", values, None, station.territory)
+
+
+def _attend(town: Town) -> None:
+    forecasting = Forecasting(town)
+    for station in town.store.records.all("river_station"):
+        attend(town, forecasting, station)
