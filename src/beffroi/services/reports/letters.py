@@ -26,10 +26,13 @@ __all__ = [
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A message: its subject and its paragraphs."""
+    """A message: its subject and its paragraphs; for a device, `short` words and the pages that it opens and stops by."""
 
     subject: str
     body: str
+    short: str = ""
+    page: str = ""
+    stop: str = ""
 
 
 class Department(msgspec.Struct, frozen=True):
@@ -125,7 +128,7 @@ def update_words(
         Text("Signalement {n} : {s}", "Report {n}: {s}") if state else Text("Signalement {n}", "Report {n}")
     )
     subject = about.of(language).format(n=number, s=f"{state} ({reason})" if reason else state)
-    lines = [f"{subject}."]
+    lines = []
     if values.get("scheduled") and update.get("state") == "scheduled":
         lines.append(
             Text("Intervention prévue le {at}.", "Work is planned on {at}.")
@@ -138,13 +141,9 @@ def update_words(
         lines.append(Text("Est-ce vraiment réglé ? Répondez en un clic, ou rouvrez, sur la page de suivi.",
                           "Is it really settled? Answer in one click, or reopen, on the page that follows.").of(language))  # fmt: skip
     page = own_link(settings, values) if own else _link(settings, f"/signalements/{number}")
-    lines.append(page)
-    lines.append(
-        Text("Ne plus recevoir ces messages : {u}", "To stop these messages: {u}")
-        .of(language)
-        .format(u=_link(settings, stop))
-    )
-    return Words(subject, "\n\n".join(lines))
+    end = Text("Ne plus recevoir ces messages : {u}", "To stop these messages: {u}").of(language)
+    body = "\n\n".join([f"{subject}.", *lines, page, end.format(u=_link(settings, stop))])
+    return Words(subject, body, "\n".join(lines), page, _link(settings, stop))
 
 
 def alert_words(
@@ -153,9 +152,10 @@ def alert_words(
     """Return what is told of a new report near someone's point."""
     about = Text("{c} signalé à {m} m", "{c} reported {m} m away").of(language)
     subject = about.format(c=category or Text("Problème", "Problem").of(language), m=metres)
-    lines = [f"{subject}.", values.get("place") or "", values.get("description") or "", _link(settings, f"/signalements/{values['number']}"),
-             Text("Arrêter cette alerte : {u}", "Stop this alert: {u}").of(language).format(u=_link(settings, stop))]  # fmt: skip
-    return Words(subject, "\n\n".join(line for line in lines if line))
+    told = [line for line in (values.get("place"), values.get("description")) if line]
+    page, end = _link(settings, f"/signalements/{values['number']}"), _link(settings, stop)
+    said = Text("Arrêter cette alerte : {u}", "Stop this alert: {u}").of(language).format(u=end)
+    return Words(subject, "\n\n".join([f"{subject}.", *told, page, said]), "\n".join(told), page, end)
 
 
 def confirm_words(settings: Settings, path: str, language: str) -> Words:

@@ -16,6 +16,7 @@ from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.citizen.form import ACCEPT, said
 from beffroi.services.reports.citizen.reading import TRAP, Sent, post_of, read_form, town_of, visitor
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words, word_of
+from beffroi.services.reports.devices import public_key
 from beffroi.services.reports.keys import plain, written
 from beffroi.services.reports.notices import department_of
 from beffroi.services.reports.questions import said_answers
@@ -84,6 +85,7 @@ def _page(
         thanks=request.query_params.get("merci", ""), error=said(problem, language) if problem else "", place=problem.place if problem else "",
         values=defaultdict(str, values or {}), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP, accept=ACCEPT, base_url=town.settings.base_url,
         path=f"/suivi/{v['number']}/{key}" if key else f"/signalements/{v['number']}", exact=bool(v["exact_place"]) and bool(key),
+        push_key=public_key(town),
     )  # fmt: skip
 
 
