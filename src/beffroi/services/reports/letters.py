@@ -1,5 +1,7 @@
 """Letters: what the town tells people about a report, as plain text that any mailbox or telephone shows."""
 
+from calendar import monthrange
+from datetime import date
 from email.message import EmailMessage
 from email.utils import formataddr
 from typing import Any
@@ -18,9 +20,12 @@ __all__ = [
     "Words",
     "alert_words",
     "confirm_words",
+    "in_two_months",
     "key_name",
     "letter",
+    "receipt_subject",
     "receipt_words",
+    "silence",
     "update_words",
 ]
 
@@ -77,7 +82,7 @@ def receipt_words(
     lines = [said.of(language).format(number=number, at=at, town=settings.name)]
     if what == "are":
         lines.append(_department(department, language))
-        lines.append(_SILENCE.of(language))
+        lines.append(silence(settings, values["requested"], language))
     lines.append(
         Text("Numéro : {n}\nClé : {k} (gardez-la pour vous)", "Number: {n}\nKey: {k} (keep it to yourself)")
         .of(language)
@@ -88,7 +93,26 @@ def receipt_words(
         .of(language)
         .format(u=own_link(settings, values))
     )
-    return Words(_SUBJECTS[what].of(language).format(number=number), "\n\n".join(lines))
+    return Words(receipt_subject(values, what, language), "\n\n".join(lines))
+
+
+def receipt_subject(values: dict[str, Any], what: str, language: str) -> str:
+    """Return what a receipt is called."""
+    return _SUBJECTS[what].of(language).format(number=values["number"])
+
+
+def silence(settings: Settings, received_us: int, language: str) -> str:
+    """Return what an accusé de réception must say of a demand that is not answered (CRPA, art. R112-11-1): that silence
+    refuses it, on which day, and what one can do then."""
+    local = to_datetime(received_us).astimezone(ZoneInfo(settings.time_zone)).date()
+    refused = in_two_months(local)
+    return _SILENCE.of(language).format(day=refused.strftime("%d/%m/%Y" if language == "fr" else "%Y-%m-%d"))
+
+
+def in_two_months(day: date) -> date:
+    """Return the same day of the month two months later, or the last of that month."""
+    year, month = day.year + (day.month + 1) // 12, (day.month + 1) % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 _SUBJECTS = {
@@ -100,14 +124,14 @@ _SUBJECTS = {
 }
 _RECEIPTS = {
     "received": Text("Merci. Votre signalement {number} est arrivé le {at} à {town}.", "Thank you. Your report {number} reached {town} on {at}."),
-    "aee": Text("Accusé d'enregistrement électronique (CRPA, art. R112-11-1). Votre envoi {number} a été reçu par {town} le {at}.",
-                "Electronic acknowledgement of recording (CRPA, art. R112-11-1). Your message {number} was received by {town} on {at}."),
+    "aee": Text("Accusé d'enregistrement électronique (CRPA, art. R112-11-2). Votre envoi {number} a été reçu par {town} le {at}.",
+                "Electronic acknowledgement of recording (CRPA, art. R112-11-2). Your message {number} was received by {town} on {at}."),
     "are": Text("Accusé de réception électronique (CRPA, art. L112-11 et R112-11-1). Votre envoi {number} a été reçu par {town} le {at}.",
                 "Electronic receipt (CRPA, art. L112-11 and R112-11-1). Your message {number} was received by {town} on {at}."),
 }  # fmt: skip
 _SILENCE = Text(
-    "Un envoi qui signale un fait n'est pas une demande de décision. S'il en est une, le silence gardé deux mois vaut refus, sauf texte contraire (CRPA, art. L231-4).",
-    "A message that reports a fact asks for no decision. If it does, silence kept for two months means refusal, unless a text says otherwise (CRPA, art. L231-4).",
+    "Un envoi qui signale un fait n'est pas une demande de décision. S'il en est une, sans réponse elle est réputée rejetée le {day}, sauf texte contraire (CRPA, art. L231-4). Le tribunal administratif peut alors être saisi dans les deux mois (code de justice administrative, art. R421-2), sur papier ou par www.telerecours.fr.",
+    "A message that reports a fact asks for no decision. If yours does, without an answer it counts as refused on {day}, unless a text says otherwise (CRPA, art. L231-4). The administrative court can then be seized within two months (code de justice administrative, art. R421-2), on paper or at www.telerecours.fr.",
 )
 
 
@@ -166,8 +190,11 @@ def confirm_words(settings: Settings, path: str, language: str) -> Words:
     return Words(subject, said.format(u=_link(settings, path)))
 
 
-def letter(settings: Settings, words: Words, to: str, key: str, report: int | None) -> EmailMessage:
-    """Return the mail; a reply to it names its report (RFC 5322), and no machine answers it (RFC 3834)."""
+def letter(
+    settings: Settings, words: Words, to: str, key: str, report: int | None, paper: tuple[str, bytes] | None = None
+) -> EmailMessage:  # fmt: skip
+    """Return the mail; a reply to it names its report (RFC 5322), and no machine answers it (RFC 3834). `paper` is the
+    name and the bytes of a PDF that goes with it."""
     made = EmailMessage()
     user, _, host = settings.mail.sender.rpartition("@")
     made["From"] = formataddr((settings.name, settings.mail.sender))
@@ -179,4 +206,6 @@ def letter(settings: Settings, words: Words, to: str, key: str, report: int | No
         made["Reply-To"] = formataddr((settings.name, f"{user}+{mark}@{host}"))
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(words.body + f"\n\n-- \n{settings.name}\n")
+    if paper is not None:
+        made.add_attachment(paper[1], maintype="application", subtype="pdf", filename=paper[0])
     return made

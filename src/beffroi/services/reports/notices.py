@@ -23,6 +23,7 @@ from beffroi.rules.mail import ActionError, send
 from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
 from beffroi.services.reports import devices, letters
+from beffroi.services.reports import receipts as papers
 from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.preparing import publish
 from beffroi.services.reports.subscriptions import alert_path, end, follower_path
@@ -309,17 +310,19 @@ class _To(msgspec.Struct, frozen=True):
 def _send(town: Town, job: Job) -> None:
     try:
         to, words, report = _COMPOSE[job.payload["what"]](town, job.payload)
+        paper = _paper(town, job.payload) if to.mail and town.settings.mail.url else None
     except NotFound:
         to, words, report = (
             _To(None, None, "fr"),
             letters.Words("", ""),
             None,
         )  # erased since: nothing to tell
+        paper = None
     if to.push:
         if not devices.tell(town, to.push, words, job.key, to.language):
             _gone(town, job.payload)
     elif to.mail and town.settings.mail.url:
-        send(town.settings, letters.letter(town.settings, words, to.mail, job.key, report))
+        send(town.settings, letters.letter(town.settings, words, to.mail, job.key, report, paper))
     elif to.phone:
         _text(town, to.phone, words, job.key)
     with town.store.write() as c:
@@ -358,6 +361,15 @@ def _compose_receipt(town: Town, payload: dict[str, Any]) -> Composed:
         town.settings, row.values, payload["what"], department_of(town, row, to.language), to.language
     )
     return to, words, row.id
+
+
+def _paper(town: Town, payload: dict[str, Any]) -> tuple[str, bytes] | None:
+    """Return the receipt that goes with its letter as a paper."""
+    if payload["what"] not in papers.KINDS:
+        return None
+    row = town.store.records.get("service_request", payload["report"])
+    language = row.values["language"]
+    return papers.attached(town, row, department_of(town, row, language), payload["what"], language)
 
 
 def department_of(town: Town, row: Row, language: str = "fr") -> letters.Department:

@@ -10,7 +10,8 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import NotFound, Problem
-from beffroi.services.reports import erasure, following
+from beffroi.model.text import LANGUAGES, Text
+from beffroi.services.reports import erasure, following, receipts
 from beffroi.services.reports.abuse import start_mark
 from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.citizen.form import ACCEPT, said
@@ -342,16 +343,23 @@ def receipt(request: Request) -> Response:
     """Answer the receipt to print."""
     row, key = _whose(request)
     town, language = town_of(request), language_of(request)
-    category = categories_of(town).title(row.values["category"], language)
-    where = {"request": row.id, "kind": "receipt"}
-    sent = {
-        u.values["action"]: u.values["at"]
-        for u in town.store.records.find("report_update", Query(where=where, limit=20)).rows
-    }
-    return render(
-        request, "citizen/receipt.html", report=row.values, key_written=written(key), category=category, department=department_of(town, row, language),
-        sent=sent, path=f"/suivi/{row.values['number']}/{key}", base_url=town.settings.base_url,
-    )  # fmt: skip
+    told = receipts.told(town, row, department_of(town, row, language), language)
+    return render(request, "citizen/receipt.html", path=f"/suivi/{row.values['number']}/{key}", **told)
+
+
+def receipt_paper(request: Request) -> Response:
+    """Answer a receipt as PDF, in the language of its report; the receipts of the law belong to formal requests."""
+    row, _key = _whose(request)
+    town, name = town_of(request), request.path_params["what"]
+    allowed = {"aee": "aee", "are": "are"} if row.values["kind"] == "saisine" else {"signalement": "received"}
+    if name not in allowed or (name == "are" and row.values["department"] is None):
+        raise NotFound(
+            Text("Cet accusé n'existe pas, ou pas encore.", "There is no such receipt, or not yet.")
+        )
+    language = row.values["language"] if row.values["language"] in LANGUAGES else language_of(request)
+    made = receipts.on_paper(town, row, department_of(town, row, language), allowed[name], language)
+    headers = {"Content-Disposition": f'inline; filename="{name}-{row.values["number"]}.pdf"', "Content-Language": language, "Cache-Control": "private, no-store"}  # fmt: skip
+    return Response(made, media_type="application/pdf", headers=headers)
 
 
 def unsubscribe(request: Request) -> Response:
@@ -373,6 +381,7 @@ ROUTES: list[BaseRoute] = [
     Route("/suivi/{number}/{key}", page),
     Route("/suivi/{number}/{key}", act, methods=["POST"]),
     Route("/suivi/{number}/{key}/accuse", receipt),
+    Route("/suivi/{number}/{key}/accuse/{what}.pdf", receipt_paper),
     Route("/suivi/{number}/{key}/donnees.json", copy),
     Route("/suivi/{number}/{key}/photos/{file}.jpg", own_picture),
     Route("/signalements/{number}", page),

@@ -20,13 +20,13 @@ from beffroi.services.reports.collections import CHANNELS
 from beffroi.services.reports.desk.area_map import area_map
 from beffroi.services.reports.desk.counting import AXES, facts_of, months, people_of
 from beffroi.services.reports.desk.figures import Facts, Group, Month, Wait, by, group, trend
-from beffroi.services.reports.desk.paper import pdf
 from beffroi.services.reports.desk.seen import Names, names_of, town_of, word
 from beffroi.services.reports.states import REASONS
 from beffroi.store.record import Query
 from beffroi.web.kit.card import Card
 from beffroi.web.kit.chart import Plot, spark
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.paper import pdf
 
 __all__ = ["ROUTES", "require_reader"]
 

@@ -20,7 +20,6 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.reports.desk.acting import Handling
 from beffroi.services.reports.desk.context import place_of
-from beffroi.services.reports.desk.paper import pdf
 from beffroi.services.reports.desk.rounds import MOST_STOPS, length_m, order
 from beffroi.services.reports.desk.seen import Seen, names_of, reports_named, require_staff, seen, town_of
 from beffroi.services.reports.desk.sketch import sketch
@@ -29,6 +28,7 @@ from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.page import render
+from beffroi.web.kit.paper import pdf
 
 __all__ = ["ROUTES"]
 

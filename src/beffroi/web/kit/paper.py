@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.town import Town
 from beffroi.web.kit.look import look_of
-from beffroi.web.kit.page import language_of, pages_of
+from beffroi.web.kit.page import language_of, pages_for
 
-__all__ = ["pdf", "pdf_bytes"]
+__all__ = ["paper", "pdf", "pdf_bytes"]
 
 STYLE = """
 @page { size: A4; margin: 16mm 15mm 18mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: #555 } }
@@ -48,13 +49,22 @@ def pdf_bytes(html: str) -> bytes:
     return made
 
 
+def paper(town: Town, language: str, template: str, **context: Any) -> bytes:
+    """Return a template of paper, with the words and figures that pages have, as PDF/UA-1.
+
+    Raises `Problem` without the extra `pdf`.
+    """
+    environment = pages_for(town).environments[language]
+    return pdf_bytes(
+        environment.get_template(template).render(look=look_of(town), now=town.clock(), **context)
+    )
+
+
 def pdf(request: Request, template: str, name: str, **context: Any) -> Response:
-    """Return a template of paper, with the words and figures that pages have, as a PDF file."""
-    town = request.app.state.town
-    environment = pages_of(request).environments[language_of(request)]
-    html = environment.get_template(template).render(look=look_of(town), now=town.clock(), **context)
+    """Return a template of paper as a PDF file, in the reader's language."""
+    made = paper(request.app.state.town, language_of(request), template, **context)
     headers = {
         "Content-Disposition": f'inline; filename="{re.sub(r"[^A-Za-z0-9.-]", "-", name)}"',
         "Content-Language": language_of(request), "Cache-Control": "no-cache",
     }  # fmt: skip
-    return Response(pdf_bytes(html), media_type="application/pdf", headers=headers)
+    return Response(made, media_type="application/pdf", headers=headers)
