@@ -22,7 +22,7 @@ table { border-collapse: collapse; width: 100%; font-size: 9pt } th, td { text-a
 thead { display: table-header-group } tr { break-inside: avoid } .figure { text-align: right } small, .about { color: #444; font-size: 8.5pt }
 .box { display: inline-block; width: 4mm; height: 4mm; border: .6pt solid #111 } .lines { height: 12mm; border-bottom: .3pt dotted #777 }
 .sketch { width: 100%; height: 88mm }
-.dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap }
+.dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap } .dense .wrap td, .dense .wrap th[scope=row] { white-space: normal }
 """
 _MISSING = Problem(
     Text("Ce serveur ne fait pas de PDF.", "This server makes no PDF."),
@@ -60,11 +60,11 @@ def paper(town: Town, language: str, template: str, **context: Any) -> bytes:
     )
 
 
-def pdf(request: Request, template: str, name: str, **context: Any) -> Response:
-    """Return a template of paper as a PDF file, in the reader's language."""
+def pdf(request: Request, template: str, name: str, /, *, kept: str = "no-cache", **context: Any) -> Response:
+    """Return a template of paper as a PDF file, in the reader's language; `kept` says what caches may do."""
     made = paper(request.app.state.town, language_of(request), template, **context)
     headers = {
         "Content-Disposition": f'inline; filename="{re.sub(r"[^A-Za-z0-9.-]", "-", name)}"',
-        "Content-Language": language_of(request), "Cache-Control": "no-cache",
+        "Content-Language": language_of(request), "Cache-Control": kept,
     }  # fmt: skip
     return Response(made, media_type="application/pdf", headers=headers)

@@ -73,10 +73,7 @@ def _gateway(request: Request, sent: dict[str, str]) -> None:
 
 
 def _keep(request: Request, name: str, value: object) -> None:
-    store = town_of(request).store
-    store.set_setting(name, value)
-    with store.write() as c:
-        store.audit.note(c, principal_of(request), "setting", name, {})
+    town_of(request).store.change_settings(principal_of(request), {name: value}, "setting", name, {})
 
 
 _DEEDS: dict[str, Callable[[Request, dict[str, str]], None]] = {
