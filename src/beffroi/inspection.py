@@ -236,10 +236,17 @@ def _templates(service: Service, _registry: Registry) -> Iterator[Fault]:
 def _rules(service: Service, registry: Registry) -> Iterator[Fault]:
     for template in service.rules:
         try:
-            watch = read_rule(template.yaml).watch
+            rule = read_rule(template.yaml)
+            watch = rule.watch
         except Problem as problem:
             yield Fault(f"rule {template.name}, {problem.place}".rstrip(", "), problem.reason, problem.mend)
             continue
+        if rule.message and not rule.message_en:
+            yield Fault(
+                f"rule {template.name}, message_en",
+                Text("L'alarme ne parle que français.", "The alarm speaks French only."),
+                Text("Ajoutez message_en.", "Add message_en."),
+            )
         if watch.kind and registry.datastream_kind(watch.kind) is None:
             yield Fault(
                 f"rule {template.name}",

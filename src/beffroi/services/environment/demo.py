@@ -21,6 +21,7 @@ description: Seuils du plan communal de sauvegarde (inventés, comme la ville).
 watch: {datastream: %d}
 when: {above: {jaune: 1.00, orange: 1.80, rouge: 2.60}, hysteresis: 0.10, for: 20 min}
 message: "La Sarelle au Vieux-Pont : {value} {unit}"
+message_en: "The Sarelle at the Vieux-Pont: {value} {unit}"
 """
 
 
