@@ -35,9 +35,9 @@ def test_every_personal_field_of_every_collection_is_told_with_its_purpose_and_t
     by_name = {d.what.fr: d for d in reports.data}
     mail = by_name["Signalements : Courriel"]
     assert (mail.days, mail.since.fr, mail.readers.fr) == (
-        365, "« Clos le »", "agents du service concerné, responsables",
+        365, "«\u00a0Clos le\u00a0»", "agents du service concerné, responsables",
     )  # fmt: skip
-    assert by_name["Abonnés aux signalements : Abonnement web push"].since.fr == "« Jusqu'au »"
+    assert by_name["Abonnés aux signalements : Abonnement web push"].since.fr == "«\u00a0Jusqu'au\u00a0»"
     assert by_name["Signalements : photos, sans métadonnées"].readers.fr == "tout le monde"
     assert not any(one.title.fr in ("Environnement", "Eau") for one in treatments_of(registry))
 

@@ -137,7 +137,7 @@ def _life(
     town, language, _ = town_of(request), language_of(request), translate(request)
     words = {
         "comment": _("Commentaire"), "reply": _("Réponse de la mairie"), "photo": _("Photo"), "satisfaction": _("Avis de l'auteur"),
-        "receipt": _("Accusé envoyé"),
+        "aee": _("Accusé d'enregistrement"), "are": _("Accusé de réception"),
     }  # fmt: skip
     by = {
         "reporter": _("l'auteur"),
@@ -156,7 +156,7 @@ def _life(
         if not (u["shown"] or waiting or official):
             continue
         what = (
-            words.get(u["kind"])
+            words.get(u["action"] if u["kind"] == "receipt" else u["kind"])
             or word_of(u["reason"], language)
             or word_of(u["state"], language)
             or _("Étape")

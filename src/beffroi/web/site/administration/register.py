@@ -113,7 +113,7 @@ def _data(collection: Collection) -> Iterator[Datum]:
     for field in collection.personal:
         assert field.personal is not None
         what = Text(f"{collection.title.fr} : {field.title.fr}", f"{collection.title.en}: {field.title.en}")
-        since = Text(f"« {end.title.fr} »", f"'{end.title.en}'") if end is not None else _CHANGED
+        since = Text(f"«\u00a0{end.title.fr}\u00a0»", f"'{end.title.en}'") if end is not None else _CHANGED
         yield Datum(
             what, field.personal.purpose, field.personal.retention_days, since, _readers(collection, field)
         )
