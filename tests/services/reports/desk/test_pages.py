@@ -225,6 +225,38 @@ def test_a_firm_acts_by_its_link_without_an_account(town, ids, handling, browser
     assert last.author.startswith("forward:")
 
 
+def test_a_firm_sends_the_photo_of_its_work_and_sees_none_that_was_hidden(
+    town, ids, agent, handling, browser
+) -> None:
+    number = report(town, ids, 1, assignee=agent.id)
+    inspector, path = (
+        browser(agent),
+        forward(handling, number, department=ids["lumieres"], mail="", days=30, text=""),
+    )
+    photo = [("photo", ("a.jpg", photograph("jpeg")))]
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', inspector.get(f"{HOME}/terrain").text)[1]
+    inspector.post(
+        f"{HOME}/terrain/{number}", data={"csrf": token, "do": "note"}, files=photo
+    )  # the staff's own
+    firm = browser()
+    sent = {"csrf": re.search(r'name="csrf" value="([0-9a-f]{64})"', firm.get(path).text)[1]}
+    assert firm.post(path, data={**sent, "do": "note", "text": ""}, files=photo).status_code == 303
+    done = {**sent, "do": "close", "reason": "repaired", "text": "Ampoule changée"}
+    assert firm.post(path, data=done, files=[("photo", ("a.jpg", b"%PDF-1.7"))]).status_code == 400
+    assert firm.post(path, data=done, files=photo).status_code == 303
+    prepare_waiting(town)
+    rows = town.store.records.find("report_photo", Query(sort="_id")).rows
+    assert [(r.values["taken_by"], r.values["shown"]) for r in rows] == [
+        ("agent", False),
+        ("firm", False),
+        ("firm", True),
+    ]
+    page = firm.get(path).text
+    assert [f"/photos/{r.id}" in page for r in rows] == [False, False, True]
+    data, _ = town.store.files.read(rows[2].values["original"])
+    assert not any(trace in data for trace in TRACES)
+
+
 def test_a_link_that_is_wrong_expired_or_taken_back_opens_nothing(town, ids, handling, browser) -> None:
     number = report(town, ids, 1)
     path = forward(handling, number, department=None, mail="firme@exemple.example.org", days=1, text="")

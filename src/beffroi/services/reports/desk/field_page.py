@@ -13,16 +13,15 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import Problem
-from beffroi.model.text import Text
 from beffroi.services.reports.citizen.form import ACCEPT
-from beffroi.services.reports.citizen.reading import Sent, read_form
+from beffroi.services.reports.citizen.reading import Sent, check_photos, read_form
 from beffroi.services.reports.desk.acting import REQUEST, Handling
 from beffroi.services.reports.desk.deeds import do_many
 from beffroi.services.reports.desk.rounds_page import sheet_of
 from beffroi.services.reports.desk.seen import names_of, require_staff, seen, town_of
 from beffroi.services.reports.photos.cut import Cut
 from beffroi.services.reports.states import OPEN
-from beffroi.services.reports.submission import MOST_PHOTOS, add_photos, keep, stage
+from beffroi.services.reports.submission import add_photos, keep, stage
 from beffroi.store.desk import Desk
 from beffroi.store.files import Staged
 from beffroi.store.record import Query
@@ -77,10 +76,7 @@ async def act(request: Request) -> Response:
 
 def _once(handling: Handling, number: int, sent: Sent, language: str) -> str:
     """Do a deed unless one with its key was done already, however often the phone sends it."""
-    if sent.problem is not None:
-        raise sent.problem
-    if len(sent.photos) > MOST_PHOTOS:
-        raise Problem(Text("Il y a trop de photos.", "There are too many photos."), Text(f"Gardez-en {MOST_PHOTOS}.", f"Keep {MOST_PHOTOS}."), place="photo")  # fmt: skip
+    check_photos(sent)
     key, store = sent.get("key")[:80], handling.town.store
     name, photos = f"field/{handling.who.id}/{key}", stage(handling.town, sent.photos)
     with store.write() as c:
