@@ -59,6 +59,7 @@ SETTINGS = {
     "open311.contact": "Whom to ask about the GeoReport server (service discovery); empty: the town's name.",
     "open311.key_service": "How to get a key for the GeoReport server (service discovery).",
     "open311.media_hosts": "Hosts that a photo named by `media_url` may be fetched from; none: a photo is sent, not fetched.",
+    "push.private": "`true`: browsers may name a push service on a private network or without TLS: for tests, and for towns that run their own.",
     "mail.sender": "Address that mails are from.",
     "mail.inbox": "Letters to reports: `imaps://user:password@host/INBOX` is polled, `smtp://127.0.0.1:2525` listens; empty: none.",
     "connectors": "Sources to poll: one table per source, `kind` and the options of that connector.",

@@ -123,6 +123,15 @@ def served_town(data: Path) -> Iterator[TestClient]:
     town.close()
 
 
+@contextlib.contextmanager
+def town_of(settings: Settings) -> Iterator[Town]:
+    """Give an empty town without services, whose clock moves at each look."""
+    clock = Clock()
+    store = Store.open(settings, clock)
+    yield Town(settings, store, Registry(()), clock)
+    store.close()
+
+
 def client_of(town: Town, *, open_writes: bool = True) -> TestClient:
     """Return a client, on this machine, of the SensorThings of `town`."""
     return TestClient(app_of(town, open_writes=open_writes), base_url=ROOT, client=("127.0.0.1", 50_000))

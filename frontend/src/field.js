@@ -7,6 +7,34 @@ const read = () => JSON.parse(localStorage.getItem(STORE) || "[]");
 const write = (deeds) => localStorage.setItem(STORE, JSON.stringify(deeds));
 const key = () => [...crypto.getRandomValues(new Uint8Array(12))].map((n) => n.toString(16).padStart(2, "0")).join("");
 
+// Photos wait in IndexedDB, under the key of their deed: they are too heavy for where the deeds are kept.
+const shelf = new Promise((found) => {
+  const asked = indexedDB.open("beffroi-field", 1);
+  asked.onupgradeneeded = () => asked.result.createObjectStore("photos");
+  asked.onsuccess = () => found(asked.result);
+  asked.onerror = () => found(null);
+});
+async function photos(mode, ask) {
+  const store = (await shelf)?.transaction("photos", mode).objectStore("photos");
+  if (!store) throw new Error("this browser keeps nothing");
+  const asked = ask(store);
+  return new Promise((done, failed) => { asked.onsuccess = () => done(asked.result); asked.onerror = () => failed(asked.error); });
+}
+
+// Drawn again at the size that is kept in the end: a photo of 8 MB must not wait for a network to be sent whole.
+async function lighter(file) {
+  try {
+    const picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+    const by = Math.min(1, 1600 / Math.max(picture.width, picture.height));
+    const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(picture.width * by), height: Math.round(picture.height * by) });
+    canvas.getContext("2d").drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const made = await new Promise((then) => canvas.toBlob(then, "image/jpeg", 0.85));
+    return made && made.size < file.size ? new File([made], "photo.jpg", { type: "image/jpeg" }) : file;
+  } catch {
+    return file; // a kind this browser does not read: the town may
+  }
+}
+
 function say(text) {
   box.textContent = text;
   box.hidden = !text;
@@ -22,23 +50,41 @@ function state() {
   }
 }
 
+let sending = false;
 async function send() {
+  if (sending) return; // one at a time: the list is sent in its order
+  sending = true;
+  try {
+    await sendAll();
+  } finally {
+    sending = false;
+  }
+}
+
+async function sendAll() {
   let deeds = read();
   while (deeds.length && navigator.onLine) {
     const [deed] = deeds;
     let answer;
     try {
       // the page's own token: the one that was kept may be of an earlier sign-in
-      const body = new URLSearchParams(deed.body);
+      const kept = new URLSearchParams(deed.body);
       const token = document.querySelector("input[name=csrf]");
-      if (token) body.set("csrf", token.value);
+      if (token) kept.set("csrf", token.value);
+      let body = kept;
+      if (deed.photos) {
+        body = new FormData();
+        for (const [name, value] of kept) body.append(name, value);
+        for (const file of await photos("readonly", (store) => store.get(deed.photos)) ?? []) body.append("photo", file, file.name);
+      }
       answer = await fetch(deed.action, { method: "POST", body, headers: { Accept: "application/json" } });
     } catch {
       break; // still no network
     }
     if (answer.status === 401) break; // kept until someone signs in again
-    deeds = deeds.slice(1);
+    deeds = read().slice(1); // more may have come while this one was sent
     write(deeds);
+    if (deed.photos) await photos("readwrite", (store) => store.delete(deed.photos));
     if (!answer.ok) {
       const told = await answer.json().catch(() => ({}));
       say(words.refused.replace("{reason}", told.reason || answer.status));
@@ -50,12 +96,24 @@ async function send() {
 }
 
 for (const form of document.querySelectorAll("[data-field]")) {
-  form.addEventListener("submit", (event) => {
+  form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const body = new URLSearchParams(new FormData(form));
+    const sent = new FormData(form);
+    const chosen = sent.getAll("photo").filter((file) => file.size);
+    sent.delete("photo");
+    const body = new URLSearchParams(sent);
+    const name = key();
     body.set("do", event.submitter.value);
-    body.set("key", key());
-    write([...read(), { action: form.getAttribute("action"), body: body.toString() }]);
+    body.set("key", name);
+    const deed = { action: form.getAttribute("action"), body: body.toString() };
+    if (chosen.length) {
+      const files = await Promise.all(chosen.map(lighter));
+      const kept = await photos("readwrite", (store) => store.put(files, name)).then(() => true, () => false);
+      if (!kept) return say(words.unkept); // nothing is sent without its photo
+      deed.photos = name;
+    }
+    form.reset();
+    write([...read(), deed]);
     state();
     send();
   });

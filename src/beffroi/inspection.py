@@ -160,12 +160,30 @@ def _personal(service: Service, _registry: Registry) -> Iterator[Fault]:
                     ),
                 )
     said = service.manifest.get("personal_data")
+    yield from _told(said if isinstance(said, dict) else {}, declared)
     told = set(said.get("fields", ())) if isinstance(said, dict) else set()
     if service.manifest and told != declared:
         yield Fault("manifest.toml, personal_data.fields",
                     Text("Le manifeste et les collections ne disent pas les mêmes données personnelles.",
                          "The manifest and the collections do not tell the same personal data."),
                     Text(f"Écrivez fields = {sorted(declared)}.", f"Write fields = {sorted(declared)}."))  # fmt: skip
+
+
+def _told(said: dict[str, Any], declared: set[str]) -> Iterator[Fault]:
+    """Yield what the register of processing would lack: why the service keeps something of persons, for how long."""
+    purpose = Text(
+        "Le registre des traitements doit dire pourquoi.", "The register of processing must say why."
+    )
+    for language in ("fr", "en"):
+        if (declared or said.get("other")) and not str(said.get(f"purpose_{language}", "")).strip():
+            yield Fault(f"manifest.toml, personal_data.purpose_{language}", purpose)
+    for number, one in enumerate(said.get("other", ())):
+        place = f"manifest.toml, personal_data.other[{number}]"
+        for name in ("fr", "en", "purpose_fr", "purpose_en"):
+            if not str(one.get(name, "")).strip():
+                yield Fault(f"{place}.{name}", purpose)
+        if not isinstance(one.get("days"), int) or one["days"] <= 0:
+            yield Fault(f"{place}.days", Text("Dites pour combien de jours.", "Say for how many days."))
 
 
 def _rooms(service: Service, _registry: Registry) -> Iterator[Fault]:
@@ -218,10 +236,17 @@ def _templates(service: Service, _registry: Registry) -> Iterator[Fault]:
 def _rules(service: Service, registry: Registry) -> Iterator[Fault]:
     for template in service.rules:
         try:
-            watch = read_rule(template.yaml).watch
+            rule = read_rule(template.yaml)
+            watch = rule.watch
         except Problem as problem:
             yield Fault(f"rule {template.name}, {problem.place}".rstrip(", "), problem.reason, problem.mend)
             continue
+        if rule.message and not rule.message_en:
+            yield Fault(
+                f"rule {template.name}, message_en",
+                Text("L'alarme ne parle que français.", "The alarm speaks French only."),
+                Text("Ajoutez message_en.", "Add message_en."),
+            )
         if watch.kind and registry.datastream_kind(watch.kind) is None:
             yield Fault(
                 f"rule {template.name}",

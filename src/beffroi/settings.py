@@ -20,6 +20,7 @@ __all__ = [
     "MailSettings",
     "MqttSettings",
     "Open311Settings",
+    "PushSettings",
     "Settings",
     "StoreSettings",
     "load_settings",
@@ -92,6 +93,13 @@ class Open311Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     media_hosts: tuple[str, ...] = ()
 
 
+class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Web push. `private`: browsers may also name a push service on a private network or without TLS (for tests, and
+    for towns that run their own)."""
+
+    private: bool = False
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `beffroi.toml`, plus the data directory itself."""
 
@@ -104,6 +112,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
     open311: Open311Settings = Open311Settings()
+    push: PushSettings = PushSettings()
     connectors: tuple[dict[str, str], ...] = ()
     lorawan: tuple[LorawanSettings, ...] = ()
 

@@ -4,20 +4,16 @@ from collections.abc import Iterator
 
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import Clock, client_of
+from tests.sensorthings_town import client_of, town_of
 
-from beffroi.plugins import Registry
 from beffroi.settings import Settings
-from beffroi.store.open import Store
 from beffroi.town import Town
 
 
 @pytest.fixture
 def sta_town(settings: Settings) -> Iterator[Town]:
-    clock = Clock()
-    store = Store.open(settings, clock)
-    yield Town(settings, store, Registry(()), clock)
-    store.close()
+    with town_of(settings) as town:
+        yield town
 
 
 @pytest.fixture

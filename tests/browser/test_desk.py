@@ -1,13 +1,20 @@
 """An agent's morning in Chromium: the queue by keyboard, and the field page without a network."""
 
+import io
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
+from tests.services.reports.photographs import TRACES, photograph
 
 pytestmark = pytest.mark.browser
 FILE = "services/reports/file"
+WAITING = """() => new Promise((then) => {
+  const asked = indexedDB.open("beffroi-field", 1);
+  asked.onsuccess = () => { asked.result.transaction("photos").objectStore("photos").count().onsuccess = (found) => then(found.target.result); };
+})"""  # how many photos wait on the phone
 
 
 @pytest.fixture
@@ -64,8 +71,21 @@ def test_the_field_page_without_a_network(desk: BrowserContext, town) -> None:
     page.reload()
     expect(page.locator("[data-offline]")).to_contain_text("Hors ligne")
     page.locator("[data-field] input[name=text]").first.fill("Fait sur place")
+    page.locator("[data-field] input[name=photo]").first.set_input_files(
+        {"name": "lieu.jpg", "mimeType": "image/jpeg", "buffer": photograph("jpeg", size=(2400, 1200))}
+    )
+    case = page.locator(".case").first.locator("h2 a").get_attribute("href")
     page.locator("button[value=repaired]").first.click()
     expect(page.locator("[data-offline]")).to_contain_text("1 à envoyer")
     desk.set_offline(False)
     expect(page.locator(".case")).to_have_count(visits - 1)
+    assert page.evaluate(WAITING) == 0
+    page.goto(town.url.rstrip("/") + case)
+    photo = page.locator(".photos a").last
+    sent = desk.request.get(town.url.rstrip("/") + photo.get_attribute("href")).body()
+    assert Image.open(io.BytesIO(sent)).size == (
+        1600,
+        800,
+    )  # drawn again on the phone, at the size that is kept
+    assert not any(trace in sent for trace in TRACES)
     page.close()

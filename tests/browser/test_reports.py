@@ -1,7 +1,9 @@
 """A citizen in Chromium: the whole path without script within its weight, by keyboard; with script, a draft and the map."""
 
+import json
 import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -126,3 +128,79 @@ def test_choosing_a_category_with_questions_asks_them_and_keeps_what_was_typed(
     page.get_by_role("button", name="Send").click()
     expect(page.get_by_text("Touch nothing. Call Enedis")).to_be_visible()
     context.close()
+
+
+# What a browser does when its own push service is reached; ours has none: the subscription is written here.
+SUBSCRIBING = """() => {
+  const raw = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+  let held = null;
+  PushManager.prototype.getSubscription = async () => held;
+  PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
+    if (!userVisibleOnly || applicationServerKey.length !== 65) throw new TypeError("a browser would refuse");
+    const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+    held = { options: { applicationServerKey }, unsubscribe: async () => { held = null; globalThis.unsubscribed = true; return true; },
+             toJSON: () => ({ endpoint: "https://push.example.net/x", expirationTime: null, keys }) };
+    return held;
+  };
+}"""
+
+
+def test_a_browser_is_told_only_after_it_was_asked_to(chromium: Browser, town: Served) -> None:
+    context = chromium.new_context(locale="fr", permissions=["notifications"])
+    hosts: set[str] = set()
+    context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    context.add_init_script(f"({SUBSCRIBING})()")
+    page = context.new_page()
+    page.goto(town.url + "signalements")
+    page.locator(".reports a").first.click()
+    page.get_by_text("Être prévenu des suites").click()
+    start = page.get_by_role("button", name="Être prévenu sur cet appareil")
+    expect(start).to_be_visible()
+    assert page.evaluate("navigator.serviceWorker.getRegistrations().then((all) => all.length)") == 0
+    start.click()
+    expect(page.get_by_text("Cet appareil sera prévenu.")).to_be_visible()
+    expect(start).to_be_hidden()
+    shown = pushed(page, town.url, {"title": "Signalement 26-1 : Clos", "body": "Réparé", "tag": "t", "lang": "fr",
+                                    "page": "/signalements", "stop": "/stop", "stop_title": "Ne plus recevoir"})  # fmt: skip
+    assert shown == [
+        [
+            "Signalement 26-1 : Clos",
+            "Réparé",
+            "t",
+            {"page": "/signalements", "stop": "/stop"},
+            ["Ne plus recevoir"],
+        ]
+    ]
+    page.reload()
+    page.get_by_text("Être prévenu des suites").click()
+    stop = page.get_by_role("button", name="Ne plus l'être sur cet appareil")
+    stop.click()
+    expect(page.get_by_text("C'est arrêté, et effacé.")).to_be_visible()
+    expect(stop).to_be_hidden()
+    assert page.evaluate("localStorage.getItem('beffroi-push')") == "{}"
+    assert hosts == {urlsplit(town.url).netloc}
+    context.close()
+
+
+def pushed(page: Page, url: str, message: dict[str, object]) -> list[list[object]]:
+    """Hand a message to the page's service worker as a push service would; return the notifications it shows."""
+    devtools = page.context.new_cdp_session(page)
+    known: list[str] = []
+    devtools.on(
+        "ServiceWorker.workerRegistrationUpdated",
+        lambda told: known.extend(one["registrationId"] for one in told["registrations"]),
+    )
+    devtools.send("ServiceWorker.enable")
+    page.wait_for_function("navigator.serviceWorker.controller !== null")
+    origin = url.rstrip("/")
+    devtools.send("ServiceWorker.deliverPushMessage",
+                  {"origin": origin, "registrationId": known[0], "data": json.dumps(message)})  # fmt: skip
+    found: list[list[object]] = page.evaluate("""async () => {
+      const ready = await navigator.serviceWorker.ready;
+      for (;;) {
+        const shown = await ready.getNotifications();
+        if (shown.length) return shown.map((n) => [n.title, n.body, n.tag, n.data, n.actions.map((a) => a.title)]);
+        await new Promise((then) => setTimeout(then, 20));
+      }
+    }""")
+    return found

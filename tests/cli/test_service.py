@@ -93,7 +93,7 @@ class Neighbour(Record):
 
 MANIFEST = {
     "name": "x", "version": "1", "maintainer": "m", "quality": "beta", "standards_in": ["CSV"], "standards_out": ["CSV"],
-    "personal_data": {"fields": ["name"]}, "limits": {"fr": "Rien", "en": "Nothing"},
+    "personal_data": {"fields": ["name"], "purpose_fr": "Rappeler", "purpose_en": "Call back"}, "limits": {"fr": "Rien", "en": "Nothing"},
 }  # fmt: skip
 
 
@@ -124,6 +124,12 @@ def test_inspection_finds_a_text_in_one_language(tmp_path: Path) -> None:
         ({"manifest": {**MANIFEST, "maintainer": ""}}, "manifest.toml, maintainer"),
         ({"manifest": {**MANIFEST, "limits": {"fr": "Rien"}}}, "manifest.toml, limits.en"),
         ({"manifest": {**MANIFEST, "personal_data": {"fields": []}}}, "manifest.toml, personal_data.fields"),
+        ({"manifest": {**MANIFEST, "personal_data": {"fields": ["name"], "purpose_fr": "Rappeler", "purpose_en": " "}}},
+         "manifest.toml, personal_data.purpose_en"),
+        ({"manifest": {**MANIFEST, "personal_data": {**MANIFEST["personal_data"], "other": [{"fr": "Photos", "en": "Photos", "purpose_fr": "Voir", "days": 3}]}}},
+         "manifest.toml, personal_data.other[0].purpose_en"),
+        ({"manifest": {**MANIFEST, "personal_data": {**MANIFEST["personal_data"], "other": [{"fr": "Photos", "en": "Photos", "purpose_fr": "Voir", "purpose_en": "See"}]}}},
+         "manifest.toml, personal_data.other[0].days"),
         ({"cards": (Card("c", Text("C", "C"), "indicator:none"),)}, "card c"),
         ({"rules": (RuleTemplate("r", Text("R", "R"), "name: R\nwatch: {kind: none}\nwhen: {above: 1}\n"),)}, "rule r"),
         ({"rules": (RuleTemplate("r", Text("R", "R"), "name: R\nwhen: {above: 1}\n"),)}, "rule r, line 1"),

@@ -1,23 +1,34 @@
 """The demonstration town in a real store."""
 
 import hashlib
+import html
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
+from starlette.testclient import TestClient
+from tests.services.reports.test_bias_truth import AREAS, drawn, watched
 
+from beffroi.app import create_app
 from beffroi.cli.init import create_town
 from beffroi.demo.build import build_town
 from beffroi.demo.live import live
-from beffroi.identity import people, territories
+from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
+from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.scene import Scene, make_scene
+from beffroi.services.reports.demo import TRUTH, true_rates
+from beffroi.services.reports.desk.watched import incidents_watched
+from beffroi.services.reports.rate.bias import bias_of
+from beffroi.services.reports.rate.incidents import Incident
 from beffroi.store.record import Query
 from beffroi.store.tables import datastream, metadata, thing
 from beffroi.town import Town, open_town
+from beffroi.web.kit.who import SESSION_COOKIE
 
 END = parse_instant("2026-11-22")
 
@@ -249,3 +260,43 @@ def test_every_default_rule_is_on(town: Town) -> None:
     declared = sum(len(service.rules) for service in town.registry.services.values())
     assert len(rules) == declared + 1
     assert all(row.values["enabled"] for row in rules)
+
+
+def test_reports_are_those_that_were_drawn(town: Town) -> None:
+    areas = [
+        (one["area"], one["inhabitants"], one["rate_per_day"]) for one in town.store.setting(TRUTH)["areas"]
+    ]
+    assert {(name, rate) for name, _, rate in areas} == {(name, rate) for name, _, rate in AREAS}
+
+    def shape(incidents: list[Incident]) -> list[tuple[str, str, float, int]]:
+        return sorted((one.area, one.category, round(one.days, 3), one.duplicates) for one in incidents)
+
+    stored = incidents_watched(town, SYSTEM, END - 730 * DAY_US, END)
+    assert shape(stored) == shape(watched(drawn(1, areas, END), END)) and len(stored) > 150
+
+
+def test_the_page_of_the_demonstration_names_the_right_areas_and_says_what_it_does_not_know(
+    town: Town,
+) -> None:
+    incidents = incidents_watched(town, SYSTEM, END - 730 * DAY_US, END)
+    bias, rates = bias_of(incidents, fitted=False), true_rates(town.store.setting(TRUTH), incidents)
+    known = {cell.area: cell.rate for cell in bias.areas if cell.rate.known}
+    assert set(known) == {"Centre", "Les Coteaux"}
+    assert set(bias.unknown) == {"La Gare", "Le Faubourg", "Les Tilleuls", "Montarel"}
+    assert all(cell.rate.low <= rates[cell.area] <= (cell.rate.high or 9) for cell in bias.areas)
+    assert bias.gap is not None and (bias.gap.slowest, bias.gap.fastest) == ("Les Coteaux", "Centre")
+    assert bias.gap.low < rates["Centre"] / rates["Les Coteaux"] < bias.gap.high
+    mayor = people.add(town.store, SYSTEM, email="elue@essai.fr", name="Une élue", role="elu")
+    with TestClient(create_app(town), base_url="http://127.0.0.1:8080", headers={"Accept": "text/html", "Accept-Language": "fr"}) as client:  # fmt: skip
+        link = sign_in.make_link(town.store, SYSTEM, mayor.id)
+        client.cookies.set(SESSION_COOKIE, sign_in.by_link(town.store, link, agent="Firefox")[1])
+        page = html.unescape(client.get("/services/reports/biais").text)
+    told = re.search(
+        r"Le même problème attend ([\d,]+) jours dans « ([^»]+) » et ([\d,]+) jours dans « ([^»]+) »", page
+    )
+    assert told is not None and (told[2], told[4]) == ("Les Coteaux", "Centre")
+    for days, area in ((told[1], "Les Coteaux"), (told[3], "Centre")):
+        assert known[area].delay == pytest.approx(float(days.replace(",", ".")), abs=0.051)
+    assert "La Gare, Le Faubourg, Les Tilleuls, Montarel" in page and page.count("on ne sait pas") >= 4
+    rows = re.findall(r'<th scope="row">([^<]+)</th>(?:<td[^>]*>[^<]*</td>){2}<td>(oui|non)</td>', page)
+    assert sorted(rows) == sorted((name, "oui") for name, _, _ in AREAS)

@@ -36,6 +36,7 @@ __all__ = [
     "comment",
     "count_by_state",
     "get",
+    "message_of",
     "of_subject",
     "open_alarms",
     "query_of",
@@ -68,6 +69,11 @@ def told(row: Row) -> dict[str, Any]:
         **{f.name: json_value(f, row.values[f.name]) for f in fields},
         "territory": row.territory,
     }
+
+
+def message_of(values: Mapping[str, Any], language: str) -> str:
+    """Return what an alarm says, in a reader's language where it is known; alarms that are older say it in the town's."""
+    return str((values.get("message_en") if language == "en" else None) or values["message"])
 
 
 def visible(who: Principal, row: Row) -> bool:
@@ -152,7 +158,7 @@ def query_of(
     if not (who.staff or who.role == "elu"):
         where["public"] = True
     territories = (*who.territories, "") if who.territories else None
-    words = None if who.staff else ("message",)
+    words = None if who.staff else ("message", "message_en")
     return Query(
         where=where,
         text=wish.text,

@@ -39,6 +39,7 @@ class AlarmRecord(Record):
     """One alarm: a rule that held for one subject, from its start to its end."""
 
     message: str = field("Alarme", "Alarm")
+    message_en: str | None = field("Alarme, en anglais", "Alarm, in English", listed=False)
     severity: str = field("Gravité", "Severity", choices=_SEVERITIES, default="orange")
     worst: str = field("Gravité la plus haute", "Worst severity", choices=_SEVERITIES, default="orange")
     state: str = field("État", "State", choices=_STATES, default="active")

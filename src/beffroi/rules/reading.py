@@ -5,6 +5,7 @@ watch: {datastream: 12}          # or kind, thing, service, territory, series, c
 when: {above: {jaune: 100, orange: 200, rouge: 300}, hysteresis: 10, for: 10 min}
 during: {days: lundi-vendredi, hours: 22:00-06:00}
 message: "{thing} : {value} {unit}"
+message_en: "{thing}: {value} {unit}"   # and name_en: for those who read English
 actions:
   - {email: astreinte@ville.fr, on: [raise, clear]}
 """
@@ -58,6 +59,19 @@ _UNITS = {"s": SECOND_US, "min": MINUTE_US, "h": HOUR_US, "j": DAY_US, "d": DAY_
 _PLAIN_DURATION = re.compile(r"(\d+(?:[.,]\d+)?)\s*(s|min|h|j|d)\Z")
 _HOURS = re.compile(r"(\d{1,2})(?::|h)(\d\d)?\s*-\s*(\d{1,2})(?::|h)(\d\d)?\Z")
 _LEAVES = ("above", "below", "rises", "falls", "totals", "silent", "expression", "where", "all", "any", "not")
+_WORDS = (
+    "name",
+    "name_en",
+    "watch",
+    "when",
+    "during",
+    "severity",
+    "clear",
+    "message",
+    "message_en",
+    "actions",
+    "description",
+)
 _EVENTS = {"created": ("create", "restore"), "updated": ("update",)}
 _MOMENTS = ("raise", "acknowledge", "clear")
 _ACTIONS = {
@@ -168,9 +182,7 @@ def rule_of(value: dict[str, Any]) -> Rule:
 def read_rule(text: str) -> Rule:
     """Return the rule that `text` says. Raises `Problem` with line and field."""
     value, lines = read_yaml(text)
-    top = _Place(value, "", lines).mapping(
-        ("name", "watch", "when", "during", "severity", "clear", "message", "actions", "description")
-    )
+    top = _Place(value, "", lines).mapping(_WORDS)
     for needed in ("name", "watch", "when"):
         if not top.has(needed):
             raise top.refuse(f"Il manque le champ « {needed} ».", f"The field '{needed}' is missing.",
@@ -185,7 +197,9 @@ def read_rule(text: str) -> Rule:
     print_ = hashlib.sha256(json.dumps(decides, sort_keys=True, default=str).encode()).hexdigest()[:16]
     return Rule(
         top.at("name").text(200), watch, when, severity, text, clear,
-        top.at("message").text() if top.has("message") else "", actions, print_,
+        top.at("message").text() if top.has("message") else "", actions,
+        top.at("name_en").text(200) if top.has("name_en") else "",
+        top.at("message_en").text() if top.has("message_en") else "", print_,
     )  # fmt: skip
 
 

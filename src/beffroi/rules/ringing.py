@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
 from beffroi.rules import alarms
 from beffroi.rules.condition import RANKS, SEVERITIES
 from beffroi.rules.machine import Transition
@@ -140,10 +141,12 @@ class Belfry:
             "peak": move.made.peak,
         }
         if worse:
+            told = self._told(move, rule, catalogue, level).values
             values.update(
                 worst=SEVERITIES[level],
                 state="active",
-                message=self._told(move, rule, catalogue, level).values["message"],
+                message=told["message"],
+                message_en=told["message_en"],
             )
         row = writer.change("alarm", alarm_id, values)
         if worse:
@@ -182,18 +185,13 @@ class Belfry:
         number = move.key or next((n for _, n in rule.watch.series), 0)
         series = catalogue.get(number)
         naming = naming_for(rule, catalogue, only=number)
-        words = condition(rule, naming, level).of(self.store.settings.language)
-        known: dict[str, object] = {
-            "value": number_words(move.made.value),
-            "peak": number_words(move.made.peak),
-        }
+        words, known = condition(rule, naming, level), dict[str, object]()
         if series is not None:
             known.update(
                 thing=series.thing, series=series.name, unit=series.unit, territory=series.territory or ""
             )
-        message = self._message(rule, move, level, words, known)
         told = {
-            "message": message, "datastream_id": number or None, "thing_id": series.thing_id if series else None,
+            **self._said(rule, move, level, words, known), "datastream_id": number or None, "thing_id": series.thing_id if series else None,
             "unit": series.unit if series else None, "public": series.public if series else False,
         }  # fmt: skip
         return _Told(told, series.territory if series else None)
@@ -204,20 +202,34 @@ class Belfry:
         try:
             row = self.store.records.get(name, move.key, deleted=None)
         except NotFound:
-            return _Told({"message": rule.name, "public": False}, None)
+            return _Told({"message": rule.name, "message_en": rule.name_en or None, "public": False}, None)
         personal = {f.name for f in collection.personal}
         known = {k: v for k, v in row.values.items() if k not in personal and v is not None}
         label = known.get(collection.label, f"n° {move.key}")
-        words = f"{collection.title.of(self.store.settings.language)} : {label}"
-        message = self._message(rule, move, level, words, {**known, "id": row.id})
+        words = Text(f"{collection.title.fr} : {label}", f"{collection.title.en}: {label}")
+        said = self._said(rule, move, level, words, {**known, "id": row.id})
         public = collection.read == "citizen" and not rule.message
-        return _Told({"message": message, "public": public}, row.territory)
+        return _Told({**said, "public": public}, row.territory)
 
-    def _message(self, rule: Rule, move: Move, level: int, words: str, known: dict[str, object]) -> str:
+    def _said(
+        self, rule: Rule, move: Move, level: int, words: Text, known: dict[str, object]
+    ) -> dict[str, str | None]:
+        """Return the alarm's message in the town's language, and in English when that is known."""
         at = to_datetime(move.at_us).astimezone(PARIS).strftime("%d/%m/%Y %H:%M")
-        common = {"rule": rule.name, "severity": SEVERITIES[level], "at": at}
-        message = fill(rule.message, {**known, **common}) if rule.message else words
-        return message[:500]
+
+        def filled(template: str, name: str, language: str) -> str:
+            made = {} if move.subject.startswith("record:") else {
+                "value": number_words(move.made.value, language), "peak": number_words(move.made.peak, language),
+            }  # fmt: skip
+            return fill(template, {**made, **known, "rule": name, "severity": SEVERITIES[level], "at": at})
+
+        english = filled(rule.message_en, rule.name_en or rule.name, "en") if rule.message_en else None
+        if not rule.message:
+            english = english or words.en
+        own = (
+            filled(rule.message, rule.name, "fr") if rule.message else words.of(self.store.settings.language)
+        )
+        return {"message": own[:500], "message_en": english[:500] if english else None}
 
 
 class _Told(msgspec.Struct, frozen=True):

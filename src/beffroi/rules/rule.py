@@ -53,6 +53,8 @@ class Rule(msgspec.Struct, frozen=True):
     clear: Node | None = None
     message: str = ""
     actions: tuple[Action, ...] = ()
+    name_en: str = ""  # the same in English, "" when its author wrote none
+    message_en: str = ""
     fingerprint: str = ""  # of what decides: a change of it starts the evaluation afresh
 
     def machine(self) -> Machine:

@@ -6,19 +6,22 @@ address it has must be public (unless the town allows private ones), and the con
 address: a name that answers differently the second time gains nothing. Redirections are not followed.
 """
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import ipaddress
 import socket
 import ssl
+import threading
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from beffroi.model.instant import SECOND_US
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["post", "signature", "verify"]
+__all__ = ["post", "send", "signature", "verify"]
 
 TOLERANCE_S = 300
 
@@ -46,7 +49,7 @@ def addresses(host: str, port: int, *, private: bool) -> list[str]:
     for address in found:
         if not private and not _public(address):
             raise Problem(
-                Text(f"Le webhook vise une adresse privée ({address}).", f"The webhook aims at a private address ({address})."),
+                Text(f"L'envoi vise une adresse privée ({address}).", f"The message aims at a private address ({address})."),
                 Text("Autorisez les adresses privées dans l'administration, si c'est voulu.",
                      "Allow private addresses in the administration, if it is meant."),
             )  # fmt: skip
@@ -62,24 +65,46 @@ def _public(address: str) -> bool:
 def post(
     url: str, body: bytes, secret: bytes, key: str, *, now_us: int, private: bool, timeout_s: float
 ) -> int:
-    """Send `body` and return the status of the answer. Raises `Problem` for a forbidden address, `OSError`."""
+    """Send `body` signed, and return the status of the answer. Raises `Problem` for a forbidden address, `OSError`."""
+    headers = {
+        "Content-Type": "application/json", "Beffroi-Delivery": key,
+        "Beffroi-Signature": signature(secret, body, now_us // SECOND_US),
+    }  # fmt: skip
+    return send(url, body, headers, private=private, timeout_s=timeout_s)
+
+
+def send(url: str, body: bytes, headers: Mapping[str, str], *, private: bool, timeout_s: float) -> int:
+    """Post `body` to the one address that was looked at, and return the status of the answer; nothing is followed.
+    An answer that comes drop by drop is cut off after three times `timeout_s`.
+
+    Raises `Problem` for a forbidden address, `OSError`.
+    """
     parts = urlsplit(url)
     secure, host = parts.scheme == "https", parts.hostname or ""
     port = parts.port or (443 if secure else 80)
     address = addresses(host, port, private=private)[0]
     sock: socket.socket = socket.create_connection((address, port), timeout=timeout_s)
+    other = sock.dup()
+    end = threading.Timer(3 * timeout_s, _cut, (other,))
+    end.daemon = True
+    end.start()
     try:
         if secure:
             sock = ssl.create_default_context().wrap_socket(sock, server_hostname=host)
         connection = http.client.HTTPConnection(host, port, timeout=timeout_s)
         connection.sock = sock
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("POST", path, body, {
-            "Content-Type": "application/json", "User-Agent": "Beffroi", "Beffroi-Delivery": key,
-            "Beffroi-Signature": signature(secret, body, now_us // SECOND_US),
-        })  # fmt: skip
+        connection.request("POST", path, body, {"User-Agent": "Beffroi", **headers})
         return connection.getresponse().status
     except http.client.HTTPException as error:
         raise OSError(f"no proper answer: {type(error).__name__}") from error
     finally:
+        end.cancel()
+        other.close()
         sock.close()
+
+
+def _cut(sock: socket.socket) -> None:
+    """End a connection under the thread that waits for it."""
+    with contextlib.suppress(OSError):
+        sock.shutdown(socket.SHUT_RDWR)

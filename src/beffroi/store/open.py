@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, text
 
 from beffroi.model.instant import Clock, system_clock
+from beffroi.model.principal import Principal
 from beffroi.settings import Settings
 from beffroi.store.archive import Archive
 from beffroi.store.audit import Audit, Fault
@@ -98,13 +99,26 @@ class Store:
     def set_setting(self, key: str, value: Any) -> None:
         """Keep `value` (JSON) under `key`; None forgets it."""
         with self.write() as connection:
-            if value is None:
-                connection.execute(text("DELETE FROM setting WHERE key = :key"), {"key": key})
-                return
-            connection.execute(
-                text(
-                    "INSERT INTO setting (key, value) VALUES (:key, :value)"
-                    " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
-                ),
-                {"key": key, "value": json.dumps(value, ensure_ascii=False)},
-            )
+            self._keep(connection, key, value)
+
+    def change_settings(
+        self, who: Principal, settings: Mapping[str, Any], action: str, target: str, detail: dict[str, Any] | None = None
+    ) -> None:  # fmt: skip
+        """Keep (or forget: None) what a person set on screen, and note it in the journal, in one transaction: a setting
+        that nobody is known to have changed does not exist."""
+        with self.write() as connection:
+            for key, value in settings.items():
+                self._keep(connection, key, value)
+            self.audit.note(connection, who, action, target, detail)
+
+    def _keep(self, connection: Connection, key: str, value: Any) -> None:
+        if value is None:
+            connection.execute(text("DELETE FROM setting WHERE key = :key"), {"key": key})
+            return
+        connection.execute(
+            text(
+                "INSERT INTO setting (key, value) VALUES (:key, :value)"
+                " ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+            ),
+            {"key": key, "value": json.dumps(value, ensure_ascii=False)},
+        )

@@ -20,7 +20,7 @@ from beffroi.store.record_writer import Writer
 from beffroi.store.records import Records, Shelf
 from beffroi.store.tables import history
 
-__all__ = ["Expired", "erase_from_history", "erase_person", "erase_values", "expire"]
+__all__ = ["Expired", "erase_from_history", "erase_person", "erase_values", "expire", "forget_person"]
 
 _CHUNK = 500
 
@@ -43,12 +43,17 @@ def erase_person(
     if row.person is None:
         raise NotFound(Text("Cet enregistrement ne porte aucune personne.", "This record holds no person."))
     with records.writer(who, reason) as writer:
-        touched = 0
-        for name in list(records.collections):
-            shelf = records.shelf(name)
-            if shelf.collection.personal:
-                touched += _forget(writer, shelf, row.person)
-        records.keyring.erase(writer.connection, [row.person])
+        return forget_person(records, writer, row.person)
+
+
+def forget_person(records: Records, writer: Writer, person: int) -> int:
+    """Erase a person in the writer's transaction; return how many records held something of them."""
+    touched = 0
+    for name in list(records.collections):
+        shelf = records.shelf(name)
+        if shelf.collection.personal:
+            touched += _forget(writer, shelf, person)
+    records.keyring.erase(writer.connection, [person])
     return touched
 
 

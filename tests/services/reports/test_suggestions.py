@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from beffroi.services.reports.duplicates.likelihood import (
     shipped,
 )
 from beffroi.services.reports.duplicates.nearby import Nearby, in_words
+from beffroi.services.reports.words import stems
 
 METRES = st.integers(-400, 400).map(float)
 SIGHTINGS = st.lists(
@@ -94,6 +96,19 @@ def test_reasons_add_up_to_the_log_odds_less_what_is_always_there() -> None:
     assert told == pytest.approx(law.log_odds(clues(new, old, 3)))
     weights = [abs(r.weight) for r in law.reasons(new, old, 3)]
     assert weights == sorted(weights, reverse=True)
+
+
+def test_words_in_common_are_those_that_people_wrote() -> None:
+    first, second = (
+        "Des matelas abandonnés près de l'école, c'est dangereux",
+        "Matelas ABANDONNÉ devant l’École : dangereux",
+    )
+    old = Sighting(1, 0, 0, 9.0, stems=frozenset(stems(first)), said=first)
+    new = Sighting(2, 5, 0, 10.0, stems=frozenset(stems(second)), said=second)
+    (reason,) = (r.text for r in shipped().reasons(new, old) if "mots" in r.text.fr)
+    assert reason.fr == "mots communs : matelas, abandonné, école, dangereux"
+    assert reason.en == "words in common: matelas, abandonné, école, dangereux"
+    assert not {"matel", "abandon", "ecol"} & set(re.split(r"[ ,:]+", reason.fr))
 
 
 def test_a_print_survives_scaling_and_noise_and_tells_scenes_apart() -> None:

@@ -37,7 +37,7 @@ class Postman:
 
     def taken(self) -> dict[str, str]:
         """Return the letters since last time: body by recipient and subject."""
-        found = {f"{m['To']}: {m['Subject']}": m.get_content() for m in self.letters}
+        found = {f"{m['To']}: {m['Subject']}": m.get_body().get_content() for m in self.letters}
         self.letters.clear()
         return found
 

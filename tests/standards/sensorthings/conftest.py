@@ -5,21 +5,16 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.sensorthings_town import Clock, client_of
+from tests.sensorthings_town import client_of, town_of
 
-from beffroi.plugins import Registry
 from beffroi.settings import Settings
-from beffroi.store.open import Store
 from beffroi.town import Town
 
 
 @pytest.fixture
 def sta_town(tmp_path: Path) -> Iterator[Town]:
-    clock = Clock()
-    settings = Settings(data=tmp_path)
-    store = Store.open(settings, clock)
-    yield Town(settings, store, Registry(()), clock)
-    store.close()
+    with town_of(Settings(data=tmp_path)) as town:
+        yield town
 
 
 @pytest.fixture

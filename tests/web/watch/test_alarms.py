@@ -2,6 +2,9 @@
 
 import pytest
 
+from beffroi.model.principal import SYSTEM
+from beffroi.rules import rulebook
+
 
 def alarm(place, name):
     return next(a for a in place.alarms() if name in a.values["message"])
@@ -79,3 +82,39 @@ def test_others_may_not(town, place, browser, csrf):
 def test_a_quiet_town_says_so(town, browser):
     assert "Tout est calme" in browser().get("/alarmes").text
     assert browser().get("/alarmes/99").status_code == 404
+
+
+def test_alarms_speak_english_to_those_who_read_it(town, place, browser):
+    series = place.series("Pluie", "Place du marché", unit="mm")
+    more = 'message: "{thing} : {value} {unit}"\nmessage_en: "{thing}: {value} {unit} of rain"\nname_en: Heavy rain\n'
+    place.rule("{above: 5}", series, name="Pluie forte", more=more)
+    place.now(series, "1234.5")
+    raised = alarm(place, "Place du marché")
+    assert (raised.values["message"], raised.values["message_en"]) == (
+        "Place du marché : 1\u202f234,5 mm", "Place du marché: 1,234.5 mm of rain",
+    )  # fmt: skip
+    client = browser("agent")
+    for address in ("/alarmes", f"/alarmes/{raised.id}", "/"):
+        french, english = client.get(f"{address}?lang=fr").text, client.get(f"{address}?lang=en").text
+        assert "of rain" in english and "of rain" not in french, address
+    assert "Heavy rain" in client.get(f"/alarmes/{raised.id}?lang=en").text
+    assert (
+        "Heavy rain" in client.get("/regles?lang=en").text
+        and "Pluie forte" in client.get("/regles?lang=fr").text
+    )
+    # written by Beffroi, in both languages; an older alarm is told as it was
+    level = alarm(place, "Hauteur")
+    assert level.values["message_en"] == "Hauteur d'eau (Ardèche à Meyras) exceeds 5 cm"
+    town.store.records.put("alarm", {"message_en": None}, id=level.id, who=SYSTEM)
+    assert "dépasse 5 cm" in client.get(f"/alarmes/{level.id}?lang=en").text
+
+
+def test_a_rule_of_a_service_has_its_english_title(town, browser):
+    template = next(r for r in town.registry.services["equipment"].rules if r.name == "bin_full")
+    old = template.yaml.replace(
+        next(line for line in template.yaml.splitlines(True) if line.startswith("message_en")), ""
+    )
+    row = rulebook.add(town.store, old, SYSTEM, enabled=False, origin="equipment")
+    client = browser("agent")
+    assert "Container full" in client.get(f"/regles/{row.id}?lang=en").text
+    assert "Conteneur plein" in client.get(f"/regles/{row.id}?lang=fr").text

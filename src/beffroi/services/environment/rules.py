@@ -14,6 +14,7 @@ description: Plus de 30 cm en une heure. Les seuils de vigilance propres à chaq
 watch: {kind: river_level}
 when: {rises: {jaune: 0.30, orange: 0.60}, within: 1 h, hysteresis: 0.1, for: 10 min}
 message: "{thing} : l'eau monte vite, {value} {unit}"
+message_en: "{thing}: the water is rising fast, {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -23,6 +24,7 @@ name: Échelle de rivière muette
 watch: {kind: river_level}
 when: {silent: {orange: 1 h, rouge: 6 h}}
 message: "{thing} ne donne plus de hauteur d'eau"
+message_en: "{thing} no longer gives a water level"
 """,
     ),
     RuleTemplate(
@@ -33,6 +35,7 @@ watch: {service: environment}
 when: {silent: 12 h}
 severity: jaune
 message: "{thing} : plus de mesure depuis 12 h"
+message_en: "{thing}: no measurement for 12 h"
 """,
     ),
     RuleTemplate(
@@ -43,6 +46,7 @@ description: Cumul d'un relevé de 10 ou 15 minutes.
 watch: {kind: rain}
 when: {above: {jaune: 5, orange: 10, rouge: 15}, clear_after: 1 h}
 message: "{thing} : {value} {unit} en un relevé"
+message_en: "{thing}: {value} {unit} in one reading"
 """,
     ),
     RuleTemplate(
@@ -53,6 +57,7 @@ description: Rafales de 72, 90 et 108 km/h (Météo-France parle de vent fort au
 watch: {kind: wind_gust}
 when: {above: {jaune: 20, orange: 25, rouge: 30}, hysteresis: 3, clear_after: 1 h}
 message: "{thing} : rafales à {value} {unit}"
+message_en: "{thing}: gusts of {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -63,6 +68,7 @@ description: Pour le salage et les conduites exposées.
 watch: {kind: temperature, service: environment}
 when: {below: {jaune: 0, orange: -5}, hysteresis: 1, for: 30 min}
 message: "{thing} : {value} {unit}"
+message_en: "{thing}: {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -72,6 +78,7 @@ name: Forte chaleur
 watch: {kind: temperature, service: environment}
 when: {above: {jaune: 32, orange: 36, rouge: 40}, hysteresis: 1, for: 30 min}
 message: "{thing} : {value} {unit}"
+message_en: "{thing}: {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -82,6 +89,7 @@ description: Seuils d'information (200) et d'alerte (400 µg/m³, moyenne horair
 watch: {kind: no2}
 when: {above: {orange: 200, rouge: 400}, hysteresis: 10}
 message: "{thing} : {value} {unit} de NO₂"
+message_en: "{thing}: {value} {unit} of NO₂"
 """,
     ),
     RuleTemplate(
@@ -92,6 +100,7 @@ description: Seuils d'information (180) et d'alerte (240 µg/m³, moyenne horair
 watch: {kind: o3}
 when: {above: {orange: 180, rouge: 240}, hysteresis: 10}
 message: "{thing} : {value} {unit} d'ozone"
+message_en: "{thing}: {value} {unit} of ozone"
 """,
     ),
     RuleTemplate(
@@ -102,6 +111,7 @@ description: 50 et 80 µg/m³ tenus trois heures. L'article R221-1 juge la moyen
 watch: {kind: pm10}
 when: {above: {jaune: 50, orange: 80}, hysteresis: 5, for: 3 h}
 message: "{thing} : {value} {unit} de PM10 depuis trois heures"
+message_en: "{thing}: {value} {unit} of PM10 for three hours"
 """,
     ),
     RuleTemplate(
@@ -113,6 +123,7 @@ watch: {kind: co2}
 when: {above: {jaune: 1500, orange: 2500}, hysteresis: 200, for: 20 min}
 during: {days: lundi-vendredi, hours: 08:00-18:00}
 message: "{thing} : aérez, {value} {unit} de CO₂"
+message_en: "{thing}: open the windows, {value} {unit} of CO₂"
 """,
     ),
     RuleTemplate(

@@ -13,6 +13,7 @@ name: Conteneur plein
 watch: {kind: fill_level}
 when: {above: {jaune: 85, orange: 95}, hysteresis: 15, for: 4 h}
 message: "{thing} : plein à {value} {unit}"
+message_en: "{thing}: {value} {unit} full"
 """,
     ),
     RuleTemplate(
@@ -22,6 +23,7 @@ name: Batterie faible
 watch: {kind: battery}
 when: {below: {jaune: 20, orange: 10}, hysteresis: 5, times: 3}
 message: "{thing} : {value} {unit} de batterie"
+message_en: "{thing}: battery at {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -32,6 +34,7 @@ watch: {service: equipment}
 when: {silent: 26 h}
 severity: jaune
 message: "{thing} : plus de mesure depuis 26 h"
+message_en: "{thing}: no measurement for 26 h"
 """,
     ),
     RuleTemplate(
@@ -43,6 +46,7 @@ watch: {collection: fault}
 when: {where: "severity == 'rouge' and state in ['open', 'planned']"}
 severity: rouge
 message: "{title}"
+message_en: "{title}"
 """,
     ),
 )  # fmt: skip

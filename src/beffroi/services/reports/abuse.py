@@ -18,7 +18,7 @@ from beffroi.services.reports.where import folded
 from beffroi.store.quick import insert_rows, quick
 from beffroi.store.tables import sighting
 
-__all__ = ["SIGNS", "Post", "challenge", "many_from", "marked", "signs", "solved", "start_mark"]
+__all__ = ["SIGNS", "Post", "challenge", "crowded", "many_from", "marked", "signs", "solved", "start_mark"]
 
 SIGNS = {
     "trap": ("Champ piège rempli", "Trap field filled in"),
@@ -104,6 +104,15 @@ def solved(secret: bytes, mark: str, proof: str) -> bool:
 def many_from(c: Connection, secret: bytes, address: str, now_us: int) -> bool:
     """True when so many posts came from one network lately that the next form asks for a proof of work."""
     return _seen(c, _digest(secret, "network", network_of(address)), now_us - MANY_US, MANY)
+
+
+def crowded(c: Connection, secret: bytes, what: str, address: str, now_us: int, most: int) -> bool:
+    """Note that someone of a network does `what`; True when `most` did within ten minutes, and it is not noted."""
+    key = _digest(secret, what, network_of(address))
+    if _seen(c, key, now_us - MANY_US, most):
+        return True
+    c.execute(insert(sighting), {"key": key, "at_us": now_us})
+    return False
 
 
 def _seen(c: Connection, key: bytes, since_us: int, times: int) -> bool:

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import io
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,7 +31,7 @@ def opened(path: Path, mend: Text = _MEND) -> Iterator[TextIO]:
             io.TextIOWrapper(raw, encoding="utf-8-sig", newline="") as lines,
         ):
             yield lines
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zlib.error) as error:
         raise unreadable(path, error, mend) from error
 
 

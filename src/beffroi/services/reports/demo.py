@@ -6,32 +6,36 @@ and how many problems nobody told, are kept in the setting `demo.reports` so tha
 
 import io
 import math
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
 from shapely.geometry import MultiPoint, Point, Polygon
 from shapely.ops import voronoi_diagram
 
-from beffroi.model.instant import DAY_US, HOUR_US
+from beffroi.model.instant import DAY_US, HOUR_US, SECOND_US
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.scene import Scene
 from beffroi.scene.chance import Chance
 from beffroi.scene.plan import Commune, Street, wgs84
 from beffroi.services.reports.photos.cut import cut
 from beffroi.services.reports.preparing import prepare_waiting
+from beffroi.services.reports.rate.incidents import Incident
 from beffroi.services.reports.starter import write_starter
 from beffroi.services.reports.submission import CITIZEN, add_photos, keep, number_for, stage
+from beffroi.store.record import Query
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
 
-__all__ = ["TRUTH", "build"]
+__all__ = ["TRUTH", "Problem", "build", "problems_of", "true_rates"]
 
 TRUTH = "demo.reports"
 _AGENT = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 _DAYS = 90
 # Name, direction of the centre from the town's, inhabitants, reports a day of one problem that is there.
 _AREAS = (
-    ("Centre", 0.0, 0.0, 2900, 0.30), ("Les Coteaux", 0.3, 0.6, 2100, 0.16), ("La Gare", 0.65, -0.1, 1700, 0.08),
+    ("Centre", 0.0, 0.0, 2900, 0.45), ("Les Coteaux", 0.3, 0.6, 2100, 0.20), ("La Gare", 0.65, -0.1, 1700, 0.08),
     ("Le Faubourg", -0.6, 0.2, 1500, 0.04), ("Les Tilleuls", -0.1, -0.65, 2300, 0.02),
 )  # fmt: skip
 _VILLAGE_RATE = 0.03
@@ -67,19 +71,99 @@ _REPLIES = {
 }  # fmt: skip
 
 
+_WORDS = {code: words for code, *_, words in _KINDS}
+_SOONER = {code: sooner for code, _, sooner, _, _ in _KINDS}
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """Something wrong in the street. `times` (µs) and `by` are when it was told and by whom, none when nobody did;
+    `taken` is when the town hall took it on, None when it has not yet; `gone` is when it was no more, or the end."""
+
+    number: int
+    code: str
+    gone: int
+    times: tuple[int, ...]
+    by: tuple[str, ...]
+    taken: int | None
+
+
+class _Told(msgspec.Struct, frozen=True):
+    """What people tell of one problem."""
+
+    number: int
+    code: str
+    area: str
+    commune: Commune
+    at: list[object]
+    place: str
+    text: str
+
+
+def problems_of(draw: Chance, before: int, people: int, rate: float, end: int) -> list[Problem]:
+    """Return the problems of one area over the whole time, numbered after `before`: each comes up at any moment, is told
+    by a Poisson process of `rate` a day (times what its category is told sooner) while it is there, and no longer."""
+    count = round(people / 1000 * _PROBLEMS_PER_THOUSAND)
+    return [_problem(draw, n, rate, end) for n in range(before + 1, before + count + 1)]
+
+
+def _problem(draw: Chance, n: int, rate: float, end: int) -> Problem:
+    code, _, sooner, stays, _ = _KINDS[draw.pick(n, tuple(k[1] for k in _KINDS))]
+    born = end - int(draw.between(0.3, _DAYS, n, 1) * DAY_US)
+    gone = min(born + int(stays * draw.between(0.8, 2.4, n, 2) * DAY_US), end)
+    times: list[int] = []
+    at, k = float(born), 0
+    while (at := at - math.log(1.0 - draw.unit(n, 1000 + k)) / (rate * sooner) * DAY_US) < gone:
+        times.append(int(at) // SECOND_US * SECOND_US)
+        k += 1
+    by = tuple(f"demo{int(draw.unit(n, 5000 + k) * 40_000):05d}" for k in range(len(times)))
+    return Problem(n, code, gone, tuple(times), by, _taken(draw, n, times[0], gone, end) if times else None)
+
+
+def _taken(draw: Chance, n: int, told: int, gone: int, end: int) -> int | None:
+    """Return when the town hall takes a problem on: within eight days, and while it is still there."""
+    taken = told + int(draw.between(0.3, 8.0, n, 9) * DAY_US)
+    if taken >= gone and gone < end:
+        taken = told + int((gone - told) * draw.unit(n, 15))
+    return taken if taken < end else None
+
+
+def true_rates(truth: Mapping[str, Any], watched: Iterable[Incident]) -> dict[str, float]:
+    """Return the rate (reports a day) that the incidents watched in each area truly had, from the setting `TRUTH`: the
+    area's own, times that of the categories it was watched for."""
+    rates = {one["area"]: one["rate_per_day"] for one in truth["areas"]}
+    days: dict[str, float] = defaultdict(float)
+    weighed: dict[str, float] = defaultdict(float)
+    for incident in watched:
+        days[incident.area] += incident.days
+        weighed[incident.area] += incident.days * truth["categories"].get(incident.category, 1.0)
+    return {area: rates[area] * weighed[area] / days[area] for area in days if area in rates}
+
+
 def build(town: Town, scene: Scene) -> Iterator[tuple[int, Any]]:
     """Write categories, areas and the reports of the last months; nothing happens later by itself."""
     with town.store.records.writer(SYSTEM, "Mise en service") as writer:
         categories = write_starter(writer)
+        _contacts(town, writer, scene)
         areas = _areas(writer, scene)
     telling = _Telling(town, scene, categories)
     with town.store.records.writer(CITIZEN, "Signalement") as writer:
         truth = [telling.area(writer, *area) for area in areas]
-    town.store.set_setting(
-        TRUTH, {"days": _DAYS, "areas": truth, "categories": {k: f for k, _, f, _, _ in _KINDS}}
-    )
+    town.store.set_setting(TRUTH, {"days": _DAYS, "areas": truth, "categories": _SOONER})
     prepare_waiting(town)
     return iter(())
+
+
+def _contacts(town: Town, writer: Writer, scene: Scene) -> None:
+    """Give the town hall what a legal receipt must say (CRPA, art. R112-11-1): numbers kept for fiction (ARCEP)."""
+    hall = town.store.records.find(
+        "report_department", Query(where={"code": "mairie"}), c=writer.connection
+    ).rows[0]
+    said = {
+        "address": f"1 place de la Mairie, {scene.communes[0].name}",
+        "phone": "02 61 91 00 00",
+        "mail": "mairie@brevigny.example",
+    }
+    writer.change("report_department", hall.id, said)
 
 
 Area = tuple[str, Commune, Polygon, int, float]
@@ -133,113 +217,93 @@ class _Telling:
         streets = [
             s for s in self.streets if s.commune == commune.code and shape.intersects(s.axis)
         ] or self.streets
-        problems = round(people / 1000 * _PROBLEMS_PER_THOUSAND)
-        told = again = 0
-        for _ in range(problems):
-            self.number += 1
-            reports = self.problem(writer, name, commune, shape, streets, rate)
-            told += reports > 0
-            again += max(0, reports - 1)
+        problems = problems_of(self.draw, self.number, people, rate, self.end)
+        self.number += len(problems)
+        for one in problems:
+            if one.times:
+                self._tell(writer, one, name, commune, shape, streets)
         return {
             "area": name,
             "rate_per_day": rate,
-            "problems": problems,
-            "told": told,
-            "told_again": again,
+            "problems": len(problems),
+            "told": sum(bool(one.times) for one in problems),
+            "told_again": sum(max(0, len(one.times) - 1) for one in problems),
             "inhabitants": people,
         }
 
-    def problem(
-        self, writer: Writer, area: str, commune: Commune, shape: Polygon, streets: list[Street], rate: float
-    ) -> int:
-        """Let one problem come up, be told by some, and end; return how many told it."""
-        n, draw = self.number, self.draw
-        code, _, sooner, stays, words = _KINDS[draw.pick(n, tuple(k[1] for k in _KINDS))]
-        born = self.end - int(draw.between(0.3, _DAYS, n, 1) * DAY_US)
-        gone = min(born + int(stays * draw.between(0.8, 2.4, n, 2) * DAY_US), self.end)
-        times = self._tellings(rate * sooner, born, gone)
-        if not times:
-            return 0
+    def _tell(
+        self, writer: Writer, one: Problem, area: str, commune: Commune, shape: Polygon, streets: list[Street]
+    ) -> None:
+        """Let a problem be told, told again by others, taken on and closed."""
+        n, draw = one.number, self.draw
         street = streets[draw.pick(n, tuple(s.axis.length for s in streets), 3)]
-        at = self._point(street, shape)
+        at = self._point(n, street, shape)
         house = 1 + int(draw.unit(n, 5) * 80)
+        words = _WORDS[one.code]
         text = words[int(draw.unit(n, 6) * len(words))].format(n=house)
-        report = self._report(writer, code, area, commune, at, f"{house} {street.name}", text, times[0])
-        for k, when in enumerate(times[1:]):
-            self._told_again(writer, report, code, area, commune, at, f"{house} {street.name}", text, when, k)
-        self._life(writer, report, commune, times[0], gone)
-        return len(times)
+        told = _Told(n, one.code, area, commune, at, f"{house} {street.name}", text)
+        report = self._report(writer, told, one.times[0], one.by[0])
+        for k, (when, by) in enumerate(zip(one.times[1:], one.by[1:], strict=True)):
+            self._told_again(writer, report, told, when, by, k)
+        self._life(writer, report, commune, one)
 
-    def _tellings(self, rate: float, born: int, gone: int) -> list[int]:
-        """Return the instants at which residents tell: a Poisson process while the problem is there."""
-        found: list[int] = []
-        at, k = float(born), 0
-        while len(found) < 12:
-            at += -math.log(1.0 - self.draw.unit(self.number, 100 + k)) / rate * DAY_US
-            k += 1
-            if at >= gone:
-                return found
-            found.append(
-                int(at) // HOUR_US * HOUR_US
-                + int(self.draw.unit(self.number, 200 + k) * HOUR_US) // 1_000_000 * 1_000_000
-            )
-        return found
-
-    def _point(self, street: Street, shape: Polygon) -> list[object]:
+    def _point(self, n: int, street: Street, shape: Polygon) -> list[object]:
         part = street.axis.intersection(shape)
         axis = part if not part.is_empty and part.length > 5 else street.axis
-        at = axis.interpolate(self.draw.between(0.05, 0.95, self.number, 4), normalized=True)
+        at = axis.interpolate(self.draw.between(0.05, 0.95, n, 4), normalized=True)
         return wgs84((at.x, at.y))
 
-    def _report(
-        self, writer: Writer, code: str, area: str, commune: Commune, at: list[object], place: str, text: str, when: int,
-        **more: Any,
-    ) -> int:  # fmt: skip
-        n, category = self.number, self.categories[code]
+    def _report(self, writer: Writer, told: "_Told", when: int, by: str, **more: Any) -> int:
+        n, category = told.number, self.categories[told.code]
         self.drawn += 1
         channel = ("web", "web", "web", "qr", "phone", "counter")[int(self.draw.unit(n, 7) * 6)]
-        waiting = code in ("tag", "vehicule") and when > self.end - 2 * DAY_US
+        waiting = told.code in ("tag", "vehicule") and when > self.end - 2 * DAY_US
         values = {
-            "number": number_for(self.town, writer.connection, when), "category": category, "description": text, "place": place, "area": area, "requested": when,
-            "channel": channel, "department": self.departments[category], "moderation": "waiting" if waiting else "accepted",
-            "shown": not waiting, "reporter": f"demo{int(self.draw.unit(n, 8) * 4000):04d}", "due": when + 10 * DAY_US, **more,
+            "number": number_for(self.town, writer.connection, when), "category": category, "description": told.text, "place": told.place, "area": told.area,
+            "requested": when, "channel": channel, "department": self.departments[category], "moderation": "waiting" if waiting else "accepted",
+            "shown": not waiting, "reporter": by, "due": when + 10 * DAY_US, **more,
         }  # fmt: skip
-        row = writer.create("service_request", values, {"type": "Point", "coordinates": at}, commune.code)
+        point = {"type": "Point", "coordinates": told.at}
+        row = writer.create("service_request", values, point, told.commune.code)
         if self.drawn % 9 == 1 and not more:
-            photo = cut(draw_photo(self.draw, n, code))
+            photo = cut(draw_photo(self.draw, n, told.code))
             add_photos(
-                writer, row.id, keep(self.town, writer, stage(self.town, [photo])), territory=commune.code
+                writer,
+                row.id,
+                keep(self.town, writer, stage(self.town, [photo])),
+                territory=told.commune.code,
             )
         return row.id
 
-    def _told_again(
-        self, writer: Writer, report: int, code: str, area: str, commune: Commune, at: list[object], place: str, text: str,
-        when: int, k: int,
-    ) -> None:  # fmt: skip
+    def _told_again(self, writer: Writer, report: int, told: "_Told", when: int, by: str, k: int) -> None:
         """Someone else tells: most press "me too", some send their own, which an agent then merges."""
-        n = self.number
-        if self.draw.unit(n, 300 + k) < 0.22:
-            ended = when + 20 * HOUR_US
-            self._report(writer, code, area, commune, at, place, f"{text} (toujours là)", when, duplicate_of=report, state="closed",
-                         reason="duplicate", closed=min(ended, self.end))  # fmt: skip
+        if self.draw.unit(told.number, 300 + k) < 0.22:
+            again = msgspec.structs.replace(told, text=f"{told.text} (toujours là)")
+            self._report(writer, again, when, by, duplicate_of=report, state="closed", reason="duplicate",
+                         closed=min(when + 20 * HOUR_US, self.end))  # fmt: skip
             return
-        reporter = f"demo{int(self.draw.unit(n, 400 + k) * 4000):04d}"
-        writer.create("report_update", {"request": report, "kind": "me_too", "at": when, "actor": "neighbour", "reporter": reporter, "shown": True},
-                      None, commune.code)  # fmt: skip
+        values = {
+            "request": report,
+            "kind": "me_too",
+            "at": when,
+            "actor": "neighbour",
+            "reporter": by,
+            "shown": True,
+        }
+        writer.create("report_update", values, None, told.commune.code)
         row = self.town.store.records.get("service_request", report, c=writer.connection)
         writer.change("service_request", report, {"me_too": int(row.values["me_too"]) + 1})
 
-    def _life(self, writer: Writer, report: int, commune: Commune, told: int, gone: int) -> None:
+    def _life(self, writer: Writer, report: int, commune: Commune, one: Problem) -> None:
         """Let the town hall take it on and, when the problem is gone, close it for the true reason."""
-        n, draw = self.number, self.draw
-        taken = told + int(draw.between(0.2, 4.0, n, 9) * DAY_US)
-        if taken >= self.end:
+        n, draw, gone, taken = one.number, self.draw, one.gone, one.taken
+        if taken is None:
             return
         state: dict[str, Any] = {"state": "in_progress", "first_answered": taken}
         self._step(
             writer, report, commune, "take", "received", "in_progress", taken, "Nous nous en occupons."
         )
-        if gone < self.end and gone > taken:
+        if gone < self.end:
             reason = _ENDS[draw.pick(n, tuple(float(w) for _, w in _ENDS), 10)][0]
             state = {**state, "state": "closed", "closed": gone, "reason": reason}
             self._step(

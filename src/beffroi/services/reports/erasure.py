@@ -102,7 +102,7 @@ def copy_of(town: Town, row: Row) -> dict[str, Any]:
             if u.values["kind"] != "note"
         ],
         "followers": [
-            {k: f.values[k] for k in ("reason", "mail", "phone", "language") if f.values[k]}
+            {k: f.values[k] for k in ("reason", "mail", "phone", "push", "language") if f.values[k]}
             for f in records.all("report_follower", Query(where={"request": row.id, "reason": "author"}))
         ],
         "photos": [

@@ -27,6 +27,8 @@ from beffroi.services.reports.submission import (
     reporter_of,
     stage,
 )
+from beffroi.services.reports.subscriptions import end
+from beffroi.standards.web_push import Subscription
 from beffroi.store.record import Query, Row, Where
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
@@ -35,6 +37,7 @@ __all__ = [
     "check_mail",
     "comment",
     "follow",
+    "follow_on",
     "gone",
     "me_too",
     "own",
@@ -135,6 +138,15 @@ def follow(town: Town, row: Row, mail: str, phone: str, language: str, *, author
         _follow(town, writer, row, mail, phone, language, "author" if author else "follower")
 
 
+def follow_on(town: Town, row: Row, device: Subscription, language: str, *, author: bool = False) -> int:
+    """Tell a browser of what becomes of a report, by web push; return the subscription's number, the same when it
+    asks twice."""
+    reason = "author" if author else "follower"
+    reporter = pseudonym(town.settings.secret(), "reports", device.endpoint)
+    with town.store.records.writer(CITIZEN) as writer:
+        return _keep(town, writer, row, {"reason": reason, "language": language, "reporter": reporter, "push": device.plain()})  # fmt: skip
+
+
 def check_mail(mail: str, *, required: bool = False) -> None:
     """Raise `Problem` when a mail address is not one; an empty one only when it is `required`."""
     if (required or mail.strip()) and not _MAIL.fullmatch(mail.strip()):
@@ -145,17 +157,19 @@ def check_mail(mail: str, *, required: bool = False) -> None:
 
 
 def _follow(town: Town, writer: Writer, row: Row, mail: str, phone: str, language: str, reason: str) -> None:
-    reporter = reporter_of(town, mail, phone)
-    held = town.store.records.find(
-        "report_follower",
-        Query(where={"request": row.id, "reporter": reporter}, limit=1),
-        c=writer.connection,
-    )
-    if held.rows:
-        return
-    values = {"request": row.id, "since": town.clock(), "reason": reason, "language": language, "reporter": reporter,
+    values = {"reason": reason, "language": language, "reporter": reporter_of(town, mail, phone),
               "mail": mail.strip() or None, "phone": phone.strip() or None}  # fmt: skip
-    writer.create("report_follower", values, None, row.territory)
+    _keep(town, writer, row, values)
+
+
+def _keep(town: Town, writer: Writer, row: Row, values: dict[str, Any]) -> int:
+    """Keep a subscription, unless the same person or device has one; return its number."""
+    same = Query(where={"request": row.id, "reporter": values["reporter"]}, limit=1)
+    held = town.store.records.find("report_follower", same, c=writer.connection).rows
+    if held:
+        return held[0].id
+    made = {"request": row.id, "since": town.clock(), **values}
+    return writer.create("report_follower", made, None, row.territory).id
 
 
 def stop_following(town: Town, follower: int, key: str) -> None:
@@ -166,8 +180,7 @@ def stop_following(town: Town, follower: int, key: str) -> None:
         )
     row = town.store.records.get("report_follower", follower)
     with town.store.records.writer(CITIZEN, "désabonnement") as writer:
-        writer.change("report_follower", row.id, {"mail": None, "phone": None, "push": None})
-        writer.delete("report_follower", row.id)
+        end(town, writer, "report_follower", row)
 
 
 # --- What anyone writes.

@@ -1,5 +1,7 @@
 """Letters: what the town tells people about a report, as plain text that any mailbox or telephone shows."""
 
+from calendar import monthrange
+from datetime import date
 from email.message import EmailMessage
 from email.utils import formataddr
 from typing import Any
@@ -18,18 +20,24 @@ __all__ = [
     "Words",
     "alert_words",
     "confirm_words",
+    "in_two_months",
     "key_name",
     "letter",
+    "receipt_subject",
     "receipt_words",
+    "silence",
     "update_words",
 ]
 
 
 class Words(msgspec.Struct, frozen=True):
-    """A message: its subject and its paragraphs."""
+    """A message: its subject and its paragraphs; for a device, `short` words and the pages that it opens and stops by."""
 
     subject: str
     body: str
+    short: str = ""
+    page: str = ""
+    stop: str = ""
 
 
 class Department(msgspec.Struct, frozen=True):
@@ -74,7 +82,7 @@ def receipt_words(
     lines = [said.of(language).format(number=number, at=at, town=settings.name)]
     if what == "are":
         lines.append(_department(department, language))
-        lines.append(_SILENCE.of(language))
+        lines.append(silence(settings, values["requested"], language))
     lines.append(
         Text("Numéro : {n}\nClé : {k} (gardez-la pour vous)", "Number: {n}\nKey: {k} (keep it to yourself)")
         .of(language)
@@ -85,7 +93,26 @@ def receipt_words(
         .of(language)
         .format(u=own_link(settings, values))
     )
-    return Words(_SUBJECTS[what].of(language).format(number=number), "\n\n".join(lines))
+    return Words(receipt_subject(values, what, language), "\n\n".join(lines))
+
+
+def receipt_subject(values: dict[str, Any], what: str, language: str) -> str:
+    """Return what a receipt is called."""
+    return _SUBJECTS[what].of(language).format(number=values["number"])
+
+
+def silence(settings: Settings, received_us: int, language: str) -> str:
+    """Return what an accusé de réception must say of a demand that is not answered (CRPA, art. R112-11-1): that silence
+    refuses it, on which day, and what one can do then."""
+    local = to_datetime(received_us).astimezone(ZoneInfo(settings.time_zone)).date()
+    refused = in_two_months(local)
+    return _SILENCE.of(language).format(day=refused.strftime("%d/%m/%Y" if language == "fr" else "%Y-%m-%d"))
+
+
+def in_two_months(day: date) -> date:
+    """Return the same day of the month two months later, or the last of that month."""
+    year, month = day.year + (day.month + 1) // 12, (day.month + 1) % 12 + 1
+    return date(year, month, min(day.day, monthrange(year, month)[1]))
 
 
 _SUBJECTS = {
@@ -97,14 +124,14 @@ _SUBJECTS = {
 }
 _RECEIPTS = {
     "received": Text("Merci. Votre signalement {number} est arrivé le {at} à {town}.", "Thank you. Your report {number} reached {town} on {at}."),
-    "aee": Text("Accusé d'enregistrement électronique (CRPA, art. R112-11-1). Votre envoi {number} a été reçu par {town} le {at}.",
-                "Electronic acknowledgement of recording (CRPA, art. R112-11-1). Your message {number} was received by {town} on {at}."),
+    "aee": Text("Accusé d'enregistrement électronique (CRPA, art. R112-11-2). Votre envoi {number} a été reçu par {town} le {at}.",
+                "Electronic acknowledgement of recording (CRPA, art. R112-11-2). Your message {number} was received by {town} on {at}."),
     "are": Text("Accusé de réception électronique (CRPA, art. L112-11 et R112-11-1). Votre envoi {number} a été reçu par {town} le {at}.",
                 "Electronic receipt (CRPA, art. L112-11 and R112-11-1). Your message {number} was received by {town} on {at}."),
 }  # fmt: skip
 _SILENCE = Text(
-    "Un envoi qui signale un fait n'est pas une demande de décision. S'il en est une, le silence gardé deux mois vaut refus, sauf texte contraire (CRPA, art. L231-4).",
-    "A message that reports a fact asks for no decision. If it does, silence kept for two months means refusal, unless a text says otherwise (CRPA, art. L231-4).",
+    "Un envoi qui signale un fait n'est pas une demande de décision. S'il en est une, sans réponse elle est réputée rejetée le {day}, sauf texte contraire (CRPA, art. L231-4). Le tribunal administratif peut alors être saisi dans les deux mois (code de justice administrative, art. R421-2), sur papier ou par www.telerecours.fr.",
+    "A message that reports a fact asks for no decision. If yours does, without an answer it counts as refused on {day}, unless a text says otherwise (CRPA, art. L231-4). The administrative court can then be seized within two months (code de justice administrative, art. R421-2), on paper or at www.telerecours.fr.",
 )
 
 
@@ -125,7 +152,7 @@ def update_words(
         Text("Signalement {n} : {s}", "Report {n}: {s}") if state else Text("Signalement {n}", "Report {n}")
     )
     subject = about.of(language).format(n=number, s=f"{state} ({reason})" if reason else state)
-    lines = [f"{subject}."]
+    lines = []
     if values.get("scheduled") and update.get("state") == "scheduled":
         lines.append(
             Text("Intervention prévue le {at}.", "Work is planned on {at}.")
@@ -138,13 +165,9 @@ def update_words(
         lines.append(Text("Est-ce vraiment réglé ? Répondez en un clic, ou rouvrez, sur la page de suivi.",
                           "Is it really settled? Answer in one click, or reopen, on the page that follows.").of(language))  # fmt: skip
     page = own_link(settings, values) if own else _link(settings, f"/signalements/{number}")
-    lines.append(page)
-    lines.append(
-        Text("Ne plus recevoir ces messages : {u}", "To stop these messages: {u}")
-        .of(language)
-        .format(u=_link(settings, stop))
-    )
-    return Words(subject, "\n\n".join(lines))
+    end = Text("Ne plus recevoir ces messages : {u}", "To stop these messages: {u}").of(language)
+    body = "\n\n".join([f"{subject}.", *lines, page, end.format(u=_link(settings, stop))])
+    return Words(subject, body, "\n".join(lines), page, _link(settings, stop))
 
 
 def alert_words(
@@ -153,9 +176,10 @@ def alert_words(
     """Return what is told of a new report near someone's point."""
     about = Text("{c} signalé à {m} m", "{c} reported {m} m away").of(language)
     subject = about.format(c=category or Text("Problème", "Problem").of(language), m=metres)
-    lines = [f"{subject}.", values.get("place") or "", values.get("description") or "", _link(settings, f"/signalements/{values['number']}"),
-             Text("Arrêter cette alerte : {u}", "Stop this alert: {u}").of(language).format(u=_link(settings, stop))]  # fmt: skip
-    return Words(subject, "\n\n".join(line for line in lines if line))
+    told = [line for line in (values.get("place"), values.get("description")) if line]
+    page, end = _link(settings, f"/signalements/{values['number']}"), _link(settings, stop)
+    said = Text("Arrêter cette alerte : {u}", "Stop this alert: {u}").of(language).format(u=end)
+    return Words(subject, "\n\n".join([f"{subject}.", *told, page, said]), "\n".join(told), page, end)
 
 
 def confirm_words(settings: Settings, path: str, language: str) -> Words:
@@ -166,8 +190,11 @@ def confirm_words(settings: Settings, path: str, language: str) -> Words:
     return Words(subject, said.format(u=_link(settings, path)))
 
 
-def letter(settings: Settings, words: Words, to: str, key: str, report: int | None) -> EmailMessage:
-    """Return the mail; a reply to it names its report (RFC 5322), and no machine answers it (RFC 3834)."""
+def letter(
+    settings: Settings, words: Words, to: str, key: str, report: int | None, paper: tuple[str, bytes] | None = None
+) -> EmailMessage:  # fmt: skip
+    """Return the mail; a reply to it names its report (RFC 5322), and no machine answers it (RFC 3834). `paper` is the
+    name and the bytes of a PDF that goes with it."""
     made = EmailMessage()
     user, _, host = settings.mail.sender.rpartition("@")
     made["From"] = formataddr((settings.name, settings.mail.sender))
@@ -179,4 +206,6 @@ def letter(settings: Settings, words: Words, to: str, key: str, report: int | No
         made["Reply-To"] = formataddr((settings.name, f"{user}+{mark}@{host}"))
     made["Auto-Submitted"] = "auto-generated"
     made.set_content(words.body + f"\n\n-- \n{settings.name}\n")
+    if paper is not None:
+        made.add_attachment(paper[1], maintype="application", subtype="pdf", filename=paper[0])
     return made

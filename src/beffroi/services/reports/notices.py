@@ -22,20 +22,31 @@ from beffroi.rules import outbox
 from beffroi.rules.mail import ActionError, send
 from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
-from beffroi.services.reports import letters
+from beffroi.services.reports import devices, letters
+from beffroi.services.reports import receipts as papers
 from beffroi.services.reports.categories_tree import categories_of
-from beffroi.services.reports.keys import key_of
 from beffroi.services.reports.preparing import publish
+from beffroi.services.reports.subscriptions import alert_path, end, follower_path
 from beffroi.services.reports.where import around, distance_m
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.store.tables import cursor
 from beffroi.town import Town
 
-__all__ = ["KIND", "confirm_alert", "department_of", "read_bus", "receipts", "send_due", "tell_updates"]
+__all__ = [
+    "KIND",
+    "PUSH",
+    "confirm_alert",
+    "department_of",
+    "read_bus",
+    "receipts",
+    "send_due",
+    "tell_updates",
+]
 
 log = logging.getLogger("beffroi.reports")
 KIND = "report-notice"
+PUSH = "report-push"  # apart: a push service that does not answer must not hold the letters up
 SMS = "reports.sms"  # the town's setting: address of its SMS gateway, which takes {"to", "text"} as a signed webhook
 _CURSOR = "reports.notices"
 _BATCH = 5000
@@ -47,9 +58,15 @@ _WIDEST_M = 20_000
 # --- Queueing.
 
 
-def _queue(town: Town, writer: Writer, key: str, *, after_us: int = 0, **payload: Any) -> None:
+def _queue(
+    town: Town, writer: Writer, key: str, *, after_us: int = 0, kind: str = KIND, **payload: Any
+) -> None:
     due_us = town.clock() + after_us
-    outbox.queue(town.store, writer.connection, f"report/{key}", payload, due_us, KIND)
+    outbox.queue(town.store, writer.connection, f"report/{key}", payload, due_us, kind)
+
+
+def _kind(told: Row) -> str:
+    return PUSH if told.values["push"] else KIND
 
 
 def receipts(town: Town, writer: Writer, row: Row) -> None:
@@ -178,7 +195,7 @@ def _of_update(town: Town, change: Change) -> list[Callable[[Writer], None]]:
             key = f"{one.id}/update/{change.record_id}/{follower.id}"
             wanted.append(
                 _queued(
-                    town, key, what="update", report=one.id, update=change.record_id, follower=follower.id,
+                    town, key, what="update", report=one.id, update=change.record_id, follower=follower.id, kind=_kind(follower),
                     after_us=GRACE_US if change.author.startswith("user:") else 0,
                 )
             )  # fmt: skip
@@ -190,8 +207,8 @@ def _of_update(town: Town, change: Change) -> list[Callable[[Writer], None]]:
     return wanted
 
 
-def _queued(town: Town, key: str, **payload: Any) -> Callable[[Writer], None]:
-    return lambda writer: _queue(town, writer, key, **payload)
+def _queued(town: Town, key: str, **how: Any) -> Callable[[Writer], None]:
+    return lambda writer: _queue(town, writer, key, **how)
 
 
 def _until(follower: Row, at_us: int | None) -> Callable[[Writer], None]:
@@ -244,7 +261,7 @@ def _of_new(town: Town, change: Change) -> list[Callable[[Writer], None]]:
     at = tuple(report.geometry["coordinates"][:2])
     near = Query(bbox=around(at, _WIDEST_M), where={"confirmed": True}, limit=1000)
     return [
-        _queued(town, f"{report.id}/alert/{row.id}", what="alert", report=report.id, alert=row.id)
+        _queued(town, f"{report.id}/alert/{row.id}", what="alert", report=report.id, alert=row.id, kind=_kind(row))
         for row in town.store.records.find("report_alert", near).rows
         if row.geometry and distance_m(at, tuple(row.geometry["coordinates"][:2])) <= row.values["radius_m"]
         and (not row.values["categories"] or report.values["category"] in row.values["categories"])
@@ -269,10 +286,11 @@ def send_due(town: Town, stop: threading.Event) -> None:
 
 
 def work_off(town: Town, stop: threading.Event | None = None) -> int:
-    """Send every notice that is due; return how many were tried."""
+    """Send every notice that is due, letters before what is pushed to devices; return how many were tried."""
     tried, owner = 0, f"pid {os.getpid()}"
     while stop is None or not stop.is_set():
-        job = outbox.take(town.store, town.clock(), owner, KIND)
+        waiting = (outbox.take(town.store, town.clock(), owner, kind) for kind in (KIND, PUSH))
+        job = next((one for one in waiting if one is not None), None)
         if job is None:
             return tried
         tried += 1
@@ -294,23 +312,39 @@ class _To(msgspec.Struct, frozen=True):
     mail: str | None
     phone: str | None
     language: str
+    push: dict[str, Any] | None = None
 
 
 def _send(town: Town, job: Job) -> None:
     try:
         to, words, report = _COMPOSE[job.payload["what"]](town, job.payload)
+        paper = _paper(town, job.payload) if to.mail and town.settings.mail.url else None
     except NotFound:
         to, words, report = (
             _To(None, None, "fr"),
             letters.Words("", ""),
             None,
         )  # erased since: nothing to tell
-    if to.mail and town.settings.mail.url:
-        send(town.settings, letters.letter(town.settings, words, to.mail, job.key, report))
+        paper = None
+    if to.push:
+        if not devices.tell(town, to.push, words, job.key, to.language):
+            _gone(town, job.payload)
+    elif to.mail and town.settings.mail.url:
+        send(town.settings, letters.letter(town.settings, words, to.mail, job.key, report, paper))
     elif to.phone:
         _text(town, to.phone, words, job.key)
     with town.store.write() as c:
         outbox.done(c, job)
+
+
+def _gone(town: Town, payload: dict[str, Any]) -> None:
+    """End the subscription of a browser that no longer takes messages."""
+    collection, number = (
+        ("report_follower", "follower") if "follower" in payload else ("report_alert", "alert")
+    )
+    row = town.store.records.get(collection, payload[number])
+    with town.store.records.writer(SYSTEM, "appareil parti") as writer:
+        end(town, writer, collection, row)
 
 
 def _text(town: Town, phone: str, words: letters.Words, key: str) -> None:
@@ -337,6 +371,15 @@ def _compose_receipt(town: Town, payload: dict[str, Any]) -> Composed:
     return to, words, row.id
 
 
+def _paper(town: Town, payload: dict[str, Any]) -> tuple[str, bytes] | None:
+    """Return the receipt that goes with its letter as a paper."""
+    if payload["what"] not in papers.KINDS:
+        return None
+    row = town.store.records.get("service_request", payload["report"])
+    language = row.values["language"]
+    return papers.attached(town, row, department_of(town, row, language), payload["what"], language)
+
+
 def department_of(town: Town, row: Row, language: str = "fr") -> letters.Department:
     """Return who answers for a report: its department, with what is missing taken from the town hall's own record."""
     records = town.store.records
@@ -361,16 +404,15 @@ def _compose_update(town: Town, payload: dict[str, Any]) -> Composed:
     )
     follower = records.get("report_follower", payload["follower"])
     v = follower.values
-    stop = f"/suivi/abonnement/{follower.id}/{key_of(town.settings.secret(), f'follower/{follower.id}')}"
     words = letters.update_words(
         town.settings,
         row.values,
         update.values,
         own=v["reason"] == "author",
-        stop=stop,
+        stop=follower_path(town, follower.id),
         language=v["language"],
     )
-    return _To(v["mail"], v["phone"], v["language"]), words, row.id
+    return _To(v["mail"], v["phone"], v["language"], v["push"]), words, row.id
 
 
 def _compose_alert(town: Town, payload: dict[str, Any]) -> Composed:
@@ -383,21 +425,18 @@ def _compose_alert(town: Town, payload: dict[str, Any]) -> Composed:
         raise NotFound(Text("Ce signalement n'est plus public.", "This report is no longer public."))
     language = alert.values["language"]
     metres = distance_m(tuple(row.geometry["coordinates"][:2]), tuple(alert.geometry["coordinates"][:2]))
-    stop = f"/alertes/{alert.id}/{key_of(town.settings.secret(), f'alert/{alert.id}')}"
     category = categories_of(town).title(row.values["category"], language)
-    words = letters.alert_words(town.settings, row.values, category, 10 * round(metres / 10), stop, language)
-    return _To(alert.values["mail"], None, language), words, None
+    words = letters.alert_words(
+        town.settings, row.values, category, 10 * round(metres / 10), alert_path(town, alert.id), language
+    )
+    return _To(alert.values["mail"], None, language, alert.values["push"]), words, None
 
 
 def _compose_confirm(town: Town, payload: dict[str, Any]) -> Composed:
     alert = town.store.records.get("report_alert", payload["alert"])
-    path = f"/alertes/{alert.id}/{key_of(town.settings.secret(), f'alert/{alert.id}')}"
     language = alert.values["language"]
-    return (
-        _To(alert.values["mail"], None, language),
-        letters.confirm_words(town.settings, path, language),
-        None,
-    )
+    words = letters.confirm_words(town.settings, alert_path(town, alert.id), language)
+    return _To(alert.values["mail"], None, language), words, None
 
 
 _COMPOSE: dict[str, Callable[[Town, dict[str, Any]], Composed]] = {

@@ -14,6 +14,7 @@ description: Ouvre un signalement quand un conteneur reste plein, et le clôt qu
 watch: {kind: fill_level}
 when: {above: {orange: 95}, hysteresis: 15, for: 4 h}
 message: "{thing} : plein à {value} {unit}"
+message_en: "{thing}: {value} {unit} full"
 actions:
   - record: service_request
     values: {number: "A-{id}", source: alarm, source_id: "{id}", channel: sensor, requested: "{raised_at}", description: "{message}"}

@@ -2,14 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 from functools import cache, lru_cache
 from typing import Any
 
 import snowballstemmer
 
-__all__ = ["plain", "stems"]
+__all__ = ["as_written", "plain", "stems"]
 
 _WORD = re.compile(r"[a-z0-9]{2,}")
+_WRITTEN = re.compile(r"\w+")
 _EMPTY = frozenset(
     [
         "a",
@@ -185,3 +187,13 @@ def _stem(word: str, language: str) -> str:
 def stems(text: str, language: str = "fr") -> tuple[str, ...]:
     """Return the stems of the words of `text` that mean something, in order."""
     return tuple(_stem(word, language) for word in _WORD.findall(plain(text)) if word not in _EMPTY)
+
+
+def as_written(text: str, wanted: Collection[str], language: str = "fr") -> list[str]:
+    """Return the words of `text` whose stems are `wanted`, as people wrote them, each once, in their order."""
+    found: dict[str, str] = {}
+    for word in _WRITTEN.findall(text):
+        for stem in stems(word, language):
+            if stem in wanted:
+                found.setdefault(stem, word.lower())
+    return list(dict.fromkeys(found.values()))

@@ -9,6 +9,7 @@ and `kit`, the macros described in `README.md` beside this file.
 """
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -23,6 +24,7 @@ import beffroi
 from beffroi.model.instant import system_clock
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.text import LANGUAGES, Text
+from beffroi.town import Town
 from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
@@ -35,6 +37,7 @@ __all__ = [
     "Pages",
     "figures_of",
     "language_of",
+    "pages_for",
     "pages_of",
     "principal_of",
     "render",
@@ -126,11 +129,21 @@ def pages_of(request: Request) -> Pages:
     state = request.app.state
     pages: Pages | None = getattr(state, "pages", None)
     if pages is None:
-        town = getattr(state, "town", None)
-        services = town.registry.services.values() if town is not None else ()
-        zone = town.settings.time_zone if town is not None else "Europe/Paris"
-        pages = state.pages = Pages(tuple(s.package for s in services if s.package is not None), zone)
+        pages = state.pages = pages_for(getattr(state, "town", None))
     return pages
+
+
+def pages_for(town: Town | None) -> Pages:
+    """Return the pages of a town, for what is written without a request: a paper that goes by mail."""
+    if town is None:
+        return _pages((), "Europe/Paris")
+    services = town.registry.services.values()
+    return _pages(tuple(s.package for s in services if s.package is not None), town.settings.time_zone)
+
+
+@lru_cache(maxsize=4)
+def _pages(packages: tuple[Path, ...], zone: str) -> Pages:
+    return Pages(packages, zone)
 
 
 def language_of(request: Request) -> str:

@@ -8,10 +8,11 @@ from starlette.responses import Response
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.town import Town
 from beffroi.web.kit.look import look_of
-from beffroi.web.kit.page import language_of, pages_of
+from beffroi.web.kit.page import language_of, pages_for
 
-__all__ = ["pdf", "pdf_bytes"]
+__all__ = ["paper", "pdf", "pdf_bytes"]
 
 STYLE = """
 @page { size: A4; margin: 16mm 15mm 18mm; @bottom-right { content: counter(page) " / " counter(pages); font: 8pt sans-serif; color: #555 } }
@@ -21,7 +22,7 @@ table { border-collapse: collapse; width: 100%; font-size: 9pt } th, td { text-a
 thead { display: table-header-group } tr { break-inside: avoid } .figure { text-align: right } small, .about { color: #444; font-size: 8.5pt }
 .box { display: inline-block; width: 4mm; height: 4mm; border: .6pt solid #111 } .lines { height: 12mm; border-bottom: .3pt dotted #777 }
 .sketch { width: 100%; height: 88mm }
-.dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap }
+.dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap } .dense .wrap td, .dense .wrap th[scope=row] { white-space: normal }
 .dense .keys { table-layout: fixed; margin: 2mm 0 } .dense .keys td, .dense .keys th { white-space: normal; border: 0 } .dense .keys strong { font-size: 12pt }
 """
 _MISSING = Problem(
@@ -49,13 +50,22 @@ def pdf_bytes(html: str) -> bytes:
     return made
 
 
-def pdf(request: Request, template: str, name: str, **context: Any) -> Response:
-    """Return a template of paper, with the words and figures that pages have, as a PDF file."""
-    town = request.app.state.town
-    environment = pages_of(request).environments[language_of(request)]
-    html = environment.get_template(template).render(look=look_of(town), now=town.clock(), **context)
+def paper(town: Town, language: str, template: str, **context: Any) -> bytes:
+    """Return a template of paper, with the words and figures that pages have, as PDF/UA-1.
+
+    Raises `Problem` without the extra `pdf`.
+    """
+    environment = pages_for(town).environments[language]
+    return pdf_bytes(
+        environment.get_template(template).render(look=look_of(town), now=town.clock(), **context)
+    )
+
+
+def pdf(request: Request, template: str, name: str, /, *, kept: str = "no-cache", **context: Any) -> Response:
+    """Return a template of paper as a PDF file, in the reader's language; `kept` says what caches may do."""
+    made = paper(request.app.state.town, language_of(request), template, **context)
     headers = {
         "Content-Disposition": f'inline; filename="{re.sub(r"[^A-Za-z0-9.-]", "-", name)}"',
-        "Content-Language": language_of(request), "Cache-Control": "no-cache",
+        "Content-Language": language_of(request), "Cache-Control": kept,
     }  # fmt: skip
-    return Response(pdf_bytes(html), media_type="application/pdf", headers=headers)
+    return Response(made, media_type="application/pdf", headers=headers)

@@ -55,10 +55,10 @@ def _box(text: str) -> Box | None:
 
 
 def _things(
-    town: Town, who: Principal, box: Box | None, only: int | None
+    town: Town, who: Principal, box: Box | None, only: int | None, language: str
 ) -> tuple[list[dict[str, Any]], bool]:
     by_thing: dict[int, OpenAlarm] = {}
-    for alarm in reversed(open_alarms(town, who)):
+    for alarm in reversed(open_alarms(town, who, language)):
         if alarm.thing_id is not None:
             by_thing[alarm.thing_id] = alarm  # the most severe comes last
     now = town.clock()
@@ -106,13 +106,18 @@ def _record(collection: Collection, row: Row) -> dict[str, Any]:
 
 
 def features_of(
-    town: Town, who: Principal, layers: list[str], box: Box | None, only: int | None = None
+    town: Town,
+    who: Principal,
+    layers: list[str],
+    box: Box | None,
+    only: int | None = None,
+    language: str = "fr",
 ) -> tuple[list[dict[str, Any]], bool]:
     """Return the features of `layers` inside `box`, and whether some were left out."""
     features, more = [], False
     for name in layers:
         found, cut = (
-            _things(town, who, box, only)
+            _things(town, who, box, only, language)
             if name == THINGS
             else _records(town, who, town.store.records.collections[name], box)
         )
@@ -140,7 +145,12 @@ def as_geojson(request: Request) -> Response:
     box = _box(request.query_params.get("bbox", ""))
     one = int(only) if only.isdigit() and len(only) < 16 else None
     features, more = features_of(
-        town, principal_of(request), [THINGS] if one is not None else layers, box, one
+        town,
+        principal_of(request),
+        [THINGS] if one is not None else layers,
+        box,
+        one,
+        words_of(request).language,
     )
     body = {"type": "FeatureCollection", "truncated": more, "features": features}
     return packed(
@@ -160,7 +170,7 @@ def page(request: Request) -> Response:
     town: Town = request.app.state.town
     who, _ = principal_of(request), translate(request)
     shown, known = _asked(request)
-    features, more = features_of(town, who, shown, None)
+    features, more = features_of(town, who, shown, None, None, words_of(request).language)
     counts = {
         name: things_count(town, who) if name == THINGS else Desk(town.store.records, who).count(name)
         for name in known

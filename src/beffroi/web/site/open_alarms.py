@@ -6,6 +6,7 @@ import msgspec
 
 from beffroi.model.instant import from_datetime
 from beffroi.model.principal import Principal
+from beffroi.rules.alarms import message_of
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.card import AlarmRow
@@ -35,22 +36,23 @@ def _instant(value: Any) -> int:
     return value if isinstance(value, int) else from_datetime(value)
 
 
-def _of(row: Row, who: Principal) -> OpenAlarm:
+def _of(row: Row, who: Principal, language: str) -> OpenAlarm:
     v = row.values
     return OpenAlarm(
-        row.id, v["message"], v["severity"], v["state"], _instant(v["raised_at"]), v["thing_id"], v["datastream_id"],
+        row.id, message_of(v, language), v["severity"], v["state"], _instant(v["raised_at"]), v["thing_id"], v["datastream_id"],
         v["assignee"] if who.staff else None, bool(v["public"]),
     )  # fmt: skip
 
 
-def open_alarms(town: Town, who: Principal) -> list[OpenAlarm]:
-    """Return the alarms that hold now and that `who` may know of, the most severe first, then the newest."""
+def open_alarms(town: Town, who: Principal, language: str = "fr") -> list[OpenAlarm]:
+    """Return the alarms that hold now and that `who` may know of, in their language where it is known, the most severe
+    first, then the newest."""
     where: dict[str, Any] = {"state": OPEN[:2]}
     if who.role in ("citizen", "device", "supplier"):
         where["public"] = True
     territories = who.territories or None
     query = Query(where=where, sort="-raised_at", limit=MOST, territories=territories)
-    found = [_of(row, who) for row in town.store.records.find("alarm", query).rows]
+    found = [_of(row, who, language) for row in town.store.records.find("alarm", query).rows]
     return sorted(found, key=lambda a: (-SEVERITIES.index(a.severity), -a.since_us))
 
 

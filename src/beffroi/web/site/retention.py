@@ -247,9 +247,7 @@ def _change_kind(request: Request, sent: Mapping[str, str]) -> Response:
     kinds = {**town.store.setting(KINDS, {}), kind: asked}
     if sent.get("action") == "essai":
         return _kinds_page(request, sent, plan=_trial(town, kinds))
-    town.store.set_setting(KINDS, kinds)
-    with town.store.write() as c:
-        town.store.audit.note(c, who, "retention.kind", kind, dict(asked))
+    town.store.change_settings(who, {KINDS: kinds}, "retention.kind", kind, dict(asked))
     return RedirectResponse("/administration/conservation?fait", 303)
 
 

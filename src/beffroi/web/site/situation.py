@@ -82,7 +82,7 @@ def page(request: Request) -> Response:
     town: Town = request.app.state.town
     who, words, _ = principal_of(request), words_of(request), translate(request)
     now = town.clock()
-    alarms = open_alarms(town, who)
+    alarms = open_alarms(town, who, words.language)
     found = stations(town, who, limit=MOST_STATIONS)
     mute = [s for s in found if any(silent(x, now) for x in s.series)]
     context: dict[str, Any] = {

@@ -140,7 +140,7 @@ def detail(request: Request) -> Response:
     language = words_of(request).language
     _ = translate(request)
     station = find_station(town, who, request.path_params["id"])
-    alarms = [a for a in open_alarms(town, who) if a.thing_id == station.id]
+    alarms = [a for a in open_alarms(town, who, language) if a.thing_id == station.id]
     view = None
     if station.place is not None:
         lon, lat = station.place

@@ -47,6 +47,7 @@ name: Nuit bruyante
 watch: {kind: noise}
 when: {above: {jaune: 65, orange: 80}, hysteresis: 5}
 message: "{thing} : {value} {unit}"
+message_en: "{thing}: {value} {unit}"
 """),
 )  # fmt: skip
 

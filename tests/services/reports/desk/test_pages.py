@@ -9,11 +9,13 @@ import zlib
 
 import pytest
 from tests.services.reports.desk.conftest import COMMUNE, NOW, account, morning, report
+from tests.services.reports.photographs import TRACES, left_in, photograph
 
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM
 from beffroi.services.reports.desk.acting import Handling
 from beffroi.services.reports.desk.forwarding import forward, give_back, letter_of
+from beffroi.services.reports.preparing import prepare_waiting
 from beffroi.store.record import Query
 
 HOME = "/services/reports"
@@ -132,6 +134,70 @@ def test_the_phone_sends_a_deed_twice_and_it_is_done_once(town, ids, agent, brow
     assert one.get(f"{HOME}/terrain/worker.js").headers["service-worker-allowed"] == f"{HOME}/terrain"
 
 
+@pytest.mark.parametrize("kind", ["jpeg", "png", "webp", "avif"])
+def test_a_photo_from_the_field_comes_without_its_metadata(
+    kind: str, town, ids, agent, browser, tmp_path
+) -> None:
+    number = report(town, ids, 1, assignee=agent.id)
+    one = browser(agent)
+    page = one.get(f"{HOME}/terrain").text
+    assert re.search(rf'<input id="p-{number}" type="file" name="photo"', page)
+    sent = {
+        "csrf": re.search(r'name="csrf" value="([0-9a-f]{64})"', page)[1],
+        "do": "repaired",
+        "text": "Fait",
+        "key": "abc",
+    }
+    before = photograph(kind)
+    assert any(trace in before for trace in TRACES)
+    for _ in range(2):  # the phone sends twice
+        files = {"photo": (f"a.{kind}", before)}
+        answer = one.post(
+            f"{HOME}/terrain/{number}", data=sent, files=files, headers={"Accept": "application/json"}
+        )
+        assert answer.json()["ok"] is True
+    prepare_waiting(town)
+    (photo,) = town.store.records.find("report_photo").rows
+    v = photo.values
+    assert (v["taken_by"], v["state"], v["shown"], v["moderation"]) == ("agent", "ready", True, "accepted")
+    update = town.store.records.get("report_update", v["update"])
+    assert (update.values["state"], update.values["text"]) == ("closed", "Fait")
+    for name in (v["original"], v["file"], v["small"]):
+        data, _ = town.store.files.read(name)
+        assert not any(trace in data for trace in TRACES)
+    shown = browser().get(f"/signalements/{values(town, number)['number']}").text
+    assert f"/signalements/photos/{v['small']}.jpg" in shown
+    served = browser().get(f"/signalements/photos/{v['file']}.jpg").content
+    assert not any(trace in served for trace in TRACES)
+    kept, _ = town.store.files.read(v["original"])
+    assert left_in(served, tmp_path) == left_in(kept, tmp_path) == set()
+
+
+def test_the_photo_of_a_note_stays_with_the_staff_and_goes_with_it(town, ids, agent, browser) -> None:
+    number = report(town, ids, 1, assignee=agent.id)
+    one = browser(agent)
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', one.get(f"{HOME}/terrain").text)[1]
+    files = [("photo", ("a.jpg", photograph("jpeg")))]
+    send = {"csrf": token, "do": "note", "text": ""}
+    assert one.post(f"{HOME}/terrain/{number}", data=send, files=files).status_code == 303
+    prepare_waiting(town)
+    (photo,) = town.store.records.find("report_photo").rows
+    assert (photo.values["state"], photo.values["shown"], values(town, number)["photos"]) == (
+        "ready",
+        False,
+        0,
+    )
+    assert photo.values["small"] not in browser().get(f"/signalements/{values(town, number)['number']}").text
+    assert f"{HOME}/photos/{photo.id}?petite" in one.get(f"{HOME}/{number}").text
+    wrong = one.post(f"{HOME}/terrain/{number}", data=send, files=[("photo", ("a.jpg", b"GIF89a nothing"))], headers={"Accept": "application/json"})  # fmt: skip
+    assert wrong.status_code == 400 and wrong.json()["reason"]
+    many = one.post(
+        f"{HOME}/terrain/{number}", data=send, files=files * 5, headers={"Accept": "application/json"}
+    )
+    assert many.status_code == 400
+    assert town.store.records.count("report_photo") == 1 and town.store.records.count("report_update") == 1
+
+
 def test_a_firm_acts_by_its_link_without_an_account(town, ids, handling, browser) -> None:
     number = report(town, ids, 1, name="Anaïs Le Gall", mail="anais@exemple.example.org", phone="0612345678")
     path = forward(handling, number, department=ids["lumieres"], mail="", days=30, text="Merci de passer")
@@ -157,6 +223,38 @@ def test_a_firm_acts_by_its_link_without_an_account(town, ids, handling, browser
         "report_update", Query(where={"request": number, "actor": "firm"}, sort="-at")
     ).rows
     assert last.author.startswith("forward:")
+
+
+def test_a_firm_sends_the_photo_of_its_work_and_sees_none_that_was_hidden(
+    town, ids, agent, handling, browser
+) -> None:
+    number = report(town, ids, 1, assignee=agent.id)
+    inspector, path = (
+        browser(agent),
+        forward(handling, number, department=ids["lumieres"], mail="", days=30, text=""),
+    )
+    photo = [("photo", ("a.jpg", photograph("jpeg")))]
+    token = re.search(r'name="csrf" value="([0-9a-f]{64})"', inspector.get(f"{HOME}/terrain").text)[1]
+    inspector.post(
+        f"{HOME}/terrain/{number}", data={"csrf": token, "do": "note"}, files=photo
+    )  # the staff's own
+    firm = browser()
+    sent = {"csrf": re.search(r'name="csrf" value="([0-9a-f]{64})"', firm.get(path).text)[1]}
+    assert firm.post(path, data={**sent, "do": "note", "text": ""}, files=photo).status_code == 303
+    done = {**sent, "do": "close", "reason": "repaired", "text": "Ampoule changée"}
+    assert firm.post(path, data=done, files=[("photo", ("a.jpg", b"%PDF-1.7"))]).status_code == 400
+    assert firm.post(path, data=done, files=photo).status_code == 303
+    prepare_waiting(town)
+    rows = town.store.records.find("report_photo", Query(sort="_id")).rows
+    assert [(r.values["taken_by"], r.values["shown"]) for r in rows] == [
+        ("agent", False),
+        ("firm", False),
+        ("firm", True),
+    ]
+    page = firm.get(path).text
+    assert [f"/photos/{r.id}" in page for r in rows] == [False, False, True]
+    data, _ = town.store.files.read(rows[2].values["original"])
+    assert not any(trace in data for trace in TRACES)
 
 
 def test_a_link_that_is_wrong_expired_or_taken_back_opens_nothing(town, ids, handling, browser) -> None:

@@ -14,14 +14,19 @@ from beffroi.services.reports import notices
 from beffroi.services.reports.abuse import marked, start_mark
 from beffroi.services.reports.citizen.form import category_of, category_options
 from beffroi.services.reports.citizen.reading import TRAP, point_of, town_of
+from beffroi.services.reports.devices import public_key
 from beffroi.services.reports.following import check_mail
 from beffroi.services.reports.keys import digest, opens
 from beffroi.services.reports.submission import CITIZEN
-from beffroi.services.reports.where import area_at, named_point, territory_at
+from beffroi.services.reports.subscriptions import alert_path, end
+from beffroi.services.reports.where import LonLat, area_at, named_point, territory_at
+from beffroi.standards.web_push import Subscription
 from beffroi.store.record import Query, Row
+from beffroi.store.record_writer import Writer
+from beffroi.town import Town
 from beffroi.web.kit.page import language_of, render
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "ask_on_device"]
 
 RADII = (200, 500, 1000, 2000, 5000)
 
@@ -39,7 +44,7 @@ def _page(
     town = town_of(request)
     return render(
         request, "citizen/alerts.html", 400 if problem else 200, values=defaultdict(str, values), options=category_options(request), radii=RADII, done=done,
-        error=problem, mails=bool(town.settings.mail.url), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP,
+        error=problem, mails=bool(town.settings.mail.url), push_key=public_key(town), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP,
     )  # fmt: skip
 
 
@@ -51,32 +56,54 @@ async def ask(request: Request) -> Response:
 
 def _ask(request: Request, sent: dict[str, str]) -> Response:
     town = town_of(request)
-    at = point_of(sent) or named_point(town, sent.get("place", ""))
-    radius = sent.get("radius", "")
     try:
-        if at is None:
-            raise Problem(Text("Ce lieu n'est pas trouvé.", "This place is not found."),
-                          Text("Donnez le nom d'une rue de la commune, ou votre position.", "Give the name of a street of the town, or your position."), place="place")  # fmt: skip
+        at = _point(town, sent)
         check_mail(sent.get("mail", ""), required=True)
     except Problem as problem:
         return _page(request, sent, problem)
     machine = bool(sent.get(TRAP)) or marked(town.settings.secret(), sent.get("start", "")) is None
     if not machine:
-        category = category_of(request, sent.get("category", ""))
-        values = {
-            "since": town.clock(), "radius_m": int(radius) if radius.isdigit() and int(radius[:6]) in RADII else 500,
-            "categories": [category.id] if category else None, "language": language_of(request), "mail": sent["mail"].strip()[:254],
-            "until": town.clock(),  # not confirmed, it is forgotten after its retention
-        }  # fmt: skip
         with town.store.records.writer(CITIZEN) as writer:
-            row = writer.create(
-                "report_alert", values, {"type": "Point", "coordinates": list(at)}, territory_at(town, at)
+            # not confirmed, it is forgotten after its retention
+            row = _keep(
+                request, writer, sent, at, {"mail": sent["mail"].strip()[:254], "until": town.clock()}
             )
-            writer.change(
-                "report_alert", row.id, {"key_hash": digest(town.settings.secret(), f"alert/{row.id}")}
-            )
-            notices.confirm_alert(town, writer, row.id)
+            notices.confirm_alert(town, writer, row)
     return _page(request, {}, done=area_at(town, at) or sent.get("place", "") or "✓")
+
+
+def _point(town: Town, sent: dict[str, str]) -> LonLat:
+    at = point_of(sent) or named_point(town, sent.get("place", ""))
+    if at is None:
+        raise Problem(Text("Ce lieu n'est pas trouvé.", "This place is not found."),
+                      Text("Donnez le nom d'une rue de la commune, ou votre position.", "Give the name of a street of the town, or your position."), place="place")  # fmt: skip
+    return at
+
+
+def _keep(request: Request, writer: Writer, sent: dict[str, str], at: LonLat, whom: dict[str, Any]) -> int:
+    """Write an alert; return its number."""
+    town, radius, category = (
+        town_of(request),
+        sent.get("radius", ""),
+        category_of(request, sent.get("category", "")),
+    )
+    values = {
+        "since": town.clock(), "radius_m": int(radius) if radius.isdigit() and int(radius[:6]) in RADII else 500,
+        "categories": [category.id] if category else None, "language": language_of(request), **whom,
+    }  # fmt: skip
+    point = {"type": "Point", "coordinates": list(at)}
+    row = writer.create("report_alert", values, point, territory_at(town, at))
+    writer.change("report_alert", row.id, {"key_hash": digest(town.settings.secret(), f"alert/{row.id}")})
+    return row.id
+
+
+def ask_on_device(request: Request, sent: dict[str, str], device: Subscription) -> str:
+    """Make an alert for a browser, which agreed itself; return the page that ends it. Raises `Problem`."""
+    town = town_of(request)
+    at = _point(town, sent)
+    with town.store.records.writer(CITIZEN) as writer:
+        made = _keep(request, writer, sent, at, {"push": device.plain(), "confirmed": True})
+    return alert_path(town, made)
 
 
 def _own(request: Request) -> Row:
@@ -107,10 +134,7 @@ def _decide(request: Request, sent: dict[str, str]) -> Response:
     stop = sent.get("do") == "stop"
     with town.store.records.writer(CITIZEN) as writer:
         if stop:
-            writer.change(
-                "report_alert", row.id, {"mail": None, "push": None, "key_hash": None, "confirmed": False}
-            )
-            writer.delete("report_alert", row.id)
+            end(town, writer, "report_alert", row)
         else:
             writer.change("report_alert", row.id, {"confirmed": True, "until": None})
     return render(

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
+from importlib.resources import files
 from typing import Any
 
 from anyio import to_thread
@@ -227,31 +228,10 @@ def _join(request: Request, sent: Sent, given: Submission) -> Response:
 
 
 def worker(_request: Request) -> Response:
-    """Answer the service worker that lets the form open without a network."""
-    return Response(_WORKER, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
+    """Answer the service worker that lets the form open without a network, and shows what is pushed."""
+    text = (files("beffroi.services.reports.citizen") / "worker.js").read_text("utf-8")
+    return Response(text, media_type="text/javascript", headers={"Cache-Control": "no-cache"})
 
-
-# The form and what it loads, from the network when there is one, else as last seen.
-_WORKER = """const KEPT = "signaler-1";
-const mine = (url) => url.origin === location.origin && (url.pathname === "/signaler" || url.pathname.startsWith("/static/"));
-self.addEventListener("install", (event) => event.waitUntil(self.skipWaiting()));
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
-self.addEventListener("fetch", (event) => {
-  const url = new URL(event.request.url);
-  if (event.request.method !== "GET" || !mine(url)) return;
-  event.respondWith((async () => {
-    const kept = await caches.open(KEPT);
-    const key = url.pathname === "/signaler" ? "/signaler" : event.request;
-    try {
-      const fresh = await fetch(event.request);
-      if (fresh.ok) await kept.put(key, fresh.clone());
-      return fresh;
-    } catch (error) {
-      return (await kept.match(key)) ?? Response.error();
-    }
-  })());
-});
-"""
 
 ROUTES: list[BaseRoute] = [
     Route("/signaler", page),

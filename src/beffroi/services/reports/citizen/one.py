@@ -10,12 +10,14 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import NotFound, Problem
-from beffroi.services.reports import erasure, following
+from beffroi.model.text import LANGUAGES, Text
+from beffroi.services.reports import erasure, following, receipts
 from beffroi.services.reports.abuse import start_mark
 from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.citizen.form import ACCEPT, said
 from beffroi.services.reports.citizen.reading import TRAP, Sent, post_of, read_form, town_of, visitor
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words, word_of
+from beffroi.services.reports.devices import public_key
 from beffroi.services.reports.keys import plain, written
 from beffroi.services.reports.notices import department_of
 from beffroi.services.reports.questions import said_answers
@@ -84,6 +86,7 @@ def _page(
         thanks=request.query_params.get("merci", ""), error=said(problem, language) if problem else "", place=problem.place if problem else "",
         values=defaultdict(str, values or {}), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP, accept=ACCEPT, base_url=town.settings.base_url,
         path=f"/suivi/{v['number']}/{key}" if key else f"/signalements/{v['number']}", exact=bool(v["exact_place"]) and bool(key),
+        push_key=public_key(town),
     )  # fmt: skip
 
 
@@ -134,7 +137,7 @@ def _life(
     town, language, _ = town_of(request), language_of(request), translate(request)
     words = {
         "comment": _("Commentaire"), "reply": _("Réponse de la mairie"), "photo": _("Photo"), "satisfaction": _("Avis de l'auteur"),
-        "receipt": _("Accusé envoyé"),
+        "aee": _("Accusé d'enregistrement"), "are": _("Accusé de réception"),
     }  # fmt: skip
     by = {
         "reporter": _("l'auteur"),
@@ -153,7 +156,7 @@ def _life(
         if not (u["shown"] or waiting or official):
             continue
         what = (
-            words.get(u["kind"])
+            words.get(u["action"] if u["kind"] == "receipt" else u["kind"])
             or word_of(u["reason"], language)
             or word_of(u["state"], language)
             or _("Étape")
@@ -340,16 +343,23 @@ def receipt(request: Request) -> Response:
     """Answer the receipt to print."""
     row, key = _whose(request)
     town, language = town_of(request), language_of(request)
-    category = categories_of(town).title(row.values["category"], language)
-    where = {"request": row.id, "kind": "receipt"}
-    sent = {
-        u.values["action"]: u.values["at"]
-        for u in town.store.records.find("report_update", Query(where=where, limit=20)).rows
-    }
-    return render(
-        request, "citizen/receipt.html", report=row.values, key_written=written(key), category=category, department=department_of(town, row, language),
-        sent=sent, path=f"/suivi/{row.values['number']}/{key}", base_url=town.settings.base_url,
-    )  # fmt: skip
+    told = receipts.told(town, row, department_of(town, row, language), language)
+    return render(request, "citizen/receipt.html", path=f"/suivi/{row.values['number']}/{key}", **told)
+
+
+def receipt_paper(request: Request) -> Response:
+    """Answer a receipt as PDF, in the language of its report; the receipts of the law belong to formal requests."""
+    row, _key = _whose(request)
+    town, name = town_of(request), request.path_params["what"]
+    allowed = {"aee": "aee", "are": "are"} if row.values["kind"] == "saisine" else {"signalement": "received"}
+    if name not in allowed or (name == "are" and row.values["department"] is None):
+        raise NotFound(
+            Text("Cet accusé n'existe pas, ou pas encore.", "There is no such receipt, or not yet.")
+        )
+    language = row.values["language"] if row.values["language"] in LANGUAGES else language_of(request)
+    made = receipts.on_paper(town, row, department_of(town, row, language), allowed[name], language)
+    headers = {"Content-Disposition": f'inline; filename="{name}-{row.values["number"]}.pdf"', "Content-Language": language, "Cache-Control": "private, no-store"}  # fmt: skip
+    return Response(made, media_type="application/pdf", headers=headers)
 
 
 def unsubscribe(request: Request) -> Response:
@@ -371,6 +381,7 @@ ROUTES: list[BaseRoute] = [
     Route("/suivi/{number}/{key}", page),
     Route("/suivi/{number}/{key}", act, methods=["POST"]),
     Route("/suivi/{number}/{key}/accuse", receipt),
+    Route("/suivi/{number}/{key}/accuse/{what}.pdf", receipt_paper),
     Route("/suivi/{number}/{key}/donnees.json", copy),
     Route("/suivi/{number}/{key}/photos/{file}.jpg", own_picture),
     Route("/signalements/{number}", page),

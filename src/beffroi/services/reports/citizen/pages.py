@@ -2,7 +2,17 @@
 
 from starlette.routing import BaseRoute
 
-from beffroi.services.reports.citizen import alerts, counter, form, lists, one, pictures, poster, settings
+from beffroi.services.reports.citizen import (
+    alerts,
+    counter,
+    devices,
+    form,
+    lists,
+    one,
+    pictures,
+    poster,
+    settings,
+)
 
 __all__ = ["CITIZEN_ROUTES"]
 
@@ -14,5 +24,6 @@ CITIZEN_ROUTES: list[BaseRoute] = [
     *pictures.ROUTES,
     *lists.ROUTES,
     *alerts.ROUTES,
+    *devices.ROUTES,
     *one.ROUTES,
 ]

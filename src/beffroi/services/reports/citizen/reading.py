@@ -16,7 +16,7 @@ from beffroi.services.reports.submission import MOST_PHOTOS
 from beffroi.services.reports.where import LonLat
 from beffroi.town import Town
 
-__all__ = ["Sent", "address_of", "point_of", "post_of", "read_form", "town_of", "visitor"]
+__all__ = ["Sent", "address_of", "check_photos", "point_of", "post_of", "read_form", "town_of", "visitor"]
 
 MOST_BYTES = 20_000_000  # of one photo
 TRAP = "site_web"  # a field that people do not see, and that programs fill in
@@ -49,6 +49,15 @@ class Sent:
     def get(self, name: str) -> str:
         """Return a text, "" when it was not sent."""
         return self.texts.get(name, "")
+
+
+def check_photos(sent: Sent) -> None:
+    """Raise the `Problem` of photos that could not be taken, or are too many."""
+    if sent.problem is not None:
+        raise sent.problem
+    if len(sent.photos) > MOST_PHOTOS:
+        raise Problem(Text("Il y a trop de photos.", "There are too many photos."),
+                      Text(f"Gardez-en {MOST_PHOTOS}.", f"Keep {MOST_PHOTOS}."), place="photo")  # fmt: skip
 
 
 async def read_form(request: Request) -> Sent:

@@ -15,7 +15,8 @@ from beffroi.services.reports.citizen.reading import town_of
 from beffroi.services.reports.notices import SMS
 from beffroi.services.reports.starter import write_starter
 from beffroi.services.reports.submission import ABUSE_LIST
-from beffroi.web.kit.page import principal_of, render
+from beffroi.store.record import Query
+from beffroi.web.kit.page import principal_of, render, translate
 
 __all__ = ["ROUTES"]
 
@@ -36,8 +37,17 @@ def page(request: Request) -> Response:
     town = town_of(request)
     return render(
         request, "citizen/settings.html", empty=town.store.records.count("report_category") == 0,
-        words="\n".join(town.store.setting(ABUSE_LIST, [])), sms=town.store.setting(SMS, ""), done=request.query_params.get("fait", ""),
+        lacking=_lacking(request), words="\n".join(town.store.setting(ABUSE_LIST, [])), sms=town.store.setting(SMS, ""), done=request.query_params.get("fait", ""),
     )  # fmt: skip
+
+
+def _lacking(request: Request) -> list[str]:
+    """Return what the town hall's own record lacks of what a legal receipt must say (CRPA, art. R112-11-1)."""
+    _, query = translate(request), Query(where={"code": "mairie"}, limit=1)
+    found = town_of(request).store.records.find("report_department", query).rows
+    hall = found[0].values if found else {}
+    named = {"phone": _("téléphone"), "mail": _("courriel"), "address": _("adresse postale")}
+    return [words for name, words in named.items() if not hall.get(name)]
 
 
 async def change(request: Request) -> Response:
@@ -73,10 +83,7 @@ def _gateway(request: Request, sent: dict[str, str]) -> None:
 
 
 def _keep(request: Request, name: str, value: object) -> None:
-    store = town_of(request).store
-    store.set_setting(name, value)
-    with store.write() as c:
-        store.audit.note(c, principal_of(request), "setting", name, {})
+    town_of(request).store.change_settings(principal_of(request), {name: value}, "setting", name, {})
 
 
 _DEEDS: dict[str, Callable[[Request, dict[str, str]], None]] = {

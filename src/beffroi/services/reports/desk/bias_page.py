@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US, to_datetime
+from beffroi.services.reports.demo import TRUTH, true_rates
 from beffroi.services.reports.desk.area_map import area_map
 from beffroi.services.reports.desk.figures_page import require_reader
 from beffroi.services.reports.desk.seen import names_of, town_of
@@ -43,7 +44,7 @@ def page(request: Request) -> Response:
         request, "desk/bias.html", bias=bias, words=[said.of(language) for said in explain(bias)], enough=ENOUGH,
         areas=[_line(request, cell, cell.area) for cell in bias.areas], categories=[_line(request, cell, titles.get(cell.category, cell.category)) for cell in bias.categories],
         cells=[(cell.area, *_line(request, cell, titles.get(cell.category, cell.category))) for cell in bias.cells if cell.rate.known],
-        drawing=_drawing(request, bias.areas), days=WINDOW_DAYS, names=names,
+        drawing=_drawing(request, bias.areas), days=WINDOW_DAYS, names=names, truth=_truth(request, bias.areas, incidents),
     )  # fmt: skip
 
 
@@ -67,6 +68,30 @@ def _drawing(request: Request, cells: tuple[Cell, ...]) -> Any:
         for row in rows if row.geometry and (name := str(row.values["name"]))
     ]  # fmt: skip
     return area_map(shades, _("Jours qu'attend un problème avant d'être signalé"))
+
+
+def _truth(
+    request: Request, cells: tuple[Cell, ...], incidents: list[Incident]
+) -> list[tuple[str, str, str, str, int, int]]:
+    """Return, in a demonstration town, what its residents truly do beside what was found without knowing it: area, true
+    delay, interval, whether it holds the truth, problems that there were, problems that nobody told."""
+    _, figures = translate(request), figures_of(request)
+    truth = town_of(request).store.setting(TRUTH)
+    if not truth:
+        return []
+    rates, known = true_rates(truth, incidents), {one["area"]: one for one in truth["areas"]}
+    found = []
+    for cell in cells:
+        rate, true = cell.rate, rates.get(cell.area)
+        if true is None:
+            continue
+        high = f"{figures.number(rate.delay_high, 1)}" if rate.delay_high is not None else "∞"
+        between = f"{figures.number(rate.delay_low, 1)} – {high}"
+        held = rate.low <= true <= (rate.high or 0)
+        untold = known[cell.area]["problems"] - known[cell.area]["told"]
+        found.append((cell.area, figures.quantity(1 / true, _("j"), 1), between, _("oui") if held else _("non"),
+                      int(known[cell.area]["problems"]), int(untold)))  # fmt: skip
+    return found
 
 
 def extract(request: Request) -> Response:

@@ -10,6 +10,8 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.instant import to_datetime
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.citizen.form import ACCEPT
+from beffroi.services.reports.citizen.reading import Sent, check_photos, read_form
 from beffroi.services.reports.desk import forwarding
 from beffroi.services.reports.desk.acting import UPDATE, Handling
 from beffroi.services.reports.desk.context import place_of
@@ -52,7 +54,7 @@ def page(request: Request) -> Response:
     return render(
         request, "desk/firm.html", headers=PRIVATE, opened=opened, item=item, key=key, told=told, steps=steps, place=place, today=today.isoformat(),
         reasons=[r for r in REASONS if r.value in forwarding.FIRM_REASONS], drawing=drawing, did=request.query_params.get("fait", ""),
-        photos=_photos(request, opened),
+        photos=_photos(request, opened), accept=ACCEPT,
     )  # fmt: skip
 
 
@@ -62,7 +64,9 @@ def _said(values: dict[str, str], language: str) -> str:
 
 
 def _photos(request: Request, opened: Opened) -> list[int]:
-    query = Query(where={"request": opened.report.id, "state": "ready"}, limit=8)
+    query = Query(
+        where={"request": opened.report.id, "state": "ready", "moderation": ["waiting", "accepted"]}, limit=8
+    )
     return [
         row.id
         for row in town_of(request).store.records.find("report_photo", query).rows
@@ -83,14 +87,15 @@ def photo(request: Request) -> Response:
 async def act(request: Request) -> Response:
     """Do what the firm's form asks for."""
     key = request.path_params["key"]
-    form = {k: str(v) for k, v in (await request.form()).items()}
-    await run_in_threadpool(_act, request, key, form)
+    await run_in_threadpool(_act, request, key, await read_form(request))
     return RedirectResponse(f"/confie/{key}?fait=1", 303, headers=PRIVATE)
 
 
-def _act(request: Request, key: str, form: dict[str, str]) -> None:
+def _act(request: Request, key: str, sent: Sent) -> None:
     town = town_of(request)
-    forwarding.act(town, open_link(town, key), form)
+    opened = open_link(town, key)
+    check_photos(sent)
+    forwarding.act(town, opened, sent.texts, sent.photos)
 
 
 # --- The town's side.

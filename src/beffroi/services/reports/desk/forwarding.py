@@ -7,7 +7,7 @@ nothing (scanners of mail open links): every deed is a form. The firm sees what 
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from email.message import EmailMessage
 from email.utils import formataddr
 from zoneinfo import ZoneInfo
@@ -24,6 +24,8 @@ from beffroi.rules.outbox import Job
 from beffroi.services.reports import states
 from beffroi.services.reports.desk.acting import REQUEST, UPDATE, Deed, Handling
 from beffroi.services.reports.desk.deeds import instant_of
+from beffroi.services.reports.photos.cut import Cut
+from beffroi.services.reports.submission import add_photos, keep, stage
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
@@ -133,8 +135,9 @@ def open_link(town: Town, key: str) -> Opened:
     return Opened(link, report, str(names[0].values["name"]) if names else str(link.values["mail"] or ""))
 
 
-def act(town: Town, opened: Opened, values: Mapping[str, str]) -> None:
-    """Do what the firm's form asks for: take on, schedule, answer, or say that it is done. Raises `Problem`."""
+def act(town: Town, opened: Opened, values: Mapping[str, str], photos: Sequence[Cut] = ()) -> None:
+    """Do what the firm's form asks for: take on, schedule, answer, or say that it is done, with photos; those of a note
+    are for the staff alone. Raises `Problem`."""
     who = Principal(f"forward:{opened.link.id}", opened.firm, "supplier", service="reports")
     do, text, row, now = (
         values.get("do", ""),
@@ -142,12 +145,12 @@ def act(town: Town, opened: Opened, values: Mapping[str, str]) -> None:
         opened.report,
         town.clock(),
     )
-    until = values.get("until", "")
+    until, staged = values.get("until", ""), stage(town, photos)
     with town.store.records.writer(who, text[:200]) as writer:
         if do == "note":
-            if not text:
+            if not text and not photos:
                 raise Problem(Text("Le message est vide.", "The message is empty."), place="text")
-            update = {"kind": "note", "actor": "firm", "at": now, "text": text, "request": row.id}
+            update = {"kind": "note", "actor": "firm", "at": now, "text": text or "Photo", "request": row.id}
             changed: dict[str, object] = {}
         elif do in ("take", "schedule", "close"):
             reason = values.get("reason", "")
@@ -162,7 +165,11 @@ def act(town: Town, opened: Opened, values: Mapping[str, str]) -> None:
             raise Problem(Text("Que faut-il faire ?", "What is to be done?"), place="do")
         if changed:
             writer.change(REQUEST, row.id, changed)
-        writer.create(UPDATE, update, territory=row.territory)
+        made_update = writer.create(UPDATE, update, territory=row.territory)
+        add_photos(
+            writer, row.id, keep(town, writer, staged), territory=row.territory, taken_by="firm", update=made_update.id,
+            moderation="hidden" if do == "note" else "accepted",
+        )  # fmt: skip
         if opened.link.values["opened"] is None:
             writer.change("report_forward", opened.link.id, {"opened": now})
 

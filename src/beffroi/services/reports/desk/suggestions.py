@@ -45,7 +45,7 @@ def _sighting(row: Row, prints: Mapping[int, int]) -> Sighting | None:
     closed = None if values["closed"] is None else values["closed"] / DAY_US
     address = " ".join(plain(values["address"] or "").split())
     return Sighting(row.id, x, y, values["requested"] / DAY_US, closed, str(values["category"] or ""), address,
-                    frozenset(stems(values["description"] or "")), prints.get(row.id))  # fmt: skip
+                    frozenset(stems(values["description"] or "")), prints.get(row.id), values["description"] or "")  # fmt: skip
 
 
 def alike(

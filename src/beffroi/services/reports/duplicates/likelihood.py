@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beffroi.model.text import Text
+from beffroi.services.reports.words import as_written
 
 __all__ = ["CLUES", "Likelihood", "Reason", "Sighting", "clues", "learn", "photo_print", "shipped"]
 
@@ -35,6 +36,7 @@ class Sighting(msgspec.Struct, frozen=True):
     address: str = ""
     stems: frozenset[str] = frozenset()
     photo: int | None = None
+    said: str = ""  # the text as it was written, to tell which words two have in common
 
 
 CLUES = (
@@ -134,9 +136,9 @@ class Likelihood(msgspec.Struct, frozen=True):
         found.append(
             Reason(_OPEN, weight["open"]) if values["open"] else Reason(_CLOSED, -self.coefficients["open"])
         )
-        shared = sorted(new.stems & old.stems)
+        shared = new.stems & old.stems
         if shared:
-            words = ", ".join(shared[:5])
+            words = ", ".join((as_written(new.said, shared) or sorted(shared))[:5])
             found.append(Reason(Text(f"mots communs : {words}", f"words in common: {words}"), weight["text"]))
         if around:
             found.append(Reason(Text(f"{around} autres signalements ouverts autour", f"{around} other open reports around"),

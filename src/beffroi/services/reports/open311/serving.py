@@ -7,7 +7,6 @@ The suffix `.xml` or `.json` decides the format, for errors too. Reading needs n
 """
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 from itertools import islice
 from zoneinfo import ZoneInfo
 
@@ -101,8 +100,10 @@ def refuse(request: Request, form: str, problem: Problem, language: str) -> Resp
     return respond(request, form, writing.faults([Fault(problem.status, words)]), problem.status)
 
 
-def answering(make: Answer) -> Callable[[Request], Awaitable[Response]]:
-    """Return the endpoint of a reading."""
+def _served(
+    answer: Callable[[Call], Awaitable[writing.Document]],
+) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint that gives an answer, or why there is none, in the format that the address ends in."""
 
     async def endpoint(request: Request) -> Response:
         form = request.path_params["form"]
@@ -110,11 +111,16 @@ def answering(make: Answer) -> Callable[[Request], Awaitable[Response]]:
             return refuse(request, "xml", _no_format(form), "en")
         call = Call(request)
         try:
-            return respond(request, form, await to_thread.run_sync(partial(make, call)))
+            return respond(request, form, await answer(call))
         except Problem as problem:
             return refuse(request, form, problem, call.language)
 
     return endpoint
+
+
+def answering(make: Answer) -> Callable[[Request], Awaitable[Response]]:
+    """Return the endpoint of a reading."""
+    return _served(lambda call: to_thread.run_sync(make, call))
 
 
 def _no_format(form: str) -> Problem:
@@ -232,21 +238,13 @@ def receiving(
 ) -> Callable[[Request], Awaitable[Response]]:
     """Return the endpoint of a POST."""
 
-    async def endpoint(request: Request) -> Response:
-        form = request.path_params["form"]
-        if form not in writing.FORMATS:
-            return refuse(request, "xml", _no_format(form), "en")
-        call = Call(request)
-        try:
-            sent = await _sent(request, call)
-            test = "/test/" in request.url.path
-            territory = await to_thread.run_sync(lambda: call.territory)
-            taken = await to_thread.run_sync(take, test, call.town, sent, territory, limiter=DOOR)
-            return respond(request, form, taken)
-        except Problem as problem:
-            return refuse(request, form, problem, call.language)
+    async def answer(call: Call) -> writing.Document:
+        sent = await _sent(call.request, call)
+        test = "/test/" in call.request.url.path
+        territory = await to_thread.run_sync(lambda: call.territory)
+        return await to_thread.run_sync(take, test, call.town, sent, territory, limiter=DOOR)
 
-    return endpoint
+    return _served(answer)
 
 
 async def _sent(request: Request, call: Call) -> Sent:

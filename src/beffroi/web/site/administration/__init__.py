@@ -1,6 +1,6 @@
 """Signing in, one's account, and the administration of people, keys, territories, the town and its journal."""
 
-from beffroi.web.site.administration import account, health, journal, keys, people, sign_in, town
+from beffroi.web.site.administration import account, health, journal, keys, people, register, sign_in, town
 
 __all__ = ["ROUTES"]
 
@@ -10,6 +10,7 @@ ROUTES = [
     *town.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
+    *register.ROUTES,
     *journal.ROUTES,
     *health.ROUTES,
 ]

@@ -117,6 +117,7 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
         names += [
             (_("Ville"), "/administration/ville"),
             (_("Conservation"), "/administration/conservation"),
+            (_("Registre"), "/administration/registre"),
             (_("Journal"), "/administration/journal"),
             (_("Santé"), "/administration/sante"),
         ]

@@ -187,13 +187,8 @@ def _keep_look(store: Store, who: Principal, sent: Mapping[str, str], logo: byte
         fresh["town.logo"] = clean_logo(logo)
     elif "no_logo" in sent:
         fresh["town.logo"] = None
-    for key, value in fresh.items():
-        store.set_setting(key, value)
-    with store.write() as connection:
-        store.audit.note(
-            connection, who, "town.look", "town",
-            {"name": fresh["town.name"], "accent": fresh["town.accent"], "logo": "town.logo" in fresh},
-        )  # fmt: skip
+    detail = {"name": fresh["town.name"], "accent": fresh["town.accent"], "logo": "town.logo" in fresh}
+    store.change_settings(who, fresh, "town.look", "town", detail)
 
 
 ROUTES = [

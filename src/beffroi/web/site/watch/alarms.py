@@ -20,11 +20,20 @@ from beffroi.rules.watching import read_series
 from beffroi.store.record import Page, Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, Threshold
-from beffroi.web.kit.page import figures_of, principal_of, render, translate, with_query, words_of
+from beffroi.web.kit.page import (
+    figures_of,
+    language_of,
+    principal_of,
+    render,
+    translate,
+    with_query,
+    words_of,
+)
 from beffroi.web.kit.table import Cell, Column, Pager
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.data.desk import author_names
 from beffroi.web.site.watch.limits import limits_of
+from beffroi.web.site.watch.naming import name_of
 
 __all__ = ["ROUTES", "alarm_line", "columns_of", "state_words"]
 
@@ -73,7 +82,7 @@ def alarm_line(request: Request, row: Row, states: Mapping[str, str]) -> Line:
     open_ = values["state"] in alarms.OPEN
     end = over if over is not None else _town(request).clock()
     cells = {
-        "message": values["message"], "severity": values["severity"] if open_ else values["worst"], "raised_at": values["raised_at"],
+        "message": alarms.message_of(values, language_of(request)), "severity": values["severity"] if open_ else values["worst"], "raised_at": values["raised_at"],
         "lasted": figures.duration(max(0, end - values["raised_at"])) if over is not None or open_ else None,
         "peak": None if values["peak"] is None or open_ else figures.quantity(values["peak"], values["unit"] or ""),
         "state": Cell(states[values["state"]]), "assignee": values["assignee"],
@@ -124,7 +133,7 @@ def index(request: Request) -> Response:
     return render(
         request, "watch/alarms.html", view=view, views=_tabs(request, view), counts=counts, total=total, wish=wish,
         columns=columns_of(request, who), rows=[alarm_line(request, row, states) for row in page.rows], sort=sort,
-        pager=_pager(request, page, total) if page.next or page.previous else None, rules=_rule_names(town, who),
+        pager=_pager(request, page, total) if page.next or page.previous else None, rules=_rule_names(town, who, language_of(request)),
         exports=[("CSV", f"/api/alarms.csv?{files}"), ("JSON", f"/api/alarms?{files}"), ("Atom", f"/api/alarms.atom?{files}")],
         done=_done(request),
     )  # fmt: skip
@@ -152,11 +161,11 @@ def _pager(request: Request, page: Page, total: int) -> Pager:
     return Pager(first + 1, first + len(page.rows), total, before, following)
 
 
-def _rule_names(town: Town, who: Principal) -> list[tuple[str, str]]:
+def _rule_names(town: Town, who: Principal, language: str) -> list[tuple[str, str]]:
     if not (who.staff or who.role == "elu"):
         return []
-    rows = town.store.records.find("rule", Query(sort="name", limit=500, fields=("name",))).rows
-    return [(str(row.id), row.values["name"]) for row in rows]
+    rows = town.store.records.find("rule", Query(sort="name", limit=500)).rows
+    return [(str(row.id), name_of(town, row, language)) for row in rows]
 
 
 def _done(request: Request) -> tuple[int, int] | None:
@@ -205,13 +214,10 @@ def one(request: Request) -> Response:
         rule = town.store.records.get("rule", values["rule"], deleted=None)
     except NotFound:
         rule = None
-    plot = (
-        _plot(town, row, rule, translate(request))
-        if series is not None and (series.public or who.staff)
-        else None
-    )
+    plot = _plot(town, row, rule, request) if series is not None and (series.public or who.staff) else None
     return render(
-        request, "watch/alarm.html", row=row, alarm=values, state=state_words(request)[values["state"]], series=series,
+        request, "watch/alarm.html", said=alarms.message_of(values, language_of(request)),
+        rule_title=name_of(town, rule, language_of(request)) if rule is not None else "", row=row, alarm=values, state=state_words(request)[values["state"]], series=series,
         rule=rule, plot=plot, open=values["state"] in alarms.OPEN, unseen=values["state"] in alarms.UNSEEN,
         record=_record_of(row), events=_events(request, row) if who.staff else [],
         actions=outbox.of_alarm(town.store, row.id) if who.staff else [], comments=_comments(values) if who.staff else [],
@@ -224,8 +230,8 @@ def _record_of(row: Row) -> str:
     return f"/donnees/{parts[1]}/{parts[2]}" if parts[0] == "record" and len(parts) == 3 else ""
 
 
-def _plot(town: Town, row: Row, rule: Row | None, _: Callable[..., str]) -> Plot:
-    values = row.values
+def _plot(town: Town, row: Row, rule: Row | None, request: Request) -> Plot:
+    values, _ = row.values, translate(request)
     end = values["cleared_at"] or town.clock()
     begin = values["began_at"] or values["raised_at"]
     margin = min(max((end - begin) // 2, 6 * HOUR_US), 30 * DAY_US)
@@ -240,7 +246,7 @@ def _plot(town: Town, row: Row, rule: Row | None, _: Callable[..., str]) -> Plot
     number = values["datastream_id"]
     points = [(o.start_us, None if o.quality == Quality.BAD else o.result.value) for o in found]
     return Plot(
-        title=str(values["message"]), start_us=start, end_us=stop, points=points, unit=values["unit"] or "",
+        title=alarms.message_of(values, language_of(request)), start_us=start, end_us=stop, points=points, unit=values["unit"] or "",
         thresholds=tuple(Threshold(limit, _(severity), severity) for limit, severity in lines),
         files=((_("Série"), f"/series/{number}.csv"),),
     )  # fmt: skip

@@ -15,7 +15,7 @@ CONDITIONS = ("above", "below", "rises", "falls", "totals", "silent")
 _FIELDS = {
     "name": "name", "watch": "watch", "when/for": "for", "when/within": "within", "when/of": "of", "when/times": "times",
     "when/hysteresis": "hysteresis", "when/clear_after": "clear_after", "during/hours": "hours", "during/days": "days",
-    "message": "message", "actions": "email",
+    "message": "message", "message_en": "message_en", "actions": "email",
 }  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def groups_of(
         (_("Ce que l'alarme dit et fait"), [
             Input("name", _("Nom de la règle"), required=True),
             Input("message", _("Texte de l'alarme"), hint=_("Par exemple {thing} : {value} {unit}. Laissé vide, Beffroi l'écrit.")),
+            Input("message_en", _("Le même en anglais"), hint=_("Facultatif : pour ceux qui lisent Beffroi en anglais.")),
             Input("email", _("Prévenir par courriel"), hint=_("Des adresses séparées par des virgules ; au début et à la fin.")),
         ]),
     ]  # fmt: skip
@@ -68,8 +69,7 @@ def yaml_of(values: Mapping[str, str]) -> str:
     named = [severity for severity in SEVERITIES if severity in said]
     if len(named) == 1:
         rule["severity"] = named[0]
-    if "message" in said:
-        rule["message"] = said["message"]
+    rule |= {name: said[name] for name in ("message", "message_en") if name in said}
     if "email" in said:
         addresses = said["email"].replace(";", ",").replace(" ", "").split(",")
         rule["actions"] = [{"email": [a for a in addresses if a], "on": ["raise", "clear"]}]

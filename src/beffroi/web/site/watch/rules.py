@@ -28,6 +28,7 @@ from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.data.desk import author_names
 from beffroi.web.site.watch import rule_form
 from beffroi.web.site.watch.alarms import alarm_line, columns_of, state_words
+from beffroi.web.site.watch.naming import name_of
 
 __all__ = ["ROUTES"]
 
@@ -121,7 +122,7 @@ def index(request: Request) -> Response:
     with town.store.read() as c:
         known = read_series(c)
     rows = [
-        Row({"name": Cell(row.values["name"], f"/regles/{row.id}", note=rulebook.said(town.store, row, titles, known).of(language)),
+        Row({"name": Cell(name_of(town, row, language), f"/regles/{row.id}", note=rulebook.said(town.store, row, titles, known).of(language)),
              "severity": row.values["severity"], "on": _("en service") if row.values["enabled"] else _("arrêtée"),
              "open": open_.get(row.id, 0), "month": month.get(row.id, 0)})
         for row in rules
@@ -290,7 +291,7 @@ def _one(request: Request, who: Principal, edited: Draft | None = None) -> Respo
     names = {"system": "Beffroi", **author_names(request, {change.author for change in changes})}
     status = 400 if draft.errors and edited else 200
     return render(
-        request, "watch/rule.html", status, row=row, draft=draft, author=_author(who), errors=draft.errors, trial_rows=_trial_rows(request, draft),
+        request, "watch/rule.html", status, name=name_of(town, row, language_of(request)), row=row, draft=draft, author=_author(who), errors=draft.errors, trial_rows=_trial_rows(request, draft),
         trial_columns=_trial_columns(request), columns=columns_of(request, who), total=town.store.records.count("alarm", raised),
         rows=[alarm_line(request, alarm, states) for alarm in town.store.records.find("alarm", raised).rows],
         events=[(c.at_us, names.get(c.author, c.author), c.reason) for c in changes],
