@@ -24,7 +24,7 @@ __all__ = ["Mutation", "Outcome", "every", "judged", "misplaced"]
 
 TREE = Path(__file__).parents[2]
 LONGEST_S = 120
-LONGEST_EACH_S = 10  # of the tests without any mutation, which are run together
+LONGEST_EACH_S = 60  # of the tests without any mutation, which are run together
 _EARLY = "ignore::pytest.PytestAssertRewriteWarning"  # plugins loaded before the fork
 _LIBRARIES = ("sqlalchemy", "starlette.testclient", "shapely", "lark", "pytest", "duckdb")
 

@@ -35,5 +35,5 @@ MUTATIONS = (
              "tests/standards/sensorthings/test_versions.py::test_what_intake_makes_was_not_there_before"),
     Mutation("mqtt: in a flood the first value is the last", "mqtt/bridge.py",
              "self._later[topic] = make", "self._later.setdefault(topic, make)",
-             "tests/mqtt/test_town.py::test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values"),
+             "tests/mqtt/test_bridge.py::test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values"),
 )  # fmt: skip
