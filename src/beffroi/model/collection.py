@@ -174,8 +174,12 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
                 raise TypeError(
                     f"collection {self.name}: walked names {name}, which no list can be ordered by"
                 )
-        if self.ends is not None and ((last := self.field(self.ends[0])) is None or last.kind != "text" or last.personal):
-            raise TypeError(f"collection {self.name}: ends names {self.ends[0]}, which is not a plain text field")
+        if self.ends is not None and (
+            (last := self.field(self.ends[0])) is None or last.kind != "text" or last.personal
+        ):
+            raise TypeError(
+                f"collection {self.name}: ends names {self.ends[0]}, which is not a plain text field"
+            )
         way = self.field(self.kept_to.partition(".")[0])
         if self.kept_to and (way is None or way.reference is None):
             raise TypeError(f"collection {self.name}: kept_to names no reference: {self.kept_to}")

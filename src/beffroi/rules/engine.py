@@ -360,7 +360,9 @@ class Engine:
     def _news(self) -> News:
         """Return the next changes of rules, of alarms, and of the records that rules watch."""
         watched = {"rule", "alarm", *(running.rule.watch.collection for running in self.running.values())}
-        return self.store.records.news(self.recorded, BATCH, wanted=lambda name, _action, _after: name in watched)
+        return self.store.records.news(
+            self.recorded, BATCH, wanted=lambda name, _action, _after: name in watched
+        )
 
     def _rules_changed(self, rule_ids: list[int]) -> None:
         """Take up rules as they are now; their states are kept first, to be found again if conditions are the same."""

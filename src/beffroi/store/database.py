@@ -8,7 +8,7 @@ the order of commits, and a consumer that has read up to N has seen everything u
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -99,11 +99,6 @@ class Database:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
 
-    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of one small statement (see `quick`), for what every page asks several times."""
-        with self.read() as connection:
-            return quick(connection, sql, values)
-
     @contextlib.contextmanager
     def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one transaction, durable at exit, undone on any exception.
@@ -157,7 +152,9 @@ class Database:
     @staticmethod
     def next(connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""
-        told = quick(connection, "UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next", {"n": n})
+        told = quick(
+            connection, "UPDATE counter SET next = next + :n WHERE name = 'record' RETURNING next", {"n": n}
+        )
         return int(told[0][0]) - n
 
     @staticmethod

@@ -7,7 +7,19 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["Change", "Entry", "Kept", "News", "Operator", "Outcome", "Page", "Query", "Reject", "Row", "Where"]
+__all__ = [
+    "Change",
+    "Entry",
+    "Kept",
+    "News",
+    "Operator",
+    "Outcome",
+    "Page",
+    "Query",
+    "Reject",
+    "Row",
+    "Where",
+]
 
 Action = Literal["create", "update", "delete", "restore", "erase"]
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "contains", "known", "unknown"]

@@ -13,7 +13,16 @@ from sqlalchemy import Connection, Dialect, Select, bindparam
 
 from beffroi.model.collection import Collection, Field
 from beffroi.store.record import Query, Where
-from beffroi.store.record_query import Cursor, bound_of, like_of, match_of, read_cursor, under_way
+from beffroi.store.record_query import (
+    Cursor,
+    Means,
+    bound_of,
+    crosses_antimeridian,
+    like_of,
+    match_of,
+    means_of,
+    read_cursor,
+)
 
 __all__ = ["Asked", "Plan", "Plans", "asked_of", "planned", "slot"]
 
@@ -36,7 +45,9 @@ class Plan(msgspec.Struct, frozen=True):
             return list(c.exec_driver_sql(self.sql, given).all())
         if not c.in_transaction():
             c.begin()  # what is asked next sees the same moment
-        driver: Any = c.connection.driver_connection  # not by way of SQLAlchemy, which takes 40 us a statement
+        driver: Any = (
+            c.connection.driver_connection
+        )  # not by way of SQLAlchemy, which takes 40 us a statement
         found: list[Any] = driver.execute(self.sql, [given[name] for name in self.order]).fetchall()
         return found
 
@@ -48,7 +59,7 @@ class Asked(msgspec.Struct, frozen=True):
     query: Query
     cursor: Cursor | None
     match: Any
-    open_only: bool
+    means: Means
     values: dict[str, Any]
 
 
@@ -57,8 +68,11 @@ def slot(name: str) -> Any:
     return bindparam(name, required=False)
 
 
-def asked_of(collection: Collection, query: Query, dialect: str, common: Iterable[str] = ()) -> Asked:
-    """Return a query taken apart; `common` are words that only find themselves (see `match_of`).
+def asked_of(
+    collection: Collection, query: Query, dialect: str, common: Iterable[str] = (), usual: Iterable[str] = ()
+) -> Asked:
+    """Return a query taken apart; `common` are words that only find themselves (see `match_of`), `usual` fields that
+    very many records have in common (see `means_of`).
 
     Raises `Problem` for a wrong value or cursor.
     """
@@ -72,17 +86,19 @@ def asked_of(collection: Collection, query: Query, dialect: str, common: Iterabl
     match = match_of(collection, query, dialect, common) if query.text.strip() else ""
     if match:
         values["match"] = match
-    few = query.bbox is not None and under_way(collection, query)
+    means = means_of(collection, query, dialect, usual)
     box: Any = query.bbox
-    if box is not None and box[0] <= box[2]:  # one across the antimeridian is rare, and other SQL
+    if box is not None and not crosses_antimeridian(
+        box
+    ):  # one across the antimeridian is rare, and other SQL
         values.update(zip(_BOX, box, strict=True))
         box = tuple(slot(name) for name in _BOX)
     shape = (
-        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box", query.box_most, few,
+        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box", query.box_most, means,
         query.territories, query.deleted, query.sort, None if cursor is None else (cursor.value is None, cursor.back), query.fields, query.hidden_in, query.kept,
     )  # fmt: skip
     template = msgspec.structs.replace(query, where=where, bbox=box, after=None)
-    return Asked(shape, template, placed_cursor, slot("match") if match else "", few, values)
+    return Asked(shape, template, placed_cursor, slot("match") if match else "", means, values)
 
 
 def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[Any, Any]:
@@ -112,7 +128,7 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
 
 
 def _like(_field: Field | None, value: Any) -> str:
-    return like_of(value)
+    return str(like_of(value))
 
 
 def _placed_cursor(collection: Collection, cursor: Cursor, values: dict[str, Any]) -> Cursor:
@@ -126,7 +142,9 @@ def _placed_cursor(collection: Collection, cursor: Cursor, values: dict[str, Any
 def planned(statement: Select[Any], dialect: Dialect) -> Plan:
     """Return a statement as a plan."""
     compiled = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
-    constants = {name: value for name, value in compiled.construct_params(_check=False).items() if value is not None}
+    constants = {
+        name: value for name, value in compiled.construct_params(_check=False).items() if value is not None
+    }
     positional: Sequence[str] | None = getattr(compiled, "positiontup", None)
     return Plan(str(compiled), None if positional is None else tuple(positional), constants)
 

@@ -16,6 +16,7 @@ from beffroi.model.problem import Conflict, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.geometry import Placed, geojson_of, place
 from beffroi.store.personal import Keyring
+from beffroi.store.quick import insert_rows
 from beffroi.store.record import Page, Query, Row
 from beffroi.store.record_codec import (
     checked_values,
@@ -26,7 +27,6 @@ from beffroi.store.record_codec import (
     to_history,
 )
 from beffroi.store.record_tables import Shelf
-from beffroi.store.quick import insert_rows
 from beffroi.store.tables import history
 
 __all__ = ["Draft", "Writer", "draft", "missing"]
@@ -352,7 +352,8 @@ class Writer:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the columns of a new record and what history keeps of it."""
         bound = place_of(collection, record_id)
-        row, kept = {}, {}
+        row: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
         for field in collection.fields:
             name = field.name
             value = one.values[name]
