@@ -109,8 +109,11 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
         values[name] = take(field, value)
         return slot(name)
 
+    def is_nothing(value: Any) -> bool:
+        return value is None or (value == "" and field is not None)  # an empty text is none; of no territory is ""
+
     def test(one: Where) -> tuple[Where, Any]:
-        if one.operator in ("known", "unknown") or one.value is None or one.value == "":
+        if one.operator in ("known", "unknown") or is_nothing(one.value):
             return one, (one.operator, None)
         taken = _like if one.operator == "contains" else bound_of
         return Where(one.operator, place(one.value, taken)), one.operator
@@ -122,7 +125,7 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
             tests = [test(w) for w in wanted]
             return tuple(t for t, _ in tests), tuple(shape for _, shape in tests)
         return [place(w) for w in wanted], len(wanted)
-    if wanted is None or wanted == "":
+    if is_nothing(wanted):
         return None, None
     return place(wanted), "is"
 
