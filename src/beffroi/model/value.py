@@ -147,10 +147,7 @@ def check_value(field: Field, value: object) -> Any:
 
 
 def _chosen(field: Field, value: object) -> bool:
-    for option in field.choices:  # the first ones are the usual ones: a set would cost more to make
-        if option.value == value:
-            return True
-    return False
+    return any(option.value == value for option in field.choices)
 
 
 def _within(field: Field, number: float) -> None:

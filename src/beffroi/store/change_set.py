@@ -151,7 +151,7 @@ class ChangeSet(Store):
         yield self._connection
 
     @contextlib.contextmanager
-    def write(self) -> Iterator[Connection]:
+    def write(self, *, many: bool = False) -> Iterator[Connection]:  # noqa: ARG002 -- it is one of its own
         """Give the connection of the change set."""
         yield self._connection
 

@@ -8,7 +8,7 @@ the order of commits, and a consumer that has read up to N has seen everything u
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +98,6 @@ class Database:
             if left is not None:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
-
-    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of one small statement (see `quick`), for what every page asks several times."""
-        with self.read() as connection:
-            return quick(connection, sql, values)
 
     @contextlib.contextmanager
     def write(self, *, many: bool = False) -> Iterator[Connection]:

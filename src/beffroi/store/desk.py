@@ -156,9 +156,9 @@ class Desk:
                     return found[0]
         raise missing(name, record_id)
 
-    def count(self, name: str, query: Query = Query()) -> int:
-        """Return how many records of a query may be read."""
-        return self._records.count(name, self._within(self.collection(name), query))
+    def count(self, name: str, query: Query = Query(), most: int | None = None) -> int:
+        """Return how many records of a query may be read; with `most`, counting ends there."""
+        return self._records.count(name, self._within(self.collection(name), query), most=most)
 
     def extent(self, name: str, query: Query = Query()) -> tuple[float, float, float, float] | None:
         """Return the box around the records of a query that may be read."""

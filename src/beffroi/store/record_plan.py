@@ -13,7 +13,16 @@ from sqlalchemy import Connection, Dialect, Select, bindparam
 
 from beffroi.model.collection import Collection, Field
 from beffroi.store.record import Query, Where
-from beffroi.store.record_query import Cursor, bound_of, like_of, match_of, read_cursor, under_way
+from beffroi.store.record_query import (
+    Cursor,
+    Means,
+    bound_of,
+    crosses_antimeridian,
+    like_of,
+    match_of,
+    means_of,
+    read_cursor,
+)
 
 __all__ = ["Asked", "Plan", "Plans", "asked_of", "planned", "slot"]
 
@@ -50,7 +59,7 @@ class Asked(msgspec.Struct, frozen=True):
     query: Query
     cursor: Cursor | None
     match: Any
-    open_only: bool
+    means: Means
     values: dict[str, Any]
 
 
@@ -59,8 +68,11 @@ def slot(name: str) -> Any:
     return bindparam(name, required=False)
 
 
-def asked_of(collection: Collection, query: Query, dialect: str, common: Iterable[str] = ()) -> Asked:
-    """Return a query taken apart; `common` are words that only find themselves (see `match_of`).
+def asked_of(
+    collection: Collection, query: Query, dialect: str, common: Iterable[str] = (), usual: Iterable[str] = ()
+) -> Asked:
+    """Return a query taken apart; `common` are words that only find themselves (see `match_of`), `usual` fields that
+    very many records have in common (see `means_of`).
 
     Raises `Problem` for a wrong value or cursor.
     """
@@ -74,17 +86,19 @@ def asked_of(collection: Collection, query: Query, dialect: str, common: Iterabl
     match = match_of(collection, query, dialect, common) if query.text.strip() else ""
     if match:
         values["match"] = match
-    few = query.bbox is not None and under_way(collection, query)
+    means = means_of(collection, query, dialect, usual)
     box: Any = query.bbox
-    if box is not None and box[0] <= box[2]:  # one across the antimeridian is rare, and other SQL
+    if box is not None and not crosses_antimeridian(
+        box
+    ):  # one across the antimeridian is rare, and other SQL
         values.update(zip(_BOX, box, strict=True))
         box = tuple(slot(name) for name in _BOX)
     shape = (
-        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box", query.box_most, few,
+        tuple(shapes), bool(query.text.strip()), bool(match), query.text_fields, query.bbox if box is query.bbox else "box", query.box_most, means,
         query.territories, query.deleted, query.sort, None if cursor is None else (cursor.value is None, cursor.back), query.fields, query.hidden_in, query.kept,
     )  # fmt: skip
     template = msgspec.structs.replace(query, where=where, bbox=box, after=None)
-    return Asked(shape, template, placed_cursor, slot("match") if match else "", few, values)
+    return Asked(shape, template, placed_cursor, slot("match") if match else "", means, values)
 
 
 def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[Any, Any]:
@@ -95,8 +109,11 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
         values[name] = take(field, value)
         return slot(name)
 
+    def is_nothing(value: Any) -> bool:
+        return value is None or (value == "" and field is not None)  # an empty text is none; of no territory is ""
+
     def test(one: Where) -> tuple[Where, Any]:
-        if one.operator in ("known", "unknown") or one.value is None or one.value == "":
+        if one.operator in ("known", "unknown") or is_nothing(one.value):
             return one, (one.operator, None)
         taken = _like if one.operator == "contains" else bound_of
         return Where(one.operator, place(one.value, taken)), one.operator
@@ -108,13 +125,13 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
             tests = [test(w) for w in wanted]
             return tuple(t for t, _ in tests), tuple(shape for _, shape in tests)
         return [place(w) for w in wanted], len(wanted)
-    if wanted is None or wanted == "":
+    if is_nothing(wanted):
         return None, None
     return place(wanted), "is"
 
 
 def _like(_field: Field | None, value: Any) -> str:
-    return like_of(value)
+    return str(like_of(value))
 
 
 def _placed_cursor(collection: Collection, cursor: Cursor, values: dict[str, Any]) -> Cursor:

@@ -35,12 +35,16 @@ from beffroi.store.record_tables import searched_fields, words_expression
 
 __all__ = [
     "Cursor",
+    "Means",
     "bound_of",
     "conditions",
+    "crosses_antimeridian",
     "cursor_of",
+    "is_unknown",
     "leading_to",
     "like_of",
     "match_of",
+    "means_of",
     "order_of",
     "phases",
     "read_cursor",
@@ -81,14 +85,21 @@ def bound_of(field: Field | None, value: Any) -> Any:
     """Return a value as it is compared with the column of a field. Raises `Problem` when it is none of its values."""
     if field is None or value is None or isinstance(value, BindParameter):
         return value
-    if type(value) is _PLAIN.get(field.kind) and (
-        -_LARGEST <= value <= _LARGEST if isinstance(value, int) else value and "\x00" not in value
-    ):
+    if _is_plain(field, value):
         return value
     checked = check_value(
         msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None), value
     )
     return checked.isoformat() if isinstance(checked, date) else checked
+
+
+def _is_plain(field: Field, value: Any) -> bool:
+    """True for a value that `check_value` would return as it is: nearly all of them."""
+    if type(value) is not _PLAIN.get(field.kind):
+        return False
+    if isinstance(value, str):
+        return bool(value) and "\x00" not in value
+    return isinstance(value, int) and -_LARGEST <= value <= _LARGEST
 
 
 def like_of(value: Any) -> Any:
@@ -115,8 +126,12 @@ def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> Column
     return where.op(test.operator, is_comparison=True)(value)
 
 
-def _condition(collection: Collection, source: Table, name: str, wanted: Any) -> ColumnElement[bool]:
+def _condition(
+    collection: Collection, source: Table, name: str, wanted: Any, *, loose: bool = False
+) -> ColumnElement[bool]:
     where, field = _column(collection, source, name)
+    if loose:
+        where = _filtering(where)
     if isinstance(wanted, Where):
         return _test(where, field, wanted)
     if isinstance(wanted, list | set | frozenset | tuple):
@@ -211,6 +226,38 @@ def _touching(
     return and_(source.c["_id"].in_(inside), *exact)
 
 
+class Means(msgspec.Struct, frozen=True):
+    """How SQLite had better answer a query: from the records under way alone, and not by the indexes of the `loose`
+    fields, which it would take for rare values (it counts none) and that nearly all records hold."""
+
+    open_only: bool = False
+    loose: frozenset[str] = frozenset()
+
+
+def means_of(collection: Collection, query: Query, dialect: str, usual: Iterable[str] = ()) -> Means:
+    """Return how a query had better be answered; nothing of it changes what is found. `usual` are fields of which it asks
+    what very many records hold."""
+    if dialect != "sqlite":
+        return Means()
+    if query.bbox is not None or query.text.strip():  # what is there, or says so, is read and then filtered
+        key = collection.key
+        plain = {n for n in query.where if n[0] != "_" and (key is None or n != key.name)}
+        return Means(under_way(collection, query), frozenset(plain))
+    on_the_way = {n for walk in collection.walked for n in walk[1:]}
+    loose = {n for n, wanted in query.where.items() if n in on_the_way and is_unknown(wanted)} | set(usual)
+    if collection.ends is not None and collection.ends[0] in query.where:
+        stage = collection.ends[0]
+        walks = {walk[0] for walk in collection.walked} & query.where.keys() - {stage}
+        if any(not isinstance(query.where[n], Where | tuple | None) for n in walks):
+            loose.add(stage)  # the walk of a category's reports holds their states
+    return Means(False, frozenset(loose))
+
+
+def is_unknown(wanted: Any) -> bool:
+    """True for a condition that asks for records of which something is not known."""
+    return wanted is None or (isinstance(wanted, Where) and wanted.operator == "unknown")
+
+
 def under_way(collection: Collection, query: Query) -> bool:
     """True when a query asks only for live records that are under way (see `Collection.ends`)."""
     if collection.ends is None or query.deleted is not False:
@@ -224,15 +271,20 @@ def under_way(collection: Collection, query: Query) -> bool:
     return isinstance(wanted, str) and wanted not in ("", end)
 
 
+def crosses_antimeridian(box: tuple[Any, Any, Any, Any]) -> bool:
+    """True for a box whose west is east of its east (RFC 7946 §5.2); never for places without values."""
+    return not isinstance(box[0], BindParameter) and not box[0] <= box[2]
+
+
 def _box(
     collection: Collection, source: Table, query: Query, dialect: str, index: str
 ) -> ColumnElement[bool]:
     assert query.bbox is not None
     if collection.geometry == "none":
         return false()
-    minx, miny, maxx, maxy = query.bbox
-    if isinstance(minx, BindParameter) or minx <= maxx:
-        return _touching(source, collection.geometry, query, query.bbox, dialect, index)
+    minx, miny, maxx, maxy = box = query.bbox
+    if not crosses_antimeridian(box):
+        return _touching(source, collection.geometry, query, box, dialect, index)
     west = _touching(source, collection.geometry, query, (minx, miny, 180.0, maxy), dialect, index)
     east = _touching(source, collection.geometry, query, (-180.0, miny, maxx, maxy), dialect, index)
     return or_(west, east)  # the box crosses the antimeridian
@@ -273,10 +325,10 @@ def _words(
 
 
 def conditions(
-    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None, *, open_only: bool | None = None
+    collection: Collection, source: Table, query: Query, dialect: str, match: Any = None, *, means: "Means | None" = None
 ) -> list[ColumnElement[bool]]:  # fmt: skip
-    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words, `open_only`
-    that of `under_way`.
+    """Return the SQL conditions of a query; `match` takes the place of what `match_of` makes of its words, `means` that
+    of `means_of`.
 
     Raises `Problem` for an unknown or personal field.
     """
@@ -290,19 +342,13 @@ def conditions(
         found.append(_shown(collection, source, query.hidden_in))
     if query.kept is not None:
         found += _kept(collection, source, query.kept)
-    on_the_way = {n for walk in collection.walked for n in walk[1:]} if dialect == "sqlite" else frozenset()
+    means = means_of(collection, query, dialect) if means is None else means
     for name, wanted in query.where.items():
-        if name in on_the_way and (
-            wanted is None or (isinstance(wanted, Where) and wanted.operator == "unknown")
-        ):
-            found.append(_filtering(_column(collection, source, name)[0]).is_(None))
-        else:
-            found.append(_condition(collection, source, name, wanted))
+        found.append(_condition(collection, source, name, wanted, loose=name in means.loose))
     if query.text.strip():
         found.append(_words(collection, source, query, dialect, match))
     if query.bbox is not None:
-        few = under_way(collection, query) if open_only is None else open_only
-        found.append(_box(collection, source, query, dialect, "_open" if few else "_box"))
+        found.append(_box(collection, source, query, dialect, "_open" if means.open_only else "_box"))
     return found
 
 
@@ -342,19 +388,19 @@ def read_cursor(written: str | None, sort: str) -> Cursor | None:
 
 def phases(
     collection: Collection, source: Table, query: Query, columns: Iterable[ColumnElement[Any]], dialect: str,
-    cursor: Cursor | None = None, match: Any = None, *, open_only: bool | None = None,
+    cursor: Cursor | None = None, match: Any = None, *, means: "Means | None" = None,
 ) -> Sequence[Select[Any]]:  # fmt: skip
     """Return the statements whose rows, one after the other, are the query's rows in order (from its cursor on).
 
     Known and unknown sort values are asked for apart, so that each part walks an index. `cursor`, `match`
-    and `open_only`, when given, take the place of what the query says.
+    and `means`, when given, take the place of what the query says.
     """
     cursor = cursor or read_cursor(query.after, query.sort)
     name = query.sort.removeprefix("-")
     back = cursor is not None and cursor.back
     falling = query.sort.startswith("-") != back
     key, field = _column(collection, source, name)
-    base = select(*columns).where(*conditions(collection, source, query, dialect, match, open_only=open_only))
+    base = select(*columns).where(*conditions(collection, source, query, dialect, match, means=means))
     own = source.c["_id"]
     if key is own:
         return (_by_id(base, own, cursor, falling),)

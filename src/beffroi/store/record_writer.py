@@ -352,7 +352,8 @@ class Writer:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the columns of a new record and what history keeps of it."""
         bound = place_of(collection, record_id)
-        row, kept = {}, {}
+        row: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
         for field in collection.fields:
             name = field.name
             value = one.values[name]

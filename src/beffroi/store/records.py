@@ -25,8 +25,10 @@ from beffroi.store.record_plan import Asked, Plan, Plans, asked_of, planned, slo
 from beffroi.store.record_query import (
     MOST_WORDS,
     Cursor,
+    bound_of,
     conditions,
     cursor_of,
+    is_unknown,
     leading_to,
     order_of,
     phases,
@@ -46,7 +48,7 @@ from beffroi.store.tables import declared, history
 
 __all__ = ["House", "Records", "Shelf"]
 
-MOST_COMMON = 10_000  # words known to be common
+MOST_COMMON = 10_000  # words and values known to be common
 _IN = 400  # values in one condition
 RECALL_S = 1.0  # between two looks for collections that another process declared
 
@@ -101,7 +103,7 @@ class Records:
         self.audit = audit
         self._shelves: dict[str, Shelf] = {}
         self._plans = Plans()
-        self._common: set[tuple[str, str]] = set()
+        self._common: set[tuple[str, str, Any]] = set()
 
     # --- Declarations.
 
@@ -241,21 +243,42 @@ class Records:
         return Page(found, after, before)
 
     def _asked(self, shelf: Shelf, query: Query) -> Asked:
+        collection, dialect = shelf.collection, self.house.dialect
+        if dialect != "sqlite":
+            return asked_of(collection, query, dialect)
         common: list[str] = []
-        if query.text.strip() and self.house.dialect == "sqlite" and searched_fields(shelf.collection):
-            common = [term for term in terms_of(query.text) if self._is_common(shelf, term)]
-        return asked_of(shelf.collection, query, self.house.dialect, common)
+        usual: list[str] = []
+        if query.text.strip() and searched_fields(collection):
+            words = f"{shelf.table.name}_words"
+            common = [
+                t for t in terms_of(query.text) if self._is_common(words, f"{words} MATCH :value", f'"{t}"')
+            ]
+        elif query.bbox is None and collection.ends is not None and not _names_one(collection, query):
+            usual = [n for n, wanted in query.where.items() if self._is_usual(shelf, n, wanted)]
+        return asked_of(collection, query, dialect, common, usual)
 
-    def _is_common(self, shelf: Shelf, term: str) -> bool:
-        """True when so many records hold a word that it only finds itself (see `match_of`)."""
-        words = f"{shelf.table.name}_words"
-        if (words, term) in self._common:
+    def _is_usual(self, shelf: Shelf, name: str, wanted: Any) -> bool:
+        """True when very many records have what a query asks of a field (see `means_of`)."""
+        field = shelf.collection.field(name)
+        if (
+            field is None
+            or field.personal is not None
+            or not (is_unknown(wanted) or isinstance(wanted, str | int))
+        ):
+            return False
+        value = None if is_unknown(wanted) or wanted == "" else bound_of(field, wanted)
+        return self._is_common(shelf.table.name, f'"{name}" IS :value AND _deleted_us IS NULL', value)
+
+    def _is_common(self, table: str, condition: str, value: Any) -> bool:
+        """True when more rows than anyone reads one by one meet a condition. What is common stays so."""
+        known = (table, condition, value)
+        if known in self._common:
             return True
-        asked = f"SELECT 1 FROM {words} WHERE {words} MATCH :term LIMIT 1 OFFSET {MOST_WORDS}"
-        if not self.house.glance(asked, {"term": f'"{term}"'}):
+        asked = f"SELECT 1 FROM {table} WHERE {condition} LIMIT 1 OFFSET {MOST_WORDS}"
+        if not self.house.glance(asked, {"value": value}):
             return False
         if len(self._common) < MOST_COMMON:
-            self._common.add((words, term))
+            self._common.add(known)
         return True
 
     def _planned(self, c: Connection, shelf: Shelf, query: Query, asked: Asked) -> "_Reading":
@@ -269,7 +292,7 @@ class Records:
             sort = table.c[name] if name in table.c else literal(None)
             columns = [*(table.c[f.name] for f in fields), *(table.c[n] for n in _OWN), sort.label("_sort")]
             made = phases(collection, table, asked.query, columns, self.house.dialect, asked.cursor, asked.match,
-                          open_only=asked.open_only)  # fmt: skip
+                          means=asked.means)  # fmt: skip
             plans = tuple(planned(statement.limit(slot("most")), c.dialect) for statement in made)
             return _Reading(plans, Reader(fields))
 
@@ -302,9 +325,7 @@ class Records:
 
         def make(c: Connection) -> Plan:
             table, dialect = shelf.table, self.house.dialect
-            where = conditions(
-                shelf.collection, table, asked.query, dialect, asked.match, open_only=asked.open_only
-            )
+            where = conditions(shelf.collection, table, asked.query, dialect, asked.match, means=asked.means)
             some = select(literal(1)).select_from(table).where(*where)
             if most is not None:
                 some = some.limit(slot("most"))
@@ -524,6 +545,11 @@ class _Reading(msgspec.Struct, frozen=True):
 
     plans: tuple[Plan, ...]
     reader: Reader
+
+
+def _names_one(collection: Collection, query: Query) -> bool:
+    """True when a query names its records: by their number or their key."""
+    return "_id" in query.where or (collection.key is not None and collection.key.name in query.where)
 
 
 def _mark(row: Any, sort: str, *, back: bool) -> str:

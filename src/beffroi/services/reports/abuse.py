@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 
 import msgspec
-from sqlalchemy import Connection
+from sqlalchemy import Connection, insert
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from beffroi.services.reports.where import folded

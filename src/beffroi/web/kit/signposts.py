@@ -35,7 +35,7 @@ class Signposts:
             await self._whole.app(scope, receive, send)
             return
         parts = scope["path"].split("/", 2)
-        first = parts[1] if len(parts) > 1 and not parts[0] else None
+        first = parts[1] if len(parts) > 1 and not parts[0] else ""
         await self._routers.get(first, self._others).app(scope, receive, send)
 
 

@@ -31,6 +31,7 @@ PAGE = 20
 MOST = 1000  # on one map; beyond, the map asks again for what it shows
 LOOKED_AT = MOST * 3 // 2  # in one box, those stored last: of a million reports ten thousand may be in it
 DRAWN = 300
+NEAR_BY = 5000  # around one point, likewise
 MOST_COUNTED = 1000
 UNCOUNTED_US = MINUTE_US  # how long what could not be counted to its end is not tried again
 # what is read of each report, of all that it holds
@@ -76,6 +77,11 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
     )
 
 
+def _at_large(asked: Asked) -> bool:
+    """True when nearly all reports are asked for: in a place, those stored last are looked at."""
+    return asked.state != "ouverts" and asked.category is None and not asked.words
+
+
 def _within(asked: Asked, rows: list[Row]) -> list[Row]:
     if asked.at is None:
         return rows
@@ -93,8 +99,9 @@ def page(request: Request) -> Response:
     if request.query_params.get("vue") == "carte":
         return _map(request, asked)
     found = town.store.records.find(
-        "service_request", query_of(asked, limit=PAGE, after=request.query_params.get("after"), fields=LISTED)
-    )
+        "service_request",
+        query_of(asked, limit=PAGE, after=request.query_params.get("after"), fields=LISTED, box_most=NEAR_BY if _at_large(asked) else None),
+    )  # fmt: skip
     whole = found.next is None and found.previous is None  # the page holds all: there is nothing to count
     total = len(found.rows) if whole and asked.at is None else _total(town, asked)
     rows = _within(asked, found.rows)
@@ -164,7 +171,7 @@ def features_of(request: Request, asked: Asked, box: Box | None) -> tuple[list[d
     """Return the reports as GeoJSON features, and whether some were left out."""
     town, language = town_of(request), language_of(request)
     categories = categories_of(town)
-    whole = asked.state == "tous" and asked.category is None and not asked.words and asked.at is None
+    whole = _at_large(asked) and asked.at is None
     query = query_of(asked, box, limit=MOST + 1, fields=MAPPED, box_most=LOOKED_AT if whole else None)
     rows = town.store.records.find("service_request", query).rows
     features = [

@@ -46,6 +46,7 @@ PLACE = "/services/reports/file"
 SAVED = "report_queue"  # what saved views of the queue are kept under
 PAGE = 60
 MAPPED = 500
+MOST_COUNTED = 1000
 MOST_EXPORTED = 100_000
 _FILTERS = ("category", "department", "area", "priority", "channel", "assignee")
 _KEPT = ("after", "n", "done", "did", "tous", "lang")
@@ -136,16 +137,22 @@ def index(request: Request) -> Response:
     desk, names = Desk(town.store.records, who), names_of(request)
     query = query_of(request, view, who)
     page = desk.find(REQUEST, query)
-    total = desk.count(REQUEST, query)
+    total = _counted(desk, query)
     items = seen(request, page.rows, names)
     filtered = bool(query.text) or any(request.query_params.get(f) for f in _FILTERS)
     return render(
         request, "desk/queue.html", view=view, tabs=_tabs(request, desk, who, view), items=items, total=total,
         filtered=filtered, pager=_pager(request, page, total), names=names, query=query, sorts=SORTS, reasons=reasons_offered(),
         priorities=PRIORITIES, channels=CHANNELS, areas=_areas(request), done=done_of(request), here=_address(request),
-        ticked=request.query_params.get("tous") == "1", map_view=_map(request, items), saved=_saved(request, who),
+        ticked=request.query_params.get("tous") == "1", map_view=_map(request, items), most=MOST_COUNTED, saved=_saved(request, who),
         export=f"{PLACE}.csv?{_address_query(request)}", searched=request.query_params,
     )  # fmt: skip
+
+
+def _counted(desk: Desk, query: Query) -> int | None:
+    """Return how many reports there are, None when they are more than anyone counts."""
+    found = desk.count(REQUEST, query, most=MOST_COUNTED + 1)
+    return None if found > MOST_COUNTED else found
 
 
 def reasons_offered() -> list[Any]:
@@ -160,12 +167,11 @@ def _tabs(request: Request, desk: Desk, who: Principal, chosen: View) -> list[tu
         title = view.title.of(language)
         if view.name != "clos":
             own = desk.groups("report_department")
-            n = desk.count(
-                REQUEST, Query(where={**view.where(who, now), **({"department": own} if own else {})})
-            )
-            if not n and view.quiet and view is not chosen:
+            mine = {"department": own} if own else {}
+            n = _counted(desk, Query(where={**view.where(who, now), **mine}))
+            if n == 0 and view.quiet and view is not chosen:
                 continue
-            title += f" {n}"
+            title += f" {MOST_COUNTED}+" if n is None else f" {n}"
         found.append((title, f"{PLACE}?vue={view.name}", view.name == chosen.name))
     return found
 
@@ -185,7 +191,7 @@ def _address(request: Request) -> str:
     return PLACE + (f"?{query}" if query else "")
 
 
-def _pager(request: Request, page: Page, total: int) -> Pager | None:
+def _pager(request: Request, page: Page, total: int | None) -> Pager | None:
     if not page.next and not page.previous:
         return None
     n = request.query_params.get("n", "0")

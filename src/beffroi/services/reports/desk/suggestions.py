@@ -5,6 +5,7 @@ learns from the reports that the town has triaged; it is made again when a hundr
 """
 
 import math
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
@@ -27,7 +28,8 @@ WORTH_SAYING = 0.1
 MOST_LEARNED = 2000
 AGAIN = 100
 _METRES = 111_320.0
-_classifiers: WeakKeyDictionary[Town, tuple[tuple[int, ...], Classifier]] = WeakKeyDictionary()
+SLOW_S, REMEMBERED_S = 0.05, 600.0
+_classifiers: WeakKeyDictionary[Town, tuple[tuple[int, ...], Classifier, float]] = WeakKeyDictionary()
 
 
 class Guessed(msgspec.Struct, frozen=True):
@@ -96,11 +98,16 @@ def guess(town: Town, row: Row, categories: Mapping[int, Row]) -> list[Guessed]:
 
 
 def _classifier(town: Town, offered: Sequence[Row], numbers: Mapping[str, int]) -> Classifier:
+    began, known = time.monotonic(), _classifiers.get(town)
+    if known is not None and began < known[2]:
+        return known[1]
     triaged = {"state": Where("!=", "received"), "category": Where("known"), "description": Where("known")}
     total = town.store.records.count(REQUEST, Query(where=triaged))
+    spent = time.monotonic() - began
+    until = began + REMEMBERED_S if spent > SLOW_S else 0.0  # a million reports are not counted for each page
     state = (total // AGAIN, *sorted(c.id * 1000 + c.version for c in offered))
-    known = _classifiers.get(town)
     if known is not None and known[0] == state:
+        _classifiers[town] = (state, known[1], until)
         return known[1]
     made = Classifier(
         [
@@ -118,5 +125,5 @@ def _classifier(town: Town, offered: Sequence[Row], numbers: Mapping[str, int]) 
         REQUEST, Query(where=triaged, sort="-_id", limit=MOST_LEARNED, fields=fields)
     ).rows
     made.learn([(r.values["description"], codes.get(r.values["category"], "")) for r in rows])
-    _classifiers[town] = (state, made)
+    _classifiers[town] = (state, made, until)
     return made
