@@ -17,6 +17,7 @@ from beffroi.app import create_app
 from beffroi.evaluation.case import money
 from beffroi.evaluation.case.contracts import compare_contracts
 from beffroi.evaluation.case.reading import read_case
+from beffroi.evaluation.case.report import report_of
 from beffroi.evaluation.case.sheet import sheet_bytes
 from beffroi.evaluation.case.uncertainty import DRAWS, simulate
 from beffroi.evaluation.case.whole import computed
@@ -65,7 +66,7 @@ def cases() -> None:
     for service in load_registry().services.values():
         for document in service.evaluation.cases if service.evaluation else ():
             case = read_case(document)
-            drawn, whole = best(lambda c=case: simulate(c)), best(lambda d=document: computed(d))
+            drawn, whole = best(lambda c=case: simulate(c)), best(lambda d=document: report_of(computed(d)))
             sheet, forms = best(lambda c=case: sheet_bytes(c), 2), best(lambda c=case: compare_contracts(c))
             print(
                 f"{service.name}: {DRAWS} draws {drawn:.0f} ms ({drawn / floor:.1f} × floor), everything {whole:.0f} ms, contracts {forms:.1f} ms, spreadsheet {sheet:.0f} ms"
