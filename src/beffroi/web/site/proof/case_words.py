@@ -42,7 +42,7 @@ class Words:
         if value is None:
             return "–"
         digits = len(str(int(abs(value))))
-        rounded = round(value, -max(0, digits - 3)) if digits > 4 else value
+        rounded = round(value, -max(0, digits - 3)) if digits > 3 else value
         return self.figures.quantity(
             rounded, self.symbol, 0 if abs(value) >= 100 or abs(value) < 0.005 else 2
         )
@@ -180,7 +180,7 @@ class Words:
         if value and abs(value) < 0.01:
             decimals = 6
         said = self.figures.number(round(value, decimals)) if decimals else self.figures.number(value, 0)
-        unit = one.unit
+        unit = one.unit.of(self.language)
         return said + (f" {unit}" if unit else "")
 
     def actors(self) -> list[Line]:
@@ -236,7 +236,11 @@ class Words:
                 who += " → " + self.case.actors[line.to].title.of(self.language)
             kind = KINDS[line.kind].of(self.language)
             rows.append(
-                Line(line.title.of(self.language), (kind, who, self.money(account.value)), note=line.source)
+                Line(
+                    line.title.of(self.language),
+                    (kind, who, self.money(account.value)),
+                    note=line.source.of(self.language),
+                )
             )
         return rows
 
@@ -285,7 +289,7 @@ class Words:
         rows = []
         for one in self.case.hypotheses.values():
             span = f"{self.quantity(one, one.low)} – {self.quantity(one, one.high)}" if one.uncertain else "–"
-            source = one.source or self.words.of("sans source")
+            source = one.source.of(self.language) or self.words.of("sans source")
             rows.append(
                 Line(
                     one.title.of(self.language),
