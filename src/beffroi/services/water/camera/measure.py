@@ -24,6 +24,9 @@ Array = np.ndarray[Any, Any]
 _ALPHA_STATED, _ALPHA_ASSUMED = 0.03, 0.045  # relative
 _FASTEST_FROUDE = 2.0
 _SHAKE_PX = 1.5
+_BESIDE_SECTION, _NEAR_SECTION = 0.35, 0.12  # of its width: where nothing stands still, where it is surely water
+_WORTHLESS = 0.2  # score under which an engine found nothing
+_CONTRADICT = 0.5  # relative difference of two engines' discharges that makes both worthless
 _UNEVEN = 0.08
 _AGREE = 0.12  # relative difference of two engines' discharges that is worth saying
 
@@ -68,7 +71,7 @@ def measure(
     band = band_of(site, level, (wet.left, wet.right), COARSE // 2 + ROWS // 2 * FINE // 2, sequence.size)
     if band.projection.level_bound:
         doubts.append("level_unfollowed")
-    doubts += picture_doubts(sequence.frames, _water(site, band, wet))
+    doubts += picture_doubts(sequence.frames, _water(site, band, wet, _NEAR_SECTION))
     still = hold_still(sequence.frames, _water(site, band, wet))
     doubts += moved_since_survey(sequence.frames[0], site.landmarks)
     doubts += ["not_stabilised"] if still.moves is None else ["shake"] if still.shake_px > _SHAKE_PX else []
@@ -210,11 +213,11 @@ def _look(band: Band, wet: Wetted, sequence: Sequence, moves: list[Array] | None
     return Look(above, sequence.times_s, x, y, seen, band.resolution)
 
 
-def _water(site: Site, band: Band, wet: Wetted) -> Array:
-    """Return the polygon of the water around the section, in pixels."""
+def _water(site: Site, band: Band, wet: Wetted, share: float = _BESIDE_SECTION) -> Array:
+    """Return the polygon of the water around the section, in pixels: its width times `share` to each side."""
     if site.region:
         return projection_of(site).pixels(np.array(site.region, float))
-    reach = 0.35 * (wet.right - wet.left)
+    reach = share * (wet.right - wet.left)
     corners = [(wet.left, reach), (wet.right, reach), (wet.right, -reach), (wet.left, -reach)]
     dense = [
         np.array(a) + t * (np.array(b) - np.array(a))
@@ -240,7 +243,7 @@ def _about_level(site: Site, wet: Wetted, level: float | None) -> list[str]:
 def _about_motion(best: Profile) -> list[str]:
     if not best.valid.any():
         return ["incoherent"]
-    return ["incoherent"] if best.valid.mean() < 0.25 or best.error > 0.5 else []
+    return ["incoherent"] if best.valid.mean() < 0.25 or best.score < _WORTHLESS else []
 
 
 def _about_figure(
@@ -264,7 +267,8 @@ def _about_figure(
     for other in others:
         value = discharge_of(wet.stations, wet.depths, other.across, other.valid, site.alpha).value
         if abs(value - found.value) > _AGREE * abs(found.value):
-            doubts.append("engines_disagree")
+            apart = abs(value - found.value) / max(abs(found.value), 1e-9)
+            doubts.append("incoherent" if apart > _CONTRADICT else "engines_disagree")
             break
     return doubts
 

@@ -10,6 +10,7 @@ import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.water.camera.staff import Staff
 
 __all__ = ["ALPHA", "Landmark", "Lens", "Point", "Section", "Site", "read_site", "write_site"]
 
@@ -40,6 +41,7 @@ class Landmark(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     px: float
     py: float
     name: str = ""
+    patch: bytes = b""  # the picture around it (PNG)
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -70,6 +72,7 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: tuple[tuple[float, float], ...] = ()  # ground polygon to measure in; empty: around the section
     resolution: float | None = None  # metres per pixel of the projected picture; None: what the pictures give
     landmarks: tuple[Landmark, ...] = ()
+    staff: Staff | None = None
     flow_to_right: bool | None = None  # which way the water goes, seen from the section's first point to its last
     version: int = 1
 
