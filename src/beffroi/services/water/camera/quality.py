@@ -83,12 +83,17 @@ def _rain(half: list[Array]) -> bool:
         return False
     stack = np.stack(half).astype(np.float32)
     over = stack - np.median(stack, 0)
+    moving = cv2.blur(np.median(np.abs(over), 0), (9, 9))
+    land = moving < 1.6 * float(np.percentile(moving, 10)) + 0.2  # foam on the water makes streaks too
+    if land.mean() < 0.05:
+        return False
     counts = []
     for picture in over:
         long = cv2.blur(picture, (1, 7))
         sharp = long - (np.roll(long, 3, 1) + np.roll(long, -3, 1)) / 2
-        noise = 1.4826 * float(np.median(np.abs(sharp))) + 0.3
-        _, _, stats, _ = cv2.connectedComponentsWithStats((sharp > 5 * noise).astype(np.uint8))
+        noise = 1.4826 * float(np.median(np.abs(sharp[land]))) + 0.3
+        streaks = (sharp > 5 * noise) & land
+        _, _, stats, _ = cv2.connectedComponentsWithStats(streaks.astype(np.uint8))
         wide, high = stats[1:, cv2.CC_STAT_WIDTH], stats[1:, cv2.CC_STAT_HEIGHT]
         counts.append(int(((high >= 10) & (high >= 3 * wide)).sum()))
     return float(np.median(counts)) >= _RAIN_STREAKS
