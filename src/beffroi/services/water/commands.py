@@ -9,7 +9,7 @@ from beffroi.terminal import say
 __all__ = ["register"]
 
 # packages of this service with a module `commands` whose `add(group)` adds their commands
-_ROOMS: tuple[str, ...] = ("rating", "forecast")
+_ROOMS: tuple[str, ...] = ("camera", "rating", "forecast")
 
 
 def register(app: typer.Typer) -> None:
