@@ -24,7 +24,10 @@ Array = np.ndarray[Any, Any]
 _ALPHA_STATED, _ALPHA_ASSUMED = 0.03, 0.045  # relative
 _FASTEST_FROUDE = 2.0
 _SHAKE_PX = 1.5
-_BESIDE_SECTION, _NEAR_SECTION = 0.35, 0.12  # of its width: where nothing stands still, where it is surely water
+_BESIDE_SECTION, _NEAR_SECTION = (
+    0.35,
+    0.12,
+)  # of its width: where nothing stands still, where it is surely water
 _WORTHLESS = 0.2  # score under which an engine found nothing
 _CONTRADICT = 0.5  # relative difference of two engines' discharges that makes both worthless
 _UNEVEN = 0.08
