@@ -379,7 +379,7 @@ def test_each_function_is_called_once_for_the_colour_that_was_reached(river: Riv
     river.put("escalation_step", {"function": "Maire", "after_min": 0, "way": "mail", "colour": "orange"})
     on_duty(river, "Technique", "ines@meyras.fr")
     on_duty(river, "Maire", "helene@meyras.fr")
-    river.goes(1.2, 2.2)
+    river.goes(1.2, 2.2, minutes=5)
     escalation.work_off(river.town)
     assert sorted(str(letter["To"]) for letter in post.letters) == ["helene@meyras.fr", "ines@meyras.fr"]
 
