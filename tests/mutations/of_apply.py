@@ -33,7 +33,7 @@ MUTATIONS = (
     Mutation("versions: what intake makes was always there", "intake/identify.py",
              'values.setdefault("since_us", self.store.clock())', 'values.setdefault("since_us", 0)',
              "tests/standards/sensorthings/test_versions.py::test_what_intake_makes_was_not_there_before[sqlite]"),
-    Mutation("mqtt: in a flood the first value is the last", "mqtt/bridge.py",
+    Mutation("mqtt: of what is put off the first value is told", "mqtt/bridge.py",
              "self._later[topic] = make", "self._later.setdefault(topic, make)",
-             "tests/mqtt/test_bridge.py::test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values"),
+             "tests/mqtt/test_bridge.py::test_what_is_put_off_is_told_with_its_last_value"),
 )  # fmt: skip
