@@ -20,6 +20,7 @@ from beffroi.model.observation import Draft
 from beffroi.model.problem import Unavailable
 from beffroi.model.result import number_of
 from beffroi.model.text import Text
+from beffroi.mqtt import bridge
 from beffroi.store import tables
 from beffroi.town import Town, open_town
 
@@ -142,14 +143,7 @@ def test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values(
     series = add_series(bridged.store)
     topic, n = f"v1.1/Datastreams({series})/Observations", 900
     writer = Client(mosquitto.port)
-    starts = itertools.count(1)
-
-    def told() -> bool:
-        bridged.store.observations.append([Draft(series, next(starts), number_of("0.5"))])
-        return (series, "0.5") in last_there(mosquitto)
-
-    until(told, 60)  # the town has subscribed, and publishes
-    before = digits(bridged, series)
+    before = publishing(bridged, mosquitto, series)
     strange = {
         200: (topic, '{"result": '), 400: (topic.replace(f"({series})", "(999)"), '{"result": 1}'),
         600: ("v1.1/Observations", f'{{"result": 7000.0, "Datastream": {{"@iot.id": {series}}}}}'),
@@ -166,6 +160,35 @@ def test_a_flood_from_there_is_stored_whole_and_ends_with_the_last_values(
     newest = bridged.store.observations.last([series])[series].result.json()
     until(lambda: (series, newest) in last_there(mosquitto), 60)
     writer.leave()
+
+
+def test_what_is_put_off_is_told_with_its_last_value(
+    bridged: Town, mosquitto: Mosquitto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = add_series(bridged.store)
+    start = len(publishing(bridged, mosquitto, series)) + 1
+    monkeypatch.setattr(bridge, "BUSY", 0)  # from now on the town has more to do than to tell
+    for n in range(3):
+        bridged.store.observations.append([Draft(series, start + n, number_of(f"{n}.25"))])
+    time.sleep(1)
+    assert (series, "0.5") in last_there(mosquitto)
+    monkeypatch.undo()
+    writer = Client(mosquitto.port)
+    writer.publish("v1.1/Observations", "{}")  # whatever comes next is also an occasion to tell
+    writer.leave()
+    until(lambda: (series, "2.25") in last_there(mosquitto), 60)
+
+
+def publishing(town: Town, mosquitto: Mosquitto, series: int) -> list[str]:
+    """Store observations until the town has subscribed there and publishes; return their digits."""
+    starts = itertools.count(1)
+
+    def told() -> bool:
+        town.store.observations.append([Draft(series, next(starts), number_of("0.5"))])
+        return (series, "0.5") in last_there(mosquitto)
+
+    until(told, 60)
+    return digits(town, series)
 
 
 def last_there(mosquitto: Mosquitto) -> set[tuple[int, str]]:

@@ -172,11 +172,6 @@ def test_gathered_roll_ups_serve_while_their_segments_live(
     assert gather(store.database, store.archive) == 1
     assert gather(store.database, store.archive) == 0
     check(store, chance)
-    for end in (None, START + 2 * DAY_US + 20 * MINUTE_US):  # everything together, which the sums answer
-        together = AggregateQuery(within=(START + 90 * MINUTE_US, end), ended_by=end, grain=Grain(HOUR_US))
-        rows = store.observations.select(ObservationQuery())
-        wanted = {k: (*w[:5], None, None, []) for k, w in expected(rows, together).items()}
-        assert shown(store.observations.aggregate(together)) == wanted
     with store.read() as connection:
         (long,) = good(connection)
         assert len(long.segments) == 5
@@ -197,6 +192,37 @@ def test_gathered_roll_ups_serve_while_their_segments_live(
     check(store, chance)
     whole = (store.archive.folder / long.path).exists()
     assert not whole
+
+
+def test_sums_of_everything_say_nothing_of_hours_that_they_do_not_know(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sealing, "TARGET_ROWS", 1)  # a segment a day
+    monkeypatch.setattr(sealing, "SMALL_ROWS", 0)
+    monkeypatch.setattr(gathering, "FEWEST", 3)
+    edge = START + 2 * DAY_US
+    across = Draft(1, edge - 30 * MINUTE_US, number_of("3"), end_us=edge + 30 * MINUTE_US)
+    beside = [Draft(series, edge - 40 * MINUTE_US, number_of("4.5")) for series in (1, 2)]
+    store.observations.append([*some(random.Random(3), 300), across, *beside])
+    seal(store.database, store.archive, START + 5 * DAY_US, store.observations.head())
+    assert gather(store.database, store.archive) == 1
+
+    def together() -> None:
+        rows = store.observations.select(ObservationQuery())
+        for start, end in ((None, None), (None, edge), (START + 90 * MINUTE_US, edge + 20 * MINUTE_US)):
+            for grain in (None, Grain(HOUR_US), Grain(DAY_US, PARIS)):
+                query = AggregateQuery(within=(start, end), ended_by=end, grain=grain)
+                wanted = {k: (*w[:5], None, None, []) for k, w in expected(rows, query).items()}
+                assert shown(store.observations.aggregate(query)) == wanted, query
+
+    together()
+    ids = [o.id for o in store.observations.select(ObservationQuery())]
+    store.observations.delete(ids[10:14])
+    store.observations.correct(ids[20], result=number_of("99.5"))
+    store.observations.append([Draft(2, edge - 20 * MINUTE_US, number_of("-50"))])
+    together()
+    seal(store.database, store.archive, START + 5 * DAY_US, store.observations.head())
+    together()  # none of the gathered serves now
 
 
 def test_a_segment_without_roll_up_is_read_raw_then_gets_one(store: Store) -> None:

@@ -67,10 +67,11 @@ def rollup_rows(
 def rollup_sums(
     archive: Archive, segments: Sequence[Segment], longs: Iterable[Long], aside: Iterable[Segment], apart: Iterable[int]
 ) -> str:  # fmt: skip
-    """Return the SQL of rows that come to the same over all datastreams: of the sums, save those of the hours `apart`."""
+    """Return the SQL of rows that come to the same over all datastreams: of the sums, save those of the hours `apart`.
+
+    There must be gathered files, as `hours_apart` tells.
+    """
     gathered, own = _files(segments, longs, aside)
-    if not gathered:
-        return rollup_rows(archive, segments, (), aside)
     hours = ", ".join(map(str, apart)) or "NULL"
     every = _read(archive, gathered)
     parts = [f"SELECT * FROM {every} WHERE datastream_id = 0 AND coalesce(hour_us NOT IN ({hours}), true)"]

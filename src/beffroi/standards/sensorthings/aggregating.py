@@ -19,7 +19,7 @@ from beffroi.standards.sensorthings.apply import Apply, Measure, percentile_of
 from beffroi.standards.sensorthings.bind import bind_filter, bind_orderby, bind_path
 from beffroi.standards.sensorthings.compile import Compiler, table_of
 from beffroi.standards.sensorthings.entities import BY_NAME, Entity, Property
-from beffroi.standards.sensorthings.evaluate import evaluate
+from beffroi.standards.sensorthings.evaluate import COMPARE_MOMENTS, evaluate
 from beffroi.standards.sensorthings.flattening import Column
 from beffroi.standards.sensorthings.keyset import read_token, write_token
 from beffroi.standards.sensorthings.meaning import Bound, Field
@@ -96,7 +96,10 @@ class _Aggregation:
         self.reader, self.options, self.apply = reader, options, _asked(options)
         self.fields = [self._path(name) for name in self.apply.paths]
         self.shape = _shape(self.apply)
-        self.kept = None if options.filter is None else bind_filter(self.shape, options.filter, reader.now_us)
+        kept = None if options.filter is None else bind_filter(self.shape, options.filter, reader.now_us)
+        parts = all_of([] if kept is None else [kept])
+        self.within = [one for part in parts if (one := self._of_bucket(part)) is not None]
+        self.kept = [part for part in parts if self._of_bucket(part) is None]
         self.order = bind_orderby(self.shape, options.orderby, reader.now_us)
         self.reach = self._reach(datastreams, feature)
         self.covered = any(m.method == "coverage" for m in self.apply.measures)
@@ -141,16 +144,20 @@ class _Aggregation:
 
     def _prune(self, reach: Reach) -> None:
         """Let a `$filter` on the bucket spare what lies outside: a bucket that is kept lies within it whole."""
-        for part in all_of([] if self.kept is None or self.apply.complete else [self.kept]):
-            if (
-                isinstance(part, meaning.Compare) and part.of == "moment" and isinstance(part.right, meaning.Value)
-                and isinstance(part.left, Field) and part.left.property.name == self.apply.bucket_name
-            ):  # fmt: skip
-                low, high = part.right.value
-                if part.operator in ("gt", "ge"):
-                    reach.from_(low)
-                elif part.operator in ("lt", "le"):
-                    reach.until(low if part.operator == "lt" else high)
+        for operator, (low, high) in [] if self.apply.complete else self.within:
+            if operator in ("gt", "ge"):
+                reach.from_(low)
+            elif operator in ("lt", "le"):
+                reach.until(low if operator == "lt" else high)
+
+    def _of_bucket(self, part: Bound) -> tuple[str, tuple[int, int]] | None:
+        """Return operator and moment of a part of `$filter` that compares the bucket with a moment."""
+        if (
+            isinstance(part, meaning.Compare) and part.of == "moment" and isinstance(part.right, meaning.Value)
+            and isinstance(part.left, Field) and part.left.property.name == self.apply.bucket_name and part.right.value
+        ):  # fmt: skip
+            return part.operator, part.right.value
+        return None
 
     def _grain(self) -> Grain | None:
         buckets = self.apply.buckets
@@ -185,13 +192,16 @@ class _Aggregation:
         groups = dict.fromkeys(group for found in cells.values() for group in found)
         if self.apply.complete:
             self._complete(groups)
+        for operator, moment in self.within:
+            keeps = COMPARE_MOMENTS[operator]
+            groups = {group: None for group in groups if keeps(group[-1], moment)}
         chosen = sorted(groups, key=_sorting) if self.fields else sorted(groups)
-        if self.kept is None and not self.order:  # only what is shown is worked out
+        if not self.kept and not self.order:  # only what is shown is worked out
             count, rows = len(chosen), self._rows(cells, chosen[skip : skip + top])
         else:
             rows = self._rows(cells, chosen)
-            if self.kept is not None:
-                rows = [row for row in rows if evaluate(self.kept, row, _nowhere) is True]
+            for part in self.kept:
+                rows = [row for row in rows if evaluate(part, row, _nowhere) is True]
             if self.order:
                 rows.sort(key=cmp_to_key(self._compare))
             count, rows = len(rows), rows[skip : skip + top]

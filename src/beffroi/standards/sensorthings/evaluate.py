@@ -14,7 +14,7 @@ from beffroi.standards.sensorthings.entities import Navigation
 from beffroi.standards.sensorthings.functions import ARITHMETIC, moment_of
 from beffroi.standards.sensorthings.meaning import Bound
 
-__all__ = ["Follow", "evaluate", "holds"]
+__all__ = ["COMPARE_MOMENTS", "Follow", "evaluate", "holds"]
 
 Row = Mapping[str, Any]
 Follow = Callable[[Row, Navigation], Iterable[Row]]
@@ -122,7 +122,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "lt": lambda a, b: a < b,
     "le": lambda a, b: a <= b,
 }
-_COMPARE_MOMENTS: dict[str, Callable[[Any, Any], bool]] = {
+COMPARE_MOMENTS: dict[str, Callable[[Any, Any], bool]] = {
     "eq": lambda a, b: a == b,
     "ne": lambda a, b: a != b,
     "gt": lambda a, b: a[0] >= b[1] and a[0] > b[0],
@@ -140,7 +140,7 @@ def _compare(node: meaning.Compare, entity: Row, follow: Follow) -> Any:
     if node.of == "json":
         left, right = _written(left), _written(right)
     try:
-        return (_COMPARE_MOMENTS if node.of == "moment" else _COMPARE)[node.operator](left, right)
+        return (COMPARE_MOMENTS if node.of == "moment" else _COMPARE)[node.operator](left, right)
     except TypeError:
         return None
 
