@@ -107,7 +107,11 @@ def found(rows: list[Row], query: Query) -> list[int]:
             continue
         kept.append(row)
     falling, name = query.sort.startswith("-"), query.sort.removeprefix("-")
-    key = (lambda r: r.id) if name == "_id" else (lambda r: (r.values[name] is not None, r.values[name] or 0, r.id))
+    key = (
+        (lambda r: r.id)
+        if name == "_id"
+        else (lambda r: (r.values[name] is not None, r.values[name] or 0, r.id))
+    )
     return [r.id for r in sorted(kept, key=key, reverse=falling)]
 
 
@@ -204,7 +208,11 @@ def test_news_open_only_what_is_wanted_and_say_how_far_they_go(store: Store, cal
         return action == "update" and '"at":99' in after
 
     news = store.records.news(0, 1000, wanted=wanted)
-    assert (news.seq, news.read, [c.record_id for c in news.changes]) == (store.records.head(), 301, [calls[5].id])
+    assert (news.seq, news.read, [c.record_id for c in news.changes]) == (
+        store.records.head(),
+        301,
+        [calls[5].id],
+    )
     assert seen == [("call", "create")] * 300 + [("call", "update")]
     first = store.records.news(0, 10, wanted=wanted)
     assert (first.seq, first.read, first.changes) == (store.records.after(0, 10)[-1].seq, 10, [])

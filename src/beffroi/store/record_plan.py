@@ -110,7 +110,9 @@ def _placed(field: Field | None, wanted: Any, values: dict[str, Any]) -> tuple[A
         return slot(name)
 
     def is_nothing(value: Any) -> bool:
-        return value is None or (value == "" and field is not None)  # an empty text is none; of no territory is ""
+        return value is None or (
+            value == "" and field is not None
+        )  # an empty text is none; of no territory is ""
 
     def test(one: Where) -> tuple[Where, Any]:
         if one.operator in ("known", "unknown") or is_nothing(one.value):

@@ -45,7 +45,8 @@ def signed() -> Starlette:
 )  # fmt: skip
 def test_answers_are_those_of_the_whole_router(method: str, path: str) -> None:
     one, other = (
-        TestClient(app, follow_redirects=False).request(method, f"http://testserver{path}") for app in (plain(), signed())
+        TestClient(app, follow_redirects=False).request(method, f"http://testserver{path}")
+        for app in (plain(), signed())
     )
     names = ("location", "allow", "content-type")
     assert (other.status_code, other.text, [other.headers.get(n) for n in names]) == (
