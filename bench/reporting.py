@@ -13,6 +13,7 @@ import csv
 import io
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,9 +29,9 @@ from beffroi.model.principal import SYSTEM
 from beffroi.services.reports.starter import write_starter
 from beffroi.store.open import Store
 from beffroi.store.record import Query
-from beffroi.town import open_town
-from bench.reporting_load import Seen, Task
-from bench.server import beffroi, call, machine, scratch, serving
+from beffroi.town import Town, open_town
+from bench.reporting_load import FILLED_IN_S, Seen, Task
+from bench.server import beffroi, machine, scratch, serving
 
 BOX = (2.25, 48.81, 2.42, 48.90)
 KINDS = (
@@ -44,6 +45,8 @@ KINDS = (
 COLUMNS = ("creation_date", "status", "completion_date", "service_request_number", "nature", "latitude", "longitude", "street_address",
            "community_area")  # fmt: skip
 LARGEST = 200_000  # bytes of a photo
+REST_S = 120.0
+KILLED_S = 5
 
 
 def write_log(path: Path, count: int, today: date) -> None:
@@ -170,49 +173,76 @@ def lost(store: Store, numbers: list[str]) -> tuple[int, int]:
     return len(set(numbers)) - len(known), len(ids) - len(shown)
 
 
+def rest(group: int) -> None:
+    """Wait until a server that was just started has nothing left to do: its duties pass by what was imported."""
+    began, idle = time.perf_counter(), False
+    while not idle and time.perf_counter() - began < REST_S:
+        before = sum(spent_s(group))
+        time.sleep(2)
+        idle = sum(spent_s(group)) - before < 0.2
+    print(f"  at rest {time.perf_counter() - began:.0f} s after its start", flush=True)
+
+
+def generate(url: str, task: Task, folder: Path) -> "subprocess.Popen[bytes]":
+    """Start the generator of a load."""
+    file = folder / "task.json"
+    file.write_bytes(msgspec.json.encode(task))
+    command = [sys.executable, "-m", "bench.reporting_load", url, str(file)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def seen_by(generator: "subprocess.Popen[bytes]", seconds: float) -> Seen:
+    """Return what a generator saw, once it is done."""
+    out, error = generator.communicate(timeout=seconds)
+    if generator.returncode:
+        raise RuntimeError(error.decode())
+    return msgspec.json.decode(out, type=Seen)
+
+
+def task_of(town: Town, folder: Path, wanted: argparse.Namespace) -> Task:
+    """Return what is asked of the server."""
+    codes = ["mobilier", "depot", "trottoir", "panneau"]
+    rows = town.store.records.find("report_category", Query(where={"code": codes}, limit=10)).rows
+    categories = [(str(r.values["code"]), str(r.id)) for r in rows]
+    asked = reads([n for _, n in categories])
+    return Task(wanted.seconds, wanted.reads, wanted.posts, asked, write_photos(folder), categories, BOX)
+
+
 def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
     """Serve the town, drive it, and look for what was acknowledged."""
+    town = open_town(data)
+    store, task = town.store, task_of(town, folder, wanted)
     with serving(data, "--workers", str(wanted.workers)) as server:
-        services = call(f"{server.url}/open311/v2/services.json")
-        codes = [
-            s["service_code"]
-            for s in services
-            if s["service_code"] in ("mobilier", "depot", "trottoir", "panneau")
-        ]
-        town = open_town(data)
-        store = town.store
-        rows = store.records.find("report_category", Query(where={"code": codes}, limit=10)).rows
-        categories = [(str(r.values["code"]), str(r.id)) for r in rows]
-        task = Task(
-            wanted.seconds,
-            wanted.reads,
-            wanted.posts,
-            reads([n for _, n in categories]),
-            write_photos(folder),
-            categories,
-            BOX,
-        )
-        file = folder / "task.json"
-        file.write_bytes(msgspec.json.encode(task))
-        command = [sys.executable, "-m", "bench.reporting_load", server.url, str(file)]
-        before = spent_s(server.process.pid)
-        out = subprocess.run(command, capture_output=True, check=False, timeout=wanted.seconds + 120)
-        if out.returncode:
-            raise RuntimeError(out.stderr.decode())
-        seen = msgspec.json.decode(out.stdout, type=Seen)
+        group = server.process.pid
+        rest(group)
+        before = spent_s(group)
+        seen = seen_by(generate(server.url, task, folder), wanted.seconds + 120)
         tell(seen, wanted)
-        pages, photos = (now - then for now, then in zip(spent_s(server.process.pid), before, strict=True))
+        pages, photos = (now - then for now, then in zip(spent_s(group), before, strict=True))
         asked = (wanted.reads + wanted.posts) * wanted.seconds
-        print(
-            f"  server: {pages:.1f} s of processor for pages and duties, {pages / max(1, asked) * 1000:.1f} ms a request; {photos:.1f} s for photos"
-        )
         waiting = store.records.count("report_photo", Query(where={"state": "waiting"}))
-        print(
-            f"  photos: {store.records.count('report_photo') - waiting:,} made again, {waiting:,} waiting; memory {server.memory_mb():.0f} MB"
-        )
+        made = store.records.count("report_photo") - waiting
+        print(f"  server: {pages:.1f} s of processor for pages and duties, {pages / max(1, asked) * 1000:.1f} ms a request; {photos:.1f} s for photos")  # fmt: skip
+        print(f"  photos: {made:,} made again, {waiting:,} waiting; memory {server.memory_mb():.0f} MB")
     missing, bare = lost(store, seen.acknowledged)
-    print(f"  acknowledged {len(seen.acknowledged):,}, lost {missing}, without their photo {bare}")
+    print(
+        f"  acknowledged {len(seen.acknowledged):,}, lost {missing}, without their photo {bare}", flush=True
+    )
+    kill(data, folder, msgspec.structs.replace(task, seconds=KILLED_S * 2, reads_per_s=10), town)
     town.close()
+
+
+def kill(data: Path, folder: Path, task: Task, town: Town) -> None:
+    """Kill the server (SIGKILL, all its processes) in the middle of reports that come in, and look for them."""
+    with serving(data, "--workers", "2") as server:
+        generator = generate(server.url, task, folder)
+        time.sleep(FILLED_IN_S + KILLED_S)
+        os.killpg(server.process.pid, signal.SIGKILL)
+        seen = seen_by(generator, task.seconds + 60)
+    missing, bare = lost(town.store, seen.acknowledged)
+    print(
+        f"  killed with {len(seen.acknowledged):,} acknowledged: lost {missing}, without their photo {bare}"
+    )
 
 
 def tell(seen: Seen, wanted: argparse.Namespace) -> None:

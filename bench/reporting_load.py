@@ -19,9 +19,10 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Seen", "Task"]
+__all__ = ["FILLED_IN_S", "Seen", "Task"]
 
 TIMEOUT_S = 60.0
+FILLED_IN_S = 3.2  # one who fills a form in under three seconds is a program
 PROBES_PER_S = 5
 Answered = tuple[int, dict[str, str], bytes]
 
@@ -152,7 +153,7 @@ class Load:
     async def run(self) -> Seen:
         """Send all and wait for the answers."""
         await self._open_form()
-        await asyncio.sleep(3.2)  # one who fills a form in under three seconds is a program
+        await asyncio.sleep(FILLED_IN_S)
         began, cpu = time.perf_counter(), time.process_time()
         await asyncio.gather(
             self._at_rate(self.task.reads_per_s, self._read),

@@ -8,6 +8,7 @@ import pytest
 from tests.services.reports.desk.conftest import COMMUNE, NOW, account, morning, report
 
 from beffroi.model.instant import DAY_US, HOUR_US
+from beffroi.services.reports.desk import queue
 from beffroi.store.record import Query
 
 PAGE = "/services/reports/file"
@@ -31,6 +32,17 @@ def test_an_agent_finds_sixty_reports_the_oldest_first(town, ids, agent, browser
     english = browser(agent).get(PAGE + "?lang=en")
     assert "60 reports" in english.text
     assert "Take in charge" in english.text
+
+
+def test_a_long_queue_is_not_counted_to_its_end(town, ids, agent, browser, monkeypatch) -> None:
+    monkeypatch.setattr(queue, "MOST_COUNTED", 5)
+    monkeypatch.setattr(queue, "PAGE", 4)
+    morning(town, ids, 6)
+    page = browser(agent).get(f"{PAGE}?vue=ouverts").text
+    assert "Tous les ouverts : plus de 5 signalements" in page.replace("\u00a0", " ")
+    assert "Tous les ouverts 5+" in page
+    assert "1 à 4</p>" in page
+    assert "more than 5 reports" in browser(agent).get(f"{PAGE}?vue=ouverts&lang=en").text
 
 
 def test_who_may_read_the_queue(town, ids, agent, browser) -> None:

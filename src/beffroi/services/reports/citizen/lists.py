@@ -28,7 +28,7 @@ from beffroi.web.kit.table import Pager
 __all__ = ["ROUTES"]
 
 PAGE = 20
-MOST = 1000  # on one map; beyond, the map asks again for what it shows
+MOST = 500  # on one map; beyond, the map asks again for what it shows
 LOOKED_AT = MOST * 3 // 2  # in one box, those stored last: of a million reports ten thousand may be in it
 DRAWN = 300
 NEAR_BY = 5000  # around one point, likewise
