@@ -10,7 +10,9 @@ from sqlalchemy import select
 
 from beffroi.cli.init import create_town
 from beffroi.demo.build import build_town
+from beffroi.demo.experiments import EFFECTS
 from beffroi.demo.live import live
+from beffroi.evaluation.experiments.studying import finding_of
 from beffroi.identity import people, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.problem import Problem
@@ -249,3 +251,30 @@ def test_every_default_rule_is_on(town: Town) -> None:
     declared = sum(len(service.rules) for service in town.registry.services.values())
     assert len(rules) == declared + 1
     assert all(row.values["enabled"] for row in rules)
+
+
+def test_its_experiments_tell_the_truth_apart(town: Town) -> None:
+    told = {
+        row.values["code"]: (row.values["state"], row.values["verdict"])
+        for row in town.store.records.all("experiment")
+    }
+    assert told == {
+        "eclairage-22h": ("procured", "effet positif"),
+        "affiches-eau": ("stopped", "pas d'effet démontré"),
+        "arrosage-sondes": ("ended", "effet négatif"),
+        "bruit-halle": ("stopped", "non évaluable"),
+        "chauffage-ecoles": ("running", None),
+    }
+    for row in town.store.records.all("experiment"):
+        finding = finding_of(row.values["finding"])
+        if finding is None or finding.verdict == "non évaluable":
+            continue
+        assert finding.interval95 is not None
+        low, high = finding.interval95
+        base = finding.estimate / finding.relative
+        assert low <= EFFECTS[row.values["code"]] * base <= high, row.values["code"]
+    undecided = town.store.records.by_key("experiment", "bruit-halle", "18901")
+    assert undecided is not None
+    assert undecided.values["decision"] is None
+    assert len(undecided.values["closed"]["series"]) == 10
+    assert not town.store.records.get("rule", undecided.values["rules"][0]).values["enabled"]

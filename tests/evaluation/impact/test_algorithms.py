@@ -54,7 +54,9 @@ def _mixture_by_dense_matrices(y, design, contrast, ordinary):
         inner = design.T @ inverse @ design
         beta = np.linalg.solve(inner, design.T @ inverse @ y)
         square = float((y - design @ beta) @ inverse @ (y - design @ beta))
-        log = -0.5 * ((rows - terms) * np.log(square) + np.linalg.slogdet(inner)[1] + np.linalg.slogdet(covariance)[1])
+        log = -0.5 * (
+            (rows - terms) * np.log(square) + np.linalg.slogdet(inner)[1] + np.linalg.slogdet(covariance)[1]
+        )
         weight.append(log - 0.5 * np.log(1 - rho**2) + np.log(width))
         if ordinary:
             lever = np.linalg.solve(design.T @ design, design.T).T @ contrast
@@ -65,7 +67,9 @@ def _mixture_by_dense_matrices(y, design, contrast, ordinary):
             error.append((square / (rows - terms) * float(contrast @ np.linalg.inv(inner) @ contrast)) ** 0.5)
     weight = np.exp(np.array(weight) - max(weight))
     weight /= weight.sum()
-    below = sum(w * student_law.cdf(-c / e, rows - terms) for w, c, e in zip(weight, centre, error, strict=True))
+    below = sum(
+        w * student_law.cdf(-c / e, rows - terms) for w, c, e in zip(weight, centre, error, strict=True)
+    )
     return float(weight @ centre), 2 * min(below, 1 - below)
 
 

@@ -5,8 +5,8 @@ errors of the smaller number of series.
 """
 
 import pytest
-
 from bench.impact import BARS, built_to_fail, effect, nulls, panels
+
 from beffroi.evaluation.impact.finding import VERDICTS
 
 SERIES = 50
