@@ -107,7 +107,6 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert study["relative"] == pytest.approx(-0.12, abs=0.02)
         paper = anyone.get(address + "/deliberation.pdf")
         assert paper.content[:5] == b"%PDF-"
-        assert b"/StructTreeRoot" in paper.content
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
         assert "title" not in anyone.get(address + "/impact.csv").text.splitlines()[0]
