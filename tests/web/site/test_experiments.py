@@ -109,17 +109,17 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert paper.content[:5] == b"%PDF-"
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
-        assert "title" not in anyone.get(address + "/impact.csv").text.splitlines()[0]
-        refused = head.post(address, data={"csrf": token, "decision": "stop", "reason": ""})
-        assert refused.status_code == 400
-        assert "le motif est publié" in refused.text
-        assert anyone.post(address, data={"decision": "stop", "reason": "x"}).status_code in (401, 403)
-        done = head.post(address, data={"csrf": token, "decision": "procure", "reason": "Économie montrée."})
-        assert done.status_code == 303
-        assert "Généralisée par un marché" in anyone.get("/preuve/experimentations?lang=fr").text
-        assert "positive effect" in anyone.get("/preuve/experimentations?lang=en").text
     finally:
         town.store.clock = town.clock = clock
+    assert anyone.get(address + "/impact.csv").text.startswith("administration_rattachement,")
+    refused = head.post(address, data={"csrf": token, "decision": "stop", "reason": ""})
+    assert refused.status_code == 400
+    assert "le motif est publié" in refused.text
+    assert anyone.post(address, data={"decision": "stop", "reason": "x"}).status_code in (401, 403)
+    done = head.post(address, data={"csrf": token, "decision": "procure", "reason": "Économie montrée."})
+    assert done.status_code == 303
+    assert "Généralisée par un marché" in anyone.get("/preuve/experimentations?lang=fr").text
+    assert "positive effect" in anyone.get("/preuve/experimentations?lang=en").text
 
 
 def test_an_empty_register_teaches(browser):
