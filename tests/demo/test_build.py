@@ -15,7 +15,9 @@ from tests.services.reports.test_bias_truth import AREAS, drawn, watched
 from beffroi.app import create_app
 from beffroi.cli.init import create_town
 from beffroi.demo.build import build_town
+from beffroi.demo.experiments import EFFECTS
 from beffroi.demo.live import live
+from beffroi.evaluation.experiments.studying import finding_of
 from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.principal import SYSTEM
@@ -322,3 +324,30 @@ def test_the_river_s_floods_were_warned_of_as_its_truth_says(town: Town) -> None
     assert {t.values["state"] for t in tasks} <= {"todo", "done"}
     assert len(list(town.store.records.all("warning_entry", Query(where={"warning": open_one.id})))) >= 4
     assert town.store.records.count("river_image") == 1
+
+
+def test_its_experiments_tell_the_truth_apart(town: Town) -> None:
+    told = {
+        row.values["code"]: (row.values["state"], row.values["verdict"])
+        for row in town.store.records.all("experiment")
+    }
+    assert told == {
+        "eclairage-22h": ("procured", "effet positif"),
+        "affiches-eau": ("stopped", "pas d'effet démontré"),
+        "arrosage-sondes": ("ended", "effet négatif"),
+        "bruit-halle": ("stopped", "non évaluable"),
+        "chauffage-ecoles": ("running", None),
+    }
+    for row in town.store.records.all("experiment"):
+        finding = finding_of(row.values["finding"])
+        if finding is None or finding.verdict == "non évaluable":
+            continue
+        assert finding.interval95 is not None
+        low, high = finding.interval95
+        base = finding.estimate / finding.relative
+        assert low <= EFFECTS[row.values["code"]] * base <= high, row.values["code"]
+    undecided = town.store.records.by_key("experiment", "bruit-halle", "18901")
+    assert undecided is not None
+    assert undecided.values["decision"] is None
+    assert len(undecided.values["closed"]["series"]) == 10
+    assert not town.store.records.get("rule", undecided.values["rules"][0]).values["enabled"]

@@ -160,7 +160,7 @@ def _add(group: typer.Typer, method: str, words: Text) -> None:
                 "--better",
             )
         panel = panel_of(
-            read_table(file),
+            read_table(file, rows_are_periods=not unit),
             Columns(
                 outcome, unit, time, tuple(treated), start, period, tuple(covariate), sensor, season,
                 single=method in SINGLE_SERIES, staggered=method in ("staggered", "choose"),

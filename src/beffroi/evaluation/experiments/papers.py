@@ -5,14 +5,13 @@ import io
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from datetime import date
 from typing import Any
 
 from sqlalchemy import select
 
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.registration import canonical
-from beffroi.evaluation.impact.finding import Finding
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE, Finding
 from beffroi.evaluation.impact.publication import Indicator, impact_csv
 from beffroi.model.instant import format_instant
 from beffroi.store.open import Store
@@ -30,15 +29,17 @@ def impact_rows(
     """Return an experiment's lines for the national schema: the target, and what the study found once it is over."""
     frequency = _FREQUENCIES[values["step"]]
     about = f"Expérimentation « {values['title']} », inscrite avant son début (SHA-256 {values['registration_sha256'] or '–'})."
+    if finding is not None:
+        about += f" Verdict : {finding.verdict}."
     rows = [
         Indicator(
             town, values["title"], f"Effet attendu sur : {values['indicator']}", float(values["expected_percent"]), "%", True,
             frequency, values["ends_on"], True, values["starts_on"], True, "capteurs et compteurs de la ville", insee, "linechart", about,
         )
     ]  # fmt: skip
-    if finding is None or finding.estimate is None:
-        return rows
-    sure = f"Verdict : {finding.verdict}."
+    if finding is None or finding.estimate is None or finding.verdict == NOT_EVALUABLE:
+        return rows  # what cannot be judged is no measured effect
+    sure = ""
     if finding.interval95 is not None:
         low, high = finding.interval95
         sure += f" Intervalle à 95 % : {low:.4g} à {high:.4g} {values['unit']}."
@@ -110,9 +111,3 @@ def _series(store: Store, series: int, name: str, unit: str, low: int, high: int
         end = "" if one.end_us is None else format_instant(one.end_us)
         writer.writerow([name, unit, format_instant(one.start_us), end, one.result.json(), one.quality])
     return text.getvalue().encode()
-
-
-def day_of(values: Mapping[str, Any], name: str) -> date:
-    """Return a day of an experiment."""
-    found: date = values[name]
-    return found

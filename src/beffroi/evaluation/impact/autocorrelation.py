@@ -8,7 +8,7 @@ mixture of Student laws). The p-values then hold what they say from ρ = 0 to .9
 
 import msgspec
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import gammaln, stdtr, stdtrit
 
 from beffroi.evaluation.impact.panel import Floats
 
@@ -87,26 +87,34 @@ def _ordinary_spread(design: Floats, contrast: Floats) -> Floats:
 def _mixture(weight: Floats, centres: Floats, errors: Floats, freedom: int, said: Floats) -> Answer:
     estimate = float(weight @ centres)
     below = float(weight @ stdtr(freedom, -centres / errors))
-    half = {share: _quantile(share, weight, centres, errors, freedom) for share in (0.025, 0.2, 0.8, 0.975)}
-    wide, narrow = (half[0.975] - half[0.025]) / 2, (half[0.8] - half[0.2]) / 2
+    low95, low60, high60, high95 = _quantiles(
+        np.array([0.025, 0.2, 0.8, 0.975]), weight, centres, errors, freedom
+    )
+    wide, narrow = (high95 - low95) / 2, (high60 - low60) / 2
     variance = float(weight @ (errors**2 + (centres - estimate) ** 2))
     return Answer(
-        estimate, variance**0.5, (half[0.025], half[0.975]), 2 * min(below, 1 - below), wide + _POWER_MARGIN * narrow,
+        estimate, variance**0.5, (low95, high95), 2 * min(below, 1 - below), wide + _POWER_MARGIN * narrow,
         float(weight @ _RHO), said,
     )  # fmt: skip
 
 
-def _quantile(share: float, weight: Floats, centres: Floats, errors: Floats, freedom: int) -> float:
-    """Return where the mixture of Student laws has `share` below it, by halving."""
+def _quantiles(shares: Floats, weight: Floats, centres: Floats, errors: Floats, freedom: int) -> list[float]:
+    """Return where the mixture of Student laws has each share below it: Newton's steps, kept inside a bracket."""
     reach = 20 * float(errors.max()) + float(np.ptp(centres))
-    low, high = float(centres.min()) - reach, float(centres.max()) + reach
+    low = np.full(len(shares), float(centres.min()) - reach)
+    high = np.full(len(shares), float(centres.max()) + reach)
+    scale = np.exp(gammaln((freedom + 1) / 2) - gammaln(freedom / 2)) / (freedom * np.pi) ** 0.5
+    at = weight @ centres + stdtrit(freedom, shares) * (weight @ errors)
     for _ in range(60):
-        middle = (low + high) / 2
-        if float(weight @ stdtr(freedom, (middle - centres) / errors)) < share:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+        away = (at[:, None] - centres) / errors
+        excess = stdtr(freedom, away) @ weight - shares
+        if float(np.abs(excess).max()) < 1e-12:
+            break
+        low, high = np.where(excess < 0, at, low), np.where(excess < 0, high, at)
+        density = ((1 + away**2 / freedom) ** (-(freedom + 1) / 2) / errors) @ weight * scale
+        stepped = at - excess / np.maximum(density, 1e-300)
+        at = np.where((stepped > low) & (stepped < high), stepped, (low + high) / 2)
+    return [float(x) for x in at]
 
 
 def least_squares(y: Floats, design: Floats) -> tuple[Floats, Floats]:

@@ -36,6 +36,7 @@ _PLACEBO_DATE = 0.05
 _RANK = 0.10  # the treated unit must be among the tenth that moved most
 _EXTREME_SHARE = 10
 _MOST_LEFT_OUT = 60
+_MOST_WEIGHTED, _MOST_WEIGHTED_PERIODS = 300, 2_000
 _TREND_SHARE = 1 / 3  # of the effect that a trend before may carry
 
 
@@ -167,6 +168,16 @@ def _missing(design: Design, panel: Panel) -> Finding | None:
             Text("Ajoutez des unités qui ne sont pas traitées, ou utilisez « its » ou « before-after ».",
                  "Add units that are not treated, or use 'its' or 'before-after'."),
             "--treated",
+        )  # fmt: skip
+    if design.weighted and (
+        len(panel.controls) > _MOST_WEIGHTED or len(panel.times) > _MOST_WEIGHTED_PERIODS
+    ):
+        raise Problem(
+            Text(f"« {design.name} » pèse chaque témoin : {len(panel.controls)} témoins et {len(panel.times)} périodes sont trop.",
+                 f"'{design.name}' weighs each control: {len(panel.controls)} controls and {len(panel.times)} periods are too many."),
+            Text(f"Gardez les {_MOST_WEIGHTED} témoins les plus comparables et {_MOST_WEIGHTED_PERIODS} périodes, ou utilisez « did ».",
+                 f"Keep the {_MOST_WEIGHTED} most comparable controls and {_MOST_WEIGHTED_PERIODS} periods, or use 'did'."),
+            "--unit",
         )  # fmt: skip
     words = []
     if len(panel.controls) < _LEAST_CONTROLS:

@@ -4,6 +4,8 @@ y = X β + μ + ε with μ a random walk. Differencing once removes the unknown 
 covariance has three diagonals, so that one evaluation costs a banded factorisation.
 """
 
+from collections.abc import Callable
+
 import msgspec
 import numpy as np
 
@@ -11,7 +13,7 @@ from beffroi.evaluation.impact.panel import Floats
 
 __all__ = ["LevelAnswer", "wandering"]
 
-_GRID: Floats = np.geomspace(1e-6, 30.0, 24)
+_GRID: Floats = np.geomspace(1e-6, 30.0, 16)
 
 
 class LevelAnswer(msgspec.Struct, frozen=True, eq=False):
@@ -27,13 +29,29 @@ def wandering(y: Floats, design: Floats) -> LevelAnswer:
     """Return the fit of `y` on `design` (without a constant and without a trend) around a local level."""
     change, terms = np.diff(y), np.diff(design, axis=0)
     table = np.column_stack([terms, change])
-    scores = [(_fit(ratio, terms, change, table)[0], ratio) for ratio in _GRID]
-    best = min(scores)[1]
-    for width in (0.8, 0.2, 0.05, 0.012):
-        near = best * np.exp(np.linspace(-width, width, 9))
-        best = min((_fit(ratio, terms, change, table)[0], ratio) for ratio in near)[1]
+    scores = [_fit(ratio, terms, change, table)[0] for ratio in _GRID]
+    at = int(np.argmin(scores))
+    low, high = np.log(_GRID[max(0, at - 1)]), np.log(_GRID[min(len(_GRID) - 1, at + 1)])
+    best = float(np.exp(_least(lambda x: _fit(float(np.exp(x)), terms, change, table)[0], low, high)))
     _, coefficients, covariance = _fit(best, terms, change, table)
-    return LevelAnswer(coefficients, covariance, float(best), len(change) - terms.shape[1])
+    return LevelAnswer(coefficients, covariance, best, len(change) - terms.shape[1])
+
+
+def _least(score: Callable[[float], float], low: float, high: float) -> float:
+    """Return where `score` is least between two points, by golden section."""
+    golden = (5**0.5 - 1) / 2
+    left, right = high - golden * (high - low), low + golden * (high - low)
+    at_left, at_right = score(left), score(right)
+    for _ in range(16):
+        if at_left < at_right:
+            high, right, at_right = right, left, at_left
+            left = high - golden * (high - low)
+            at_left = score(left)
+        else:
+            low, left, at_left = left, right, at_right
+            right = low + golden * (high - low)
+            at_right = score(right)
+    return (low + high) / 2
 
 
 def _fit(ratio: float, terms: Floats, change: Floats, table: Floats) -> tuple[float, Floats, Floats]:

@@ -101,11 +101,16 @@ class Table(msgspec.Struct, frozen=True):
         return value
 
 
-def read_table(path: Path) -> Table:
-    """Return the table of a CSV (comma, semicolon or tab; gzipped or not). Raises `Problem`."""
+def read_table(path: Path, *, rows_are_periods: bool = False) -> Table:
+    """Return the table of a CSV (comma, semicolon or tab; gzipped or not). Raises `Problem`.
+
+    With `rows_are_periods` (no column of units) a file that is too fine is refused before it is taken apart.
+    """
     try:
         raw = path.read_bytes()
         text = (gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw).decode("utf-8-sig")
+        if rows_are_periods:
+            _not_too_fine(text.count("\n"), 1)
         head = text[: text.find("\n") if "\n" in text else None]
         delimiter = max(",;\t", key=head.count)
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
@@ -155,15 +160,20 @@ def panel_of(table: Table, columns: Columns) -> Panel:
         panel = _single(table, columns)
     else:
         panel = _wide(table, columns) if wide else _long(table, columns)
-    if len(panel.times) > MOST_PERIODS or len(panel.units) > MOST_UNITS:
-        raise Problem(
-            Text(f"{len(panel.times)} périodes de {len(panel.units)} unité(s) : c'est trop fin pour une étude d'impact.",
-                 f"{len(panel.times)} periods of {len(panel.units)} unit(s): too fine for an impact study."),
-            Text(f"Faites des moyennes par jour ou par semaine ({MOST_PERIODS} périodes et {MOST_UNITS} unités au plus).",
-                 f"Average by day or by week ({MOST_PERIODS} periods and {MOST_UNITS} units at most)."),
-            f"line {MOST_PERIODS + 2}",
-        )  # fmt: skip
+    _not_too_fine(len(panel.times), len(panel.units))
     return panel
+
+
+def _not_too_fine(periods: int, units: int) -> None:
+    if periods <= MOST_PERIODS and units <= MOST_UNITS:
+        return
+    raise Problem(
+        Text(f"{periods} périodes de {units} unité(s) : c'est trop fin pour une étude d'impact.",
+             f"{periods} periods of {units} unit(s): too fine for an impact study."),
+        Text(f"Faites des moyennes par jour ou par semaine ({MOST_PERIODS} périodes et {MOST_UNITS} unités au plus).",
+             f"Average by day or by week ({MOST_PERIODS} periods and {MOST_UNITS} units at most)."),
+        f"line {MOST_PERIODS + 2}" if periods > MOST_PERIODS else "--unit",
+    )  # fmt: skip
 
 
 def _missing_option(*names: str) -> Problem:

@@ -6,7 +6,6 @@ from jinja2 import Environment
 from starlette.requests import Request
 
 from beffroi.evaluation.experiments.life import stop_day
-from beffroi.evaluation.experiments.studying import finding_of
 from beffroi.evaluation.impact.finding import VERDICTS, Finding
 from beffroi.evaluation.impact.methods import WORDS
 from beffroi.store.record import Row
@@ -37,14 +36,9 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
         "service": "" if service is None else service.title.of(language),
         "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
-        "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in finding.reasons],
+        "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in (*finding.reasons, *(c.why for c in finding.checks.values() if c.outcome == "fail"))],
     }  # fmt: skip
     html = environment.get_template("experiments/deliberation.html").render(
         look=look_of(town), now=town.clock(), town=town, **context
     )
     return pdf_bytes(html)
-
-
-def kept_finding(row: Row) -> Finding | None:
-    """Return the finding that a record keeps."""
-    return finding_of(row.values["finding"])
