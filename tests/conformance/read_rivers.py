@@ -18,7 +18,9 @@ def hubeau(root: str, code: str) -> dict[str, object]:
     from cl_hubeau.session.session import BaseHubeauSession
 
     HydrometrySession.BASE_URL = f"{root}/api/hubeau"
-    BaseHubeauSession.get_machine_user_agent = staticmethod(lambda: "cl_hubeau test")  # it asks for a route to the world
+    BaseHubeauSession.get_machine_user_agent = staticmethod(
+        lambda: "cl_hubeau test"
+    )  # it asks for a route to the world
     folder = tempfile.mkdtemp()
     BaseHubeauSession.CACHE_NAME = f"{folder}/cache.sqlite"
     BaseHubeauSession.RATELIMITER_PATH = f"{folder}/rate.sqlite"
@@ -27,15 +29,22 @@ def hubeau(root: str, code: str) -> dict[str, object]:
         session.size = 100
         frame = session.get_stations(code_station=code, format="geojson")
         sites = session.get_sites(code_site=code[:8])
-        live = session.get_realtime_observations(code_entite=code, grandeur_hydro="H", date_debut_obs="2026-11-01")
+        live = session.get_realtime_observations(
+            code_entite=code, grandeur_hydro="H", date_debut_obs="2026-11-01"
+        )
         days = session.get_observations(code_entite=code, grandeur_hydro_elab="HIXnJ")
     live = live.sort_values("date_obs")
     return {
-        "stations": [[r.code_station, r.libelle_station, round(r.geometry.x, 4), round(r.geometry.y, 4)] for r in frame.itertuples()],
+        "stations": [
+            [r.code_station, r.libelle_station, round(r.geometry.x, 4), round(r.geometry.y, 4)]
+            for r in frame.itertuples()
+        ],
         "sites": sites["code_site"].tolist(),
         "observations": [[str(r.date_obs), r.resultat_obs, r.code_station] for r in live.itertuples()],
         "days": [[str(r.date_obs_elab.date()), r.resultat_obs_elab] for r in days.itertuples()],
-        "warnings": [str(w.message) for w in said if "version" in str(w.message) or "expected" in str(w.message)],
+        "warnings": [
+            str(w.message) for w in said if "version" in str(w.message) or "expected" in str(w.message)
+        ],
     }
 
 
@@ -59,4 +68,5 @@ async def vigicrues(root: str, code: str) -> dict[str, object]:
     }  # fmt: skip
 
 
-print(json.dumps({"hubeau": hubeau(sys.argv[1], sys.argv[2]), "vigicrues": asyncio.run(vigicrues(sys.argv[1], sys.argv[2]))}))  # noqa: T201 -- its caller reads it
+told = {"hubeau": hubeau(*sys.argv[1:]), "vigicrues": asyncio.run(vigicrues(*sys.argv[1:]))}
+sys.stdout.write(json.dumps(told))

@@ -42,7 +42,12 @@ VALUES = [1000 + (n * 37) % 211 for n in range(COUNT)]  # millimetres
 def python() -> str:
     """Return an interpreter that has both clients; without one, the tests are skipped, saying so."""
     known = shutil.which(os.environ.get("BEFFROI_RIVERS_PYTHON", "python3"))
-    if known is None or subprocess.run([known, "-c", "import cl_hubeau, vigicrues"], capture_output=True, check=False).returncode:
+    if (
+        known is None
+        or subprocess.run(
+            [known, "-c", "import cl_hubeau, vigicrues"], capture_output=True, check=False
+        ).returncode
+    ):
         pytest.skip("a Python with cl-hubeau and vigicrues is missing: BEFFROI_RIVERS_PYTHON names one")
     return known
 
@@ -51,7 +56,10 @@ def fill(town: Town) -> None:
     """Write a station and its levels, every ten minutes."""
     intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
     series = Series("s", "river_level", Station("g", "Échelle"), unit="m")
-    readings = [Reading(series, NOW - (COUNT - n) * 10 * MINUTE_US, number_of(f"{v / 1000:.3f}")) for n, v in enumerate(VALUES)]
+    readings = [
+        Reading(series, NOW - (COUNT - n) * 10 * MINUTE_US, number_of(f"{v / 1000:.3f}"))
+        for n, v in enumerate(VALUES)
+    ]
     number = intake.take(readings).datastreams[0]
     values = {"code": CODE, "name": "L'Ardèche au pont de Meyras", "river": "L'Ardèche", "level": number}
     point = {"type": "Point", "coordinates": [4.2694, 44.6807]}
@@ -79,7 +87,14 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_both_clients_read_the_town_s_rivers_unchanged(python: str, root: str, tmp_path: Path) -> None:
     environment = {**os.environ, "HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
-    done = subprocess.run([python, str(SCRIPT), root, CODE], capture_output=True, text=True, check=False, timeout=120, env=environment)
+    done = subprocess.run(
+        [python, str(SCRIPT), root, CODE],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=environment,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     told: dict[str, Any] = json.loads(done.stdout)
     hubeau, vigicrues = told["hubeau"], told["vigicrues"]
@@ -89,7 +104,7 @@ def test_both_clients_read_the_town_s_rivers_unchanged(python: str, root: str, t
     assert [value for _, value, _ in hubeau["observations"]] == VALUES
     assert hubeau["observations"][0][0] == "2026-11-20 16:20:00+00:00"
     by_day: dict[str, int] = {}
-    for (moment, value, _code) in hubeau["observations"]:
+    for moment, value, _code in hubeau["observations"]:
         by_day[moment[:10]] = max(by_day.get(moment[:10], 0), value)
     assert dict(map(tuple, hubeau["days"])) == by_day
     assert vigicrues == {
@@ -106,7 +121,9 @@ def test_our_own_connector_reads_what_the_town_serves_digit_by_digit(root: str, 
     intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
     state = run_once(intake, source, lambda s, c: polling.poll(s, c, lambda: NOW))
     with town.store.read() as connection:
-        (number,) = connection.execute(select(datastream.c.id).where(datastream.c.key == f"hubeau/{CODE}/H")).scalars()
+        (number,) = connection.execute(
+            select(datastream.c.id).where(datastream.c.key == f"hubeau/{CODE}/H")
+        ).scalars()
     read = [(o.start_us, o.result.json()) for o in town.store.observations.series(number)]
     town.close()
     assert (state.error, state.stored) == (None, COUNT)
@@ -126,7 +143,11 @@ def test_what_makes_no_sense_is_refused_as_hubeau_refuses(root: str, wrong: str)
 
 
 def test_pages_of_observations_follow_a_cursor_with_206_and_end(root: str) -> None:
-    following, seen, statuses = f"{root}/api/hubeau/v2/hydrometrie/observations_tr?code_entite={CODE}&size=60&fields=date_obs", [], []
+    following, seen, statuses = (
+        f"{root}/api/hubeau/v2/hydrometrie/observations_tr?code_entite={CODE}&size=60&fields=date_obs",
+        [],
+        [],
+    )
     while following:
         with urllib.request.urlopen(following) as answer:
             told = json.loads(answer.read())

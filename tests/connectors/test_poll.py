@@ -159,7 +159,9 @@ def test_a_fault_is_said_waited_for_and_got_over(
     replica: Replica, intake: Intake, clock: Hand, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        fetching.fetch, "__kwdefaults__", {**fetching.fetch.__kwdefaults__, "timeout": 0.5, "largest": 100_000}
+        fetching.fetch,
+        "__kwdefaults__",
+        {**fetching.fetch.__kwdefaults__, "timeout": 0.5, "largest": 100_000},
     )
     source = air(replica)
     replica.answer, words = FAULTS[name]

@@ -203,12 +203,15 @@ def _river(build: Builder, river: River) -> Iterator[Station]:
         def level(_: int, t: int, lag: float = lag, zero: float = zero) -> float:
             return river.level_m(t, lag, zero)
 
+        def flow(_: int, t: int, lag: float = lag) -> float:
+            return river.flow_m3_s(t, lag)
+
         yield Station(
             key, name, "Échelle limnimétrique doublée d'un radar ; hauteur au-dessus du zéro de l'échelle", "environment",
             commune, place, "Radar de niveau, télétransmis",
             (
                 build(key, "river_level", 10, level, decimals=2, delay_us=int(lag) * 5 * SECOND_US),
-                build(key, "discharge", 10, lambda _, t, lag=lag: river.flow_m3_s(t, lag), decimals=2, delay_us=int(lag) * 5 * SECOND_US),
+                build(key, "discharge", 10, flow, decimals=2, delay_us=int(lag) * 5 * SECOND_US),
             ), category="rivière",
         )  # fmt: skip
 
@@ -218,7 +221,12 @@ def _ground(build: Builder, sky: Weather) -> Iterator[Station]:
     draw = Chance(build.seed, "ground")
 
     def level(_: int, t: int) -> float:
-        return 46.0 + 19.0 * math.sqrt(traffic(t)) + 2.0 * draw.normal(t // MINUTE_US, 1) + 3.0 * min(1.0, sky.rain_rate(t))
+        return (
+            46.0
+            + 19.0 * math.sqrt(traffic(t))
+            + 2.0 * draw.normal(t // MINUTE_US, 1)
+            + 3.0 * min(1.0, sky.rain_rate(t))
+        )
 
     def crack(_: int, t: int) -> float:
         return 3.4 - 0.012 * (sky.temperature(t) - 10.0) + 0.05 * draw.smooth(t, 240 * HOUR_US, 2)

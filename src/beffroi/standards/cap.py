@@ -102,7 +102,11 @@ def write(alert: Alert) -> bytes:
     _word(root, "msgType", alert.message_type)
     _add(root, "scope", "Public")
     _add(root, "note", alert.note)
-    _add(root, "references", " ".join(f"{sender},{name},{time_of(at)}" for sender, name, at in alert.references))
+    _add(
+        root,
+        "references",
+        " ".join(f"{sender},{name},{time_of(at)}" for sender, name, at in alert.references),
+    )
     _add(root, "incidents", " ".join(alert.incidents))
     for info in alert.infos:
         _info(root, info)
@@ -168,4 +172,3 @@ def _area(parent: Element, area: Area) -> None:
         lat, lon, radius = area.circle
         _add(one, "circle", f"{lat:.6f},{lon:.6f} {radius:g}")
     _pairs(one, "geocode", area.geocodes)
-

@@ -12,14 +12,23 @@ from typing import Any
 
 import msgspec
 
-from beffroi.model.instant import DAY_US, format_instant, from_datetime, parse_instant
+from beffroi.model.instant import DAY_US, from_datetime, parse_instant, to_datetime
 from beffroi.model.observation import Quality
 from beffroi.model.problem import Problem
 from beffroi.model.result import Numeral, Result, number_of
 from beffroi.model.text import Text
 from beffroi.standards.reading import Reading, Row, Series, Station, reject_of
 
-__all__ = ["ATTRIBUTION", "ELABORATED", "VERSION", "elaborated", "observations", "station_of", "thousandfold", "thousandth"]
+__all__ = [
+    "ATTRIBUTION",
+    "ELABORATED",
+    "VERSION",
+    "elaborated",
+    "observations",
+    "station_of",
+    "thousandfold",
+    "thousandth",
+]
 
 VERSION = "2.0.1"
 ATTRIBUTION = "Source : Hub'Eau (eaufrance), Plate-forme HYDRO Centrale"
@@ -43,7 +52,9 @@ def station_of(told: Mapping[str, Any], root: str) -> Station:
     """Return the station that one entry of `referentiel/stations` describes. Raises `Problem` without a code."""
     code = _text(told, "code_station")
     if not code:
-        raise Problem(Text("Cette station n'a pas de code.", "This station has no code."), place="code_station")
+        raise Problem(
+            Text("Cette station n'a pas de code.", "This station has no code."), place="code_station"
+        )
     zero, system = told.get("altitude_ref_alti_station"), told.get("code_systeme_alti_site")
     properties = [
         ("code_station", code), ("code_site", _text(told, "code_site")), ("cours_eau", _text(told, "libelle_cours_eau")),
@@ -118,7 +129,10 @@ def _observation(told: Any, station: Station, entity: str, line: int) -> Reading
         return None
     grandeur = _text(told, "grandeur_hydro")
     if grandeur not in _CODES:
-        raise Problem(Text("Cette grandeur n'est ni H ni Q.", "This quantity is neither H nor Q."), place="grandeur_hydro")
+        raise Problem(
+            Text("Cette grandeur n'est ni H ni Q.", "This quantity is neither H nor Q."),
+            place="grandeur_hydro",
+        )
     written = _text(told, "date_obs")
     start = parse_instant(written)
     result = thousandth(told.get("resultat_obs"))
@@ -183,7 +197,6 @@ def _elaborated(told: Any, station: Station, entity: str, line: int) -> Reading 
 
 
 def _month_end(start_us: int) -> int:
-    moment = datetime.fromisoformat(format_instant(start_us).replace("Z", "+00:00"))
+    moment = to_datetime(start_us)
     later = moment.replace(day=1) + timedelta(days=32)
     return from_datetime(datetime(later.year, later.month, 1, tzinfo=UTC))
-

@@ -56,7 +56,9 @@ def _refused(told: Any) -> Unavailable:
     """Return the problem of an answer that is an error said with the status 200, or something else altogether."""
     said = ""
     if isinstance(told, dict):
-        said = next((str(v) for k, v in told.items() if k.lower() in ("error", "error_msg", "message", "erreur")), "")
+        said = next(
+            (str(v) for k, v in told.items() if k.lower() in ("error", "error_msg", "message", "erreur")), ""
+        )
     said = said[:200].replace("{", "(").replace("}", ")")
     reason = Text(f"Vigicrues répond : {said}", f"Vigicrues answers: {said}") if said else _STRANGE
     mend = Text("L'adresse finit par /services.", "The address ends in /services.")
@@ -104,7 +106,9 @@ def observations(told: Any, station: Station, code: str, grandeur: str, after_us
             at = _instant(written)
             if at >= after_us:
                 key = f"vigicrues\x1f{code}\x1f{grandeur}\x1f{at}".encode()
-                rows.append(Reading(series, at, _number(value), time_text=str(written), line=line, source_key=key))
+                rows.append(
+                    Reading(series, at, _number(value), time_text=str(written), line=line, source_key=key)
+                )
         except Problem as problem:
             rows.append(reject_of(line, "DtObsHydro", problem))
         except (TypeError, ValueError):
@@ -128,7 +132,7 @@ def forecast(told: Any, station: Station, code: str, grandeur: str) -> list[Read
     kind = {"H": "level_forecast", "Q": "discharge_forecast"}[grandeur]
     readings = []
     for place, (_, suffix) in enumerate(_QUANTILES, 1):
-        known = [row[place] for row in course if row[place] is not None]
+        known = [float(value) for row in course if (value := row[place]) is not None]
         if not known:
             continue
         told_course = [[format_instant(row[0]), *row[1:]] for row in course]

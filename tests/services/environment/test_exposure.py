@@ -4,6 +4,7 @@ import csv
 import math
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -17,7 +18,14 @@ from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, from_datetime, par
 from beffroi.model.result import number_of
 from beffroi.plugins import load_registry
 from beffroi.services.environment import air_index, heat, noise, slope
-from beffroi.services.environment.air_index import CLASSES, POLLUTANTS, classes_on, daily_index, sub_index, to_ug_m3
+from beffroi.services.environment.air_index import (
+    CLASSES,
+    POLLUTANTS,
+    classes_on,
+    daily_index,
+    sub_index,
+    to_ug_m3,
+)
 from beffroi.services.environment.exposure import index_by_day
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.town import Town, open_town
@@ -43,14 +51,16 @@ def test_classes_are_dated_grow_and_follow_one_another() -> None:
         assert set(classes.bounds) == set(POLLUTANTS)
         assert all(list(b) == sorted(b) for b in classes.bounds.values())
         assert classes.source.fr
-    assert all(a.until == b.since for a, b in zip(CLASSES, CLASSES[1:], strict=False))
+    assert all(a.until == b.since for a, b in pairwise(CLASSES))
     assert classes_on(date(2003, 1, 1)) is CLASSES[0]
 
 
 @given(st.sampled_from(POLLUTANTS), st.floats(0, 1000))
 def test_a_sub_index_is_the_first_class_whose_bound_is_not_exceeded(pollutant: str, value: float) -> None:
     bounds = (*CLASSES[-1].bounds[pollutant], math.inf)
-    assert sub_index(pollutant, value, CLASSES[-1]) == next(n for n, bound in enumerate(bounds, 1) if value <= bound)
+    assert sub_index(pollutant, value, CLASSES[-1]) == next(
+        n for n, bound in enumerate(bounds, 1) if value <= bound
+    )
 
 
 def hours_of_london(shared: Path) -> dict[date, dict[str, list[float]]]:
@@ -62,7 +72,9 @@ def hours_of_london(shared: Path) -> dict[date, dict[str, list[float]]]:
                 if row[pollutant] not in ("", "NA"):
                     value = float(row[pollutant])
                     gas = pollutant not in air_index.PARTICLES
-                    found.setdefault(day, {}).setdefault(pollutant, []).append(to_ug_m3(pollutant, value) if gas else value)
+                    found.setdefault(day, {}).setdefault(pollutant, []).append(
+                        to_ug_m3(pollutant, value) if gas else value
+                    )
     return found
 
 
@@ -101,7 +113,12 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
 def send(town: Town, station: str, code: str, unit: str, values: list[tuple[int, float]]) -> None:
     intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
     series = Series(f"{station}/{code}", code, Station(station, station), unit=unit)
-    intake.take([Reading(series, at, number_of(repr(float(v))), source_key=f"{station}{code}{at}".encode()) for at, v in values])
+    intake.take(
+        [
+            Reading(series, at, number_of(repr(float(v))), source_key=f"{station}{code}{at}".encode())
+            for at, v in values
+        ]
+    )
 
 
 def figure(town: Town, name: str, days: int = 10) -> float | None:
@@ -116,16 +133,26 @@ def test_the_town_s_index_takes_parts_per_billion_and_the_median_of_stations(tow
     send(town, "a", "no2", "ppb", [(at, 30.0) for at in hours])  # 57 µg/m³: class 2
     assert index_by_day(town, None, midnight, midnight + DAY_US) == {midnight // DAY_US + 1: 2}
     for station, value in (("a", 60.0), ("b", 60.0), ("c", 500.0)):  # one that is stuck does not decide
-        send(town, station, "pm10", "µg/m³", [(at + n * 15 * MINUTE_US, value) for at in hours for n in range(4)])
+        send(
+            town,
+            station,
+            "pm10",
+            "µg/m³",
+            [(at + n * 15 * MINUTE_US, value) for at in hours for n in range(4)],
+        )
     assert index_by_day(town, None, midnight, midnight + DAY_US) == {midnight // DAY_US + 1: 4}
     assert (figure(town, "air_index"), figure(town, "bad_air_days")) == (4.0, 1.0)
-    send(town, "a", "o3", "µg/m³", [(at + DAY_US, 400.0) for at in hours[:10]])  # less than three hours in four: no figure
+    send(
+        town, "a", "o3", "µg/m³", [(at + DAY_US, 400.0) for at in hours[:10]]
+    )  # less than three hours in four: no figure
     assert figure(town, "air_index") == 4.0
 
 
 def test_no_name_of_ours_is_the_official_one() -> None:
     service = load_registry().services["environment"]
-    said = [t for i in service.indicators for t in (i.title.fr, i.title.en)] + [t for c in service.cards for t in (c.title.fr, c.title.en)]
+    said = [t for i in service.indicators for t in (i.title.fr, i.title.en)] + [
+        t for c in service.cards for t in (c.title.fr, c.title.en)
+    ]
     assert not [words for words in said if "ATMO" in words.upper()]
     assert any("indicatif" in words for words in said)
 
@@ -144,7 +171,13 @@ def test_equal_energy_is_between_the_least_and_the_most(levels: list[float]) -> 
 def test_lden_weighs_evenings_and_nights() -> None:
     assert noise.lden(60, 60, 60) == pytest.approx(10 * math.log10((12 * 1e6 + 4 * 10**6.5 + 8 * 1e7) / 24))
     assert noise.lden(60, 55, 50) == pytest.approx(60.0)
-    hours = [(datetime(2026, 7, 1, h, tzinfo=PARIS), {**dict.fromkeys(range(6, 18), 60.0), **dict.fromkeys(range(18, 22), 55.0)}.get(h, 50.0)) for h in range(24)]
+    hours = [
+        (
+            datetime(2026, 7, 1, h, tzinfo=PARIS),
+            {**dict.fromkeys(range(6, 18), 60.0), **dict.fromkeys(range(18, 22), 55.0)}.get(h, 50.0),
+        )
+        for h in range(24)
+    ]
     assert noise.lden_of(hours) == pytest.approx(60.0)
     assert noise.lden_of(hours[:6]) is None
 
@@ -154,7 +187,9 @@ def test_lden_of_a_town_is_of_civil_time(town: Town) -> None:
     levels = []
     for quarter in range(96):
         moment = start + timedelta(minutes=15 * quarter)
-        levels.append((from_datetime(moment), {"day": 64.0, "evening": 59.0, "night": 54.0}[noise.period_of(moment)]))
+        levels.append(
+            (from_datetime(moment), {"day": 64.0, "evening": 59.0, "night": 54.0}[noise.period_of(moment)])
+        )
     send(town, "bruit", "laeq", "dB(A)", levels)
     assert figure(town, "lden") == pytest.approx(64.0)
     assert figure(town, "night_noise") == pytest.approx(54.0)
@@ -171,7 +206,13 @@ def test_a_heatwave_needs_three_nights_and_three_days(town: Town) -> None:
     assert heat.hot_days(lows, highs, {"min": 21.1, "max": 30.0}) == []
     for day, (low, high) in enumerate(((20, 35), (22, 36), (21, 34), (15, 25))):
         midnight = datetime(2026, 7, 6 + day, tzinfo=PARIS)
-        send(town, "meteo", "temperature", "°C", [(from_datetime(midnight + timedelta(hours=h)), low if h < 8 else high) for h in range(24)])
+        send(
+            town,
+            "meteo",
+            "temperature",
+            "°C",
+            [(from_datetime(midnight + timedelta(hours=h)), low if h < 8 else high) for h in range(24)],
+        )
     assert figure(town, "heat_nights") == pytest.approx(21.0)
     assert figure(town, "heat_days") == pytest.approx(35.0)
     assert figure(town, "heat_spells") == 1.0
@@ -180,7 +221,9 @@ def test_a_heatwave_needs_three_nights_and_three_days(town: Town) -> None:
 
 
 @given(st.floats(-50, 50), st.floats(-20, 20), st.integers(3, 300))
-def test_the_velocity_of_a_slope_is_its_line_s_and_one_bad_value_does_not_move_it(rate: float, start: float, count: int) -> None:
+def test_the_velocity_of_a_slope_is_its_line_s_and_one_bad_value_does_not_move_it(
+    rate: float, start: float, count: int
+) -> None:
     values = [(n * HOUR_US, start + rate * n / 24) for n in range(count)]
     assert slope.velocity_per_day(values) == pytest.approx(rate, abs=1e-6)
     if count >= 20:
@@ -192,5 +235,11 @@ def test_slopes_and_heavy_hours_of_a_town(town: Town) -> None:
     send(town, "mur", "crack", "mm", [(END - (48 - n) * HOUR_US, 1.0 + n / 24 * 0.5) for n in range(48)])
     send(town, "talus", "displacement", "mm", [(END - (48 - n) * HOUR_US, -2.0 * n / 24) for n in range(48)])
     assert figure(town, "slope_velocity") == pytest.approx(2.0)
-    send(town, "pluie", "rain", "mm", [(END - (60 - n) * 10 * MINUTE_US, 4.0 if 20 <= n < 29 else 0.2) for n in range(60)])
+    send(
+        town,
+        "pluie",
+        "rain",
+        "mm",
+        [(END - (60 - n) * 10 * MINUTE_US, 4.0 if 20 <= n < 29 else 0.2) for n in range(60)],
+    )
     assert figure(town, "rain_hour") == pytest.approx(24.0)

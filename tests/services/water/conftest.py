@@ -29,7 +29,9 @@ class River:
         create_town(folder, "Meyras", email="maire@essai.fr")
         self.town: Town = open_town(folder, clock=self.clock)
         territories.add(self.town.store, SYSTEM, COMMUNE, "Meyras")
-        self.intake = Intake(self.town.store, self.town.registry.datastream_kind, self.town.registry.service_of)
+        self.intake = Intake(
+            self.town.store, self.town.registry.datastream_kind, self.town.registry.service_of
+        )
         self.sent = 0
         self.numbers: dict[str, int] = {}
         for code in ("river_level", "discharge", "rain", "level_forecast_high"):
@@ -54,7 +56,14 @@ class River:
     def put(self, collection: str, values: dict[str, object], **options: object) -> Row:
         return self.town.store.records.put(collection, values, territory=COMMUNE, who=SYSTEM, **options)  # type: ignore[arg-type]
 
-    def threshold(self, quantity: str, hysteresis: float = 0.1, within: int | None = None, hold: int = 0, **levels: float) -> None:
+    def threshold(
+        self,
+        quantity: str,
+        hysteresis: float = 0.1,
+        within: int | None = None,
+        hold: int = 0,
+        **levels: float,
+    ) -> None:
         for colour, value in levels.items():
             self.put("river_threshold", {
                 "station": self.pont.id, "quantity": quantity, "colour": colour, "value": value, "hysteresis": hysteresis,

@@ -17,7 +17,9 @@ MONTH_US = 30 * DAY_US
 Fault = Callable[[BaseHTTPRequestHandler, bytes, int], None]
 
 
-def observation(code: str | None, site: str, grandeur: str, at: str, value: float | None, **more: Any) -> dict[str, Any]:
+def observation(
+    code: str | None, site: str, grandeur: str, at: str, value: float | None, **more: Any
+) -> dict[str, Any]:
     """Return a row of `observations_tr`."""
     return {
         "code_site": site, "code_station": code, "grandeur_hydro": grandeur, "date_debut_serie": at, "date_fin_serie": at,
@@ -87,7 +89,9 @@ class Replica:
         if path == "referentiel/stations":
             codes = query.get("code_station", "").split(",")
             towns = query.get("code_commune_station", "").split(",")
-            rows = [s for s in self.stations if s["code_station"] in codes or s["code_commune_station"] in towns]
+            rows = [
+                s for s in self.stations if s["code_station"] in codes or s["code_commune_station"] in towns
+            ]
             return self._page(path, query, sorted(rows, key=lambda r: r["code_station"]), size, "page")
         codes = query["code_entite"].split(",")
         if path == "observations_tr":
@@ -101,7 +105,9 @@ class Replica:
                 and r["date_obs_elab"] >= since]  # fmt: skip
         return self._page(path, query, sorted(rows, key=lambda r: r["date_obs_elab"]), size, "page")
 
-    def _page(self, path: str, query: dict[str, str], rows: list[Any], size: int, way: str) -> tuple[bytes, int]:
+    def _page(
+        self, path: str, query: dict[str, str], rows: list[Any], size: int, way: str
+    ) -> tuple[bytes, int]:
         mark = query.get(way, "")
         start = (int(mark, 36) if way == "cursor" else (int(mark) - 1) * size) if mark else 0
         end = start + size

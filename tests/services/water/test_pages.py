@@ -32,11 +32,22 @@ def visit(river: River) -> Iterator[Visit]:
     opened: list[TestClient] = []
 
     def make(role: str = "", language: str = "fr") -> TestClient:
-        client = TestClient(app, base_url="http://127.0.0.1:8080", headers={"Accept": "text/html", "Accept-Language": language})
+        client = TestClient(
+            app,
+            base_url="http://127.0.0.1:8080",
+            headers={"Accept": "text/html", "Accept-Language": language},
+        )
         client.__enter__()
         opened.append(client)
         if role:
-            person = people.add(river.town.store, SYSTEM, email=f"{role}@meyras.fr", name="Inès Delmas", role=role, territories=(COMMUNE,))  # type: ignore[arg-type]
+            person = people.add(
+                river.town.store,
+                SYSTEM,
+                email=f"{role}@meyras.fr",
+                name="Inès Delmas",
+                role=role,
+                territories=(COMMUNE,),
+            )  # type: ignore[arg-type]
             link = sign_in.make_link(river.town.store, SYSTEM, person.id)
             client.cookies.set(SESSION_COOKIE, sign_in.by_link(river.town.store, link, agent="Firefox")[1])
         return client
@@ -66,7 +77,12 @@ def test_a_river_in_flood_is_read_in_three_seconds(river: River, visit: Visit) -
     river.now += 4 * MINUTE_US
     answer = visit().get("/riviere/l-ardeche")
     said = words(answer.text)
-    assert said.index("Orange") < said.index("automatique, pas encore confirmée") < said.index("2,62 m") < said.index("Que faire")
+    assert (
+        said.index("Orange")
+        < said.index("automatique, pas encore confirmée")
+        < said.index("2,62 m")
+        < said.index("Que faire")
+    )
     assert "monte de 72 cm en une heure" in said
     assert "mesuré il y a 4 min" in said
     assert "Rouge à 3,00 m." in said
@@ -79,7 +95,12 @@ def test_a_river_in_flood_is_read_in_three_seconds(river: River, visit: Visit) -
     (warning,) = river.all("river_warning")
     acting.confirm(river.town, AGENT, warning.id, colour="rouge", instruction="Évacuez le quai.")
     english = words(visit(language="en").get("/riviere/l-ardeche").text)
-    assert english.index("Red") < english.index("confirmed by the town") < english.index("What to do") < english.index("Évacuez le quai.")
+    assert (
+        english.index("Red")
+        < english.index("confirmed by the town")
+        < english.index("What to do")
+        < english.index("Évacuez le quai.")
+    )
     assert "rising by 72 cm an hour" in english
 
 
@@ -113,8 +134,13 @@ def test_the_feed_leads_to_each_message_as_it_was_sent(river: River, visit: Visi
     acting.end(river.town, AGENT, warning.id)
     feed = fromstring(visit().get("/riviere/alertes.atom").content)
     found = feed.findall(f"{ATOM}entry")
-    assert [e.findtext(f"{ATOM}title") for e in found] == ["Fin de l'alerte crue : L'Ardèche au pont, Meyras", "Alerte crue jaune : L'Ardèche au pont, Meyras"]
-    (link,) = [e.get("href") for e in found[0].findall(f"{ATOM}link") if e.get("type") == "application/cap+xml"]
+    assert [e.findtext(f"{ATOM}title") for e in found] == [
+        "Fin de l'alerte crue : L'Ardèche au pont, Meyras",
+        "Alerte crue jaune : L'Ardèche au pont, Meyras",
+    ]
+    (link,) = [
+        e.get("href") for e in found[0].findall(f"{ATOM}link") if e.get("type") == "application/cap+xml"
+    ]
     answer = visit().get(str(link))
     assert answer.headers["content-type"] == "application/cap+xml; charset=utf-8"
     assert answer.text == river.all("cap_message")[-1].values["xml"]
@@ -136,11 +162,18 @@ def test_an_agent_confirms_ticks_notes_and_ends_on_the_page(river: River, visit:
     sent = agent.post(f"{here}/image", data=csrf, files={"picture": ("x.jpg", photo(), "image/jpeg")})
     (kept,) = river.all("river_image")
     assert f"/riviere/images/{kept.id}.jpg" in sent.text  # the picture is beside the decision
-    wrong = agent.post(f"{here}/image", data=csrf, files={"picture": ("x.jpg", b"not a picture", "image/jpeg")})
+    wrong = agent.post(
+        f"{here}/image", data=csrf, files={"picture": ("x.jpg", b"not a picture", "image/jpeg")}
+    )
     assert (wrong.status_code, "Cette image n'est pas lisible." in words(wrong.text)) == (400, True)
-    refused = agent.post(f"{here}/confirmer", data={**csrf, "colour": "vert", "instruction": "À garder", "version": "1"})
+    refused = agent.post(
+        f"{here}/confirmer", data={**csrf, "colour": "vert", "instruction": "À garder", "version": "1"}
+    )
     assert (refused.status_code, "À garder" in refused.text) == (400, True)
-    done = agent.post(f"{here}/confirmer", data={**csrf, "colour": "orange", "instruction": "Quai fermé", "version": "1", "image": str(kept.id)})
+    done = agent.post(
+        f"{here}/confirmer",
+        data={**csrf, "colour": "orange", "instruction": "Quai fermé", "version": "1", "image": str(kept.id)},
+    )
     assert (done.status_code, "Confirmée par Inès Delmas" in words(done.text)) == (200, True)
     late = agent.post(f"{here}/confirmer", data={**csrf, "colour": "rouge", "version": "1"})
     assert (late.status_code, "entre-temps" in words(late.text)) == (409, True)
@@ -154,7 +187,10 @@ def test_an_agent_confirms_ticks_notes_and_ends_on_the_page(river: River, visit:
         "Faite : Fermer le quai (Police municipale)", "Le maire est prévenu.", "Fin de l'alerte. C'est fini.",
     ]  # fmt: skip
     assert "Personne n'est appelé" in words(agent.get("/services/water/astreinte").text)
-    by_hand = agent.post("/services/water/alertes", data={**csrf, "station": str(river.pont.id), "colour": "jaune", "text": "Essai", "exercise": "1"})
+    by_hand = agent.post(
+        "/services/water/alertes",
+        data={**csrf, "station": str(river.pont.id), "colour": "jaune", "text": "Essai", "exercise": "1"},
+    )
     assert "EXERCICE" in words(by_hand.text)
     assert "Ceci est un entraînement" in words(visit().get("/riviere/l-ardeche").text)
 
@@ -163,7 +199,13 @@ def test_nobody_else_reads_the_log_or_the_desk(river: River, visit: Visit) -> No
     river.threshold("level", jaune=1.0)
     river.goes(1.2)
     (warning,) = river.all("river_warning")
-    for path in ("/services/water/alertes", f"/services/water/alertes/{warning.id}", "/services/water/astreinte", "/donnees/warning_entry.csv", "/donnees/duty_turn.csv"):
+    for path in (
+        "/services/water/alertes",
+        f"/services/water/alertes/{warning.id}",
+        "/services/water/astreinte",
+        "/donnees/warning_entry.csv",
+        "/donnees/duty_turn.csv",
+    ):
         assert visit().get(path).status_code in (401, 403, 404), path
     assert visit().get("/donnees/river_warning.csv").status_code == 200
 
@@ -172,6 +214,13 @@ def test_the_state_s_colour_is_shown_with_its_source(river: River, visit: Visit)
     river.threshold("level", jaune=1.0)
     river.put("river_station", {"vigicrues": "LA1"}, id=river.pont.id)
     river.goes(0.5, 0.5)
-    series = Series("vigicrues/section/LA1/colour", "flood_vigilance", Station("vigicrues/section/LA1", "Ardèche"), unit="1")
+    series = Series(
+        "vigicrues/section/LA1/colour",
+        "flood_vigilance",
+        Station("vigicrues/section/LA1", "Ardèche"),
+        unit="1",
+    )
     river.intake.take([Reading(series, river.now, Result(3.0, 0), source_key=b"c")])
-    assert "Vigilance de l'État : ◆ Orange Source : © VIGICRUES" in words(visit().get("/riviere/l-ardeche").text)
+    assert "Vigilance de l'État : ◆ Orange Source : © VIGICRUES" in words(
+        visit().get("/riviere/l-ardeche").text
+    )

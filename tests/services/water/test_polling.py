@@ -64,7 +64,9 @@ def poll(intake: Intake, source: Source) -> Any:
 
 
 def hubeau(server: Replica, **options: str) -> Source:
-    return Source("hubeau", "hubeau", f"{server.url}/api/v2/hydrometrie", 5 * MINUTE_US, {"stations": A, **options})
+    return Source(
+        "hubeau", "hubeau", f"{server.url}/api/v2/hydrometrie", 5 * MINUTE_US, {"stations": A, **options}
+    )
 
 
 def series(store: Store) -> dict[str, list[Observation]]:
@@ -98,11 +100,17 @@ def test_levels_are_metres_flows_cubic_metres_and_the_site_s_own_flow_is_left_ou
     assert Quality(found[f"hubeau/{A}/Q"][1].quality) == Quality.SUSPECT
     assert json.loads(found[f"hubeau/{A}/Q"][0].extra or "")["parameters"]["code_methode_obs"] == 8
     with intake.store.read() as connection:
-        units = connection.execute(select(datastream.c.kind, datastream.c.unit_symbol).order_by(datastream.c.key)).all()
+        units = connection.execute(
+            select(datastream.c.kind, datastream.c.unit_symbol).order_by(datastream.c.key)
+        ).all()
         properties = json.loads(connection.execute(select(thing.c.properties)).scalar_one())
     assert units == [("river_level", "m"), ("discharge", "m³/s")]
     assert properties["attribution"].startswith("Source : Hub'Eau")
-    assert (properties["zero_m"], properties["cours_eau"], properties["licence"]) == ("289.120", "l'Ardèche", "Licence Ouverte 2.0")
+    assert (properties["zero_m"], properties["cours_eau"], properties["licence"]) == (
+        "289.120",
+        "l'Ardèche",
+        "Licence Ouverte 2.0",
+    )
     arrived = intake.store.provenance
     arrived.flush()
     told_of = arrived.of(found[f"hubeau/{A}/H"][0].id)
@@ -111,7 +119,10 @@ def test_levels_are_metres_flows_cubic_metres_and_the_site_s_own_flow_is_left_ou
 
 
 def test_a_site_asked_by_its_own_code_gives_its_flow(server: Replica, intake: Intake, clock: Hand) -> None:
-    server.observed = [observation(None, SITE, "Q", at(clock.now, 9), 1500.0), observation(A, SITE, "Q", at(clock.now, 9), 1500.0)]
+    server.observed = [
+        observation(None, SITE, "Q", at(clock.now, 9), 1500.0),
+        observation(A, SITE, "Q", at(clock.now, 9), 1500.0),
+    ]
     assert poll(intake, hubeau(server, stations=SITE)).stored == 1
     assert told(intake.store) == {f"hubeau/{SITE}/Q": ["1.500"]}
 
@@ -124,7 +135,9 @@ def test_every_page_is_read_206_included(
     assert poll(intake, hubeau(server)).stored == 50
     pages = [query for path, query in server.asked if path.endswith("observations_tr")]
     assert len(pages) == 8
-    assert [o.start_us for o in series(intake.store)[f"hubeau/{A}/H"]] == [clock.now - n * MINUTE_US for n in range(49, -1, -1)]
+    assert [o.start_us for o in series(intake.store)[f"hubeau/{A}/H"]] == [
+        clock.now - n * MINUTE_US for n in range(49, -1, -1)
+    ]
 
 
 def test_late_and_corrected_values_come_in_and_what_was_said_before_is_kept(
@@ -146,9 +159,14 @@ def test_late_and_corrected_values_come_in_and_what_was_said_before_is_kept(
     assert poll(intake, hubeau(server)).stored == 0
 
 
-def test_each_station_has_its_own_place_so_a_backlog_is_not_lost(server: Replica, intake: Intake, clock: Hand) -> None:
+def test_each_station_has_its_own_place_so_a_backlog_is_not_lost(
+    server: Replica, intake: Intake, clock: Hand
+) -> None:
     source = hubeau(server, stations=f"{A},{B}")
-    server.observed = [observation(A, SITE, "H", at(clock.now, 5), 1.0), observation(B, B[:8], "H", at(clock.now, 600), 2.0)]
+    server.observed = [
+        observation(A, SITE, "H", at(clock.now, 5), 1.0),
+        observation(B, B[:8], "H", at(clock.now, 600), 2.0),
+    ]
     poll(intake, source)
     backlog = [observation(B, B[:8], "H", at(clock.now, n), float(n)) for n in range(590, 0, -10)]
     server.observed += backlog
@@ -177,7 +195,9 @@ def test_a_fault_in_the_middle_loses_nothing_and_the_next_poll_goes_on(
     assert len(told(intake.store)[f"hubeau/{A}/H"]) == 100
 
 
-def test_one_station_that_fails_does_not_keep_the_others_waiting(server: Replica, intake: Intake, clock: Hand) -> None:
+def test_one_station_that_fails_does_not_keep_the_others_waiting(
+    server: Replica, intake: Intake, clock: Hand
+) -> None:
     server.observed = [observation(B, B[:8], "H", at(clock.now, 5), 2.0)]
     server.faults = [None, faults.failing(500)]
     state = poll(intake, hubeau(server, stations=f"{A},{B}"))
@@ -185,12 +205,18 @@ def test_one_station_that_fails_does_not_keep_the_others_waiting(server: Replica
     assert told(intake.store) == {f"hubeau/{B}/H": ["0.002"]}
 
 
-def test_elaborated_quantities_are_of_their_day_or_month(server: Replica, intake: Intake, clock: Hand) -> None:
+def test_elaborated_quantities_are_of_their_day_or_month(
+    server: Replica, intake: Intake, clock: Hand
+) -> None:
     def row(name: str, day: str, value: float) -> dict[str, Any]:
         return {"code_site": SITE, "code_station": A, "date_obs_elab": day, "resultat_obs_elab": value, "code_statut": 12,
                 "code_methode": 8, "code_qualification": 20, "grandeur_hydro_elab": name}  # fmt: skip
 
-    server.elaborated = [row("QmnJ", "2026-11-20", 2480.0), row("QmnJ", "2026-11-21", 5123.5), row("QixM", "2026-10-01", 80000.0)]
+    server.elaborated = [
+        row("QmnJ", "2026-11-20", 2480.0),
+        row("QmnJ", "2026-11-21", 5123.5),
+        row("QixM", "2026-10-01", 80000.0),
+    ]
     state = poll(intake, hubeau(server, elaborated="QmnJ,QixM"))
     assert (state.error, state.stored) == (None, 3)
     found = series(intake.store)
@@ -231,13 +257,18 @@ def colours(*sections: tuple[str, Any]) -> dict[str, Any]:
     ]}  # fmt: skip
 
 
-def test_a_colour_is_stored_when_it_changes_and_once_an_hour(server: Replica, intake: Intake, clock: Hand) -> None:
+def test_a_colour_is_stored_when_it_changes_and_once_an_hour(
+    server: Replica, intake: Intake, clock: Hand
+) -> None:
     source = vigicrues(server, sections="LA1,LA2")
     for level in (1, 1, "2", 3, 3):
         server.vigicrues["InfoVigiCru.geojson",] = colours(("LA1", level), ("LA2", 1), ("ZZ9", 4))
         assert poll(intake, source).error is None
         clock.now += 5 * MINUTE_US
-    assert told(intake.store) == {"vigicrues/section/LA1/colour": ["1", "2", "3"], "vigicrues/section/LA2/colour": ["1"]}
+    assert told(intake.store) == {
+        "vigicrues/section/LA1/colour": ["1", "2", "3"],
+        "vigicrues/section/LA2/colour": ["1"],
+    }
     clock.now += HOUR_US
     assert poll(intake, source).stored == 2
     with intake.store.read() as connection:
@@ -246,7 +277,9 @@ def test_a_colour_is_stored_when_it_changes_and_once_an_hour(server: Replica, in
 
 
 @pytest.mark.parametrize("shape", ["pairs", "objects", "milliseconds"])
-def test_observations_and_forecasts_of_a_station(server: Replica, intake: Intake, clock: Hand, shape: str) -> None:
+def test_observations_and_forecasts_of_a_station(
+    server: Replica, intake: Intake, clock: Hand, shape: str
+) -> None:
     times = [clock.now - 20 * MINUTE_US, clock.now - 10 * MINUTE_US]
     values = [1.25, 1.31]
     written: list[Any] = [[at(clock.now, 20), 1.25], [at(clock.now, 10), 1.31]]
@@ -254,14 +287,32 @@ def test_observations_and_forecasts_of_a_station(server: Replica, intake: Intake
         written = [{"DtObsHydro": w, "ResObsHydro": v} for w, v in written]
     elif shape == "milliseconds":
         written = [[t // 1000, v] for t, v in zip(times, values, strict=True)]
-    server.vigicrues["station.json/index.php", A] = {"LbStationHydro": "Meyras", "LbCoursEau": "Ardèche", "CdCommune": "07156"}
-    server.vigicrues["observations.json/index.php", A, "H"] = {"Serie": {"CdStationHydro": A, "GrdSerie": "H", "ObssHydro": written}}
-    prevs = [{"DtPrev": at(clock.now, -60 * n), "ResMinPrev": 1.3 + n, "ResMoyPrev": 1.5 + n, "ResMaxPrev": None if n == 2 else 1.9 + n} for n in (1, 2)]
-    server.vigicrues["previsions.json/index.php", A, "H"] = {"Simul": {"DtProdSimul": at(clock.now, 15), "Prevs": prevs}}
+    server.vigicrues["station.json/index.php", A] = {
+        "LbStationHydro": "Meyras",
+        "LbCoursEau": "Ardèche",
+        "CdCommune": "07156",
+    }
+    server.vigicrues["observations.json/index.php", A, "H"] = {
+        "Serie": {"CdStationHydro": A, "GrdSerie": "H", "ObssHydro": written}
+    }
+    prevs = [
+        {
+            "DtPrev": at(clock.now, -60 * n),
+            "ResMinPrev": 1.3 + n,
+            "ResMoyPrev": 1.5 + n,
+            "ResMaxPrev": None if n == 2 else 1.9 + n,
+        }
+        for n in (1, 2)
+    ]
+    server.vigicrues["previsions.json/index.php", A, "H"] = {
+        "Simul": {"DtProdSimul": at(clock.now, 15), "Prevs": prevs}
+    }
     state = poll(intake, vigicrues(server, stations=A, quantities="H"))
     assert (state.error, state.stored) == (None, 5)
     found = series(intake.store)
-    assert [(o.start_us, o.result.value) for o in found[f"vigicrues/{A}/H"]] == list(zip(times, values, strict=True))
+    assert [(o.start_us, o.result.value) for o in found[f"vigicrues/{A}/H"]] == list(
+        zip(times, values, strict=True)
+    )
     peaks = {key.rpartition("/")[2]: o[0].result.value for key, o in found.items() if key.count("/") == 3}
     assert peaks == {"low": 3.3, "mid": 3.5, "high": 2.9}
     kept = json.loads(found[f"vigicrues/{A}/H/high"][0].extra or "")["parameters"]
@@ -275,12 +326,21 @@ def test_an_error_said_with_the_status_200_is_an_error_and_no_forecast_is_none(
     state = poll(intake, vigicrues(server, stations=A, quantities="H"))
     assert state.error is not None
     assert "Aucune donnée" in state.error.fr
-    server.vigicrues["observations.json/index.php", A, "H"] = {"Serie": {"ObssHydro": [[at(clock.now, 5), 1.0], [at(clock.now, 4), "?"], "x"]}}
+    server.vigicrues["observations.json/index.php", A, "H"] = {
+        "Serie": {"ObssHydro": [[at(clock.now, 5), 1.0], [at(clock.now, 4), "?"], "x"]}
+    }
     state = poll(intake, vigicrues(server, stations=A, quantities="H"))
     assert (state.error, state.stored, state.rejected) == (None, 1, 2)
 
 
 def test_the_kinds_can_be_written_in_the_settings() -> None:
-    values = ({"name": "h", "kind": "hubeau", "url": "https://hubeau.eaufrance.fr/api/v2/hydrometrie", "stations": A},)
+    values = (
+        {
+            "name": "h",
+            "kind": "hubeau",
+            "url": "https://hubeau.eaufrance.fr/api/v2/hydrometrie",
+            "stations": A,
+        },
+    )
     (source,) = sources_of(values, {**KINDS, **POLLS})
     assert source.options == {"stations": A}

@@ -38,17 +38,27 @@ def test_every_excursion_of_ten_years_is_one_alarm_and_none_is_missed(river: Riv
     rows = [(at, f"{float(text) / 100:.2f}") for at, text in sorted(stages(), key=lambda row: row[0])]
     present, river.now = river.now, rows[0][0] - DAY_US
     number = river.send("river_level", "0.00", "meyras")
-    river.put("river_station", {"level": number, "period_min": 1440}, id=river.pont.id)  # it is kept when the water moves
+    river.put(
+        "river_station", {"level": number, "period_min": 1440}, id=river.pont.id
+    )  # it is kept when the water moves
     river.threshold("level", HYSTERESIS, **LEVELS)
     river.follow()
     river.now = present
     for first in range(0, len(rows), 4000):
-        river.town.store.observations.append([Draft(number, at, number_of(text)) for at, text in rows[first : first + 4000]])
+        river.town.store.observations.append(
+            [Draft(number, at, number_of(text)) for at, text in rows[first : first + 4000]]
+        )
         while river.engine.step():
             continue
     (rule,) = [r.id for r in river.all("rule") if r.values["origin"] == f"water/{river.pont.id}/level"]
-    rung = [(a.values["raised_at"], a.values["cleared_at"], a.values["worst"]) for a in river.all("alarm", "raised_at", rule=rule)]
+    rung = [
+        (a.values["raised_at"], a.values["cleared_at"], a.values["worst"])
+        for a in river.all("alarm", "raised_at", rule=rule)
+    ]
     expected = by_hand(rows)
     assert rung == expected
-    counts = {colour: sum(list(LEVELS).index(worst) >= place for _, _, worst in expected) for place, colour in enumerate(LEVELS)}
+    counts = {
+        colour: sum(list(LEVELS).index(worst) >= place for _, _, worst in expected)
+        for place, colour in enumerate(LEVELS)
+    }
     assert counts["jaune"] > counts["orange"] > counts["rouge"] > 0

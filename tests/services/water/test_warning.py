@@ -35,7 +35,10 @@ CAP = "{urn:oasis:names:tc:emergency:cap:1.2}"
 
 
 def entries(river: River, warning: Row) -> list[tuple[str, str]]:
-    return [(e.values["kind"], e.values["text"]) for e in of_warning(river.town, "warning_entry", warning.id, "_id")]
+    return [
+        (e.values["kind"], e.values["text"])
+        for e in of_warning(river.town, "warning_entry", warning.id, "_id")
+    ]
 
 
 def only(river: River) -> Row:
@@ -54,7 +57,11 @@ def test_each_quantity_rings_by_its_own_threshold(river: River) -> None:
     river.threshold("upstream", orange=1.5)
     river.threshold("forecast", rouge=2.8)
     river.follow()
-    rules = {r.values["origin"].split("/")[2]: read_rule(r.values["yaml"]) for r in river.all("rule") if r.values["origin"] and r.values["origin"].startswith(f"water/{river.pont.id}/")}
+    rules = {
+        r.values["origin"].split("/")[2]: read_rule(r.values["yaml"])
+        for r in river.all("rule")
+        if r.values["origin"] and r.values["origin"].startswith(f"water/{river.pont.id}/")
+    }
     assert set(rules) == {"level", "flow", "rise", "rain", "upstream", "forecast", "silence"}
     assert rules["upstream"].watch.datastreams == (river.above,)
 
@@ -108,24 +115,47 @@ def test_colours_are_in_order(one: str, other: str) -> None:
 def test_a_flood_from_its_first_threshold_to_its_end(river: River) -> None:
     river.threshold("level", jaune=1.0, orange=2.0, rouge=3.0)
     for position, (colour, minutes) in enumerate((("jaune", 30), ("orange", 60), ("rouge", 5))):
-        river.put("plan_action", {"position": position, "colour": colour, "title": f"Action {colour}", "function": "Police municipale", "within_min": minutes})
+        river.put(
+            "plan_action",
+            {
+                "position": position,
+                "colour": colour,
+                "title": f"Action {colour}",
+                "function": "Police municipale",
+                "within_min": minutes,
+            },
+        )
     river.goes(0.5, 1.4, 2.3)
     warning = only(river)
-    assert (warning.values["state"], warning.values["colour"], warning.values["auto"]) == ("proposed", "orange", "orange")
+    assert (warning.values["state"], warning.values["colour"], warning.values["auto"]) == (
+        "proposed",
+        "orange",
+        "orange",
+    )
     tasks = of_warning(river.town, "warning_task", warning.id, "_id")
     assert [t.values["title"] for t in tasks] == ["Action jaune", "Action orange"]
     opened = warning.values["opened_at"]
     assert opened == river.now - 10 * MINUTE_US
     assert tasks[0].values["due_at"] == opened + 30 * MINUTE_US
-    acting.confirm(river.town, AGENT, warning.id, colour="orange", instruction="Quai fermé.", version=warning.version)
+    acting.confirm(
+        river.town, AGENT, warning.id, colour="orange", instruction="Quai fermé.", version=warning.version
+    )
     acting.settle_task(river.town, AGENT, warning.id, tasks[0].id, "done")
     acting.write_entry(river.town, AGENT, warning.id, "call", "Préfecture jointe.")
     river.goes(3.2)
-    assert (only(river).values["state"], only(river).values["colour"]) == ("proposed", "rouge")  # worse: asks for a person again
+    assert (only(river).values["state"], only(river).values["colour"]) == (
+        "proposed",
+        "rouge",
+    )  # worse: asks for a person again
     acting.confirm(river.town, AGENT, warning.id, colour="rouge")
     river.goes(1.5, 0.3)
     now = only(river).values
-    assert (now["state"], now["colour"], now["auto"], now["worst"]) == ("confirmed", "rouge", "vert", "rouge")  # a person ends it
+    assert (now["state"], now["colour"], now["auto"], now["worst"]) == (
+        "confirmed",
+        "rouge",
+        "vert",
+        "rouge",
+    )  # a person ends it
     acting.end(river.town, AGENT, warning.id, text="Quai nettoyé.")
     done = only(river).values
     assert (done["state"], done["colour"], done["confirmed_by"]) == ("ended", "vert", "Inès Delmas")
@@ -135,11 +165,15 @@ def test_a_flood_from_its_first_threshold_to_its_end(river: River) -> None:
     assert "À terminer par un agent" in log[-2][1]
     with pytest.raises(Conflict):
         acting.confirm(river.town, AGENT, warning.id, colour="rouge")
-    acting.write_entry(river.town, AGENT, warning.id, "observation", "Laisses de crue relevées le lendemain.")  # the log stays open
+    acting.write_entry(
+        river.town, AGENT, warning.id, "observation", "Laisses de crue relevées le lendemain."
+    )  # the log stays open
     assert only(river).id == warning.id
 
 
-def test_what_nobody_confirmed_ends_by_itself_and_what_was_set_aside_comes_back_only_when_worse(river: River) -> None:
+def test_what_nobody_confirmed_ends_by_itself_and_what_was_set_aside_comes_back_only_when_worse(
+    river: River,
+) -> None:
     river.threshold("level", jaune=1.0, orange=2.0)
     river.goes(1.2, 0.5)
     assert only(river).values["state"] == "ended"
@@ -176,7 +210,11 @@ def test_only_the_town_s_staff_handle_a_warning(river: River) -> None:
     river.threshold("level", jaune=1.0)
     river.goes(1.2)
     number = only(river).id
-    for who, wrong in ((ANONYMOUS, Unauthorised), (Principal("u", "É", "elu"), Forbidden), (NEIGHBOUR, NotFound)):
+    for who, wrong in (
+        (ANONYMOUS, Unauthorised),
+        (Principal("u", "É", "elu"), Forbidden),
+        (NEIGHBOUR, NotFound),
+    ):
         with pytest.raises(wrong):
             acting.confirm(river.town, who, number, colour="jaune")
         with pytest.raises(wrong):
@@ -186,7 +224,9 @@ def test_only_the_town_s_staff_handle_a_warning(river: River) -> None:
     assert only(river).values["state"] == "proposed"
 
 
-def test_a_flood_of_last_month_that_is_imported_calls_nobody_and_one_that_lasts_is_found_by_the_sweep(river: River) -> None:
+def test_a_flood_of_last_month_that_is_imported_calls_nobody_and_one_that_lasts_is_found_by_the_sweep(
+    river: River,
+) -> None:
     end = river.now
     river.now = end - 21 * DAY_US
     number = river.send("river_level", "0.4", "ailleurs")
@@ -214,7 +254,9 @@ def test_a_station_that_falls_silent_rings_within_two_periods_and_says_so(river:
     river.threshold("level", jaune=1.0)
     river.goes(0.5, 0.5, 0.5)
     last = river.now
-    silent = [r.id for r in river.all("rule") if (r.values["origin"] or "").endswith(f"/{river.pont.id}/silence")]
+    silent = [
+        r.id for r in river.all("rule") if (r.values["origin"] or "").endswith(f"/{river.pont.id}/silence")
+    ]
     while not river.all("alarm", rule=silent[0]):
         river.wait(0.5)
         assert river.now <= last + 21 * MINUTE_US
@@ -236,7 +278,7 @@ class Postman:
     def __init__(self) -> None:
         self.letters: list[Message] = []
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 -- aiosmtpd's name
         self.letters.append(email.message_from_bytes(envelope.content or b""))  # type: ignore[arg-type]
         return "250 OK"
 
@@ -248,14 +290,25 @@ def post(river: River) -> Iterator[Postman]:
     server.start()
     port = server.port
     mail = MailSettings(f"smtp://127.0.0.1:{port}", "alerte@meyras.fr")
-    river.town.settings = msgspec.structs.replace(river.town.settings, mail=mail, base_url="https://meyras.fr")
+    river.town.settings = msgspec.structs.replace(
+        river.town.settings, mail=mail, base_url="https://meyras.fr"
+    )
     yield postman
     server.stop()
 
 
 def on_duty(river: River, function: str, mail: str, start: int = -1, hours: int = 48) -> None:
     starts = river.now + start * HOUR_US
-    river.put("duty_turn", {"function": function, "person": mail.partition("@")[0], "mail": mail, "starts": starts, "ends": starts + hours * HOUR_US})
+    river.put(
+        "duty_turn",
+        {
+            "function": function,
+            "person": mail.partition("@")[0],
+            "mail": mail,
+            "starts": starts,
+            "ends": starts + hours * HOUR_US,
+        },
+    )
 
 
 def test_who_is_on_duty_is_called_in_turn_until_someone_confirms(river: River, post: Postman) -> None:
@@ -277,23 +330,36 @@ def test_who_is_on_duty_is_called_in_turn_until_someone_confirms(river: River, p
     assert called(0) == ["ines@meyras.fr"]  # once
     assert called(14) == ["ines@meyras.fr"]
     assert called(16) == ["ines@meyras.fr", "paul@meyras.fr"]
-    assert str(post.letters[0]["Subject"]).startswith("Alerte crue jaune") or "Alerte" in email.header.decode_header(post.letters[0]["Subject"])[0][0].decode()  # type: ignore[union-attr]
-    assert f"https://meyras.fr/services/water/alertes/{only(river).id}" in post.letters[0].get_payload(decode=True).decode()  # type: ignore[union-attr]
+    assert (
+        str(post.letters[0]["Subject"]).startswith("Alerte crue jaune")
+        or "Alerte" in email.header.decode_header(post.letters[0]["Subject"])[0][0].decode()
+    )  # type: ignore[union-attr]
+    assert (
+        f"https://meyras.fr/services/water/alertes/{only(river).id}"
+        in post.letters[0].get_payload(decode=True).decode()
+    )  # type: ignore[union-attr]
     acting.confirm(river.town, AGENT, only(river).id, colour="jaune")
     assert called(40) == ["ines@meyras.fr", "paul@meyras.fr"]
-    assert [text for kind, text in entries(river, only(river)) if kind == "call"] == ["Technique : prévenue par courriel.", "Élu : prévenue par courriel."]
+    assert [text for kind, text in entries(river, only(river)) if kind == "call"] == [
+        "Technique : prévenue par courriel.",
+        "Élu : prévenue par courriel.",
+    ]
     with river.town.store.read() as c:
         kept = c.exec_driver_sql("SELECT group_concat(payload) FROM job").scalar_one()
     assert "meyras.fr" not in kept  # a job holds no address
 
 
-def test_nobody_on_duty_is_written_in_the_log_and_a_mail_that_fails_is_tried_again(river: River, post: Postman) -> None:
+def test_nobody_on_duty_is_written_in_the_log_and_a_mail_that_fails_is_tried_again(
+    river: River, post: Postman
+) -> None:
     river.threshold("level", jaune=1.0)
     river.put("escalation_step", {"function": "Technique", "after_min": 0, "way": "mail"})
     river.put("escalation_step", {"function": "Personne", "after_min": 0})
     on_duty(river, "Technique", "ines@meyras.fr")
     good = river.town.settings
-    river.town.settings = msgspec.structs.replace(good, mail=MailSettings("smtp://127.0.0.1:9", "a@meyras.fr"))
+    river.town.settings = msgspec.structs.replace(
+        good, mail=MailSettings("smtp://127.0.0.1:9", "a@meyras.fr")
+    )
     river.goes(1.2)
     assert escalation.work_off(river.town) == 2
     river.town.settings = good
@@ -301,7 +367,10 @@ def test_nobody_on_duty_is_written_in_the_log_and_a_mail_that_fails_is_tried_aga
     assert escalation.work_off(river.town) == 1
     assert [str(letter["To"]) for letter in post.letters] == ["ines@meyras.fr"]
     said = [text for kind, text in entries(river, only(river)) if kind == "call"]
-    assert sorted(said) == ["Personne : personne d'astreinte en ce moment.", "Technique : prévenue par courriel."]
+    assert sorted(said) == [
+        "Personne : personne d'astreinte en ce moment.",
+        "Technique : prévenue par courriel.",
+    ]
 
 
 def test_silence_calls_too(river: River, post: Postman) -> None:
@@ -315,23 +384,40 @@ def test_silence_calls_too(river: River, post: Postman) -> None:
     river.send("river_level", "0.1", "amont")
     river.wait(10)
     escalation.work_off(river.town)
-    subjects = ["".join(p.decode(c or "utf-8") if isinstance(p, bytes) else p for p, c in email.header.decode_header(letter["Subject"])) for letter in post.letters]  # type: ignore[attr-defined]
+    subjects = [
+        "".join(
+            p.decode(c or "utf-8") if isinstance(p, bytes) else p
+            for p, c in email.header.decode_header(letter["Subject"])
+        )
+        for letter in post.letters
+    ]  # type: ignore[attr-defined]
     assert subjects == ["Station muette : L'Ardèche au pont"]
 
 
 # --- CAP
 
 
-def test_every_message_is_valid_against_the_schema_and_follows_the_ones_before(river: River, post: Postman) -> None:
+def test_every_message_is_valid_against_the_schema_and_follows_the_ones_before(
+    river: River, post: Postman
+) -> None:
     river.threshold("level", jaune=1.0, orange=2.0)
-    river.put("warning_recipient", {"name": "Préfecture", "mail": "codis@ardeche.gouv.fr", "colour": "orange"})
+    river.put(
+        "warning_recipient", {"name": "Préfecture", "mail": "codis@ardeche.gouv.fr", "colour": "orange"}
+    )
     river.put("warning_recipient", {"name": "Camping", "mail": "camping@meyras.fr", "colour": "rouge"})
     picture = io.BytesIO()
     Image.new("RGB", (900, 600), "#556").save(picture, "PNG")
     kept = images.keep(river.town, AGENT, river.pont, picture.getvalue(), river.now, "agent")
     river.goes(2.4)
     number = only(river).id
-    acting.confirm(river.town, AGENT, number, colour="orange", instruction="Quai & rue du <Moulin> : évacuez.", image=kept.id)
+    acting.confirm(
+        river.town,
+        AGENT,
+        number,
+        colour="orange",
+        instruction="Quai & rue du <Moulin> : évacuez.",
+        image=kept.id,
+    )
     river.now += HOUR_US
     acting.confirm(river.town, AGENT, number, colour="jaune")
     river.now += HOUR_US
@@ -348,7 +434,11 @@ def test_every_message_is_valid_against_the_schema_and_follows_the_ones_before(r
     assert (told[1] or "").split(",")[:2] == ["alerte@meyras.fr", messages[0].values["identifier"]]
     infos = roots[0].findall(f"{CAP}info")
     assert [i.findtext(f"{CAP}language") for i in infos] == ["fr-FR", "en-GB"]
-    assert [i.findtext(f"{CAP}severity") for r in roots for i in r.findall(f"{CAP}info")[:1]] == ["Severe", "Moderate", "Minor"]
+    assert [i.findtext(f"{CAP}severity") for r in roots for i in r.findall(f"{CAP}info")[:1]] == [
+        "Severe",
+        "Moderate",
+        "Minor",
+    ]
     assert (infos[0].findtext(f"{CAP}instruction") or "").startswith("Quai & rue du <Moulin> : évacuez.")
     assert infos[0].findtext(f"{CAP}resource/{CAP}uri") == f"https://meyras.fr/riviere/images/{kept.id}.jpg"
     assert infos[0].findtext(f"{CAP}area/{CAP}circle") == "44.680700,4.269400 3"
@@ -356,15 +446,27 @@ def test_every_message_is_valid_against_the_schema_and_follows_the_ones_before(r
     assert roots[2].findtext(f"{CAP}info/{CAP}responseType") == "AllClear"
     escalation.work_off(river.town)
     assert [str(letter["To"]) for letter in post.letters] == ["codis@ardeche.gouv.fr"] * 3
-    (attached,) = [part for part in post.letters[0].walk() if part.get_content_type() == "application/cap+xml"]
+    (attached,) = [
+        part for part in post.letters[0].walk() if part.get_content_type() == "application/cap+xml"
+    ]
     assert attached.get_payload(decode=True).decode() == messages[0].values["xml"]  # type: ignore[union-attr]
 
 
 def test_the_validator_refuses_what_is_not_cap() -> None:
-    assert not check_schema(b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><sender>x</sender></alert>').passed
+    assert not check_schema(
+        b'<alert xmlns="urn:oasis:names:tc:emergency:cap:1.2"><sender>x</sender></alert>'
+    ).passed
 
 
-@pytest.mark.parametrize(("river_name", "slug"), [("L'Ardèche", "l-ardeche"), ("Ruisseau d'Œuf", "ruisseau-d-uf"), ("Le  Thouet ", "le-thouet"), ("¡!", "riviere")])
+@pytest.mark.parametrize(
+    ("river_name", "slug"),
+    [
+        ("L'Ardèche", "l-ardeche"),
+        ("Ruisseau d'Œuf", "ruisseau-d-uf"),
+        ("Le  Thouet ", "le-thouet"),
+        ("¡!", "riviere"),
+    ],
+)
 def test_a_river_s_address(river_name: str, slug: str) -> None:
     assert slug_of(river_name) == slug
 
@@ -388,7 +490,9 @@ def test_a_picture_loses_its_metadata_and_fits_a_phone_at_night() -> None:
             images.reduced(wrong)
 
 
-def test_old_pictures_go_with_their_files_but_those_of_a_warning_stay(river: River, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_pictures_go_with_their_files_but_those_of_a_warning_stay(
+    river: River, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(images, "KEPT", 3)
     river.threshold("level", jaune=1.0)
     river.goes(1.2)

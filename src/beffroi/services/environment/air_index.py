@@ -49,7 +49,9 @@ CLASSES = (
 
 def classes_on(day: date) -> Classes:
     """Return the classes in force on a day; before the first, the first: what is judged is the air, not the law of then."""
-    return next((c for c in reversed(CLASSES) if c.since <= day and (c.until is None or day < c.until)), CLASSES[0])
+    return next(
+        (c for c in reversed(CLASSES) if c.since <= day and (c.until is None or day < c.until)), CLASSES[0]
+    )
 
 
 def to_ug_m3(pollutant: str, ppb: float, celsius: float = 20.0, hectopascal: float = 1013.0) -> float:

@@ -31,13 +31,19 @@ def _in_ppb(town: Town, gas: str, territory: str | None) -> list[int]:
     wanted = [datastream.c.unit_definition == "[ppb]"]
     if territory is not None:
         wanted.append(or_(thing.c.territory == territory, thing.c.territory.is_(None)))
-    columns = select(datastream.c.id, datastream.c.properties).join(thing, thing.c.id == datastream.c.thing_id)
+    columns = select(datastream.c.id, datastream.c.properties).join(
+        thing, thing.c.id == datastream.c.thing_id
+    )
     with town.store.read() as connection:
         rows = connection.execute(columns.where(*wanted).order_by(datastream.c.id)).all()
-    return [n for n, told in rows if str(msgspec.json.decode(told or "{}").get("code", "")).lower() in _NAMES[gas]]
+    return [
+        n for n, told in rows if str(msgspec.json.decode(told or "{}").get("code", "")).lower() in _NAMES[gas]
+    ]
 
 
-def _concentrations(town: Town, pollutant: str, territory: str | None, start_us: int, end_us: int) -> list[Values]:
+def _concentrations(
+    town: Town, pollutant: str, territory: str | None, start_us: int, end_us: int
+) -> list[Values]:
     """Return the series of a pollutant in µg/m³, those in parts per billion converted."""
     found = values_of(town, series_of(town, pollutant, territory), start_us, end_us)
     if pollutant in _GASES:
@@ -106,7 +112,9 @@ def _night_noise(town: Town, territory: str | None, start_us: int, end_us: int) 
     return _noise(town, territory, start_us, end_us, night=True)
 
 
-def _extremes(town: Town, territory: str | None, start_us: int, end_us: int) -> tuple[dict[int, float], dict[int, float]]:
+def _extremes(
+    town: Town, territory: str | None, start_us: int, end_us: int
+) -> tuple[dict[int, float], dict[int, float]]:
     """Return the lowest and the highest temperature by day, each the median of the stations."""
     lowest = days_of("temperature", min, town, territory, start_us, end_us)
     return lowest, days_of("temperature", max, town, territory, start_us, end_us)
@@ -141,7 +149,11 @@ def _slope(town: Town, territory: str | None, start_us: int, end_us: int) -> flo
 
 
 def _rain_hour(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-    most = [_most_within(values, HOUR_US) for values in values_of(town, series_of(town, "rain", territory), start_us, end_us) if values]
+    most = [
+        _most_within(values, HOUR_US)
+        for values in values_of(town, series_of(town, "rain", territory), start_us, end_us)
+        if values
+    ]
     return max(most, default=None)
 
 

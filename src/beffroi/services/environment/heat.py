@@ -16,11 +16,15 @@ Days = Mapping[int, float]
 def three_day_means(days: Days) -> dict[int, float]:
     """Return for each day the mean of it and of the two that follow; a day without both has none."""
     return {
-        day: sum(days[day + n] for n in range(SPAN)) / SPAN for day in days if all(day + n in days for n in range(SPAN))
+        day: sum(days[day + n] for n in range(SPAN)) / SPAN
+        for day in days
+        if all(day + n in days for n in range(SPAN))
     }
 
 
 def hot_days(lowest: Days, highest: Days, limits: Mapping[str, float]) -> list[int]:
     """Return the days that begin three days whose nights and days are both, in the mean, at their limits or above."""
     nights, noons = three_day_means(lowest), three_day_means(highest)
-    return sorted(d for d in nights if d in noons and nights[d] >= limits["min"] and noons[d] >= limits["max"])
+    return sorted(
+        d for d in nights if d in noons and nights[d] >= limits["min"] and noons[d] >= limits["max"]
+    )

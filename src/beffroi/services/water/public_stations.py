@@ -42,6 +42,10 @@ def public_stations(town: Town) -> list[PublicStation]:
         known = {i for i, one in read_series(connection, wanted).items() if one.public and one.approved}
     found = []
     for row in rows:
-        series = {name: row.values[field] for name, field in (("H", "level"), ("Q", "flow")) if row.values[field] in known}
+        series = {
+            name: row.values[field]
+            for name, field in (("H", "level"), ("Q", "flow"))
+            if row.values[field] in known
+        }
         found.append(PublicStation(row, series))
     return found

@@ -56,7 +56,7 @@ def _stations(root: str, source: Source) -> dict[str, Station]:
     if not codes and not communes:
         raise Problem(
             Text("Il faut dire quelles stations lire.", "Say which stations to read."),
-            Text("Ajoutez stations = \"F700000103\" ou communes = \"75056\".", "Add stations = \"F700000103\" or communes = \"75056\"."),
+            Text('Ajoutez stations = "F700000103" ou communes = "75056".', 'Add stations = "F700000103" or communes = "75056".'),
             place=f"connectors/{source.name}",
         )  # fmt: skip
     found: dict[str, Station] = {}
@@ -69,7 +69,10 @@ def _stations(root: str, source: Source) -> dict[str, Station]:
                     station = hubeau.station_of(entry if isinstance(entry, dict) else {}, root)
                     found[station.key.removeprefix("hubeau/")] = station
     unknown = (("attribution", hubeau.ATTRIBUTION), ("licence", hubeau.LICENCE))
-    return {code: found.get(code) or Station(f"hubeau/{code}", code, properties=unknown) for code in [*codes, *found]}
+    return {
+        code: found.get(code) or Station(f"hubeau/{code}", code, properties=unknown)
+        for code in [*codes, *found]
+    }
 
 
 def _of_station(

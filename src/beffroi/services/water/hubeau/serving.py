@@ -37,7 +37,11 @@ Rows = list[dict[str, Any]]
 
 
 def _refuse(name: str, fr: str, en: str) -> Problem:
-    return Problem(Text(fr, en), Text("Voyez la documentation de Hub'Eau.", "See the documentation of Hub'Eau."), place=name)
+    return Problem(
+        Text(fr, en),
+        Text("Voyez la documentation de Hub'Eau.", "See the documentation of Hub'Eau."),
+        place=name,
+    )
 
 
 def _town(request: Request) -> Town:
@@ -52,7 +56,11 @@ def _guarded(answer: Callable[[Request], Response]) -> Callable[[Request], Respo
         try:
             return answer(request)
         except Problem as problem:
-            told = {"code": "Bad Request", "message": problem.reason.fr, "field_errors": [{"field": problem.place, "message": problem.reason.fr}]}
+            told = {
+                "code": "Bad Request",
+                "message": problem.reason.fr,
+                "field_errors": [{"field": problem.place, "message": problem.reason.fr}],
+            }
             return packed(request, msgspec.json.encode(told), "application/json", status=400)
 
     return guarded
@@ -66,7 +74,12 @@ def _whole(request: Request, name: str, default: int, most: int) -> int:
 
 
 def _listed(request: Request, name: str) -> list[str]:
-    return [part.strip() for written in request.query_params.getlist(name) for part in written.split(",") if part.strip()]
+    return [
+        part.strip()
+        for written in request.query_params.getlist(name)
+        for part in written.split(",")
+        if part.strip()
+    ]
 
 
 def _number(request: Request, name: str) -> float | None:
@@ -128,7 +141,15 @@ def _station_row(station: PublicStation) -> dict[str, Any]:
     }  # fmt: skip
 
 
-_STATION_FILTERS = ("code_station", "code_site", "code_commune_station", "code_departement", "libelle_cours_eau", "libelle_station", "libelle_site")
+_STATION_FILTERS = (
+    "code_station",
+    "code_site",
+    "code_commune_station",
+    "code_departement",
+    "libelle_cours_eau",
+    "libelle_station",
+    "libelle_site",
+)
 
 
 def stations(request: Request) -> Response:
@@ -157,7 +178,11 @@ def _referential(
         wanted = [w.lower() for w in _listed(request, name)]
         if wanted:
             near = name.startswith("libelle")
-            found = [p for p in found if any(w in str(p[1][name]).lower() if near else w == str(p[1][name]).lower() for w in wanted)]
+            found = [
+                p
+                for p in found
+                if any(w in str(p[1][name]).lower() if near else w == str(p[1][name]).lower() for w in wanted)
+            ]
     if request.query_params.get("en_service") == "0":
         found = []
     found.sort(key=lambda pair: str(pair[1][key]))
@@ -186,7 +211,11 @@ def _page(request: Request, rows: Rows, holder: str = "data") -> Response:
         raise _refuse("page", f"page × size dépasse {DEEPEST}.", f"page × size exceeds {DEEPEST}.")
     start = (page - 1) * size
     more = start + size < len(rows)
-    links = {"first": _link(request, page=1), "prev": _link(request, page=page - 1) if page > 1 else None, "next": _link(request, page=page + 1) if more else None}
+    links = {
+        "first": _link(request, page=1),
+        "prev": _link(request, page=page - 1) if page > 1 else None,
+        "next": _link(request, page=page + 1) if more else None,
+    }
     return _answer(request, rows[start : start + size], len(rows), links, holder)
 
 
@@ -199,9 +228,19 @@ def _link(request: Request, **changes: object) -> str:
 def _answer(
     request: Request, rows: Rows, count: int, links: Mapping[str, str | None], holder: str = "data"
 ) -> Response:
-    told: dict[str, Any] = {"count": count, "first": links["first"], "last": None, "prev": links["prev"], "next": links["next"], "api_version": VERSION}
+    told: dict[str, Any] = {
+        "count": count,
+        "first": links["first"],
+        "last": None,
+        "prev": links["prev"],
+        "next": links["next"],
+        "api_version": VERSION,
+    }
     if holder == "features":
-        told |= {"type": "FeatureCollection", "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}}}
+        told |= {
+            "type": "FeatureCollection",
+            "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:OGC:1.3:CRS84"}},
+        }
     status = 206 if links["next"] else 200
     return packed(request, msgspec.json.encode({**told, holder: rows}), "application/json", status=status)
 
@@ -235,7 +274,9 @@ def observations(request: Request) -> Response:
     """Answer `observations_tr`."""
     town, stations_asked = _town(request), _entities(request)
     grandeurs = _listed(request, "grandeur_hydro") or ["H", "Q"]
-    owner = {s.series[g]: (s, g) for s in stations_asked for g in ("H", "Q") if g in s.series and g in grandeurs}
+    owner = {
+        s.series[g]: (s, g) for s in stations_asked for g in ("H", "Q") if g in s.series and g in grandeurs
+    }
     down = request.query_params.get("sort", "desc") != "asc"
     size = _whole(request, "size", SIZE, LARGEST)
     after = _cursor(request)
@@ -335,7 +376,9 @@ def elaborated(request: Request) -> Response:
     return _page(request, [_kept(request, row) for row in rows])
 
 
-def _of_station(town: Town, station: PublicStation, name: str, start: int | None, end: int | None) -> Iterator[dict[str, Any]]:
+def _of_station(
+    town: Town, station: PublicStation, name: str, start: int | None, end: int | None
+) -> Iterator[dict[str, Any]]:
     grandeur, reduced, length = _ELABORATED[name]
     number = station.series.get(grandeur)
     if number is None:

@@ -23,7 +23,10 @@ __all__ = ["poll"]
 def poll(source: Source, cursor: dict[str, Any], clock: Clock = system_clock) -> Iterator[Batch]:
     """Yield colours, then what each station has since its place. Raises `Problem` once the rest has been read."""
     root = source.url.rstrip("/")
-    place: dict[str, Any] = {"colour": dict(cursor.get("colour") or {}), "newest_us": dict(cursor.get("newest_us") or {})}
+    place: dict[str, Any] = {
+        "colour": dict(cursor.get("colour") or {}),
+        "newest_us": dict(cursor.get("newest_us") or {}),
+    }
     failures: list[Problem] = []
     for part in _parts(root, source, place, clock):
         try:
@@ -46,7 +49,7 @@ def _parts(root: str, source: Source, place: dict[str, Any], clock: Clock) -> It
     if not wanted and not stations:
         raise Problem(
             Text("Il faut dire quels tronçons ou quelles stations lire.", "Say which sections or stations to read."),
-            Text("Ajoutez sections = \"LA1\" ou stations = \"F700000103\".", "Add sections = \"LA1\" or stations = \"F700000103\"."),
+            Text('Ajoutez sections = "LA1" ou stations = "F700000103".', 'Add sections = "LA1" or stations = "F700000103".'),
             place=f"connectors/{source.name}",
         )  # fmt: skip
     if wanted:
@@ -64,16 +67,24 @@ def _colours(root: str, wanted: set[str], known: dict[str, list[int]], now: int)
         known[section.code] = [section.level, now]
         properties = (("code_troncon", section.code), ("url", f"{root}/InfoVigiCru.geojson"),
                       ("attribution", vigicrues.ATTRIBUTION), ("licence", vigicrues.LICENCE))  # fmt: skip
-        station = Station(f"vigicrues/section/{section.code}", section.name, "Tronçon de vigilance", properties=properties)
+        station = Station(
+            f"vigicrues/section/{section.code}", section.name, "Tronçon de vigilance", properties=properties
+        )
         series = Series(f"vigicrues/section/{section.code}/colour", "flood_vigilance", station, unit="1")
         key = f"vigicrues\x1fcolour\x1f{section.code}\x1f{now}".encode()
-        readings.append(Reading(series, now, Result(float(section.level), 0), time_text=format_instant(now), source_key=key))
+        readings.append(
+            Reading(
+                series, now, Result(float(section.level), 0), time_text=format_instant(now), source_key=key
+            )
+        )
     yield Batch(readings)
 
 
 def _of_station(root: str, source: Source, code: str, newest: dict[str, int]) -> Iterator[Batch]:
     overlap = parse_duration(source.options.get("overlap", "PT3H"))
-    station = vigicrues.station_of(code, _asked(f"{root}/station.json/index.php", {"CdStationHydro": code}), root)
+    station = vigicrues.station_of(
+        code, _asked(f"{root}/station.json/index.php", {"CdStationHydro": code}), root
+    )
     for grandeur in _codes(source, "quantities", "H,Q"):
         if grandeur not in ("H", "Q"):
             continue
@@ -86,7 +97,10 @@ def _of_station(root: str, source: Source, code: str, newest: dict[str, int]) ->
             newest[mark] = max(newest.get(mark, 0), *(r.start_us for r in readings))
         yield Batch(readings, [row for row in rows if isinstance(row, Reject)], revises=True)
         query = {"CdStationHydro": code, "GrdSimul": grandeur, "FormatDate": "iso"}
-        yield Batch(vigicrues.forecast(_asked(f"{root}/previsions.json/index.php", query), station, code, grandeur), revises=True)
+        yield Batch(
+            vigicrues.forecast(_asked(f"{root}/previsions.json/index.php", query), station, code, grandeur),
+            revises=True,
+        )
 
 
 def _asked(url: str, query: dict[str, str]) -> Any:

@@ -59,7 +59,9 @@ def territories(request: Request) -> Response:
             {"CdEntVigiCruInferieur": slug, "TypEntVigiCruInferieur": "8", "LbEntVigiCruInferieur": name}
             for slug, name in _rivers(town).items()
         ]  # fmt: skip
-    return _json(request, {"VersionFlux": VERSION, "ListEntVigiCru": [entry] if asked in (None, TERRITORY) else []})
+    return _json(
+        request, {"VersionFlux": VERSION, "ListEntVigiCru": [entry] if asked in (None, TERRITORY) else []}
+    )
 
 
 def _rivers(town: Town) -> dict[str, str]:
@@ -128,7 +130,12 @@ def observations(request: Request) -> Response:
         for o in town.store.observations.series(number, town.clock() - DAYS * DAY_US)
         if o.result.value is not None and o.quality != Quality.BAD
     ]
-    serie = {"CdStationHydro": found.code, "LbStationHydro": found.row.values["name"], "GrdSerie": grandeur, "ObssHydro": rows}
+    serie = {
+        "CdStationHydro": found.code,
+        "LbStationHydro": found.row.values["name"],
+        "GrdSerie": grandeur,
+        "ObssHydro": rows,
+    }
     return _json(request, {"VersionFlux": VERSION, "Serie": serie})
 
 
@@ -140,8 +147,17 @@ def forecasts(request: Request) -> Response:
     course = _course(last.extra) if last is not None else []
     if found is None or last is None or not course:
         return _error(request, "Aucune prévision pour cette station")
-    prevs = [dict(zip(("DtPrev", "ResMinPrev", "ResMoyPrev", "ResMaxPrev"), point, strict=True)) for point in course]
-    simul = {"CdStationHydro": found.code, "GrdSimul": "H", "DtProdSimul": _at(request, last.start_us), "CommentSimul": "", "Prevs": prevs}
+    prevs = [
+        dict(zip(("DtPrev", "ResMinPrev", "ResMoyPrev", "ResMaxPrev"), point, strict=True))
+        for point in course
+    ]
+    simul = {
+        "CdStationHydro": found.code,
+        "GrdSimul": "H",
+        "DtProdSimul": _at(request, last.start_us),
+        "CommentSimul": "",
+        "Prevs": prevs,
+    }
     return _json(request, {"VersionFlux": VERSION, "Simul": simul})
 
 

@@ -23,9 +23,17 @@ _MOST = 2000
 def _text(text: str, place: str, *, required: bool = False) -> str:
     said = text.strip()
     if required and not said:
-        raise Problem(Text("Écrivez quelque chose.", "Write something."), Text("Une phrase suffit.", "A sentence is enough."), place)
+        raise Problem(
+            Text("Écrivez quelque chose.", "Write something."),
+            Text("Une phrase suffit.", "A sentence is enough."),
+            place,
+        )
     if len(said) > _MOST:
-        raise Problem(Text("Ce texte est trop long.", "This text is too long."), Text(f"Au plus {_MOST} caractères.", f"At most {_MOST} characters."), place)
+        raise Problem(
+            Text("Ce texte est trop long.", "This text is too long."),
+            Text(f"Au plus {_MOST} caractères.", f"At most {_MOST} characters."),
+            place,
+        )
     return said
 
 
@@ -38,7 +46,10 @@ def _live(row: Row) -> Row:
 
 def _raised(colour: str) -> str:
     if colour not in COLOURS[1:]:
-        raise Problem(Text("La couleur est jaune, orange ou rouge.", "The colour is jaune, orange or rouge."), place="colour")
+        raise Problem(
+            Text("La couleur est jaune, orange ou rouge.", "The colour is jaune, orange or rouge."),
+            place="colour",
+        )
     return colour
 
 
@@ -60,7 +71,14 @@ def confirm(
     with town.store.records.writer(who, "Confirmation") as writer:
         changed = writer.change("river_warning", row.id, values, version=version)
         instructed = f" Consigne : {said}" if said else ""
-        note(writer, changed, "decision", f"Alerte {NAMES[colour].fr} confirmée.{instructed}", who.name or who.id, now)
+        note(
+            writer,
+            changed,
+            "decision",
+            f"Alerte {NAMES[colour].fr} confirmée.{instructed}",
+            who.name or who.id,
+            now,
+        )
         plan(town, writer, changed, reached(v["worst"], colour), now)
         issue(town, writer, changed, station, "Alert")
     return changed
@@ -109,12 +127,19 @@ def settle_task(town: Town, who: Principal, warning_id: int, task_id: int, state
     row = held(town, who, warning_id)
     task = town.store.records.get("warning_task", task_id)
     if state not in ("todo", "done", "skipped") or task.values["warning"] != row.id:
-        raise Problem(Text("Cette action n'est pas de cette alerte.", "This action is not of this warning."), place="task")
+        raise Problem(
+            Text("Cette action n'est pas de cette alerte.", "This action is not of this warning."),
+            place="task",
+        )
     if task.values["state"] == state:
         return task
     now, name = town.clock(), who.name or who.id
     told = {"todo": "Remise à faire", "done": "Faite", "skipped": "Sans objet"}[state]
-    values = {"state": state, "done_at": None if state == "todo" else now, "done_by": None if state == "todo" else name}
+    values = {
+        "state": state,
+        "done_at": None if state == "todo" else now,
+        "done_by": None if state == "todo" else name,
+    }
     with town.store.records.writer(who, "Plan") as writer:
         changed = writer.change("warning_task", task.id, values)
         note(writer, row, "order", f"{told} : {task.values['title']} ({task.values['function']})", name, now)
@@ -130,18 +155,34 @@ def open_by_hand(
     said = _text(text, "text", required=True)
     station = town.store.records.get("river_station", station_id)
     if not who.covers(station.territory):
-        raise Problem(Text("Cette station n'est pas de votre territoire.", "This station is not of your territory."), place="station", status=403)
+        raise Problem(
+            Text("Cette station n'est pas de votre territoire.", "This station is not of your territory."),
+            place="station",
+            status=403,
+        )
     open_one = current(town, station_id)
     if open_one is not None and open_one.values["state"] in LIVE:
         raise Conflict(Text("Une alerte est déjà ouverte à cette station.", "A warning is open at this station already."),
                        Text("Changez sa couleur.", "Change its colour."), place="station")  # fmt: skip
     now = town.clock()
     with town.store.records.writer(who, "Alerte ouverte à la main") as writer:
-        values = {"station": station_id, "colour": colour, "worst": colour, "opened_at": now, "exercise": exercise}
+        values = {
+            "station": station_id,
+            "colour": colour,
+            "worst": colour,
+            "opened_at": now,
+            "exercise": exercise,
+        }
         row = writer.create("river_warning", values, None, station.territory)
         word = "Exercice" if exercise else "Alerte"
-        note(writer, row, "decision", f"{word} {NAMES[colour].fr}, ouverte à la main : {said}", who.name or who.id, now)
+        note(
+            writer,
+            row,
+            "decision",
+            f"{word} {NAMES[colour].fr}, ouverte à la main : {said}",
+            who.name or who.id,
+            now,
+        )
         plan(town, writer, row, reached("vert", colour), now)
         escalation.queue(town, writer, row, colour, now)
     return row
-

@@ -36,7 +36,11 @@ _STATIONS = (
     (PONT, "La Sarelle au Vieux-Pont", 2, 131.45, (1.00, 1.80, 2.60)),
 )  # fmt: skip
 # Others of the Vieux-Pont: quantity, within (min), hysteresis, levels.
-_MORE = (("rise", 60, 0.1, (0.30, 0.60)), ("rain", 360, 3.0, (18.0, 35.0)), ("upstream", None, 0.15, (1.20, 2.00)))
+_MORE = (
+    ("rise", 60, 0.1, (0.30, 0.60)),
+    ("rain", 360, 3.0, (18.0, 35.0)),
+    ("upstream", None, 0.15, (1.20, 2.00)),
+)
 _PLAN = (
     ("jaune", "Surveiller l'échelle du Vieux-Pont toutes les heures", "Astreinte technique", 30),
     ("jaune", "Fermer la voie verte et le parking du quai", "Police municipale", 45),
@@ -48,7 +52,12 @@ _PLAN = (
     ("rouge", "Évacuer le quai et la rue du Moulin", "Directeur des opérations de secours", 20),
     ("rouge", "Couper la circulation du Vieux-Pont", "Police municipale", 15),
 )  # fmt: skip
-_STEPS = (("jaune", 0, "Astreinte technique"), ("jaune", 15, "Élu d'astreinte"), ("orange", 0, "Élu d'astreinte"), ("rouge", 0, "Maire"))
+_STEPS = (
+    ("jaune", 0, "Astreinte technique"),
+    ("jaune", 15, "Élu d'astreinte"),
+    ("orange", 0, "Élu d'astreinte"),
+    ("rouge", 0, "Maire"),
+)
 _PEOPLE = {
     "Astreinte technique": ("Inès Delmas", "Karim Roussel"), "Élu d'astreinte": ("Paul Verdier", "Nadia Joly"), "Maire": ("Hélène Carpentier",),
 }  # fmt: skip
@@ -67,7 +76,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
 def _settle(town: Town, scene: Scene) -> None:
     """Write stations, thresholds, plan, escalation and duty."""
     with town.store.read() as c:
-        numbers = {key: number for key, number in c.execute(select(datastream.c.key, datastream.c.id)).all()}
+        found = c.execute(select(datastream.c.key, datastream.c.id)).all()
+    numbers = {str(row.key): int(row.id) for row in found}
     communes = {PONT: scene.communes[0].code, MONTAREL: scene.communes[1].code}
     places = {station.key: station.place for station in scene.stations}
     with town.store.records.writer(SYSTEM, "Mise en service") as writer:
@@ -81,10 +91,25 @@ def _settle(town: Town, scene: Scene) -> None:
             point = {"type": "Point", "coordinates": list(wgs84(places[code]))}
             ids[code] = writer.create("river_station", values, point, communes[code]).id
             _levels(writer, ids[code], "level", levels, 0.1, None, 20, communes[code])
-        for quantity, within, hysteresis, levels in _MORE:
-            _levels(writer, ids[PONT], quantity, levels, hysteresis, within, 20 if quantity != "rain" else 0, communes[PONT])
+        for quantity, within, hysteresis, limits in _MORE:
+            _levels(
+                writer,
+                ids[PONT],
+                quantity,
+                limits,
+                hysteresis,
+                within,
+                20 if quantity != "rain" else 0,
+                communes[PONT],
+            )
         for position, (colour, title, function, minutes) in enumerate(_PLAN, 1):
-            action = {"position": position, "colour": colour, "title": title, "function": function, "within_min": minutes}
+            action = {
+                "position": position,
+                "colour": colour,
+                "title": title,
+                "function": function,
+                "within_min": minutes,
+            }
             writer.create("plan_action", action, None, communes[PONT])
         for position, (colour, after, function) in enumerate(_STEPS, 1):
             step = {"position": position, "colour": colour, "after_min": after, "function": function}
@@ -128,12 +153,17 @@ def _truth(scene: Scene) -> dict[str, object]:
         level = value[f"{code}/river_level"]
         course = [(at, level(at, at)) for at in range(scene.start_us, scene.end_us, 10 * MINUTE_US)]
         for colour, limit in zip(("jaune", "orange", "rouge"), levels, strict=True):
-            above += [{"station": code, "colour": colour, "start_us": a, "end_us": b} for a, b in _excursions(course, limit)]
+            above += [
+                {"station": code, "colour": colour, "start_us": a, "end_us": b}
+                for a, b in _excursions(course, limit)
+            ]
     rain = [{"start_us": s.start_us, "end_us": s.end_us, "mm": s.total_mm} for s in storms(scene.end_us)]
     return {"storms": rain, "above": above}
 
 
-def _excursions(course: list[tuple[int, float]], limit: float, hysteresis: float = 0.1) -> Iterator[tuple[int, int | None]]:
+def _excursions(
+    course: list[tuple[int, float]], limit: float, hysteresis: float = 0.1
+) -> Iterator[tuple[int, int | None]]:
     start: int | None = None
     for at, level in course:
         if start is None and level > limit:
@@ -156,7 +186,9 @@ class _Acting:
     def see_to(self, now_us: int) -> None:
         """Read what rang, then see to the open warnings."""
         read_bus(self.town)
-        live = self.town.store.records.find("river_warning", Query(where={"state": list(LIVE)}, limit=50)).rows
+        live = self.town.store.records.find(
+            "river_warning", Query(where={"state": list(LIVE)}, limit=50)
+        ).rows
         for row in live:
             if row.values["state"] == "proposed":
                 self._confirm(row, now_us)
@@ -172,7 +204,11 @@ class _Acting:
         return Town(self.town.settings, self.town.store, self.town.registry, lambda: now_us)
 
     def _confirm(self, row: Row, now_us: int) -> None:
-        rung = [e.values["at"] for e in of_warning(self.town, "warning_entry", row.id, "at") if e.values["kind"] == "system"]
+        rung = [
+            e.values["at"]
+            for e in of_warning(self.town, "warning_entry", row.id, "at")
+            if e.values["kind"] == "system"
+        ]
         began = max(rung)
         at = min(now_us, began + int(self.draw.between(4, 14, row.id, 2)) * MINUTE_US)
         acting.confirm(self._at(at), _AGENT, row.id, colour=row.values["colour"])
@@ -182,7 +218,13 @@ class _Acting:
     def _tick(self, row: Row, now_us: int) -> None:
         for task in of_warning(self.town, "warning_task", row.id, "_id"):
             if task.values["state"] == "todo" and self.draw.unit(task.id, 4) < 0.6:
-                at = min(now_us, max(row.values["confirmed_at"], now_us - EVERY_US + int(self.draw.between(5, 70, task.id, 5)) * MINUTE_US))
+                at = min(
+                    now_us,
+                    max(
+                        row.values["confirmed_at"],
+                        now_us - EVERY_US + int(self.draw.between(5, 70, task.id, 5)) * MINUTE_US,
+                    ),
+                )
                 acting.settle_task(self._at(at), _AGENT, row.id, task.id, "done")
 
     def _picture(self) -> None:
@@ -192,7 +234,15 @@ class _Acting:
         last = self.town.store.observations.last([number]).get(number) if number else None
         if last is not None and last.result.value is not None:
             data = drawn(last.result.value)
-            images.keep(self.town, SYSTEM, stations[0], data, self.scene.end_us - 6 * MINUTE_US, "camera-vieux-pont", "Le Vieux-Pont, vu du quai (image dessinée)")
+            images.keep(
+                self.town,
+                SYSTEM,
+                stations[0],
+                data,
+                self.scene.end_us - 6 * MINUTE_US,
+                "camera-vieux-pont",
+                "Le Vieux-Pont, vu du quai (image dessinée)",
+            )
 
 
 def drawn(level_m: float) -> bytes:
@@ -210,7 +260,7 @@ def drawn(level_m: float) -> bytes:
     for line in range(water + 6, 400, 14):
         pen.line((0, line, 640, line - 4), fill="#7d7a60", width=2)
     pen.rectangle((596, 210, 616, 400), fill="#f2f2ee")
-    for step in range(0, 36):
+    for step in range(36):
         y = 380 - round(step * 5.5)
         pen.line((596, y, 616 if step % 10 == 0 else 606, y), fill="#b91c28", width=1)
     pen.rectangle((590, water, 622, 400), fill="#6d6a50")

@@ -57,11 +57,20 @@ def index(request: Request) -> Response:
     return _index(request)
 
 
-def _index(request: Request, problem: Problem | None = None, values: Mapping[str, str] | None = None) -> Response:
+def _index(
+    request: Request, problem: Problem | None = None, values: Mapping[str, str] | None = None
+) -> Response:
     who, town = _staff(request), town_of(request)
     find = town.store.records.find
-    live = _seen(who, find("river_warning", Query(where={"state": list(LIVE)}, sort="-opened_at", limit=200)).rows)
-    past = _seen(who, find("river_warning", Query(where={"state": ["ended", "dismissed"]}, sort="-opened_at", limit=PAST)).rows)
+    live = _seen(
+        who, find("river_warning", Query(where={"state": list(LIVE)}, sort="-opened_at", limit=200)).rows
+    )
+    past = _seen(
+        who,
+        find(
+            "river_warning", Query(where={"state": ["ended", "dismissed"]}, sort="-opened_at", limit=PAST)
+        ).rows,
+    )
     stations = {row.id: row for row in town.store.records.all("river_station", Query(deleted=None))}
     own = [s for r in rivers(town) for s in r.stations if who.covers(s.station.territory)]
     return render(
@@ -95,7 +104,9 @@ def _detail(
     station = station_of(town, warning)
     tasks = of_warning(town, "warning_task", number, "_id")
     tasks.sort(key=lambda t: (t.values["state"] != "todo", t.values["due_at"], t.values["position"], t.id))
-    shown = town.store.records.find("river_image", Query(where={"station": station.id}, sort="-at", limit=4)).rows
+    shown = town.store.records.find(
+        "river_image", Query(where={"station": station.id}, sort="-at", limit=4)
+    ).rows
     messages = of_warning(town, "cap_message", number, "-sent")
     language = language_of(request)
     return render(
@@ -111,10 +122,15 @@ def duty(request: Request) -> Response:
     """Answer who is on duty, whom the escalation calls, and where nobody answers."""
     _staff(request)
     town = town_of(request)
-    steps = sorted(town.store.records.all("escalation_step"), key=lambda s: (rank(s.values["colour"]), s.values["after_min"], s.values["position"]))
+    steps = sorted(
+        town.store.records.all("escalation_step"),
+        key=lambda s: (rank(s.values["colour"]), s.values["after_min"], s.values["position"]),
+    )
     actions = list(town.store.records.all("plan_action"))
     actions.sort(key=lambda a: (rank(a.values["colour"]), a.values["position"]))
-    coming = town.store.records.find("duty_turn", Query(where={"ends": Where(">", town.clock())}, sort="starts", limit=100)).rows
+    coming = town.store.records.find(
+        "duty_turn", Query(where={"ends": Where(">", town.clock())}, sort="starts", limit=100)
+    ).rows
     return render(request, "warning/duty.html", turns=_turns(town, None), steps=steps, actions=actions, coming=coming,
                   until=town.clock() + 30 * DAY_US)  # fmt: skip
 
@@ -127,7 +143,9 @@ def _turns(town: Town, territory: str | None) -> list[Turn]:
     for function in functions:
         where = {"function": function, "starts": Where(">", now)}
         later = town.store.records.find("duty_turn", Query(where=where, sort="starts", limit=1)).rows
-        found.append(Turn(function, escalation.on_duty(town, function, now, territory), later[0] if later else None))
+        found.append(
+            Turn(function, escalation.on_duty(town, function, now, territory), later[0] if later else None)
+        )
     return found
 
 
@@ -164,7 +182,9 @@ def _write(town: Town, who: Principal, number: int, sent: Mapping[str, str]) -> 
 
 def _tick(town: Town, who: Principal, number: int, sent: Mapping[str, str]) -> None:
     task = sent.get("task", "")
-    acting.settle_task(town, who, number, int(task) if task.isdigit() and len(task) < 19 else 0, sent.get("state", ""))
+    acting.settle_task(
+        town, who, number, int(task) if task.isdigit() and len(task) < 19 else 0, sent.get("state", "")
+    )
 
 
 _ACTS: dict[str, tuple[Act, str]] = {
@@ -211,7 +231,11 @@ def _picture(request: Request, who: Principal, data: bytes, caption: str) -> Res
     warning = held(town, who, number)
     try:
         if len(data) > LARGEST:
-            raise Problem(Text("Cette image est trop lourde.", "This picture is too heavy."), place="picture", status=413)
+            raise Problem(
+                Text("Cette image est trop lourde.", "This picture is too heavy."),
+                place="picture",
+                status=413,
+            )
         images.keep(town, who, station_of(town, warning), data, town.clock(), who.name or "agent", caption)
     except Problem as problem:
         return _detail(request, number, problem)

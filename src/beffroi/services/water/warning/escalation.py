@@ -52,7 +52,14 @@ def queue(town: Town, writer: Writer, warning: Row, colour: str, at_us: int) -> 
     for step in steps(town, colour, warning.territory):
         payload = {"what": "call", "warning": warning.id, "colour": colour, "step": step.id}
         due = at_us + step.values["after_min"] * MINUTE_US
-        outbox.queue(town.store, writer.connection, f"water/{warning.id}/{colour}/{at_us}/{step.id}", payload, due, KIND)
+        outbox.queue(
+            town.store,
+            writer.connection,
+            f"water/{warning.id}/{colour}/{at_us}/{step.id}",
+            payload,
+            due,
+            KIND,
+        )
 
 
 def silence(town: Town, alarm: Row, station_id: int) -> None:
@@ -70,7 +77,9 @@ def on_duty(town: Town, function: str, at_us: int, territory: str | None = None)
     """Return the turn of who answers for a function at an instant: of two, the one that began last."""
     where = {"function": function, "starts": Where("<=", at_us), "ends": Where(">", at_us)}
     rows = town.store.records.find("duty_turn", Query(where=where, sort="-starts", limit=20)).rows
-    return next((row for row in rows if not row.territory or territory is None or row.territory == territory), None)
+    return next(
+        (row for row in rows if not row.territory or territory is None or row.territory == territory), None
+    )
 
 
 # --- Doing it.
@@ -132,7 +141,9 @@ def _silence(town: Town, job: Job) -> None:
     alarm = town.store.records.get("alarm", p["alarm"])
     if alarm.values["state"] == "active":
         station = town.store.records.get("river_station", p["station"], deleted=None)
-        _reach(town, job, f"Station muette : {station.values['name']}", f"/alarmes/{alarm.id}", station.territory)
+        _reach(
+            town, job, f"Station muette : {station.values['name']}", f"/alarmes/{alarm.id}", station.territory
+        )
     with town.store.write() as c:
         outbox.done(c, job)
 
@@ -148,7 +159,11 @@ def _reach(town: Town, job: Job, subject: str, path: str, territory: str | None)
     if step["way"] in ("mail", "both") and v["mail"] and town.settings.mail.url:
         send(town.settings, _letter(town, v["mail"], subject, f"{subject}\n\n{address}\n", job.key))
         ways.append("courriel")
-    if step["way"] in ("sms", "both") and v["phone"] and _text(town, v["phone"], f"{subject} {address}", job.key):
+    if (
+        step["way"] in ("sms", "both")
+        and v["phone"]
+        and _text(town, v["phone"], f"{subject} {address}", job.key)
+    ):
         ways.append("SMS")
     if not ways:
         return f"{step['function']} : à appeler, Beffroi n'a pas de moyen de l'avertir."
@@ -190,7 +205,9 @@ def _message(town: Town, job: Job) -> None:
     if recipient.get("mail") and recipient["active"] and town.settings.mail.url:
         letter = _letter(town, recipient["mail"], message["headline"], message["headline"] + "\n", job.key)
         name = f"{message['identifier']}.xml"
-        letter.add_attachment(message["xml"].encode(), maintype="application", subtype="cap+xml", filename=name)
+        letter.add_attachment(
+            message["xml"].encode(), maintype="application", subtype="cap+xml", filename=name
+        )
         send(town.settings, letter)
     with town.store.write() as c:
         outbox.done(c, job)
@@ -198,9 +215,13 @@ def _message(town: Town, job: Job) -> None:
 
 def queue_message(town: Town, writer: Writer, message: Row, colour: str) -> None:
     """Queue a CAP message to everyone who asked for that colour."""
-    found: Any = town.store.records.find("warning_recipient", Query(where={"active": True}, limit=500), writer.connection)
+    found: Any = town.store.records.find(
+        "warning_recipient", Query(where={"active": True}, limit=500), writer.connection
+    )
     for row in found.rows:
-        if rank(row.values["colour"]) <= rank(colour) and (not row.territory or row.territory == message.territory):
+        if rank(row.values["colour"]) <= rank(colour) and (
+            not row.territory or row.territory == message.territory
+        ):
             payload = {"what": "message", "message": message.id, "recipient": row.id}
             key = f"water/cap/{message.id}/{row.id}"
             outbox.queue(town.store, writer.connection, key, payload, town.clock(), KIND)

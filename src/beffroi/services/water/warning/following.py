@@ -129,9 +129,13 @@ def _origin(town: Town, rule_id: int) -> str:
 def ringing(town: Town, station_id: int) -> list[Row]:
     """Return the open alarms of a station's thresholds, silence aside."""
     records = town.store.records
-    rows = records.find("rule", Query(where={"origin": Where("contains", f"{ORIGIN}{station_id}/")}, limit=100)).rows
+    rows = records.find(
+        "rule", Query(where={"origin": Where("contains", f"{ORIGIN}{station_id}/")}, limit=100)
+    ).rows
     prefix = f"{ORIGIN}{station_id}/"
-    ids = [r.id for r in rows if r.values["origin"].startswith(prefix) and r.values["origin"] != prefix + SILENCE]
+    ids = [
+        r.id for r in rows if r.values["origin"].startswith(prefix) and r.values["origin"] != prefix + SILENCE
+    ]
     if not ids:
         return []
     return records.find("alarm", Query(where={"rule": ids, "state": list(alarms.OPEN)}, limit=100)).rows
@@ -152,8 +156,14 @@ def settle(town: Town, writer: Writer, station_id: int, *, fresh_us: int | None)
     rung = ringing(town, station_id)
     auto = worst(*(row.values["severity"] for row in rung))
     warning = current(town, station_id)
-    if warning is not None and warning.values["state"] == "dismissed" and rank(auto) > rank(warning.values["worst"]):
-        writer.change("river_warning", warning.id, {"auto": "vert"})  # worse than what was set aside: a new one
+    if (
+        warning is not None
+        and warning.values["state"] == "dismissed"
+        and rank(auto) > rank(warning.values["worst"])
+    ):
+        writer.change(
+            "river_warning", warning.id, {"auto": "vert"}
+        )  # worse than what was set aside: a new one
         warning = None
     if warning is None:
         first = min((row.values["raised_at"] for row in rung), default=0)
@@ -170,7 +180,9 @@ def _open(town: Town, writer: Writer, station_id: int, auto: str, rung: list[Row
     _rise(town, writer, warning, "vert", auto, rung, at_us)
 
 
-def _rise(town: Town, writer: Writer, warning: Row, before: str, after: str, rung: list[Row], at_us: int) -> None:
+def _rise(
+    town: Town, writer: Writer, warning: Row, before: str, after: str, rung: list[Row], at_us: int
+) -> None:
     said = " ; ".join(row.values["message"] for row in rung if row.values["severity"] == after)
     note(writer, warning, "system", f"Seuil {NAMES[after].fr} franchi. {said}".strip(), BEFFROI, at_us)
     actions = plan(town, writer, warning, reached(before, after), at_us)

@@ -84,7 +84,9 @@ def keep(
 
 def _let_go(town: Town, writer: Writer, station: Row) -> list[str]:
     records, c = town.store.records, writer.connection
-    rows = records.find("river_image", Query(where={"station": station.id}, sort="-at", limit=KEPT + 20), c).rows
+    rows = records.find(
+        "river_image", Query(where={"station": station.id}, sort="-at", limit=KEPT + 20), c
+    ).rows
     old = rows[KEPT:]
     if not old:
         return []
@@ -100,5 +102,7 @@ def _let_go(town: Town, writer: Writer, station: Row) -> list[str]:
 
 def latest(town: Town, station_id: int) -> Row | None:
     """Return the newest picture of a station."""
-    rows = town.store.records.find("river_image", Query(where={"station": station_id}, sort="-at", limit=1)).rows
+    rows = town.store.records.find(
+        "river_image", Query(where={"station": station_id}, sort="-at", limit=1)
+    ).rows
     return rows[0] if rows else None

@@ -61,8 +61,17 @@ def note(writer: Writer, warning: Row, kind: str, text: str, author: str, at_us:
 def plan(town: Town, writer: Writer, warning: Row, colours: tuple[str, ...], at_us: int) -> int:
     """Put the plan's actions of these colours on the checklist of a warning; return how many."""
     made = 0
-    found = town.store.records.find("plan_action", Query(where={"colour": list(colours)}, limit=500), writer.connection) if colours else None
-    for action in sorted(found.rows if found else [], key=lambda row: (rank(row.values["colour"]), row.values["position"], row.id)):
+    found = (
+        town.store.records.find(
+            "plan_action", Query(where={"colour": list(colours)}, limit=500), writer.connection
+        )
+        if colours
+        else None
+    )
+    for action in sorted(
+        found.rows if found else [],
+        key=lambda row: (rank(row.values["colour"]), row.values["position"], row.id),
+    ):
         v = action.values
         if v["station"] not in (None, warning.values["station"]) or not _same_place(action, warning):
             continue

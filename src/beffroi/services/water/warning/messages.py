@@ -20,10 +20,15 @@ _TERMS: dict[str, tuple[str, str, tuple[str, ...], int]] = {
     "vert": ("Minor", "Past", ("AllClear",), 6), "jaune": ("Moderate", "Expected", ("Monitor",), 24),
     "orange": ("Severe", "Immediate", ("Prepare", "Avoid"), 12), "rouge": ("Extreme", "Immediate", ("Shelter", "Avoid"), 12),
 }  # fmt: skip
-_AWARENESS = {"vert": "1; green; Minor", "jaune": "2; yellow; Moderate", "orange": "3; orange; Severe", "rouge": "4; red; Extreme"}
+_AWARENESS = {
+    "vert": "1; green; Minor",
+    "jaune": "2; yellow; Moderate",
+    "orange": "3; orange; Severe",
+    "rouge": "4; red; Extreme",
+}
 _EVENT = Text("Crue", "Flood")
 _HEADLINES = {
-    "Alert": Text("{exercise}Alerte crue {colour} : {place}", "{exercise}{Colour} flood warning: {place}"),
+    "Alert": Text("{exercise}Alerte crue {colour} : {place}", "{exercise}Flood warning, {colour}: {place}"),
     "Update": Text("{exercise}Alerte crue, désormais {colour} : {place}", "{exercise}Flood warning, now {colour}: {place}"),
     "Cancel": Text("{exercise}Alerte crue annulée : {place}", "{exercise}Flood warning cancelled: {place}"),
     "End": Text("{exercise}Fin de l'alerte crue : {place}", "{exercise}Flood warning over: {place}"),
@@ -84,10 +89,14 @@ def _info(town: Town, warning: Row, station: Row, kind: str, language: str, tag:
     colour = "vert" if kind in ("Cancel", "End") else v["colour"]
     word = NAMES[colour].of(language)
     exercise = _EXERCISE.of(language) if v["exercise"] else ""
-    headline = _HEADLINES[kind].of(language, exercise=exercise, colour=word, Colour=word.capitalize(), place=place)
+    headline = _HEADLINES[kind].of(language, exercise=exercise, colour=word, place=place)
     severity, urgency, responses, hours = _TERMS[colour]
     advice = [v["instruction"]] if v["instruction"] and kind not in ("Cancel", "End") else []
-    parameters = [("couleur", NAMES[colour].fr), ("awareness_level", _AWARENESS[colour]), ("awareness_type", "12; Flooding")]
+    parameters = [
+        ("couleur", NAMES[colour].fr),
+        ("awareness_level", _AWARENESS[colour]),
+        ("awareness_type", "12; Flooding"),
+    ]
     base = (town.settings.base_url or "").rstrip("/")
     image = v["image"]
     return cap.Info(

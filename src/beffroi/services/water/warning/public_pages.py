@@ -71,7 +71,11 @@ def _plot(request: Request, standing: Standing) -> Plot | None:
     town, _, figures = town_of(request), translate(request), figures_of(request)
     now = town.clock()
     lines = tuple(
-        Threshold(limit.value, figures.words.of(limit.colour) + NO_BREAK + figures.number(limit.value, 2), limit.colour)
+        Threshold(
+            limit.value,
+            figures.words.of(limit.colour) + NO_BREAK + figures.number(limit.value, 2),
+            limit.colour,
+        )
         for limit in standing.limits
     )
     points = [p for p in standing.points if p[0] >= now - DAY_US]
@@ -119,7 +123,9 @@ def feed(request: Request) -> Response:
     entries = [_entry(town, base, row, known) for row in rows]
     updated = format_instant(max((row.values["sent"] for row in rows), default=0))
     title = f"{_('Alertes de crue')} · {town.name}"
-    body = atom(f"{base}/riviere/alertes.atom", f"{base}/riviere", title, updated, entries, language_of(request))
+    body = atom(
+        f"{base}/riviere/alertes.atom", f"{base}/riviere", title, updated, entries, language_of(request)
+    )
     return packed(request, body, "application/atom+xml; charset=utf-8")
 
 
@@ -132,7 +138,9 @@ def _entry(town: Town, base: str, row: Row, known: dict[int, Any]) -> Entry:
     station = known[number]
     xml = f"{base}/riviere/alertes/{v['identifier']}.xml"
     page = f"{base}{river_path(station)}#{v['identifier']}"
-    return Entry(page, v["headline"], v["sent"], v["sent"], v["headline"], station.geometry, ((xml, MEDIA_TYPE),))
+    return Entry(
+        page, v["headline"], v["sent"], v["sent"], v["headline"], station.geometry, ((xml, MEDIA_TYPE),)
+    )
 
 
 def message(request: Request) -> Response:
@@ -142,7 +150,12 @@ def message(request: Request) -> Response:
     rows = town.store.records.find("cap_message", Query(where=where, limit=1)).rows
     if not rows:
         raise NotFound(Text("Ce message n'existe pas.", "There is no such message."))
-    return packed(request, rows[0].values["xml"].encode(), f"{MEDIA_TYPE}; charset=utf-8", headers={"Cache-Control": _YEAR})
+    return packed(
+        request,
+        rows[0].values["xml"].encode(),
+        f"{MEDIA_TYPE}; charset=utf-8",
+        headers={"Cache-Control": _YEAR},
+    )
 
 
 ROUTES: list[BaseRoute] = [

@@ -28,7 +28,9 @@ ENTRIES = (
     choice("call", "Appel", "Call"), choice("order", "Ordre", "Order"), choice("message", "Message", "Message"),
     choice("system", "Automatique", "Automatic"),
 )  # fmt: skip
-_REACHED = Text("Joindre la personne d'astreinte pendant une crue.", "Reach the person on duty during a flood.")
+_REACHED = Text(
+    "Joindre la personne d'astreinte pendant une crue.", "Reach the person on duty during a flood."
+)
 _TOLD = Text("Envoyer les alertes à qui l'a demandé.", "Send warnings to those who asked for them.")
 _SERIES = Text("Numéro de la série, page Capteurs.", "Number of the series, Sensors page.")
 
@@ -48,11 +50,17 @@ class RiverStation(Record):
     level: int | None = field("Série des hauteurs", "Series of levels", hint=_SERIES)
     flow: int | None = field("Série des débits", "Series of discharges", hint=_SERIES, listed=False)
     rain: int | None = field("Série de la pluie", "Series of rain", hint=_SERIES, listed=False)
-    forecast: int | None = field("Série de la prévision haute", "Series of the high forecast", hint=_SERIES, listed=False)
-    upstream: int | None = field("Station à l'amont", "Station upstream", reference="river_station", listed=False)
+    forecast: int | None = field(
+        "Série de la prévision haute", "Series of the high forecast", hint=_SERIES, listed=False
+    )
+    upstream: int | None = field(
+        "Station à l'amont", "Station upstream", reference="river_station", listed=False
+    )
     period_min: int = field("Cadence attendue", "Expected pace", unit="min", default=10, minimum=1, maximum=1440,
                             hint=Text("Sans donnée pendant deux fois ce temps, la station est muette.", "Without data for twice that time, the station is silent."))  # fmt: skip
-    zero_m: float | None = field("Altitude du zéro de l'échelle", "Altitude of the gauge's zero", unit="m NGF", listed=False)
+    zero_m: float | None = field(
+        "Altitude du zéro de l'échelle", "Altitude of the gauge's zero", unit="m NGF", listed=False
+    )
     vigicrues: str | None = field("Tronçon Vigicrues", "Vigicrues section", listed=False)
     phone: str | None = field("Téléphone de la mairie en crue", "Town hall's flood telephone", listed=False)
     advice: dict | None = field("Consignes", "Advice", listed=False,  # type: ignore[type-arg]
@@ -70,7 +78,9 @@ class RiverThreshold(Record):
     within_min: int | None = field("En combien de temps", "Within", unit="min", minimum=1, maximum=14_400,
                                    hint=Text("Pour la montée et la pluie.", "For the rise and the rain."))  # fmt: skip
     hysteresis: float = field("Fin quand on est revenu de", "Over once back by", default=0.1, minimum=0)
-    hold_min: int = field("Pendant au moins", "For at least", unit="min", default=0, minimum=0, maximum=1440, listed=False)
+    hold_min: int = field(
+        "Pendant au moins", "For at least", unit="min", default=0, minimum=0, maximum=1440, listed=False
+    )
     source: str | None = field("D'où vient ce seuil", "Where it comes from", hint=Text("PCS, crue de référence …", "Plan, flood of reference …"))  # fmt: skip
 
 
@@ -79,7 +89,9 @@ class RiverWarning(Record):
 
     station: int = field("Station", "Station", reference="river_station")
     colour: str = field("Couleur", "Colour", choices=COLOURS, default="jaune")
-    auto: str = field("Couleur des seuils", "Colour of the thresholds", choices=COLOURS, default="vert", listed=False)
+    auto: str = field(
+        "Couleur des seuils", "Colour of the thresholds", choices=COLOURS, default="vert", listed=False
+    )
     worst: str = field("Couleur la plus haute", "Highest colour", choices=COLOURS, default="jaune")
     state: str = field("État", "State", choices=STATES, default="proposed")
     exercise: bool = field("Exercice", "Exercise", default=False)
@@ -87,7 +99,9 @@ class RiverWarning(Record):
     confirmed_at: datetime | None = field("Confirmée le", "Confirmed at")
     confirmed_by: str | None = field("Confirmée par", "Confirmed by", read="agent", listed=False)
     ended_at: datetime | None = field("Fin", "End")
-    instruction: str | None = field("Consigne particulière", "Particular instruction", long=True, listed=False)
+    instruction: str | None = field(
+        "Consigne particulière", "Particular instruction", long=True, listed=False
+    )
     image: int | None = field("Image regardée", "Image looked at", reference="river_image", listed=False)
 
 
@@ -125,10 +139,14 @@ class PlanAction(Record):
 
     position: int = field("Rang", "Rank", default=0)
     colour: str = field("Dès la couleur", "From the colour", choices=RAISED, default="jaune")
-    station: int | None = field("Station", "Station", reference="river_station", hint=Text("Vide : toutes.", "Empty: all."))
+    station: int | None = field(
+        "Station", "Station", reference="river_station", hint=Text("Vide : toutes.", "Empty: all.")
+    )
     title: str = field("Action", "Action")
     detail: str | None = field("Détail", "Detail", long=True, listed=False)
-    function: str = field("Fonction", "Function", hint=Text("Une fonction, jamais un nom.", "A function, never a name."))
+    function: str = field(
+        "Fonction", "Function", hint=Text("Une fonction, jamais un nom.", "A function, never a name.")
+    )
     within_min: int = field("Dans les", "Within", unit="min", default=30, minimum=0, maximum=2880)
 
 
@@ -196,7 +214,7 @@ COLLECTIONS = (
                description=Text("Chaque alerte, du premier seuil à sa fin.", "Each warning, from its first threshold to its end."),
                walked=(("opened_at", "_id", "state"),)),
     Collection("warning_task", Text("Actions d'une alerte", "Actions of a warning"), WarningTask, label="title", status="state",
-               read="agent", system=True),
+               read="agent", system=True, description=Text("Les actions du plan dans une alerte, avec leur heure.", "The plan's actions in one warning, with their time.")),
     Collection("warning_entry", Text("Main courante", "Running log"), WarningEntry, label="text", read="agent", system=True,
                description=Text("Ce qui s'est dit et fait, heure par heure.", "What was said and done, hour by hour.")),
     Collection("plan_action", Text("Plan communal de sauvegarde", "Emergency plan"), PlanAction, label="title", status="colour",
@@ -206,9 +224,9 @@ COLLECTIONS = (
     Collection("duty_turn", Text("Tours d'astreinte", "Turns of duty"), DutyTurn, label="function", read="agent", end_of_life="ends",
                description=Text("Qui répond de quelle fonction, de quand à quand.", "Who answers for which function, from when until when.")),
     Collection("warning_recipient", Text("Destinataires des alertes", "Recipients of warnings"), WarningRecipient, label="name",
-               read="agent", write="responsable"),
+               read="agent", write="responsable", description=Text("Qui reçoit les messages CAP par courriel.", "Who gets the CAP messages by mail.")),
     Collection("cap_message", Text("Messages d'alerte (CAP)", "Warning messages (CAP)"), CapMessage, label="headline", status="colour",
-               system=True, walked=(("sent", "_id"),)),
+               system=True, walked=(("sent", "_id"),), description=Text("Chaque message comme il est parti.", "Each message as it was sent.")),
     Collection("river_image", Text("Images de rivière", "Pictures of rivers"), RiverImage, label="source", system=True,
-               retention_days=30, walked=(("at", "_id", "station"),)),
+               retention_days=30, description=Text("Les dernières vues de la rivière, sans métadonnées.", "The last views of the river, without metadata."), walked=(("at", "_id", "station"),)),
 )  # fmt: skip

@@ -49,7 +49,7 @@ class Standing(msgspec.Struct, frozen=True):
 
     @property
     def arrow(self) -> str:
-        """"up", "down", "steady", or "" when it is not known."""
+        """ "up", "down", "steady", or "" when it is not known."""
         if self.change_m is None:
             return ""
         return "steady" if abs(self.change_m) < STEADY_M else "up" if self.change_m > 0 else "down"
@@ -71,7 +71,9 @@ class River(msgspec.Struct, frozen=True):
     @property
     def worst(self) -> Standing:
         """The station to look at first: the highest colour, then a silent one, then the furthest downstream."""
-        return max(self.stations, key=lambda s: (rank(s.colour or "vert"), s.silent, s.station.values["position"]))
+        return max(
+            self.stations, key=lambda s: (rank(s.colour or "vert"), s.silent, s.station.values["position"])
+        )
 
 
 def rivers(town: Town, slug: str = "") -> list[River]:
@@ -82,7 +84,8 @@ def rivers(town: Town, slug: str = "") -> list[River]:
         if not slug or slug_of(name) == slug:
             found.setdefault(name, []).append(station)
     return [
-        River(name, slug_of(name), tuple(standing_of(town, row) for row in rows)) for name, rows in sorted(found.items())
+        River(name, slug_of(name), tuple(standing_of(town, row) for row in rows))
+        for name, rows in sorted(found.items())
     ]
 
 
@@ -105,7 +108,9 @@ def standing_of(town: Town, station: Row) -> Standing:
     quiet = QUIET_PERIODS * v["period_min"] * MINUTE_US
     last = _last(town, v["level"] or v["flow"])
     silent = last is None or now - last > quiet
-    colour = warning.values["colour"] if warning is not None and live else "" if silent or not limits else "vert"
+    colour = (
+        warning.values["colour"] if warning is not None and live else "" if silent or not limits else "vert"
+    )
     level = points[-1][1] if points else None
     return Standing(
         station, colour, warning if live else None, live and warning is not None and warning.values["state"] == "confirmed",
@@ -122,8 +127,12 @@ def _last(town: Town, number: int | None) -> int | None:
 
 
 def _limits(town: Town, station_id: int) -> tuple[Limit, ...]:
-    rows = town.store.records.find("river_threshold", Query(where={"station": station_id, "quantity": "level"}, limit=50)).rows
-    return tuple(sorted((Limit(r.values["colour"], r.values["value"]) for r in rows), key=lambda limit: limit.value))
+    rows = town.store.records.find(
+        "river_threshold", Query(where={"station": station_id, "quantity": "level"}, limit=50)
+    ).rows
+    return tuple(
+        sorted((Limit(r.values["colour"], r.values["value"]) for r in rows), key=lambda limit: limit.value)
+    )
 
 
 def _change(points: tuple[tuple[int, float], ...]) -> float | None:

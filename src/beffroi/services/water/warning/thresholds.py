@@ -70,8 +70,14 @@ def rules_of(station: Row, thresholds: Iterable[Row], watched: Watched) -> dict[
         when |= {"within": f"{within} min"} if within else {}
         when |= {"hysteresis": hysteresis} if hysteresis else {}
         when |= {"for": f"{hold} min"} if hold else {}
-        part = quantity if f"{ORIGIN}{station.id}/{quantity}" not in rules else f"{quantity}-{within}-{hysteresis:g}-{hold}"
-        rules[f"{ORIGIN}{station.id}/{part}"] = _yaml(station, _WORDS[quantity], number, when, _SAID.get(quantity, "{value} {unit}"))
+        part = (
+            quantity
+            if f"{ORIGIN}{station.id}/{quantity}" not in rules
+            else f"{quantity}-{within}-{hysteresis:g}-{hold}"
+        )
+        rules[f"{ORIGIN}{station.id}/{part}"] = _yaml(
+            station, _WORDS[quantity], number, when, _SAID.get(quantity, "{value} {unit}")
+        )
     level = watched.of("level") or watched.of("flow")
     if level is not None:
         quiet = QUIET_PERIODS * station.values["period_min"]
@@ -82,7 +88,12 @@ def rules_of(station: Row, thresholds: Iterable[Row], watched: Watched) -> dict[
 
 def _yaml(station: Row, what: str, number: int, when: dict[str, Any], said: str) -> str:
     name = f"{station.values['name']} : {what}"
-    rule = {"name": name, "watch": {"datastream": number}, "when": when, "message": f"{station.values['name']}, {what} : {said}"}
+    rule = {
+        "name": name,
+        "watch": {"datastream": number},
+        "when": when,
+        "message": f"{station.values['name']}, {what} : {said}",
+    }
     return write_yaml(rule)
 
 
@@ -92,9 +103,17 @@ def apply(town: Town, station: Row) -> list[Problem]:
     rows = list(records.all("river_threshold", Query(where={"station": station.id})))
     number = station.values["upstream"]
     upstream = records.find("river_station", Query(where={"_id": number}, limit=1)).rows if number else []
-    wanted = {} if station.deleted_us else rules_of(station, rows, watched_of(station, upstream[0] if upstream else None))
+    wanted = (
+        {}
+        if station.deleted_us
+        else rules_of(station, rows, watched_of(station, upstream[0] if upstream else None))
+    )
     prefix = f"{ORIGIN}{station.id}/"
-    held = {r.values["origin"]: r for r in rulebook.rules(town.store) if str(r.values["origin"] or "").startswith(prefix)}
+    held = {
+        r.values["origin"]: r
+        for r in rulebook.rules(town.store)
+        if str(r.values["origin"] or "").startswith(prefix)
+    }
     problems = []
     for origin, text in wanted.items():
         row = held.pop(origin, None)
@@ -112,4 +131,6 @@ def apply(town: Town, station: Row) -> list[Problem]:
 
 def apply_all(town: Town) -> list[Problem]:
     """Bring the rules of every station to what its thresholds say."""
-    return [problem for station in town.store.records.all("river_station") for problem in apply(town, station)]
+    return [
+        problem for station in town.store.records.all("river_station") for problem in apply(town, station)
+    ]
