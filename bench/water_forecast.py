@@ -65,7 +65,9 @@ def without(series: HourlySeries, year: int) -> tuple[HourlySeries, HourlySeries
     left = np.where(inside, np.nan, series.discharge)
     cut = slice(int(np.argmax(inside)), int(np.argmax(inside)) + int(inside.sum()))
     scale = series.m3s_per_mm
-    one = HourlySeries(int(at[cut][0]), series.rain[cut], series.evaporation[cut], series.discharge[cut], scale)
+    one = HourlySeries(
+        int(at[cut][0]), series.rain[cut], series.evaporation[cut], series.discharge[cut], scale
+    )
     return HourlySeries(series.start, series.rain, series.evaporation, left, scale), one
 
 
@@ -86,7 +88,9 @@ def lag_regression(train: HourlySeries, test: HourlySeries) -> dict[int, float]:
         c = np.linalg.solve(normal, x[good].T @ y[good])
         came = np.concatenate([test.discharge[lead:], np.full(lead, np.nan)]) - test.discharge
         seen = np.isfinite(came) & (np.arange(len(came)) >= WARM_UP_H)
-        skills[lead] = round(1 - float(((rows(test) @ c - came)[seen] ** 2).sum() / (came[seen] ** 2).sum()), 3)
+        skills[lead] = round(
+            1 - float(((rows(test) @ c - came)[seen] ** 2).sum() / (came[seen] ** 2).sum()), 3
+        )
     return skills
 
 
@@ -95,18 +99,29 @@ def oracle(python: str, series: HourlySeries) -> None:
     for name, step, sets in (("H", HOURLY, SETS), ("J", DAILY, DAILY_SETS)):
         rain, evaporation = series.rain[:n], series.evaporation[:n]
         if name == "J":
-            rain, evaporation = (x[: n // 24 * 24].reshape(-1, 24).sum(axis=1) for x in (series.rain, series.evaporation))
+            rain, evaporation = (
+                x[: n // 24 * 24].reshape(-1, 24).sum(axis=1) for x in (series.rain, series.evaporation)
+            )
         with tempfile.TemporaryDirectory() as folder:
             asked, answered, script = (Path(folder) / f for f in ("asked.json", "answered.json", "oracle.py"))
             script.write_text(ORACLE)
-            asked.write_text(json.dumps({"model": name, "rain": rain.tolist(), "evaporation": evaporation.tolist(), "sets": sets}))
+            asked.write_text(
+                json.dumps(
+                    {"model": name, "rain": rain.tolist(), "evaporation": evaporation.tolist(), "sets": sets}
+                )
+            )
             subprocess.run([python, script, asked, answered], check=True, timeout=300)
             theirs = np.array(json.loads(answered.read_text()))
         for x, said in zip(sets, theirs, strict=True):
             ours = simulate(rain, evaporation, Parameters.of(*x), step).flow[:, 0]
             late = slice(len(ours) // 3, None)
             apart = np.abs(ours - said)[late].max() / max(said[late].max(), 1e-9)
-            say(f"GR4{name} beside hydrogr", x=x, furthest_apart_of_peak=float(f"{apart:.2e}"), steps=len(ours))
+            say(
+                f"GR4{name} beside hydrogr",
+                x=x,
+                furthest_apart_of_peak=float(f"{apart:.2e}"),
+                steps=len(ours),
+            )
 
 
 def main() -> None:
@@ -127,7 +142,12 @@ def main() -> None:
         onsets = found.onsets(3)
         hits, observed = hits + onsets.hits, observed + onsets.observed
         forecast, right = forecast + onsets.forecast, right + onsets.right
-    say("onsets at 3 h, the three years", pod=round(hits / observed, 3), far=round(1 - right / forecast, 3), observed=observed)
+    say(
+        "onsets at 3 h, the three years",
+        pod=round(hits / observed, 3),
+        far=round(1 - right / forecast, 3),
+        observed=observed,
+    )
     if options.test:
         say("forecast of other years", **told(evaluate(series, read_hourly(Path(options.test)))))
 

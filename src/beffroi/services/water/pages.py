@@ -18,6 +18,9 @@ ENTRANCES = (
     Entrance(Text("Alertes de crue", "Flood warnings"), "/services/water/alertes", "agent"),
     Entrance(Text("Astreinte et plan", "Duty and plan"), "/services/water/astreinte", "agent"),
     Entrance(Text("Courbes de tarage", "Rating curves"), "/services/water/tarage", "agent"),
-    Entrance(Text("Prévisions et leur vérification", "Forecasts and their verification"), "/services/water/verification"),
+    Entrance(
+        Text("Prévisions et leur vérification", "Forecasts and their verification"),
+        "/services/water/verification",
+    ),
 )
 ROUTES: list[BaseRoute] = [*RIVERS, *DESK, *RATING, *FORECAST, *HUBEAU, *VIGICRUES]
