@@ -23,13 +23,15 @@ _VISITS = 16
 _EVERY_US = 23 * DAY_US
 _ERROR, _LEVEL_ERROR_M = 0.04, 0.005
 _RAIN = "meteo-brevigny/rain"
-_ARCHIVE_H = 250 * 24
+_ARCHIVE_H = 180 * 24
+_WORTH_DAYS = 14  # of history, below which there is nothing to verify
 
 
 def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
     """Return what happens: gaugings of the year before, then curves and forecasts when the history is told."""
     yield scene.start_us, lambda: _gauge(town, scene)
-    yield scene.end_us, lambda: _attend(town, scene)
+    if scene.days >= _WORTH_DAYS:
+        yield scene.end_us - 1, lambda: _attend(town, scene)
 
 
 def _gauge(town: Town, scene: Scene) -> None:

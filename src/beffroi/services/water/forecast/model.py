@@ -35,9 +35,7 @@ Array = NDArray[np.float64]
 LEADS = (1, 3, 6)
 WARM_UP_H = 48  # hours of past without which nothing is said
 _SETTLE_H = 1500  # hours of each training stretch that only fill the stores
-SHORTEST_H = (
-    600  # hours of past without which nothing is learned; how little that teaches, the verification tells
-)
+SHORTEST_H = 2000  # hours of past without which nothing is learned
 _RIDGE = 0.02
 _FLOOD_WEIGHT = (
     0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
