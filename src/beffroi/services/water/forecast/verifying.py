@@ -53,7 +53,8 @@ def events_in(observed: Array, forecasts: Mapping[int, Array], threshold: float)
     false: dict[int, list[int]] = {}
     for lead, hours in said.items():
         for hour in hours:
-            if any(abs(hour - c) <= 1 for c in came) or not np.isfinite(observed[hour]):
+            # a threshold already exceeded makes a late announcement of an onset that is counted above, not a false alarm
+            if any(abs(hour - c) <= 1 for c in came) or not observed[hour] <= threshold:
                 continue
             near = next((h for h in false if abs(h - hour) <= 1), hour)
             false.setdefault(near, []).append(lead)
