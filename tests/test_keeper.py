@@ -115,3 +115,24 @@ def test_duties_that_last_leave_the_loop_its_threads(store: Store, monkeypatch: 
         return "met"
 
     assert asyncio.run(live()) == "met"
+
+
+def test_two_services_may_call_their_duties_alike(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeper_module, "DUTIES", {})
+    met = threading.Barrier(3)
+
+    def duty_of(_service: str) -> object:
+        def follow(town: Town, stop: threading.Event) -> None:
+            met.wait(20)
+
+        return follow
+
+    services = [Service(name, Text(name, name), duties=(duty_of(name),)) for name in ("garden", "pool")]
+    town = Town(store.settings, store, Registry(services), store.clock)
+
+    async def live() -> str:
+        async with Keeper(town):
+            await asyncio.to_thread(met.wait, 20)
+        return "met"
+
+    assert asyncio.run(live()) == "met"

@@ -230,7 +230,7 @@ def test_alarms_come_from_the_rules_and_are_seen_to(town: Town) -> None:
     rung = {names[row.values["rule"]] for row in rows}
     assert {"La Sarelle au Vieux-Pont : hauteur", "Panne dangereuse"} <= rung
     assert {row.values["state"] for row in rows} >= {"active", "acknowledged"}
-    flood = next(row for row in rows if names[row.values["rule"]].startswith("Vigilance"))
+    flood = next(row for row in rows if names[row.values["rule"]] == "La Sarelle au Vieux-Pont : hauteur")
     level = {
         o.start_us: o.result.value or 0.0
         for o in town.store.observations.series(key_id(town, "sarelle-pont/river_level"))
@@ -249,3 +249,25 @@ def test_every_default_rule_is_on(town: Town) -> None:
     declared = sum(len(service.rules) for service in town.registry.services.values())
     assert len(rules) == declared + 1
     assert all(row.values["enabled"] for row in rules)
+
+
+def test_the_river_s_floods_were_warned_of_as_its_truth_says(town: Town) -> None:
+    """What really rose above a level was warned of within the time that the rule holds, and one warning is open at the end."""
+    stations = {r.values["code"]: r.id for r in town.store.records.all("river_station")}
+    truth = town.store.setting("demo.river")
+    levels = {r.id for r in town.store.records.all("rule") if (r.values["origin"] or "").endswith("/level")}
+    alarms = [r.values for r in town.store.records.all("alarm") if r.values["rule"] in levels]
+    began = [(one["station"], one["start_us"]) for one in truth["above"] if one["colour"] == "jaune"]
+    assert began
+    for station, start in began:
+        near = [a for a in alarms if abs(a["raised_at"] - start - 20 * MINUTE_US) <= 30 * MINUTE_US]
+        assert near, (station, start)
+    assert len(alarms) == len(began)
+    live = list(town.store.records.all("river_warning", Query(where={"state": ["proposed", "confirmed"]})))
+    (open_one,) = [w for w in live if w.values["station"] == stations["sarelle-pont"]]
+    assert (open_one.values["colour"], open_one.values["state"]) == ("jaune", "confirmed")
+    tasks = list(town.store.records.all("warning_task", Query(where={"warning": open_one.id})))
+    assert tasks
+    assert {t.values["state"] for t in tasks} <= {"todo", "done"}
+    assert len(list(town.store.records.all("warning_entry", Query(where={"warning": open_one.id})))) >= 4
+    assert town.store.records.count("river_image") == 1

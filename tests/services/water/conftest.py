@@ -1,5 +1,6 @@
 """A town with a river, its series and rules at work: a real store, a clock that the test moves."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,16 +25,25 @@ COMMUNE = "07156"
 class River:
     """The Ardèche at a bridge, with what it takes to make it rise."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, built: "River | None" = None) -> None:
         self.now = parse_instant("2026-11-22T00:00:00Z")
-        create_town(folder, "Meyras", email="maire@essai.fr")
+        if built is None:
+            create_town(folder, "Meyras", email="maire@essai.fr")
         self.town: Town = open_town(folder, clock=self.clock)
-        territories.add(self.town.store, SYSTEM, COMMUNE, "Meyras")
         self.intake = Intake(
             self.town.store, self.town.registry.datastream_kind, self.town.registry.service_of
         )
         self.sent = 0
         self.numbers: dict[str, int] = {}
+        if built is None:
+            self._build()
+        else:
+            self.sent, self.numbers, self.above = built.sent, dict(built.numbers), built.above
+            self.upstream, self.pont = built.upstream, built.pont
+        self.engine = Engine(self.town.store, self.clock)
+
+    def _build(self) -> None:
+        territories.add(self.town.store, SYSTEM, COMMUNE, "Meyras")
         for code in ("river_level", "discharge", "rain", "level_forecast_high"):
             self.send(code, "0.10")
         self.above = self.send("river_level", "0.10", "amont")
@@ -43,7 +53,6 @@ class River:
             "V500401001", level=self.numbers["river_level"], flow=self.numbers["discharge"], rain=self.numbers["rain"],
             forecast=self.numbers["level_forecast_high"], upstream=self.upstream.id, position=2,
         )  # fmt: skip
-        self.engine = Engine(self.town.store, self.clock)
 
     def clock(self) -> int:
         return self.now
@@ -109,8 +118,18 @@ class River:
         return self.all("river_warning", station=self.pont.id)[-1].values
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, River]:
+    """Build the town once; each test has a copy of its own."""
+    folder = tmp_path_factory.mktemp("river") / "town"
+    made = River(folder)
+    made.town.close()
+    return folder, made
+
+
 @pytest.fixture
-def river(tmp_path: Path) -> Iterator[River]:
-    opened = River(tmp_path / "town")
+def river(tmp_path: Path, built: tuple[Path, River]) -> Iterator[River]:
+    shutil.copytree(built[0], tmp_path / "town")
+    opened = River(tmp_path / "town", built[1])
     yield opened
     opened.town.close()

@@ -373,6 +373,17 @@ def test_nobody_on_duty_is_written_in_the_log_and_a_mail_that_fails_is_tried_aga
     ]
 
 
+def test_each_function_is_called_once_for_the_colour_that_was_reached(river: River, post: Postman) -> None:
+    river.threshold("level", jaune=1.0, orange=2.0)
+    river.put("escalation_step", {"function": "Technique", "after_min": 0, "way": "mail"})
+    river.put("escalation_step", {"function": "Maire", "after_min": 0, "way": "mail", "colour": "orange"})
+    on_duty(river, "Technique", "ines@meyras.fr")
+    on_duty(river, "Maire", "helene@meyras.fr")
+    river.goes(1.2, 2.2, minutes=5)
+    escalation.work_off(river.town)
+    assert sorted(str(letter["To"]) for letter in post.letters) == ["helene@meyras.fr", "ines@meyras.fr"]
+
+
 def test_silence_calls_too(river: River, post: Postman) -> None:
     river.threshold("level", jaune=1.0)
     river.put("escalation_step", {"function": "Technique", "after_min": 0, "way": "mail", "colour": "jaune"})

@@ -123,7 +123,9 @@ def _call(town: Town, job: Job) -> None:
     warning = town.store.records.get("river_warning", p["warning"])
     v = warning.values
     told = ""
-    if v["state"] == "proposed" and rank(v["colour"]) >= rank(p["colour"]):
+    if (
+        v["state"] == "proposed" and v["colour"] == p["colour"]
+    ):  # a colour that was passed has calls of its own
         station = station_of(town, warning)
         word = NAMES[v["colour"]].fr
         exercise = "EXERCICE. " if v["exercise"] else ""

@@ -187,7 +187,8 @@ def _rise(
     note(writer, warning, "system", f"Seuil {NAMES[after].fr} franchi. {said}".strip(), BEFFROI, at_us)
     actions = plan(town, writer, warning, reached(before, after), at_us)
     if actions:
-        note(writer, warning, "system", f"{actions} actions du plan mises sur la liste.", BEFFROI, at_us)
+        s = "s" if actions > 1 else ""
+        note(writer, warning, "system", f"{actions} action{s} du plan mise{s} sur la liste.", BEFFROI, at_us)
     escalation.queue(town, writer, warning, after, at_us)
 
 
