@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from beffroi.cli import application
 from beffroi.model.problem import Problem
 from beffroi.services.water.forecast.evaluation import evaluate, match_onsets, onsets_of, trained_on, verify
+from beffroi.services.water.forecast.model import Forecaster, read_model, told
 from beffroi.services.water.forecast.series import HourlySeries, SeriesFlag, read_hourly
 
 
@@ -49,10 +50,15 @@ def river() -> tuple[HourlySeries, HourlySeries]:
     return part(whole, 0, 4500), part(whole, 4500, 6500)
 
 
+@pytest.fixture(scope="module")
+def model(river: tuple[HourlySeries, HourlySeries]) -> Forecaster:
+    return trained_on(river[0])
+
+
 def test_forecasts_beat_persistence_and_intervals_hold_nine_in_ten(
-    river: tuple[HourlySeries, HourlySeries],
+    river: tuple[HourlySeries, HourlySeries], model: Forecaster
 ) -> None:
-    found = evaluate(*river)
+    found = verify(model, river[1], river[0])
     assert [found.skill(lead) > bar for lead, bar in ((1, 0.8), (3, 0.7), (6, 0.5))] == [True] * 3
     for lead in (1, 3, 6):
         held, n = found.coverage(lead)
@@ -64,8 +70,9 @@ def test_forecasts_beat_persistence_and_intervals_hold_nine_in_ten(
     assert found.threshold == pytest.approx(np.percentile(river[0].discharge, 99))
 
 
-def test_nothing_after_the_issue_time_is_used(river: tuple[HourlySeries, HourlySeries]) -> None:
-    model = trained_on(river[0])
+def test_nothing_after_the_issue_time_is_used(
+    river: tuple[HourlySeries, HourlySeries], model: Forecaster
+) -> None:
     whole = verify(model, river[1], river[0])
     cut = verify(model, part(river[1], 0, 700), river[0])
     wild = part(river[1], 0, 2000)
@@ -77,6 +84,14 @@ def test_nothing_after_the_issue_time_is_used(river: tuple[HourlySeries, HourlyS
             expected = whole.forecasts[lead][tail][:700]
             assert cut.forecasts[lead][tail] == pytest.approx(expected, rel=1e-6, nan_ok=True)
             assert other.forecasts[lead][tail][:700] == pytest.approx(expected, rel=1e-6, nan_ok=True)
+
+
+def test_a_kept_model_says_the_same(river: tuple[HourlySeries, HourlySeries], model: Forecaster) -> None:
+    kept = read_model(json.loads(json.dumps(told(model))))
+    short = part(river[1], 0, 200)
+    expected, found = verify(model, short), verify(kept, short)
+    for lead in (1, 3, 6):
+        assert np.array_equal(found.forecasts[lead], expected.forecasts[lead], equal_nan=True)
 
 
 @given(st.lists(st.sampled_from([1.0, 5.0, 9.0]), max_size=80), st.sampled_from([4.0, 6.0]))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from beffroi.model.instant import HOUR_US
 from beffroi.services.water.forecast.series import HourlySeries
-from beffroi.services.water.rating.keeping import rated_series
+from beffroi.services.water.rating.keeping import known_series
 from beffroi.store.aggregates import AggregateQuery, Grain
 from beffroi.store.record import Row
 from beffroi.town import Town
@@ -34,9 +34,9 @@ def hourly_discharge(town: Town, station: Row, first: int, last: int) -> Array:
     """Return the mean discharge of the hours `first` to `last` (numbers of hours): measured, else computed from the level."""
     flow = station.values["flow"]
     found = np.full(last - first, np.nan) if flow is None else _cells(town, flow, first, last)
-    if np.isnan(found).any():
-        rated = _cells(town, rated_series(town, station), first, last)
-        found = np.where(np.isnan(found), rated, found)
+    rated = known_series(town, station, "rated")
+    if rated is not None and np.isnan(found).any():
+        found = np.where(np.isnan(found), _cells(town, rated, first, last), found)
     return found
 
 

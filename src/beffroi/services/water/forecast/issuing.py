@@ -16,7 +16,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.result import number_of
 from beffroi.services.water.forecast.evaluation import trained_on
 from beffroi.services.water.forecast.hours import hours_of
-from beffroi.services.water.forecast.model import SHORTEST_H, WARM_UP_H, Forecaster
+from beffroi.services.water.forecast.model import SHORTEST_H, WARM_UP_H, Forecaster, read_model, told
 from beffroi.services.water.forecast.series import HourlySeries
 from beffroi.services.water.rating.keeping import series_id
 from beffroi.store.record import Row
@@ -32,7 +32,7 @@ _TRAIN_EVERY_US = 7 * DAY_US
 _TRY_AGAIN_US = DAY_US
 _STALE_H = 3
 _LEARNED = 0.7  # of a station's history, before what is forecast of it afterwards
-_HINDCAST_H = 90 * 24
+_HINDCAST_US = 90 * DAY_US
 _AT_ONCE = 5000
 
 
@@ -74,33 +74,59 @@ class Forecasting:
         self._town.store.set_setting(_place(station), issued)
         return stored
 
+    def take(self, station: Row, archive: HourlySeries) -> None:
+        """Learn a station from an archive of hours older than its own series, and forecast all of these afterwards."""
+        now = self._town.clock()
+        model = trained_on(archive, LEADS)
+        self._keep(station, now, model)
+        self._hindcast(station, hours_of(self._town, station, now - _HINDCAST_US, now), model, 0)
+
     def _model(self, station: Row, now: int) -> Forecaster | None:
-        known = self._models.get(station.id)
+        """Return the station's model, learned again when it is a week old; the last one when that cannot be done."""
+        known = self._models.get(station.id) or self._kept(station)
         if known is not None and now - known[0] < (_TRAIN_EVERY_US if known[1] else _TRY_AGAIN_US):
+            self._models[station.id] = known
             return known[1]
-        model = None
+        model = known[1] if known else None
         try:
             hours = hours_of(self._town, station, now - _HISTORY_US, now).known()
             model = trained_on(hours, LEADS)
-            self._hindcast(station, hours)
+            self._look_back(station, hours)
         except Problem as problem:
-            log.info("the station %s is not forecast yet: %s", station.values["code"], problem.reason.en)
-        self._models[station.id] = (now, model)
+            log.info("the station %s learns nothing new: %s", station.values["code"], problem.reason.en)
+        self._keep(station, now, model)
         return model
 
-    def _hindcast(self, station: Row, hours: HourlySeries) -> None:
+    def _keep(self, station: Row, now: int, model: Forecaster | None) -> None:
+        self._models[station.id] = (now, model)
+        if model is not None:
+            self._town.store.set_setting(f"water.model.{station.id}", {"at": now, "model": told(model)})
+
+    def _kept(self, station: Row) -> tuple[int, Forecaster] | None:
+        """Return the model that was kept, so that starting anew costs nothing."""
+        found = self._town.store.setting(f"water.model.{station.id}")
+        try:
+            return (int(found["at"]), read_model(found["model"])) if found else None
+        except msgspec.ValidationError:
+            return None  # written by another version: it is learned again
+
+    def _look_back(self, station: Row, hours: HourlySeries) -> None:
         """Once, forecast the end of a station's history from its beginning, so that one knows from the first day what its
         forecasts are worth. Such forecasts say so."""
-        done = f"water.hindcast.{station.id}"
-        begin = max(int(_LEARNED * len(hours.rain)), len(hours.rain) - _HINDCAST_H, SHORTEST_H)
-        if self._town.store.setting(done) or len(hours.rain) - begin < WARM_UP_H:
+        begin = max(int(_LEARNED * len(hours.rain)), len(hours.rain) - _HINDCAST_US // HOUR_US, SHORTEST_H)
+        if self._town.store.setting(_looked(station)) or len(hours.rain) - begin < WARM_UP_H:
             return
         try:
             model = trained_on(hours.until(begin), LEADS)
         except Problem:
             return
+        self._hindcast(station, hours, model, begin)
+
+    def _hindcast(self, station: Row, hours: HourlySeries, model: Forecaster, begin: int) -> None:
         drafts: list[Draft] = []
         for at, past in hours.parts():
+            if len(past.discharge) <= WARM_UP_H:
+                continue
             said = model.forecast(past)
             for i in range(max(begin - at, WARM_UP_H), len(past.discharge)):
                 issued = int(hours.times[at + i]) // 3600 * HOUR_US
@@ -108,7 +134,7 @@ class Forecasting:
                 drafts += self._drafts(station, issued, bounds, model, hindcast=True)
         for first in range(0, len(drafts), _AT_ONCE):
             self._town.store.observations.append(drafts[first : first + _AT_ONCE])
-        self._town.store.set_setting(done, value=True)
+        self._town.store.set_setting(_looked(station), value=True)
 
     def _drafts(
         self, station: Row, issued: int, said: Mapping[int, tuple[float, float, float]], model: Forecaster, *,
@@ -154,3 +180,7 @@ def _draft(number: int, valid: int, issued: int, value: float, extra: Mapping[st
 
 def _place(station: Row) -> str:
     return f"water.forecast.{station.id}"
+
+
+def _looked(station: Row) -> str:
+    return f"water.hindcast.{station.id}"

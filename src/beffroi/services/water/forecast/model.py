@@ -7,6 +7,7 @@ size (Papadopoulos et al., 2002; Vovk et al., 2005, "Mondrian").
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,15 +19,23 @@ from beffroi.services.water.forecast.calibration import calibrate
 from beffroi.services.water.forecast.features import Basin, Past, features
 from beffroi.services.water.forecast.gr4 import HOURLY, Run
 
-__all__ = ["LEADS", "SHORTEST_H", "WARM_UP_H", "Forecaster", "Forecasts", "scale_of", "train"]
+__all__ = [
+    "LEADS",
+    "SHORTEST_H",
+    "WARM_UP_H",
+    "Forecaster",
+    "Forecasts",
+    "read_model",
+    "scale_of",
+    "told",
+    "train",
+]
 
 Array = NDArray[np.float64]
 LEADS = (1, 3, 6)
 WARM_UP_H = 48  # hours of past without which nothing is said
 _SETTLE_H = 1500  # hours of each training stretch that only fill the stores
-SHORTEST_H = (
-    600  # hours of past without which nothing is learned; how little that teaches, the verification tells
-)
+SHORTEST_H = 2000  # hours of past without which nothing is learned
 _RIDGE = 0.02
 _FLOOD_WEIGHT = (
     0.3  # an hour weighs as its discharge to the power − 0.3: floods count, and do not decide alone
@@ -93,6 +102,22 @@ class Forecaster(msgspec.Struct, frozen=True):
         high = np.maximum(past.discharge + change + tails[:, 1] * size, middle)
         blank = np.arange(len(middle)) < WARM_UP_H
         return Forecasts(*(np.where(blank, np.nan, x) for x in (low, middle, high)))
+
+
+def told(model: Forecaster) -> Any:
+    """Return a model as plain data, to be kept."""
+    return msgspec.to_builtins(model, enc_hook=lambda array: array.tolist(), str_keys=True)
+
+
+def read_model(said: Any) -> Forecaster:
+    """Return a model from what `told` made of it. Raises `msgspec.ValidationError`."""
+    return msgspec.convert(
+        said,
+        Forecaster,
+        dec_hook=lambda _, array: np.array(array, dtype=np.float64),
+        str_keys=True,
+        strict=False,
+    )
 
 
 def scale_of(parts: Sequence[Past]) -> float:

@@ -10,7 +10,8 @@ from beffroi.model.instant import DAY_US, HOUR_US, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.services.water.forecast.evaluation import onsets_of
 from beffroi.services.water.forecast.hours import hourly_discharge
-from beffroi.services.water.forecast.issuing import LEADS, forecast_series
+from beffroi.services.water.forecast.issuing import LEADS
+from beffroi.services.water.rating.keeping import known_series
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
@@ -52,7 +53,8 @@ def events_in(observed: Array, forecasts: Mapping[int, Array], threshold: float)
     false: dict[int, list[int]] = {}
     for lead, hours in said.items():
         for hour in hours:
-            if any(abs(hour - c) <= 1 for c in came) or not np.isfinite(observed[hour]):
+            # a threshold already exceeded makes a late announcement of an onset that is counted above, not a false alarm
+            if any(abs(hour - c) <= 1 for c in came) or not observed[hour] <= threshold:
                 continue
             near = next((h for h in false if abs(h - hour) <= 1), hour)
             false.setdefault(near, []).append(lead)
@@ -105,8 +107,13 @@ def _forecasts(
     """Return median, low and high of the hours that end at `begin` to `last`, and the threshold that went with them."""
     median, low, high = (np.full(last - begin + 1, np.nan) for _ in range(3))
     threshold = None
-    number = forecast_series(town, station, lead)
-    for one in town.store.observations.series(number, begin * HOUR_US, (last + 1) * HOUR_US):
+    number = known_series(town, station, f"forecast/{lead}")
+    found = (
+        []
+        if number is None
+        else town.store.observations.series(number, begin * HOUR_US, (last + 1) * HOUR_US)
+    )
+    for one in found:
         if one.result.value is None or one.extra is None:
             continue
         extra = msgspec.json.decode(one.extra)

@@ -94,11 +94,8 @@ def _discharges(across: Sequence[float], figures: Figures) -> list[Markup]:
             if last
             else Markup(' text-anchor="middle"')
         )
-        words = (
-            figures.quantity(root**2, "m³/s", 0 if root > 3 else 1)
-            if last
-            else figures.number(root**2, 0 if root > 3 else 1)
-        )
+        # the unit is said at zero, where there is room
+        words = figures.number(root**2, 0 if root > 3 else 1) if index else figures.quantity(0.0, "m³/s", 0)
         parts.append(
             Markup('<text class="time" x="{:.2f}%" y="100%" dy="-4"{}>{}</text>').format(
                 root / across[-1] * 100, anchor, words

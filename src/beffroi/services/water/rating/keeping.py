@@ -32,6 +32,7 @@ __all__ = [
     "derive",
     "gaugings_of",
     "import_file",
+    "known_series",
     "rate",
     "rated_series",
     "series_id",
@@ -121,7 +122,7 @@ def _unmeasured(
     flow = station.values["flow"]
     measured = (
         []
-        if flow is None or flow == _rated_known(town, station)
+        if flow is None or flow == known_series(town, station, "rated")
         else town.store.observations.series(flow, since - near, now + near)
     )
     times = np.array(
@@ -179,11 +180,11 @@ def series_id(town: Town, station: Row, key: str, code: str, name: str, method: 
     return found[series.key].id
 
 
-def _rated_known(town: Town, station: Row) -> int | None:
+def known_series(town: Town, station: Row, key: str) -> int | None:
+    """Return the datastream `{station}/{key}`, if it was made."""
+    wanted = select(datastream.c.id).where(datastream.c.key == f"water/{station.values['code']}/{key}")
     with town.store.read() as c:
-        number = c.execute(
-            select(datastream.c.id).where(datastream.c.key == f"water/{station.values['code']}/rated")
-        ).scalar()
+        number = c.execute(wanted).scalar()
     return None if number is None else int(number)
 
 

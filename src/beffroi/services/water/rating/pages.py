@@ -82,9 +82,9 @@ async def take(request: Request) -> Response:
     """Take in a file of gaugings."""
     who = principal_of(request)
     require_staff(who)
-    form = await request.form()
-    file = form.get("file")
-    data = await file.read(_LARGEST + 1) if isinstance(file, UploadFile) else b""
+    async with request.form() as form:
+        file = form.get("file")
+        data = await file.read(_LARGEST + 1) if isinstance(file, UploadFile) else b""
     return await run_in_threadpool(_take, request, who, data)
 
 

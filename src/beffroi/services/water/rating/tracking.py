@@ -154,8 +154,8 @@ class ShiftTracker:
             middle = _quantiles(values, w, (0.5,))[0]
             spread = np.concatenate([values, values - _Z * sd, values + _Z * sd])
             low, high = _quantiles(spread, np.concatenate([w * 4, w, w]), (0.05, 0.95))
-            said, least, most = (math.exp(v) if v > _DRY / 2 else 0.0 for v in (middle, low, high))
-            found.append(Estimate(said, least, most))
+            value, least, most = (math.exp(v) if v > _DRY / 2 else 0.0 for v in (middle, low, high))
+            found.append(Estimate(value, least, most))
         return found
 
     def _reading(self, stage: float) -> tuple[Array, Array, NDArray[np.bool_]]:
