@@ -126,6 +126,15 @@ def test_the_address_of_a_screen_has_places_for_numbers() -> None:
         "scheme": "http",
     }
     assert place_of(Request(scope)) == "/series/{id}/conservation"
+    followed = scope | {
+        "path": "/suivi/2026-00012/clef-secrete",
+        "path_params": {"number": "2026-00012", "key": "clef-secrete"},
+    }
+    assert place_of(Request(followed)) == "/suivi/{number}/{key}"
+    assert (
+        place_of(Request(followed | {"path_params": {"number": "2026-00012", "key": "autrement"}}))
+        == "/suivi/…"
+    )
 
 
 def test_a_proposal_is_applied_by_the_retention_that_is_there_and_undone(
