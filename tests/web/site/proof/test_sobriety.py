@@ -166,7 +166,7 @@ def test_the_study_tells_what_less_would_lose(town: Town, browser: Browser, ther
     said = words(agent.get("/preuve/sobriete").text).partition("Mesurer et envoyer moins")[2]
     assert "Température 3 séries" in said
     assert "432" in said  # three series, 144 values a day each
-    assert "0 alarmes manquées" in said  # a dead band misses nothing that stays above the threshold
+    assert "0 alarme manquée" in said  # a dead band misses nothing that stays above the threshold
     twins = said.partition("Capteurs que les autres remplaceraient")[2]
     assert "Station 90" in twins.partition("D'après")[0]
     assert browser().get("/preuve/sobriete").status_code == 200
