@@ -90,8 +90,18 @@ def make_study(store: Store, now_us: int) -> Study:
         if (one := _economy(store, now_us, service, kind, of)) is not None
     ]
     study = Study(now_us, tuple(made))
-    store.set_setting(KEPT, msgspec.to_builtins(study))
-    return study
+    told = _short(msgspec.to_builtins(study))
+    store.set_setting(KEPT, told)
+    return msgspec.convert(told, Study)
+
+
+def _short(value: Any) -> Any:
+    """Return the value with six digits: sums of floats depend on their order, and nobody reads more."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return [_short(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _economy(store: Store, end: int, service: str, kind: str, of: list[Any]) -> Economy | None:

@@ -126,6 +126,15 @@ def test_the_address_of_a_screen_has_places_for_numbers() -> None:
         "scheme": "http",
     }
     assert place_of(Request(scope)) == "/series/{id}/conservation"
+    followed = scope | {
+        "path": "/suivi/2026-00012/clef-secrete",
+        "path_params": {"number": "2026-00012", "key": "clef-secrete"},
+    }
+    assert place_of(Request(followed)) == "/suivi/{number}/{key}"
+    assert (
+        place_of(Request(followed | {"path_params": {"number": "2026-00012", "key": "autrement"}}))
+        == "/suivi/…"
+    )
 
 
 def test_a_proposal_is_applied_by_the_retention_that_is_there_and_undone(
@@ -157,7 +166,7 @@ def test_the_study_tells_what_less_would_lose(town: Town, browser: Browser, ther
     said = words(agent.get("/preuve/sobriete").text).partition("Mesurer et envoyer moins")[2]
     assert "Température 3 séries" in said
     assert "432" in said  # three series, 144 values a day each
-    assert "0 alarmes manquées" in said  # a dead band misses nothing that stays above the threshold
+    assert "0 alarme manquée" in said  # a dead band misses nothing that stays above the threshold
     twins = said.partition("Capteurs que les autres remplaceraient")[2]
     assert "Station 90" in twins.partition("D'après")[0]
     assert browser().get("/preuve/sobriete").status_code == 200

@@ -17,7 +17,7 @@ from beffroi.model.problem import Forbidden
 from beffroi.model.text import Text
 from beffroi.store.record import Query, Where
 from beffroi.town import Town
-from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate, words_of
 from beffroi.web.kit.readers import SILENT_DAYS, Screen, screens
 from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.proof import keeping
@@ -122,23 +122,28 @@ def _economies(request: Request, found: tuple[Economy, ...]) -> list[dict[str, s
         def said(value: float, unit: str = unit) -> str:
             return figures.quantity(float(f"{value:.2g}"), unit)
 
-        total = figures.number(e.alarms)
-        late = _(
+        total, plural = figures.number(e.alarms), words_of(request).plural
+        late = plural(
+            e.adaptive_missed,
+            "{n} manquée sur {total}, {delay} de retard au plus",
             "{n} manquées sur {total}, {delay} de retard au plus",
-            n=figures.number(e.adaptive_missed),
             total=total,
             delay=figures.duration(e.adaptive_delay_us),
         )
-        lost = _(
-            "erreur {error}, {n} alarmes manquées sur {total}",
-            error=said(e.sensors_rmse),
-            n=figures.number(e.sensors_missed),
+        missed = plural(
+            e.delta_missed, "{n} alarme manquée sur {total}", "{n} alarmes manquées sur {total}", total=total
+        )
+        blind = plural(
+            e.sensors_missed,
+            "{n} alarme manquée sur {total}",
+            "{n} alarmes manquées sur {total}",
             total=figures.number(e.sensors_alarms),
         )
+        lost = _("erreur {error}, {missed}", error=said(e.sensors_rmse), missed=blind)
         rows.append({
             "kind": kind.title.of(language) if kind else e.kind, "per_day": figures.number(e.per_day, 0), "points": f"÷ {figures.number(e.points, 1)}",
             "points_error": said(e.points_error), "delta": figures.quantity(100 * e.delta_saved, "%", 0), "delta_error": said(e.delta_error),
-            "delta_lost": _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total), "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
+            "delta_lost": missed, "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
             "adaptive_error": said(e.adaptive_error), "adaptive_lost": late, "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
         })  # fmt: skip
     return rows
