@@ -128,9 +128,18 @@ def peers(oracle: str) -> None:
             paths = [Path(folder) / f"{i}.npy" for i in (0, 1)]
             for path, picture in zip(paths, (first, second), strict=True):
                 np.save(path, picture)
-            ran = subprocess.run([oracle, "-W", "ignore", "-c", _PEERS, *map(str, paths)], capture_output=True, text=True, check=False, timeout=900)
+            ran = subprocess.run(
+                [oracle, "-W", "ignore", "-c", _PEERS, *map(str, paths)],
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=900,
+            )
         if ran.returncode:
-            line(f"peers {name}", f"not run: {ran.stderr.strip().splitlines()[-1] if ran.stderr else ran.returncode}")
+            line(
+                f"peers {name}",
+                f"not run: {ran.stderr.strip().splitlines()[-1] if ran.stderr else ran.returncode}",
+            )
             continue
         for peer, said in json.loads(ran.stdout.strip().splitlines()[-1]).items():
             if "absent" in said:
@@ -139,7 +148,11 @@ def peers(oracle: str) -> None:
             u, v = np.array(said["u"], float), np.array(said["v"], float)
             at = (np.arange(u.shape[0]) * 16 + 15.5, np.arange(u.shape[1]) * 16 + 15.5)
             x, y = np.meshgrid(at[1], at[0])
-            best = min((errors(x, y, u, s * v, flow) for s in (1, -1)), key=lambda e: e[0])
+            there = np.isfinite(u) & np.isfinite(v)
+            best = min(
+                (errors(x[there], y[there], u[there], s * v[there], flow) for s in (1, -1)),
+                key=lambda e: e[0],
+            )
             ratio, bar = said["cpu"] / ours, {"ffpiv": 4, "windef": 10}[peer]
             line(
                 f"{name}: {peer}",
@@ -168,7 +181,11 @@ def pisco() -> None:
             return
         worst = max(worst, abs(said.discharge_m3s / 50.52 - 1))
         inside &= said.interval95[0] <= 50.52 <= said.interval95[1]
-    line("Pisco, any seven of the eight", f"at most {worst:.1%} off (bar 5 %), intervals contain it: {inside}", worst <= 0.05 and inside)
+    line(
+        "Pisco, any seven of the eight",
+        f"at most {worst:.1%} off (bar 5 %), intervals contain it: {inside}",
+        worst <= 0.05 and inside,
+    )
 
 
 def _say(name: str, found: Any, truth: float, bar: float, spent: float) -> None:
@@ -208,21 +225,34 @@ print(json.dumps(c.unproject_points(p, np.full(len(p), c.gcps["z_0"])).tolist())
 
 def geul(oracle: str) -> None:
     folder = HYDRO / "camera_geul"
-    code = (
-        "import sys; sys.path.insert(0, '.'); from bench.water_camera import geul_chain; geul_chain(sys.argv[1])"
+    code = "import sys; sys.path.insert(0, '.'); from bench.water_camera import geul_chain; geul_chain(sys.argv[1])"
+    ran = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
     )
-    ran = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
     said = json.loads(ran.stdout.splitlines()[-1])
-    line("Geul, clip to vectors", f"{said['cpu']:.2f} CPU s (bar .6; pyorc 4.15), {said['mb']:.0f} MB at most (bar 250), {said['vectors']} vectors, decode {said['decode']:.2f}", said["cpu"] <= 0.6 and said["mb"] <= 250)
+    line(
+        "Geul, clip to vectors",
+        f"{said['cpu']:.2f} CPU s (bar .6; pyorc 4.15), {said['mb']:.0f} MB at most (bar 250), {said['vectors']} vectors, decode {said['decode']:.2f}",
+        said["cpu"] <= 0.6 and said["mb"] <= 250,
+    )
     site = import_site([folder / "dk_cam_config.json"])
     missed = np.array([r.pixels for r in residuals_of(site)])
     per_axis = float(np.sqrt(np.mean(missed**2) / 2))
-    line("Geul, control points", f"RMS {per_axis:.2f} px of a coordinate (bar 3), {np.sqrt(np.mean(missed**2)):.2f} px of distance", per_axis <= 3)
+    line(
+        "Geul, control points",
+        f"RMS {per_axis:.2f} px of a coordinate (bar 3), {np.sqrt(np.mean(missed**2)):.2f} px of distance",
+        per_axis <= 3,
+    )
     if not oracle:
         line("Geul, ground against pyorc", "absent: give --oracle")
         return
     pixels = [[300, 400], [1500, 900], [900, 500], [200, 800], [1700, 600], [700, 300], [1200, 200]]
-    ran = subprocess.run([oracle, "-c", _PYORC, str(folder / "dk_cam_config.json"), json.dumps(pixels)], capture_output=True, text=True, check=False)
+    ran = subprocess.run(
+        [oracle, "-c", _PYORC, str(folder / "dk_cam_config.json"), json.dumps(pixels)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if ran.returncode:
         line("Geul, ground against pyorc", f"not run: {ran.stderr.strip().splitlines()[-1]}")
         return
@@ -246,7 +276,16 @@ def geul_chain(folder: str) -> None:
     maps = grid_map(projection_of(site), ground, (rows, columns))
     above = [warped(f, *maps) for f in sequence.frames]
     vectors = sum(displacements(a, b, 32, 16).x.size for a, b in itertools.pairwise(above))
-    print(json.dumps({"cpu": time.process_time() - started, "decode": decode, "vectors": int(vectors), "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}))
+    print(
+        json.dumps(
+            {
+                "cpu": time.process_time() - started,
+                "decode": decode,
+                "vectors": int(vectors),
+                "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+            }
+        )
+    )
 
 
 def river(seeds: int) -> None:
@@ -268,9 +307,17 @@ def river(seeds: int) -> None:
             inside.append(low <= truth <= high)
             half.append((high - low) / 2 / found.discharge_m3s)
         away = np.abs(off)
-        line(f"rendered river, {name}", f"{len(off)} seeds: RMS {np.sqrt(np.mean(away**2)):.2%}, 95 in 100 within {np.percentile(away, 95):.2%}, worst {away.max():.2%} (bar {bar:.0%})", bool(np.percentile(away, 95) <= bar))
+        line(
+            f"rendered river, {name}",
+            f"{len(off)} seeds: RMS {np.sqrt(np.mean(away**2)):.2%}, 95 in 100 within {np.percentile(away, 95):.2%}, worst {away.max():.2%} (bar {bar:.0%})",
+            bool(np.percentile(away, 95) <= bar),
+        )
         share = float(np.mean(inside))
-        line(f"interval covers truth, {name}", f"{share:.1%} of {len(inside)} (bar 90-98 %), ±{np.mean(half):.1%}; {silent} without a figure, flagged", 0.9 <= share <= 0.98)
+        line(
+            f"interval covers truth, {name}",
+            f"{share:.1%} of {len(inside)} (bar 90-98 %), ±{np.mean(half):.1%}; {silent} without a figure, flagged",
+            0.9 <= share <= 0.98,
+        )
 
 
 def level(seeds: int) -> None:
@@ -295,7 +342,11 @@ def level(seeds: int) -> None:
             off.append(said.level_m - true)
             silent += abs(off[-1]) > 0.1 and not said.doubts
         rmse = float(np.sqrt(np.mean(np.square(off)))) if off else 0.0
-        line(f"level, {name}", f"RMSE {rmse * 100:.2f} cm (bar {'-' if bar is None else bar * 100} cm), worst {max(map(abs, off), default=0) * 100:.1f} cm, {none} of {seeds} unread and flagged, {silent} silent beyond 10 cm", silent == 0 and (bar is None or rmse <= bar))
+        line(
+            f"level, {name}",
+            f"RMSE {rmse * 100:.2f} cm (bar {'-' if bar is None else bar * 100} cm), worst {max(map(abs, off), default=0) * 100:.1f} cm, {none} of {seeds} unread and flagged, {silent} silent beyond 10 cm",
+            silent == 0 and (bar is None or rmse <= bar),
+        )
 
 
 def main() -> None:

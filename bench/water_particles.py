@@ -107,7 +107,10 @@ def pair(flow: Flow, kind: Set, seed: int, size: int = SIZE) -> tuple[Array, Arr
     later_light[lost] = rng.uniform(60, 200, int(lost.sum()))
     first = picture(x - u / 2, y - v / 2, light, kind.diameter, size)
     second = picture(later_x, later_y, later_light, kind.diameter, size)
-    grey = [np.clip(np.rint(p + 8 + rng.normal(0, kind.noise, p.shape)), 0, 255).astype(np.uint8) for p in (first, second)]
+    grey = [
+        np.clip(np.rint(p + 8 + rng.normal(0, kind.noise, p.shape)), 0, 255).astype(np.uint8)
+        for p in (first, second)
+    ]
     return grey[0], grey[1]
 
 

@@ -40,9 +40,7 @@ Files = Annotated[
 Out = Annotated[Path, _option("--out", "SITE.json", "Le site, écrit là.", "The site, written there.")]
 Name = Annotated[str, _option("--name", "TEXT", "Nom du site.", "Name of the site.")]
 SiteFile = Annotated[Path, _option("--site", "SITE.json", "Le site.", "The site.")]
-Frames = Annotated[
-    Path | None, _option("--frames", "DIR", "Un dossier d'images.", "A directory of frames.")
-]
+Frames = Annotated[Path | None, _option("--frames", "DIR", "Un dossier d'images.", "A directory of frames.")]
 Dt = Annotated[
     float | None,
     _option("--dt", "S", "Secondes d'une image à l'autre.", "Seconds from one frame to the next."),
@@ -113,7 +111,10 @@ def _piv(group: typer.Typer) -> None:
         found = displacements(pictures[0], pictures[1], window, step, engine)
         spent = time.process_time() - started
         good = found.flag == 0
-        flat = {n: [round(float(v), 4) if np.isfinite(v) else None for v in getattr(found, n).ravel()] for n in "xyuv"}
+        flat = {
+            n: [round(float(v), 4) if np.isfinite(v) else None for v in getattr(found, n).ravel()]
+            for n in "xyuv"
+        }
         tell(
             {
                 **flat,
@@ -154,7 +155,11 @@ def _import(sites: typer.Typer) -> None:
         projection_of(site)
         misses = residuals_of(site) if site.points else []
         write_site(site, out)
-        report = {"site": str(out), **_of_site(site), "residuals": [{"pixels": round(r.pixels, 3), "metres": round(r.metres, 4)} for r in misses]}
+        report = {
+            "site": str(out),
+            **_of_site(site),
+            "residuals": [{"pixels": round(r.pixels, 3), "metres": round(r.metres, 4)} for r in misses],
+        }
         worst = max((r.pixels for r in misses), default=0.0)
         tell(
             report,

@@ -54,7 +54,9 @@ def correlate(
             moved = _moved(frames, x, y, first, window, weight)
         products = [np.conj(spectra[i]) * moved[i + 1] for i in range(steps)]
         whole = _plane(sum(products), window)
-        u, v, height, ratio = sub_pixel_peak(whole, limit if turn == 0 and predicted is None else max(4, limit // 3))
+        u, v, height, ratio = sub_pixel_peak(
+            whole, limit if turn == 0 and predicted is None else max(4, limit // 3)
+        )
         found = np.stack((u, v), 1) + first
         step = np.rint(np.clip(found, -limit, limit)).astype(np.int64)
         if turn == _PASSES - 1 or np.array_equal(step, first):
@@ -123,7 +125,9 @@ def _second(near: Array, row: Array, column: Array) -> Array:
     size = near.shape[1]
     aside = max(2, size // 8)
     places = np.arange(size)
-    hidden = (np.abs(places - row[:, None]) <= aside)[:, :, None] & (np.abs(places - column[:, None]) <= aside)[:, None]
+    hidden = (np.abs(places - row[:, None]) <= aside)[:, :, None] & (
+        np.abs(places - column[:, None]) <= aside
+    )[:, None]
     return np.where(hidden, 0, near).max((1, 2))
 
 

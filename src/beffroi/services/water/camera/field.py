@@ -50,9 +50,7 @@ def read_field(path: Path) -> Field:
     north = np.array((xs[1, 0] - xs[0, 0], ys[1, 0] - ys[0, 0])) * sign_y
     cell = float((np.hypot(*east) + np.hypot(*north)) / 2)
     velocities = across[..., None] * (east / np.hypot(*east)) + down[..., None] * (north / np.hypot(*north))
-    return Field(
-        np.column_stack((xs.ravel(), ys.ravel())), velocities.reshape(len(velocities), -1, 2), cell
-    )
+    return Field(np.column_stack((xs.ravel(), ys.ravel())), velocities.reshape(len(velocities), -1, 2), cell)
 
 
 def _values(file: Any, name: str) -> Array:
@@ -91,15 +89,11 @@ def measure_field(
     beside = field.velocities[:, near] @ along
     seen = np.isfinite(speeds).mean(0) >= min(_LEAST_TIMES, 1 / len(speeds))
     width = max(0.75 * field.cell_m, float(np.diff(wet.stations).max()) / 2)
-    profile = _profile(
-        wet.stations, station[near][seen], speeds[:, seen], beside[:, seen], width
-    )
+    profile = _profile(wet.stations, station[near][seen], speeds[:, seen], beside[:, seen], width)
     doubts = [] if level is not None else ["level_assumed"]
     doubts += ["alpha_assumed"] if not site.alpha_stated else []
     doubts += ["level_above_banks"] if wet.above_banks else []
-    return concluded(
-        site, wet, [profile], doubts, level, None, started, len(field.velocities), level_sigma_m
-    )
+    return concluded(site, wet, [profile], doubts, level, None, started, len(field.velocities), level_sigma_m)
 
 
 def _profile(stations: Array, at: Array, speeds: Array, beside: Array, width: float) -> Profile:

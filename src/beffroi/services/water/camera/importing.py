@@ -108,7 +108,9 @@ def _read_json(path: Path, found: _Found) -> None:
         value = json.loads(path.read_text("utf-8-sig"))
     except (ValueError, OSError) as error:
         raise Problem(
-            Text("Ce fichier n'est pas du JSON : {why}", "This file is not JSON: {why}").filled(why=str(error)),
+            Text("Ce fichier n'est pas du JSON : {why}", "This file is not JSON: {why}").filled(
+                why=str(error)
+            ),
             place=str(path),
         ) from error
     for role, reader in _JSON_ROLES:
@@ -174,15 +176,19 @@ _JSON_ROLES: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 def _read_table(path: Path, found: _Found) -> None:
     text = path.read_text("utf-8-sig", errors="replace")
     mark = max(",;\t", key=text.split("\n", 1)[0].count)
-    rows = [(i, r) for i, r in enumerate(csv.reader(text.splitlines(), delimiter=mark), 1) if any(c.strip() for c in r)]
+    rows = [
+        (i, r)
+        for i, r in enumerate(csv.reader(text.splitlines(), delimiter=mark), 1)
+        if any(c.strip() for c in r)
+    ]
     if not rows:
         raise _no_role(path)
     heads = [c.strip().lower() for c in rows[0][1]]
     body = rows[1:] if not _numbers(rows[0][1], mark) else rows
     values = []
     for line, row in body:
-        numbers = _numbers(row, mark)
-        if numbers is None or not all(map(math.isfinite, numbers)) or len(numbers) < 2:
+        numbers = _numbers(row, mark) or []
+        if len(numbers) < 2 or not all(map(math.isfinite, numbers)):
             raise Problem(
                 Text("Cette ligne n'est pas faite de nombres : {row}", "This line is not made of numbers: {row}")
                 .filled(row=" ".join(row)[:80]),
@@ -234,7 +240,9 @@ def _of_banks(found: _Found, name: str) -> Site:
     table = table[order]
     length = float(np.hypot(*(right - left)))
     if length < 1e-6:
-        raise Problem(Text("Les deux rives sont au même endroit.", "Both banks are at one place."), place=place)
+        raise Problem(
+            Text("Les deux rives sont au même endroit.", "Both banks are at one place."), place=place
+        )
     start = _shore(table, level) if level is not None else table[0, 0]
     ground = left + np.outer(table[:, 0] - start, (right - left) / length)
     section = Section(

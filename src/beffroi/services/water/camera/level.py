@@ -12,12 +12,12 @@ import cv2
 import msgspec
 import numpy as np
 
-from beffroi.services.water.camera.ortho import grid_map, warped
+from beffroi.services.water.camera.ortho import warped
 from beffroi.services.water.camera.projection import Pose, Projection, projection_of
 from beffroi.services.water.camera.section import bed_of
 from beffroi.services.water.camera.site import Site
-from beffroi.services.water.camera.staff import staff_picture
 from beffroi.services.water.camera.stabilise import hold_still
+from beffroi.services.water.camera.staff import staff_picture
 
 __all__ = ["LevelReading", "fused", "read_levels"]
 
@@ -105,7 +105,12 @@ def _strip(
         straight = np.where(np.isfinite(straight), bent.reshape(-1, 2), np.nan)
     height, width = frames[0].shape
     with np.errstate(invalid="ignore"):
-        inside = (straight[:, 0] >= 0) & (straight[:, 0] < width) & (straight[:, 1] >= 0) & (straight[:, 1] < height)
+        inside = (
+            (straight[:, 0] >= 0)
+            & (straight[:, 0] < width)
+            & (straight[:, 1] >= 0)
+            & (straight[:, 1] < height)
+        )
     if inside.mean() < 0.3:
         return None
     straight = np.where(np.isfinite(straight), straight, -1e6).astype(np.float32)
@@ -150,7 +155,7 @@ def _of_staff(
     if strip is None:
         return LevelReading("staff", None, float("inf"), ("level_unseen",))
     pixel_m = _pixel_m(pose, points)
-    plate = staff_picture(staff).astype(np.float32)
+    plate: Any = staff_picture(staff).astype(np.float32)
     blur = max(0.5, 0.5 * pixel_m * plate.shape[0] / (staff.top - staff.bottom))
     plate = cv2.GaussianBlur(plate, (0, 0), blur)
     expected = cv2.resize(plate, (plate.shape[1], count), interpolation=cv2.INTER_AREA)
@@ -254,7 +259,7 @@ def _of_bank(
         return None
     pixel_m = _pixel_m(pose, points)
     stack, _ = strip
-    good = np.isfinite(stack).all((0, 2))
+    good: Array = np.asarray(np.isfinite(stack).all((0, 2)))
     if good.sum() < 12:
         return None
     step = abs(float(np.median(np.diff(heights))))
@@ -282,7 +287,9 @@ def _water_below(stack: Array, good: Array, edge: int) -> bool:
     above, below = moving[: edge + 1][good[: edge + 1]], moving[edge + 1 :][good[edge + 1 :]]
     if len(above) < 3 or len(below) < 3:
         return False
-    return bool(np.median(below) > 1.3 * np.median(above) + 0.3 and np.median(below) > np.percentile(above, 90))
+    return bool(
+        np.median(below) > 1.3 * np.median(above) + 0.3 and np.median(below) > np.percentile(above, 90)
+    )
 
 
 def _another(like: Array, best: int, apart: int) -> bool:
@@ -297,7 +304,9 @@ def _bank_likelihood(stack: Array, good: Array) -> Array:
     middle = np.where(good[:, None], np.nanmedian(np.nan_to_num(stack), 0), 0)
     moving = np.nan_to_num(stack).std(0).mean(1)
     grey, rough = middle.mean(1), middle.std(1)
-    return np.asarray(_two_levels(moving, good) + 0.5 * _two_levels(grey, good) + 0.5 * _two_levels(rough, good))
+    return np.asarray(
+        _two_levels(moving, good) + 0.5 * _two_levels(grey, good) + 0.5 * _two_levels(rough, good)
+    )
 
 
 def _up_the_bank(bed: Array, *, left: bool) -> Array | None:
@@ -314,7 +323,7 @@ def _up_the_bank(bed: Array, *, left: bool) -> Array | None:
         return None
     table = np.array(falling)
     heights = np.arange(table[0, 1], table[-1, 1], -0.005)
-    return np.interp(-heights, -table[:, 1], table[:, 0])
+    return np.asarray(np.interp(-heights, -table[:, 1], table[:, 0]))
 
 
 def _axes(site: Site) -> tuple[Array, Array]:

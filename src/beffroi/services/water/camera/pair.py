@@ -45,7 +45,9 @@ class Vectors(msgspec.Struct, frozen=True, eq=False):
     score: float
 
 
-def displacements(first: Array, second: Array, window: int = 32, step: int = 16, engine: str = "auto") -> Vectors:
+def displacements(
+    first: Array, second: Array, window: int = 32, step: int = 16, engine: str = "auto"
+) -> Vectors:
     """Return the displacements from the first picture to the second. Raises Problem when they cannot be compared."""
     x, y = _grid(first, second, window, step)
     if engine != "auto":
@@ -76,9 +78,7 @@ def _grid(first: Array, second: Array, window: int, step: int) -> tuple[Array, A
     return found[0], found[1]
 
 
-def _follow(
-    first: Array, second: Array, x: Array, y: Array, window: int, levels: int
-) -> tuple[Array, Array]:
+def _follow(first: Array, second: Array, x: Array, y: Array, window: int, levels: int) -> tuple[Array, Array]:
     points = np.stack((x, y), -1).reshape(-1, 1, 2).astype(np.float32)
     found, _, _ = cv2.calcOpticalFlowPyrLK(
         first, second, points, None, winSize=(window, window), maxLevel=levels, criteria=(3, 10, 0.01)
@@ -115,9 +115,7 @@ def _multipass(first: Array, second: Array, x: Array, y: Array, window: int) -> 
     wide = correlate([first, second], columns, rows, 2 * window)
     dark = _dark(first, x, y, window)
     _, u, v = _alone_replaced(wide.u.reshape(x.shape), wide.v.reshape(x.shape), dark)
-    fine = correlate(
-        [first, second], columns, rows, window, predicted=np.stack((u.ravel(), v.ravel()), 1)
-    )
+    fine = correlate([first, second], columns, rows, window, predicted=np.stack((u.ravel(), v.ravel()), 1))
     alone, u, v = _alone_replaced(fine.u.reshape(x.shape), fine.v.reshape(x.shape), dark)
     return _vectors("multipass", x, y, _quadric(u), _quadric(v), alone, dark)
 

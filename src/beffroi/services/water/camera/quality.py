@@ -39,7 +39,7 @@ def picture_doubts(frames: list[Array], water: Array | None = None) -> list[str]
     varies = _varies(half, middle)
     if varies < _BLIND:
         found.append("blind")
-    elif varies < _FLAT and light >= _NIGHT or _veiled(middle):
+    elif (varies < _FLAT and light >= _NIGHT) or _veiled(middle):
         found.append("fog")
     found += ["rain"] if _rain(half) else []
     wet = middle[mask]

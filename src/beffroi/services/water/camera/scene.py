@@ -60,7 +60,9 @@ class River(msgspec.Struct, frozen=True, eq=False):
     def speeds(self, stations: Array) -> Array:
         """Return the surface speeds at stations, m/s: faster where deeper, slower at the banks."""
         across = np.asarray(stations) / self.bed[-1, 0]
-        return np.asarray(self.speed_scale * self.depths(stations) ** 0.6 * (1 + 0.12 * np.sin(5 * across + self.seed)))
+        return np.asarray(
+            self.speed_scale * self.depths(stations) ** 0.6 * (1 + 0.12 * np.sin(5 * across + self.seed))
+        )
 
     def pixels(self, points: Array) -> Array:
         """Return the pixels of points (n, 3)."""
@@ -89,18 +91,20 @@ def river_of(
         )
     )
     bed[:, 1] += deep
-    place = np.array(
-        (width * rng.uniform(0.35, 0.65), -rng.uniform(9, 13), deep + rng.uniform(5.0, 8.0))
-    )
+    place = np.array((width * rng.uniform(0.35, 0.65), -rng.uniform(9, 13), deep + rng.uniform(5.0, 8.0)))
     look = np.array((width / 2, rng.uniform(-0.5, 1.0), own))
     focal = size[0] * rng.uniform(0.55, 0.7) * min(1.0, 14 / width)
     matrix = np.array(((focal, 0, (size[0] - 1) / 2), (0, focal, (size[1] - 1) / 2), (0, 0, 1.0)))
     scale, alpha, way = rng.uniform(0.7, 1.7), rng.uniform(0.82, 0.92), 1 if rng.random() < 0.5 else -1
     falls = bed[np.argmin(bed[:, 1]) :]
     stands = float(np.interp(0.2 * deep, falls[:, 1], falls[:, 0]))
-    staff = Staff(stands, float(rng.uniform(-0.5, 0.5)), bottom=0.15 * deep, top=deep + 0.3, width_m=STAFF_WIDTH_M)
+    staff = Staff(
+        stands, float(rng.uniform(-0.5, 0.5)), bottom=0.15 * deep, top=deep + 0.3, width_m=STAFF_WIDTH_M
+    )
     if close:
-        place = np.array((stands - rng.uniform(0.5, 1.5), staff.y - rng.uniform(5, 7), deep + rng.uniform(1.5, 2.5)))
+        place = np.array(
+            (stands - rng.uniform(0.5, 1.5), staff.y - rng.uniform(5, 7), deep + rng.uniform(1.5, 2.5))
+        )
         look = np.array((stands + rng.uniform(0.2, 0.6), staff.y, 0.7 * deep))
         matrix[0, 0] = matrix[1, 1] = size[0] * rng.uniform(1.1, 1.3)
     return River(
@@ -133,7 +137,11 @@ def site_of(river: River, *, errors: bool = False, sigma: dict[str, float] | Non
     points = tuple(Point(*map(float, p), *map(float, g)) for p, g in zip(pixels, ground, strict=True))
     bed = river.bed.copy()
     depth = np.maximum(river.level - bed[:, 1], 0)
-    bed[:, 1] += on * said["bed"] * (0.5 * depth * rng.standard_normal() + math.sqrt(0.75) * depth * rng.standard_normal(len(bed)))
+    bed[:, 1] += (
+        on
+        * said["bed"]
+        * (0.5 * depth * rng.standard_normal() + math.sqrt(0.75) * depth * rng.standard_normal(len(bed)))
+    )
     return Site(
         name=f"river {river.seed}",
         width=river.size[0],
@@ -178,9 +186,10 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
 
 
 def _seen(river: River) -> _Seen:
-    width, height = river.size
-    u, v = np.meshgrid(np.arange(width), np.arange(height))
-    rays = np.stack((u.ravel(), v.ravel(), np.ones(u.size)), 1) @ np.linalg.inv(river.matrix).T @ river.rotation
+    u, v = np.meshgrid(np.arange(river.size[0]), np.arange(river.size[1]))
+    rays = (
+        np.stack((u.ravel(), v.ravel(), np.ones(u.size)), 1) @ np.linalg.inv(river.matrix).T @ river.rotation
+    )
     with np.errstate(divide="ignore"):
         reach = np.where(rays[:, 2] < -1e-6, (river.level - river.place[2]) / rays[:, 2], _FAR)
     reach = np.clip(reach, _NEAR, _FAR)
@@ -195,8 +204,9 @@ def _seen(river: River) -> _Seen:
         near, far = np.where(above, middle, near), np.where(above, far, middle)
     met = river.place + rays * near[:, None]
     met = np.where(land[:, None], met, hit)
-    shape = (height, width)
-    return _Seen(*(met[:, i].reshape(shape) for i in range(3)), ~land.reshape(shape))
+    shape = (int(river.size[1]), int(river.size[0]))
+    station, along, height = (met[:, i].reshape(shape) for i in range(3))
+    return _Seen(station, along, height, ~land.reshape(shape))
 
 
 def _tile(seed: int, sizes: tuple[float, ...], weights: tuple[float, ...]) -> Array:
@@ -231,7 +241,17 @@ def frames(
     rng = np.random.default_rng((river.seed, 99))
     marks = _marks(river, rng)
     return [
-        _one(river, seen, layers, land, speeds, weather, marks, start_s + k * dt_s, np.random.default_rng((river.seed, 1000 + k)))
+        _one(
+            river,
+            seen,
+            layers,
+            land,
+            speeds,
+            weather,
+            marks,
+            start_s + k * dt_s,
+            np.random.default_rng((river.seed, 1000 + k)),
+        )
         for k in range(count)
     ]
 
@@ -244,7 +264,9 @@ def frame(river: River, weather: Weather = Weather()) -> Array:
 
 def _marks(river: River, rng: np.random.Generator) -> dict[str, Any]:
     width, height = river.size
-    dirt = [(rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.03, 0.08) * width) for _ in range(12)]
+    dirt = [
+        (rng.uniform(0, width), rng.uniform(0, height), rng.uniform(0.03, 0.08) * width) for _ in range(12)
+    ]
     return {"dirt": dirt, "glare": rng.uniform(0.3, 0.7)}
 
 
@@ -261,7 +283,9 @@ def _one(
 ) -> Array:
     carried = seen.along - speeds * at_s
     mix = 0.5 + 0.35 * math.sin(2 * math.pi * at_s / 7)
-    waves = mix * _look_up(layers[0], seen.station, carried) + (1 - mix) * _look_up(layers[1], seen.station, carried)
+    waves = mix * _look_up(layers[0], seen.station, carried) + (1 - mix) * _look_up(
+        layers[1], seen.station, carried
+    )
     water = 95 + 17 * weather.waves * waves
     if weather.shadow:
         water = np.where(seen.station < river.bed[-1, 0] * 0.45, water * (1 - weather.shadow), water)
@@ -285,7 +309,9 @@ def _with_staff(river: River, picture: Array) -> Array:
     corners = river.staff.corners()
     pixels = river.pixels(corners).astype(np.float32)
     high, wide = plate.shape
-    source = np.array(((-0.5, -0.5), (wide - 0.5, -0.5), (wide - 0.5, high - 0.5), (-0.5, high - 0.5)), np.float32)
+    source = np.array(
+        ((-0.5, -0.5), (wide - 0.5, -0.5), (wide - 0.5, high - 0.5), (-0.5, high - 0.5)), np.float32
+    )
     way = cv2.getPerspectiveTransform(source, pixels)
     shown = plate[:dry].astype(np.float32)
     if not dry:
@@ -308,15 +334,17 @@ def _with_staff(river: River, picture: Array) -> Array:
     return out
 
 
-def _through_lens(
-    picture: Array, weather: Weather, marks: dict[str, Any], rng: np.random.Generator
-) -> Array:
+def _through_lens(picture: Array, weather: Weather, marks: dict[str, Any], rng: np.random.Generator) -> Array:
     height, width = picture.shape
     picture = picture.astype(np.float32)
     if weather.shake_px or weather.moved_px:
-        shift = weather.shake_px * rng.standard_normal(2) + np.array((weather.moved_px, 0.4 * weather.moved_px))
+        shift = weather.shake_px * rng.standard_normal(2) + np.array(
+            (weather.moved_px, 0.4 * weather.moved_px)
+        )
         place = np.array(((1, 0, shift[0]), (0, 1, shift[1])))
-        picture = cv2.warpAffine(picture, place, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        picture = cv2.warpAffine(
+            picture, place, (width, height), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
     for _ in range(weather.rain):
         x, y, long = rng.uniform(0, width), rng.uniform(-20, height), rng.uniform(15, 60)
         slant = rng.uniform(-0.08, 0.08)

@@ -73,7 +73,9 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolution: float | None = None  # metres per pixel of the projected picture; None: what the pictures give
     landmarks: tuple[Landmark, ...] = ()
     staff: Staff | None = None
-    flow_to_right: bool | None = None  # which way the water goes, seen from the section's first point to its last
+    flow_to_right: bool | None = (
+        None  # which way the water goes, seen from the section's first point to its last
+    )
     version: int = 1
 
     def altitude(self, level: float | None = None) -> float:
@@ -94,8 +96,12 @@ def read_site(path: Path) -> Site:
         ) from error  # fmt: skip
     except msgspec.MsgspecError as error:
         raise Problem(
-            Text("Ce fichier n'est pas un site : {why}", "This file is not a site: {why}").filled(why=str(error)),
-            Text("Importez-le par `beffroi water site import`.", "Import it with `beffroi water site import`."),
+            Text("Ce fichier n'est pas un site : {why}", "This file is not a site: {why}").filled(
+                why=str(error)
+            ),
+            Text(
+                "Importez-le par `beffroi water site import`.", "Import it with `beffroi water site import`."
+            ),
             str(path),
         ) from error
 

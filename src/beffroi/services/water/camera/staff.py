@@ -47,7 +47,9 @@ def staff_picture(staff: Staff) -> Array:
     plate[tooth, third:] = 25
     plate[np.ix_(odd, np.arange(third, third + max(2, wide // 10)))] = 25
     plate[:, :2] = plate[:, -2:] = 25
-    for decimetre in range(math.ceil((staff.bottom - staff.zero) * 10), math.floor((staff.top - staff.zero) * 10)):
+    for decimetre in range(
+        math.ceil((staff.bottom - staff.zero) * 10), math.floor((staff.top - staff.zero) * 10)
+    ):
         row = round((staff.top - staff.zero - decimetre / 10) * _PER_M) - 6
         text = str(decimetre % 100)
         if 10 < row < high:

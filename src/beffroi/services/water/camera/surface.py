@@ -186,7 +186,11 @@ def _profile(engine: str, look: Look, samples: Array, good: Array, error: Array 
     kept = np.where(good[..., None], samples, np.nan)
     flat = kept.reshape(-1, verticals, 2)
     count = np.isfinite(flat[..., 0]).sum(0)
-    across, along, scatter = np.full(verticals, np.nan), np.full(verticals, np.nan), np.full(verticals, np.nan)
+    across, along, scatter = (
+        np.full(verticals, np.nan),
+        np.full(verticals, np.nan),
+        np.full(verticals, np.nan),
+    )
     for j in np.flatnonzero(count):
         values = flat[np.isfinite(flat[:, j, 0]), j]
         along[j], across[j] = np.median(values[:, 0]), -np.median(values[:, 1])
@@ -195,12 +199,18 @@ def _profile(engine: str, look: Look, samples: Array, good: Array, error: Array 
     independent = np.maximum(count * (0.5 if rows > 1 else 1.0), 1)
     sigma = 1.25 * scatter / np.sqrt(independent)
     if error is not None:
-        own = np.nanmedian(np.where(good.any(0), error.reshape(-1, verticals), np.nan), 0) if good.any() else sigma
+        own = (
+            np.nanmedian(np.where(good.any(0), error.reshape(-1, verticals), np.nan), 0)
+            if good.any()
+            else sigma
+        )
         sigma = np.sqrt(np.nan_to_num(sigma) ** 2 + np.nan_to_num(own, nan=1.0) ** 2 / max(1, rows / 2))
     pace = _pace(kept, across)
     needed = 0.4 * good.shape[0] * good.shape[1]
     valid = np.isfinite(across) & (count >= max(1, needed)) & _among_neighbours(across, sigma)
-    valid &= sigma < np.maximum(0.5 * np.abs(across), 0.15 * (np.nanmax(np.abs(across)) if count.any() else 1))
+    valid &= sigma < np.maximum(
+        0.5 * np.abs(across), 0.15 * (np.nanmax(np.abs(across)) if count.any() else 1)
+    )
     found = Profile(engine, across, along, np.maximum(sigma, 1e-4), valid, pace, 0.0)
     return msgspec.structs.replace(found, score=float(valid.mean() / (1 + 10 * min(found.error, 1e3))))
 
