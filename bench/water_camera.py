@@ -1,12 +1,11 @@
 """The camera gauge against known truth, other tools and published figures: every line of its table of figures.
 
-`python -m bench.water_camera [PART …] [--seeds 200] [--oracle PYTHON]`; parts: piv, peers, pisco, ngwerere, geul, river,
-level. `--oracle` is the Python of an environment of its own with `pip install ffpiv OpenPIV pyopenrivercam` (GPL and
+`python -m bench.water_camera [PART …] [--seeds 200] [--oracle PYTHON]`; parts: piv, peers, pisco, ngwerere, geul, river
+(or river-day, river-night), level. `--oracle` is the Python of an environment of its own with `pip install ffpiv OpenPIV pyopenrivercam` (GPL and
 AGPL: they are run beside, never imported). Every figure is CPU time of this process or of the peer's, one thread.
 """
 
 import argparse
-import itertools
 import json
 import os
 import resource
@@ -21,6 +20,7 @@ import cv2
 import msgspec
 import numpy as np
 
+from beffroi.services.water.camera.correlation import correlate
 from beffroi.services.water.camera.field import measure_field, read_field
 from beffroi.services.water.camera.frames import Sequence, read_folder, read_video
 from beffroi.services.water.camera.importing import import_site
@@ -262,7 +262,7 @@ def geul(oracle: str) -> None:
 
 
 def geul_chain(folder: str) -> None:
-    """Decode, undistort and project to the site's grid, and measure every pair; print what it cost as JSON."""
+    """Decode, undistort and project to the site's grid, correlate the nine pairs; print what it cost as JSON."""
     cv2.setNumThreads(1)
     started = time.process_time()
     sequence = read_video(Path(folder) / "dk_control.mp4")
@@ -275,7 +275,9 @@ def geul_chain(folder: str) -> None:
     ground = corners[0] + c.reshape(-1, 1) * across + r.reshape(-1, 1) * down
     maps = grid_map(projection_of(site), ground, (rows, columns))
     above = [warped(f, *maps) for f in sequence.frames]
-    vectors = sum(displacements(a, b, 32, 16).x.size for a, b in itertools.pairwise(above))
+    x, y = np.meshgrid(np.arange(16, columns - 16, 16), np.arange(16, rows - 16, 16))
+    found = correlate(above, x.ravel(), y.ravel(), 32)  # the ensemble of all nine pairs, the default of sequences
+    vectors = found.u.size
     print(
         json.dumps(
             {
@@ -288,8 +290,9 @@ def geul_chain(folder: str) -> None:
     )
 
 
-def river(seeds: int) -> None:
-    for name, weather, bar in (("day", DAY, 0.03), ("night, rain, 2 px shake", NIGHT, 0.08)):
+def river(seeds: int, names: tuple[str, ...] = ("day", "night")) -> None:
+    sets = {"day": ("day", DAY, 0.03), "night": ("night, rain, 2 px shake", NIGHT, 0.08)}
+    for name, weather, bar in (sets[n] for n in names):
         off, inside, half, silent = [], [], [], 0
         for seed in range(seeds):
             made = river_of(seed)
@@ -363,9 +366,11 @@ def main() -> None:
         "ngwerere": ngwerere,
         "geul": lambda: geul(asked.oracle),
         "river": lambda: river(asked.seeds),
+        "river-day": lambda: river(asked.seeds, ("day",)),
+        "river-night": lambda: river(asked.seeds, ("night",)),
         "level": lambda: level(max(10, asked.seeds // 4)),
     }
-    for name in asked.parts or parts:
+    for name in asked.parts or [p for p in parts if "-" not in p]:
         parts[name]()
 
 

@@ -154,10 +154,11 @@ def _surveyed(value: Any) -> Any:
     if not (isinstance(value, dict) and value.get("type") == "FeatureCollection"):
         return None
     places = [(f.get("geometry") or {}).get("coordinates") for f in value.get("features", [])]
-    if len(places) < 3 or not all(isinstance(p, list) and len(p) == 3 for p in places):
+    solid = [p for p in places if isinstance(p, list) and len(p) == 3]
+    if len(solid) < 3 or len(solid) < len(places):
         return None
     said = ((value.get("crs") or {}).get("properties") or {}).get("name") or "OGC:CRS84"
-    return [tuple(float(v) for v in p) for p in places], said
+    return [tuple(float(v) for v in p) for p in solid], said
 
 
 def _ground(value: Any) -> Any:

@@ -55,7 +55,7 @@ class River(msgspec.Struct, frozen=True, eq=False):
 
     def depths(self, stations: Array) -> Array:
         """Return the depths at stations."""
-        return np.maximum(self.level - np.interp(stations, self.bed[:, 0], self.bed[:, 1]), 0)
+        return np.asarray(np.maximum(self.level - np.interp(stations, self.bed[:, 0], self.bed[:, 1]), 0))
 
     def speeds(self, stations: Array) -> Array:
         """Return the surface speeds at stations, m/s: faster where deeper, slower at the banks."""
