@@ -98,6 +98,8 @@ def _timed(
     read: list[tuple[float, Array | None]], rate: float, dt_s: float | None, place: str
 ) -> list[tuple[float, Array | None]]:
     """Return the frames with times that can be believed: those stated, else the file's own, else its rate."""
+    if not read:
+        return []
     if dt_s is not None:
         return [(i * dt_s, frame) for i, (_, frame) in enumerate(read)]
     steps = np.diff([t for t, _ in read])

@@ -177,10 +177,10 @@ def _reading(
 
 def _print_ends(stack: Array, expected: Array, rows_per_pixel: float) -> tuple[float, float, float]:
     """Return the gain in likelihood per independent row, the row where the print ends, and how soft that is (rows)."""
-    seen = np.nanmedian(stack, 0)
-    good = np.isfinite(seen).all(1)
-    seen = np.where(np.isfinite(seen), seen, 0)
-    moving = np.where(good, np.nan_to_num(np.nanstd(stack, 0)).mean(1), 0)
+    good = np.isfinite(stack).all((0, 2))
+    whole = np.nan_to_num(stack)
+    seen = np.median(whole, 0)
+    moving = np.where(good, whole.std(0).mean(1), 0)
     columns = seen.shape[1]
     weight = good.astype(float) * columns
     sums = [np.cumsum(np.where(good, v, 0)) for v in (
@@ -301,7 +301,7 @@ def _another(like: Array, best: int, apart: int) -> bool:
 
 def _bank_likelihood(stack: Array, good: Array) -> Array:
     """Return the likelihood of a change after each row: what moves, its grey, and how rough it is."""
-    middle = np.where(good[:, None], np.nanmedian(np.nan_to_num(stack), 0), 0)
+    middle = np.where(good[:, None], np.median(np.nan_to_num(stack), 0), 0)
     moving = np.nan_to_num(stack).std(0).mean(1)
     grey, rough = middle.mean(1), middle.std(1)
     return np.asarray(
