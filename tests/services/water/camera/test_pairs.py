@@ -67,10 +67,10 @@ def test_whole_pixels_are_found_exactly(u: int, v: int):
 
 def test_the_sum_of_pairs_sees_what_one_pair_does_not():
     rng = np.random.default_rng(2)
-    texture = cv2.GaussianBlur(rng.normal(0, 1, (200, 400)), (0, 0), 2)
+    texture = cv2.GaussianBlur(rng.normal(0, 1, (200, 400)), (0, 0), 1.2)
     texture *= 3 / texture.std()
     frames = [
-        np.clip(120 + texture[20:180, 60 - 3 * k : 260 - 3 * k] + rng.normal(0, 7, (160, 200)), 0, 255).astype(np.uint8)
+        np.clip(120 + texture[20:180, 60 - 3 * k : 260 - 3 * k] + rng.normal(0, 5, (160, 200)), 0, 255).astype(np.uint8)
         for k in range(12)
     ]
     x, y = (g.ravel() for g in np.meshgrid(np.arange(40, 170, 20), np.arange(40, 130, 20)))
