@@ -276,7 +276,9 @@ def geul_chain(folder: str) -> None:
     maps = grid_map(projection_of(site), ground, (rows, columns))
     above = [warped(f, *maps) for f in sequence.frames]
     x, y = np.meshgrid(np.arange(16, columns - 16, 16), np.arange(16, rows - 16, 16))
-    found = correlate(above, x.ravel(), y.ravel(), 32)  # the ensemble of all nine pairs, the default of sequences
+    found = correlate(
+        above, x.ravel(), y.ravel(), 32
+    )  # the ensemble of all nine pairs, the default of sequences
     vectors = found.u.size
     print(
         json.dumps(

@@ -8,7 +8,8 @@ from beffroi.services.water.camera.scene import Weather, frames, river_of, site_
 
 
 @pytest.mark.parametrize(
-    ("weather", "within_m"), [(Weather(), 0.01), (Weather(light=0.3, noise=6), 0.03), (Weather(light=0.01, noise=6), None)]
+    ("weather", "within_m"),
+    [(Weather(), 0.01), (Weather(light=0.3, noise=6), 0.03), (Weather(light=0.01, noise=6), None)],
 )
 def test_the_staff_and_bank_by_day_by_night_and_in_the_dark(weather: Weather, within_m: float | None):
     site = site_of(river_of(3, close=True))

@@ -44,7 +44,11 @@ def test_every_engine_is_kept_when_all_are_asked(river: River, by_day: Sequence)
 
 
 def test_night_with_rain_and_shake_is_told_and_measured(river: River):
-    found = measure(site_of(river), sequence_of(river, Weather(light=0.35, noise=6, rain=60, shake_px=2.0), 10), river.level)
+    found = measure(
+        site_of(river),
+        sequence_of(river, Weather(light=0.35, noise=6, rain=60, shake_px=2.0), 10),
+        river.level,
+    )
     assert {"night", "shake"} <= set(found.flags)
     assert found.discharge_m3s is None or abs(found.discharge_m3s / truth_m3s(river) - 1) <= 0.08
 
@@ -95,8 +99,12 @@ def test_repeated_and_broken_frames_are_left_out(tmp_path: Path, by_day: Sequenc
 
 def test_bad_input_is_named(tmp_path: Path, river: River, by_day: Sequence):
     site = site_of(river)
-    away = msgspec.structs.replace(site, section=Section(tuple((x + 900, y, z) for x, y, z in site.section.points)))
-    flat = msgspec.structs.replace(site, points=tuple(Point(100.0 + 10 * i, 50.0 + 5 * i, float(i), 2.0 * i, 0.0) for i in range(6)))
+    away = msgspec.structs.replace(
+        site, section=Section(tuple((x + 900, y, z) for x, y, z in site.section.points))
+    )
+    flat = msgspec.structs.replace(
+        site, points=tuple(Point(100.0 + 10 * i, 50.0 + 5 * i, float(i), 2.0 * i, 0.0) for i in range(6))
+    )
     for wrong, place in ((away, "/section"), (flat, "/points"), (Site(), "/section")):
         with pytest.raises(Problem) as told:
             measure(wrong, by_day, river.level)
@@ -151,7 +159,9 @@ def test_the_pisco_by_the_command_line(tmp_path: Path, shared: Path):
     run = CliRunner().invoke
     imported = run(app, ["water", "site", "import", *files, "--out", str(out), "--json"])
     assert (imported.exit_code, json.loads(imported.stdout)["alpha"]) == (0, 1.0)
-    ran = run(app, ["water", "discharge", "--site", str(out), "--frames", str(folder), "--dt", "0.08", "--json"])
+    ran = run(
+        app, ["water", "discharge", "--site", str(out), "--frames", str(folder), "--dt", "0.08", "--json"]
+    )
     said = json.loads(ran.stdout)
     low, high = said["interval95"]
     assert abs(said["discharge_m3s"] / 50.52 - 1) <= 0.04
@@ -162,7 +172,22 @@ def test_the_pisco_by_the_command_line(tmp_path: Path, shared: Path):
     part.mkdir()
     for name in sorted(folder.glob("*.jpg"))[1:]:
         shutil.copy(name, part)
-    ran = run(app, ["water", "discharge", "--site", str(out), "--frames", str(part), "--dt", "0.08", "--level", "1.765", "--json"])
+    ran = run(
+        app,
+        [
+            "water",
+            "discharge",
+            "--site",
+            str(out),
+            "--frames",
+            str(part),
+            "--dt",
+            "0.08",
+            "--level",
+            "1.765",
+            "--json",
+        ],
+    )
     assert abs(json.loads(ran.stdout)["discharge_m3s"] / 50.52 - 1) <= 0.05
 
 
@@ -174,7 +199,9 @@ def test_the_ngwerere_field_and_the_geul_configuration(tmp_path: Path, shared: P
     files = [str(hydro / "camera_ngwerere" / n) for n in ("ngwerere.json", "cross_section1.geojson")]
     assert run(app, ["water", "site", "import", *files, "--out", str(out)]).exit_code == 0
     field = hydro / "camera_ngwerere" / "ngwerere_masked.nc"
-    said = json.loads(run(app, ["water", "discharge", "--site", str(out), "--velocity", str(field), "--json"]).stdout)
+    said = json.loads(
+        run(app, ["water", "discharge", "--site", str(out), "--velocity", str(field), "--json"]).stdout
+    )
     assert abs(said["discharge_m3s"] / 0.1641 - 1) <= 0.05
     site = import_site([hydro / "camera_geul" / "dk_cam_config.json"])
     miss = np.array([r.pixels for r in residuals_of(site)])
@@ -182,7 +209,10 @@ def test_the_ngwerere_field_and_the_geul_configuration(tmp_path: Path, shared: P
     assert site.altitude() == pytest.approx(138.27)
     write_site(site, out)
     assert read_site(out) == site
-    ran = run(app, ["water", "discharge", "--site", str(out), "--video", str(hydro / "camera_geul" / "dk_control.mp4")])
+    ran = run(
+        app,
+        ["water", "discharge", "--site", str(out), "--video", str(hydro / "camera_geul" / "dk_control.mp4")],
+    )
     assert (ran.exit_code, ran.exception.place) == (1, "/section")
 
 

@@ -25,7 +25,18 @@ def test_the_signs_of_an_unequal_field(tmp_path: Path):
     for name, picture in (("a.png", first), ("b.png", second)):
         cv2.imwrite(str(tmp_path / name), picture)
     ran = CliRunner().invoke(
-        app, ["water", "piv", str(tmp_path / "a.png"), str(tmp_path / "b.png"), "--window", "32", "--step", "16", "--json"]
+        app,
+        [
+            "water",
+            "piv",
+            str(tmp_path / "a.png"),
+            str(tmp_path / "b.png"),
+            "--window",
+            "32",
+            "--step",
+            "16",
+            "--json",
+        ],
     )
     said = json.loads(ran.stdout)
     assert ran.exit_code == 0
@@ -70,7 +81,9 @@ def test_the_sum_of_pairs_sees_what_one_pair_does_not():
     texture = cv2.GaussianBlur(rng.normal(0, 1, (200, 400)), (0, 0), 1.2)
     texture *= 3 / texture.std()
     frames = [
-        np.clip(120 + texture[20:180, 60 - 3 * k : 260 - 3 * k] + rng.normal(0, 5, (160, 200)), 0, 255).astype(np.uint8)
+        np.clip(
+            120 + texture[20:180, 60 - 3 * k : 260 - 3 * k] + rng.normal(0, 5, (160, 200)), 0, 255
+        ).astype(np.uint8)
         for k in range(12)
     ]
     x, y = (g.ravel() for g in np.meshgrid(np.arange(40, 170, 20), np.arange(40, 130, 20)))
@@ -100,4 +113,8 @@ def test_a_truncated_picture_is_named(tmp_path: Path):
     whole = (tmp_path / "a.jpg").read_bytes()
     (tmp_path / "b.jpg").write_bytes(whole[: len(whole) // 2])
     ran = CliRunner().invoke(app, ["water", "piv", str(tmp_path / "a.jpg"), str(tmp_path / "b.jpg")])
-    assert (ran.exit_code, isinstance(ran.exception, Problem), "b.jpg" in str(getattr(ran.exception, "place", ""))) == (1, True, True)
+    assert (
+        ran.exit_code,
+        isinstance(ran.exception, Problem),
+        "b.jpg" in str(getattr(ran.exception, "place", "")),
+    ) == (1, True, True)

@@ -76,7 +76,9 @@ class RiverCamera(Record):
                  choice("unreachable", "Injoignable", "Unreachable", "orange"), choice("unlawful", "Interdite d'enregistrer", "May not record", "rouge")),
         default="new",
     )  # fmt: skip
-    reference: str | None = field("Image du relevé", "Picture of the survey", read="responsable", listed=False)
+    reference: str | None = field(
+        "Image du relevé", "Picture of the survey", read="responsable", listed=False
+    )
     still: str | None = field("Dernière image", "Last picture", read="agent", listed=False)
     site: dict | None = field("Relevé du site", "Survey of the site", read="agent", listed=False)  # type: ignore[type-arg]
 

@@ -47,7 +47,11 @@ def _manager(request: Request) -> None:
 
 def _camera(request: Request) -> Row:
     where = {"code": request.path_params["code"]}
-    found = Desk(_town(request).store.records, principal_of(request)).find("river_camera", Query(where=where, limit=1)).rows
+    found = (
+        Desk(_town(request).store.records, principal_of(request))
+        .find("river_camera", Query(where=where, limit=1))
+        .rows
+    )
     if not found:
         raise NotFound(Text("Cette caméra n'existe pas.", "There is no such camera."))
     return found[0]
@@ -64,7 +68,8 @@ def listing(request: Request) -> Response:
     desk = Desk(town.store.records, principal_of(request))
     rows = desk.find("river_camera", Query(sort="name", limit=500)).rows
     cameras = [
-        {"row": row, "why": _why(town, row), "purpose": _word("purpose", row), "state": _word("state", row)} for row in rows
+        {"row": row, "why": _why(town, row), "purpose": _word("purpose", row), "state": _word("state", row)}
+        for row in rows
     ]
     return render(request, "camera/list.html", cameras=cameras, manages=_manages(request))
 
@@ -81,7 +86,15 @@ def assessment(request: Request) -> Response:
     _manager(request)
     row = _camera(request)
     town = _town(request)
-    return render(request, "camera/assessment.html", row=row, v=row.values, purpose=_word("purpose", row), why=_why(town, row), town_name=town.name)
+    return render(
+        request,
+        "camera/assessment.html",
+        row=row,
+        v=row.values,
+        purpose=_word("purpose", row),
+        why=_why(town, row),
+        town_name=town.name,
+    )
 
 
 def survey(request: Request) -> Response:
@@ -128,7 +141,7 @@ def _change(request: Request, sent: dict[str, str], data: bytes) -> Response:
     except Problem as problem:
         return _shown(request, row, form, problem, 422)
     Desk(town.store.records, principal_of(request)).put(
-        "river_camera", {"site": site}, record_id=row.id, version=None, reason=sent.get("reason", "")[:200] or "relevé"
+        "river_camera", {"site": site}, id=row.id, reason=sent.get("reason", "")[:200] or "relevé"
     )
     return RedirectResponse(f"{back}?fait=1", 303)
 
@@ -137,7 +150,9 @@ def _keep_picture(town: Town, request: Request, row: Row, data: bytes) -> None:
     import cv2  # noqa: PLC0415 -- only here
     import numpy as np  # noqa: PLC0415
 
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if len(data) <= _LARGEST else None
+    picture = (
+        cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if len(data) <= _LARGEST else None
+    )
     if picture is None:
         raise Problem(Text("Cette image est illisible ou trop lourde.", "This picture is illegible or too large."),
                       Text("Donnez un JPEG ou un PNG de 12 Mo au plus.", "Give a JPEG or PNG of 12 MB at most."), "photo")  # fmt: skip
@@ -148,7 +163,9 @@ def _keep_picture(town: Town, request: Request, row: Row, data: bytes) -> None:
     site |= {"width": int(picture.shape[1]), "height": int(picture.shape[0])}
     with town.store.records.writer(principal_of(request), "image du relevé") as writer:
         old = files.release(writer.connection, [row.values.get("reference")])
-        writer.change("river_camera", row.id, {"reference": files.keep(writer.connection, staged), "site": site})
+        writer.change(
+            "river_camera", row.id, {"reference": files.keep(writer.connection, staged), "site": site}
+        )
     files.unlink(old)
 
 

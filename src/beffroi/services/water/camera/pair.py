@@ -81,7 +81,13 @@ def _grid(first: Array, second: Array, window: int, step: int) -> tuple[Array, A
 def _follow(first: Array, second: Array, x: Array, y: Array, window: int, levels: int) -> tuple[Array, Array]:
     points = np.stack((x, y), -1).reshape(-1, 1, 2).astype(np.float32)
     found, _, _ = cv2.calcOpticalFlowPyrLK(
-        first, second, points, points.copy(), winSize=(window, window), maxLevel=levels, criteria=(3, 10, 0.01)
+        first,
+        second,
+        points,
+        points.copy(),
+        winSize=(window, window),
+        maxLevel=levels,
+        criteria=(3, 10, 0.01),
     )
     moved = (found - points).reshape(*x.shape, 2).astype(float)
     return moved[..., 0], moved[..., 1]

@@ -200,13 +200,17 @@ def _profile(engine: str, look: Look, samples: Array, good: Array, error: Array 
     sigma = 1.25 * scatter / np.sqrt(independent)
     if error is not None:
         asked = np.where(good.any(0), error.reshape(-1, verticals), np.nan)
-        own = np.array([float(np.median(c[np.isfinite(c)])) if np.isfinite(c).any() else 1.0 for c in asked.T])
+        own = np.array(
+            [float(np.median(c[np.isfinite(c)])) if np.isfinite(c).any() else 1.0 for c in asked.T]
+        )
         sigma = np.sqrt(np.nan_to_num(sigma) ** 2 + own**2 / max(1, rows / 2))
     pace = _pace(kept, across)
     needed = 0.4 * good.shape[0] * good.shape[1]
     valid = np.isfinite(across) & (count >= max(1, needed)) & _among_neighbours(across, sigma)
     fastest = float(np.nanmax(np.abs(across))) if count.any() else 1.0
-    valid &= np.nan_to_num(sigma, nan=np.inf) < np.maximum(0.5 * np.nan_to_num(np.abs(across)), 0.15 * fastest)
+    valid &= np.nan_to_num(sigma, nan=np.inf) < np.maximum(
+        0.5 * np.nan_to_num(np.abs(across)), 0.15 * fastest
+    )
     found = Profile(engine, across, along, np.maximum(sigma, 1e-4), valid, pace, 0.0)
     return msgspec.structs.replace(found, score=float(valid.mean() / (1 + 10 * min(found.error, 1e3))))
 

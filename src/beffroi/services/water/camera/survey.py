@@ -49,7 +49,9 @@ class Survey(msgspec.Struct, frozen=True):
                 points.append((line[0], line[1], line[2], line[3], line[4]))
         said = {k: sent.get(k, "").strip()[:20000] for k in ("section", "level", "zero", "alpha")}
         size = [int(sent.get(k, "0") or 0) if sent.get(k, "0").isdigit() else 0 for k in ("width", "height")]
-        return Survey(tuple(points), said["section"], said["level"], said["zero"], said["alpha"], size[0], size[1])
+        return Survey(
+            tuple(points), said["section"], said["level"], said["zero"], said["alpha"], size[0], size[1]
+        )
 
     def clicked(self, x: str, y: str) -> "Survey":
         """Return the survey with a clicked pixel in the first point that has none."""
@@ -104,9 +106,12 @@ def survey_of(value: dict[str, Any] | None) -> Survey:
     except msgspec.ValidationError:
         return Survey()
     points = tuple(
-        (_said(p.px), _said(p.py), _said(p.x), _said(p.y), "" if p.z is None else _said(p.z)) for p in site.points
+        (_said(p.px), _said(p.py), _said(p.x), _said(p.y), "" if p.z is None else _said(p.z))
+        for p in site.points
     )
-    rows = "\n".join("; ".join(_said(v) for v in row) for row in (site.section.points if site.section else ()))
+    rows = "\n".join(
+        "; ".join(_said(v) for v in row) for row in (site.section.points if site.section else ())
+    )
     return Survey(
         points, rows, "" if site.level is None else _said(site.level), _said(site.zero),
         _said(site.alpha) if site.alpha_stated else "", site.width, site.height,
