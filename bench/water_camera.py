@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import msgspec
 import numpy as np
 
 from beffroi.services.water.camera.correlation import correlate

@@ -8,6 +8,7 @@ import cv2
 import msgspec
 import numpy as np
 import pytest
+from tests.services.water.camera.conftest import SMALL, sequence_of
 from typer.testing import CliRunner
 
 from beffroi.cli import application
@@ -21,7 +22,6 @@ from beffroi.services.water.camera.quality import landmark_patch, picture_doubts
 from beffroi.services.water.camera.scene import River, Weather, frame, frames, site_of, truth_m3s
 from beffroi.services.water.camera.section import wetted
 from beffroi.services.water.camera.site import Landmark, Point, Section, Site, read_site, write_site
-from tests.services.water.camera.conftest import SMALL, sequence_of
 
 app = application("water")
 

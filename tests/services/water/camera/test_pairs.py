@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from bench.water_particles import CLEAN, RIVER, channel, errors, pair, uniform, vortex
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -14,7 +15,6 @@ from beffroi.cli import application
 from beffroi.model.problem import Problem
 from beffroi.services.water.camera.correlation import correlate
 from beffroi.services.water.camera.pair import PAIR_ENGINES, displacements
-from bench.water_particles import CLEAN, RIVER, channel, errors, pair, uniform, vortex
 
 SIZE = 256
 app = application("water")
