@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Kinds of datastream of rivers besides the level, which the environment service declares (`river_level`).
 
 A forecast is one observation an issue: the highest value expected, at a quantile; its course is in
@@ -43,3 +44,12 @@ DATASTREAMS = (
     _kind("level_daily_max", "Hauteur maximale du jour", "Daily maximum level", _LEVEL, 2),
     _kind("level_monthly_max", "Hauteur maximale du mois", "Monthly maximum level", _LEVEL, 2),
 )  # fmt: skip
+=======
+"""The service's datastreams, gathered from its parts."""
+
+from beffroi.services.water.camera.datastreams import DATASTREAMS as _CAMERA
+
+__all__ = ["DATASTREAMS"]
+
+DATASTREAMS = (*_CAMERA,)
+>>>>>>> watercam

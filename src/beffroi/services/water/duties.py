@@ -1,5 +1,6 @@
 """What one process of the installation does for rivers, until told to stop."""
 
+<<<<<<< HEAD
 import threading
 
 from beffroi.services.water.forecast.duties import rate_and_forecast
@@ -16,3 +17,10 @@ def call_who_is_on_duty(town: Town, stop: threading.Event) -> None:
 
 
 DUTIES = (follow_river_alarms, call_who_is_on_duty, rate_and_forecast)
+=======
+from beffroi.services.water.camera.watching import watch_cameras
+
+__all__ = ["DUTIES"]
+
+DUTIES = (watch_cameras,)
+>>>>>>> watercam

@@ -2,6 +2,7 @@
 
 from starlette.routing import BaseRoute
 
+<<<<<<< HEAD
 from beffroi.model.declaration import Entrance
 from beffroi.model.text import Text
 from beffroi.services.water.forecast.pages import ROUTES as FORECAST
@@ -24,3 +25,12 @@ ENTRANCES = (
     ),
 )
 ROUTES: list[BaseRoute] = [*RIVERS, *DESK, *RATING, *FORECAST, *HUBEAU, *VIGICRUES]
+=======
+from beffroi.services.water.camera.pages import ENTRANCES as CAMERA_ENTRANCES
+from beffroi.services.water.camera.pages import ROUTES as CAMERA
+
+__all__ = ["ENTRANCES", "ROUTES"]
+
+ENTRANCES = (*CAMERA_ENTRANCES,)
+ROUTES: list[BaseRoute] = [*CAMERA]
+>>>>>>> watercam

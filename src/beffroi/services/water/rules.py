@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 """Default rules of rivers. Those of thresholds are made of the town's own (`warning.thresholds`); none is delivered."""
 
 from beffroi.model.declaration import RuleTemplate
@@ -17,3 +18,12 @@ message: "Vigicrues, {thing} : vigilance {severity}"
 """,
     ),
 )  # fmt: skip
+=======
+"""The service's rules, gathered from its parts."""
+
+from beffroi.services.water.camera.rules import RULES as _CAMERA
+
+__all__ = ["RULES"]
+
+RULES = (*_CAMERA,)
+>>>>>>> watercam

@@ -48,11 +48,11 @@ def correlate(
     spectra = [fft.rfft2(w) for w in windows]
     limit = int(window * reach)
     first = np.zeros((len(x), 2), np.int64) if predicted is None else np.rint(predicted).astype(np.int64)
-    moved = spectra if predicted is None else None
+    moved = spectra[1:] if predicted is None else None
     for turn in range(_PASSES):
         if moved is None:
             moved = _moved(frames, x, y, first, window, weight)
-        products = [np.conj(spectra[i]) * moved[i + 1] for i in range(steps)]
+        products = [np.conj(spectra[i]) * moved[i] for i in range(steps)]
         whole = _plane(sum(products), window)
         u, v, height, ratio = sub_pixel_peak(
             whole, limit if turn == 0 and predicted is None else max(4, limit // 3)
@@ -73,9 +73,14 @@ def correlate(
 def _cut(frame: Array, x: Array, y: Array, window: int) -> Array:
     """Return the windows around whole pixels; what lies outside the picture repeats its edge."""
     half = window // 2
-    rows = np.clip(y[:, None] + np.arange(-half, window - half), 0, frame.shape[0] - 1)
-    columns = np.clip(x[:, None] + np.arange(-half, window - half), 0, frame.shape[1] - 1)
-    return frame[rows[:, :, None], columns[:, None, :]].astype(np.float32)
+    left, top = x - half, y - half
+    height, width = frame.shape
+    if left.min() < 0 or top.min() < 0 or left.max() > width - window or top.max() > height - window:
+        frame = np.pad(frame, window, mode="edge")
+        left = np.clip(left + window, 0, width + window)
+        top = np.clip(top + window, 0, height + window)
+    every = np.lib.stride_tricks.sliding_window_view(frame, (window, window))
+    return every[top, left].astype(np.float32)
 
 
 def _tapered(frames: list[Array], x: Array, y: Array, window: int, weight: Array) -> list[Array]:
@@ -88,8 +93,9 @@ def _tapered(frames: list[Array], x: Array, y: Array, window: int, weight: Array
 
 
 def _moved(frames: list[Array], x: Array, y: Array, by: Array, window: int, weight: Array) -> list[Array]:
-    """Return the spectra of every frame's windows moved by whole pixels."""
-    return [fft.rfft2(w) for w in _tapered(frames, x + by[:, 0], y + by[:, 1], window, weight)]
+    """Return the spectra of the windows of every frame but the first, moved by whole pixels."""
+    later = _tapered(frames[1:], x + by[:, 0], y + by[:, 1], window, weight)
+    return [fft.rfft2(w) for w in later]
 
 
 def _plane(product: Any, window: int) -> Array:
@@ -128,7 +134,11 @@ def _second(near: Array, row: Array, column: Array) -> Array:
     hidden = (np.abs(places - row[:, None]) <= aside)[:, :, None] & (
         np.abs(places - column[:, None]) <= aside
     )[:, None]
+<<<<<<< HEAD
     return np.where(hidden, 0, near).max((1, 2))
+=======
+    return np.asarray(np.where(hidden, 0, near).max((1, 2)))
+>>>>>>> watercam
 
 
 def _between(before: Array, at: Array, after: Array) -> Array:

@@ -76,7 +76,8 @@ def read_video(path: Path, dt_s: float | None = None) -> Sequence:
         )
     if dt_s is not None and not (math.isfinite(dt_s) and dt_s > 0):
         return read_folder(path.parent, dt_s)  # says what is wrong with it
-    video = cv2.VideoCapture(str(path))
+    # one thread: more cost more processor and memory than they bring
+    video = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1])
     try:
         rate, count = video.get(cv2.CAP_PROP_FPS), video.get(cv2.CAP_PROP_FRAME_COUNT)
         read: list[tuple[float, Array | None]] = []
@@ -97,6 +98,8 @@ def _timed(
     read: list[tuple[float, Array | None]], rate: float, dt_s: float | None, place: str
 ) -> list[tuple[float, Array | None]]:
     """Return the frames with times that can be believed: those stated, else the file's own, else its rate."""
+    if not read:
+        return []
     if dt_s is not None:
         return [(i * dt_s, frame) for i, (_, frame) in enumerate(read)]
     steps = np.diff([t for t, _ in read])

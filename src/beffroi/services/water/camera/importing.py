@@ -154,10 +154,11 @@ def _surveyed(value: Any) -> Any:
     if not (isinstance(value, dict) and value.get("type") == "FeatureCollection"):
         return None
     places = [(f.get("geometry") or {}).get("coordinates") for f in value.get("features", [])]
-    if len(places) < 3 or not all(isinstance(p, list) and len(p) == 3 for p in places):
+    solid = [p for p in places if isinstance(p, list) and len(p) == 3]
+    if len(solid) < 3 or len(solid) < len(places):
         return None
     said = ((value.get("crs") or {}).get("properties") or {}).get("name") or "OGC:CRS84"
-    return [tuple(float(v) for v in p) for p in places], said
+    return [tuple(float(v) for v in p) for p in solid], said
 
 
 def _ground(value: Any) -> Any:
@@ -187,8 +188,8 @@ def _read_table(path: Path, found: _Found) -> None:
     body = rows[1:] if not _numbers(rows[0][1], mark) else rows
     values = []
     for line, row in body:
-        numbers = _numbers(row, mark)
-        if numbers is None or not all(map(math.isfinite, numbers)) or len(numbers) < 2:
+        numbers = _numbers(row, mark) or []
+        if len(numbers) < 2 or not all(map(math.isfinite, numbers)):
             raise Problem(
                 Text("Cette ligne n'est pas faite de nombres : {row}", "This line is not made of numbers: {row}")
                 .filled(row=" ".join(row)[:80]),

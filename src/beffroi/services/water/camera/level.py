@@ -155,7 +155,7 @@ def _of_staff(
     if strip is None:
         return LevelReading("staff", None, float("inf"), ("level_unseen",))
     pixel_m = _pixel_m(pose, points)
-    plate = staff_picture(staff).astype(np.float32)
+    plate: Any = staff_picture(staff).astype(np.float32)
     blur = max(0.5, 0.5 * pixel_m * plate.shape[0] / (staff.top - staff.bottom))
     plate = cv2.GaussianBlur(plate, (0, 0), blur)
     expected = cv2.resize(plate, (plate.shape[1], count), interpolation=cv2.INTER_AREA)
@@ -177,10 +177,10 @@ def _reading(
 
 def _print_ends(stack: Array, expected: Array, rows_per_pixel: float) -> tuple[float, float, float]:
     """Return the gain in likelihood per independent row, the row where the print ends, and how soft that is (rows)."""
-    seen = np.nanmedian(stack, 0)
-    good = np.isfinite(seen).all(1)
-    seen = np.where(np.isfinite(seen), seen, 0)
-    moving = np.where(good, np.nan_to_num(np.nanstd(stack, 0)).mean(1), 0)
+    good = np.isfinite(stack).all((0, 2))
+    whole = np.nan_to_num(stack)
+    seen = np.median(whole, 0)
+    moving = np.where(good, whole.std(0).mean(1), 0)
     columns = seen.shape[1]
     weight = good.astype(float) * columns
     sums = [np.cumsum(np.where(good, v, 0)) for v in (
@@ -259,7 +259,7 @@ def _of_bank(
         return None
     pixel_m = _pixel_m(pose, points)
     stack, _ = strip
-    good = np.isfinite(stack).all((0, 2))
+    good: Array = np.asarray(np.isfinite(stack).all((0, 2)))
     if good.sum() < 12:
         return None
     step = abs(float(np.median(np.diff(heights))))
@@ -301,7 +301,7 @@ def _another(like: Array, best: int, apart: int) -> bool:
 
 def _bank_likelihood(stack: Array, good: Array) -> Array:
     """Return the likelihood of a change after each row: what moves, its grey, and how rough it is."""
-    middle = np.where(good[:, None], np.nanmedian(np.nan_to_num(stack), 0), 0)
+    middle = np.where(good[:, None], np.median(np.nan_to_num(stack), 0), 0)
     moving = np.nan_to_num(stack).std(0).mean(1)
     grey, rough = middle.mean(1), middle.std(1)
     return np.asarray(
@@ -323,7 +323,7 @@ def _up_the_bank(bed: Array, *, left: bool) -> Array | None:
         return None
     table = np.array(falling)
     heights = np.arange(table[0, 1], table[-1, 1], -0.005)
-    return np.interp(-heights, -table[:, 1], table[:, 0])
+    return np.asarray(np.interp(-heights, -table[:, 1], table[:, 0]))
 
 
 def _axes(site: Site) -> tuple[Array, Array]:

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from beffroi.model.problem import Problem
 from beffroi.services.water.camera.discharge import Discharge, discharge_of
 from beffroi.services.water.camera.doubts import forbids
 from beffroi.services.water.camera.frames import Sequence
@@ -18,7 +19,7 @@ from beffroi.services.water.camera.stabilise import hold_still
 from beffroi.services.water.camera.surface import COARSE, FINE, ROWS, Look, Profile, measure_profile
 from beffroi.services.water.camera.uncertainty import Sigmas, Spread, spread_of
 
-__all__ = ["Measurement", "measure", "profile_discharge", "sigmas_of"]
+__all__ = ["Measurement", "concluded", "measure", "profile_discharge", "sigmas_of", "water_of"]
 
 Array = np.ndarray[Any, Any]
 _ALPHA_STATED, _ALPHA_ASSUMED = 0.03, 0.045  # relative
@@ -230,6 +231,15 @@ def _water(site: Site, band: Band, wet: Wetted, share: float = _BESIDE_SECTION) 
     flat = np.array([band.origin + s * band.along + n * band.across for s, n in dense])
     pixels = band.projection.pixels(flat)
     return np.asarray(pixels[np.isfinite(pixels).all(1)])
+
+
+def water_of(site: Site, level: float | None, size: tuple[int, int]) -> Array | None:
+    """Return the polygon of the water around the section in pixels, None when the site cannot tell."""
+    try:
+        wet = wetted(site, level)
+        return _water(site, band_of(site, level, (wet.left, wet.right), COARSE, size), wet)
+    except Problem:
+        return None
 
 
 def _about_level(site: Site, wet: Wetted, level: float | None) -> list[str]:

@@ -61,7 +61,7 @@ def footprint(projection: Projection, ground: Array) -> Array:
     pixels = projection.pixels(ground)
     here, right, down = (projection.ground(pixels + d) for d in ((0, 0), (1, 0), (0, 1)))
     a, b = right - here, down - here
-    return np.sqrt(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0]))
+    return np.asarray(np.sqrt(np.abs(a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0])))
 
 
 @functools.lru_cache(maxsize=16)

@@ -81,7 +81,13 @@ def _grid(first: Array, second: Array, window: int, step: int) -> tuple[Array, A
 def _follow(first: Array, second: Array, x: Array, y: Array, window: int, levels: int) -> tuple[Array, Array]:
     points = np.stack((x, y), -1).reshape(-1, 1, 2).astype(np.float32)
     found, _, _ = cv2.calcOpticalFlowPyrLK(
-        first, second, points, None, winSize=(window, window), maxLevel=levels, criteria=(3, 10, 0.01)
+        first,
+        second,
+        points,
+        points.copy(),
+        winSize=(window, window),
+        maxLevel=levels,
+        criteria=(3, 10, 0.01),
     )
     moved = (found - points).reshape(*x.shape, 2).astype(float)
     return moved[..., 0], moved[..., 1]
@@ -191,7 +197,7 @@ def _kernel() -> Array:
     at = np.arange(5) - 2
     a, b = (m.ravel() for m in np.meshgrid(at, at))
     terms = np.stack([a**i * b**j for i in range(3) for j in range(3 - i)], 1)
-    return np.linalg.pinv(terms)[0].reshape(5, 5)
+    return np.asarray(np.linalg.pinv(terms)[0].reshape(5, 5))
 
 
 _QUADRIC = _kernel()

@@ -73,7 +73,7 @@ class Projection(msgspec.Struct, frozen=True, eq=False):
 
     def ground(self, pixels: Array) -> Array:
         """Return the ground points (n, 2) of pixels (n, 2)."""
-        straight = np.asarray(pixels, np.float64).reshape(-1, 2)
+        straight: Any = np.asarray(pixels, np.float64).reshape(-1, 2)
         if self.matrix is not None:
             straight = cv2.undistortPoints(
                 straight.reshape(-1, 1, 2), self.matrix, self.distortion, P=self.matrix
@@ -84,7 +84,7 @@ class Projection(msgspec.Struct, frozen=True, eq=False):
 
 def _distorted(pixels: Array, matrix: Array, distortion: Array) -> Array:
     """Bend straight pixels as the lens does. Beyond the radius where the polynomial turns back, nothing is seen."""
-    k1, k2, p1, p2, k3 = (*distortion.ravel()[:5], *(0.0,) * (5 - min(5, distortion.size)))
+    k1, k2, p1, p2, k3 = (float(v) for v in np.append(distortion.ravel(), np.zeros(5))[:5])
     x = (pixels[:, 0] - matrix[0, 2]) / matrix[0, 0]
     y = (pixels[:, 1] - matrix[1, 2]) / matrix[1, 1]
     r2 = x * x + y * y

@@ -55,7 +55,7 @@ class River(msgspec.Struct, frozen=True, eq=False):
 
     def depths(self, stations: Array) -> Array:
         """Return the depths at stations."""
-        return np.maximum(self.level - np.interp(stations, self.bed[:, 0], self.bed[:, 1]), 0)
+        return np.asarray(np.maximum(self.level - np.interp(stations, self.bed[:, 0], self.bed[:, 1]), 0))
 
     def speeds(self, stations: Array) -> Array:
         """Return the surface speeds at stations, m/s: faster where deeper, slower at the banks."""
@@ -186,8 +186,12 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
 
 
 def _seen(river: River) -> _Seen:
+<<<<<<< HEAD
     width, height = river.size
     u, v = np.meshgrid(np.arange(width), np.arange(height))
+=======
+    u, v = np.meshgrid(np.arange(river.size[0]), np.arange(river.size[1]))
+>>>>>>> watercam
     rays = (
         np.stack((u.ravel(), v.ravel(), np.ones(u.size)), 1) @ np.linalg.inv(river.matrix).T @ river.rotation
     )
@@ -205,8 +209,9 @@ def _seen(river: River) -> _Seen:
         near, far = np.where(above, middle, near), np.where(above, far, middle)
     met = river.place + rays * near[:, None]
     met = np.where(land[:, None], met, hit)
-    shape = (height, width)
-    return _Seen(*(met[:, i].reshape(shape) for i in range(3)), ~land.reshape(shape))
+    shape = (int(river.size[1]), int(river.size[0]))
+    station, along, height = (met[:, i].reshape(shape) for i in range(3))
+    return _Seen(station, along, height, ~land.reshape(shape))
 
 
 def _tile(seed: int, sizes: tuple[float, ...], weights: tuple[float, ...]) -> Array:

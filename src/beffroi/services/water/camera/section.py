@@ -1,5 +1,6 @@
 """The wetted cross-section at a level: stations, depths, area."""
 
+import itertools
 import math
 from typing import Any
 
@@ -101,7 +102,7 @@ def wetted(site: Site, level: float | None = None) -> Wetted:
 def _with_shores(bed: Array, altitude: float) -> Array:
     """Return the bed with a point added wherever it comes out of the water."""
     rows = [bed[0]]
-    for a, b in zip(bed[:-1], bed[1:], strict=True):
+    for a, b in itertools.pairwise(bed):
         if (a[1] - altitude) * (b[1] - altitude) < 0:
             share = (altitude - a[1]) / (b[1] - a[1])
             rows.append(np.array((a[0] + share * (b[0] - a[0]), altitude)))

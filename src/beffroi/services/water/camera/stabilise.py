@@ -76,5 +76,5 @@ def _points(picture: Array, water: Array | None) -> Array:
                 continue
             corners = cv2.goodFeaturesToTrack(picture[area], _EACH, 0.05, 6, mask=mask[area])
             if corners is not None:
-                found.append(corners.reshape(-1, 2) + (j * wide, i * tall))
+                found.append(corners.reshape(-1, 2) + np.array((j * wide, i * tall)))
     return np.concatenate(found).astype(np.float32) if found else np.zeros((0, 2), np.float32)
