@@ -274,15 +274,11 @@ def geul_chain(folder: str) -> None:
     ground = corners[0] + c.reshape(-1, 1) * across + r.reshape(-1, 1) * down
     maps = grid_map(projection_of(site), ground, (rows, columns))
     above = [warped(f, *maps) for f in sequence.frames]
-<<<<<<< HEAD
-    vectors = sum(displacements(a, b, 32, 16).x.size for a, b in itertools.pairwise(above))
-=======
     x, y = np.meshgrid(np.arange(16, columns - 16, 16), np.arange(16, rows - 16, 16))
     found = correlate(
         above, x.ravel(), y.ravel(), 32
     )  # the ensemble of all nine pairs, the default of sequences
     vectors = found.u.size
->>>>>>> watercam
     print(
         json.dumps(
             {

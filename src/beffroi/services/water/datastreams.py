@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 """Kinds of datastream of rivers besides the level, which the environment service declares (`river_level`).
 
 A forecast is one observation an issue: the highest value expected, at a quantile; its course is in
@@ -7,6 +6,7 @@ A forecast is one observation an issue: the highest value expected, at a quantil
 
 from beffroi.model.declaration import DatastreamKind
 from beffroi.model.text import Text
+from beffroi.services.water.camera.datastreams import DATASTREAMS as CAMERA
 
 __all__ = ["DATASTREAMS"]
 
@@ -22,6 +22,7 @@ def _kind(code: str, fr: str, en: str, about: tuple[str, str, str, str, float, f
 
 
 DATASTREAMS = (
+    *CAMERA,
     _kind("discharge", "Débit", "Discharge", _FLOW, 2, (_ISTSOS + "river:water:discharge", "debit", "débit", "streamflow", "flow")),
     DatastreamKind(
         "flood_vigilance", Text("Vigilance crues", "Flood vigilance"), "", "1", "colour, 1 (vert) to 4 (rouge)", "", 1, 4, None,
@@ -44,12 +45,3 @@ DATASTREAMS = (
     _kind("level_daily_max", "Hauteur maximale du jour", "Daily maximum level", _LEVEL, 2),
     _kind("level_monthly_max", "Hauteur maximale du mois", "Monthly maximum level", _LEVEL, 2),
 )  # fmt: skip
-=======
-"""The service's datastreams, gathered from its parts."""
-
-from beffroi.services.water.camera.datastreams import DATASTREAMS as _CAMERA
-
-__all__ = ["DATASTREAMS"]
-
-DATASTREAMS = (*_CAMERA,)
->>>>>>> watercam

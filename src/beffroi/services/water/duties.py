@@ -1,8 +1,8 @@
 """What one process of the installation does for rivers, until told to stop."""
 
-<<<<<<< HEAD
 import threading
 
+from beffroi.services.water.camera.watching import watch_cameras
 from beffroi.services.water.forecast.duties import rate_and_forecast
 from beffroi.services.water.warning.escalation import send_due
 from beffroi.services.water.warning.following import follow_river_alarms
@@ -16,11 +16,4 @@ def call_who_is_on_duty(town: Town, stop: threading.Event) -> None:
     send_due(town, stop)
 
 
-DUTIES = (follow_river_alarms, call_who_is_on_duty, rate_and_forecast)
-=======
-from beffroi.services.water.camera.watching import watch_cameras
-
-__all__ = ["DUTIES"]
-
-DUTIES = (watch_cameras,)
->>>>>>> watercam
+DUTIES = (follow_river_alarms, call_who_is_on_duty, rate_and_forecast, watch_cameras)

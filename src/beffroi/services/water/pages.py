@@ -2,9 +2,10 @@
 
 from starlette.routing import BaseRoute
 
-<<<<<<< HEAD
 from beffroi.model.declaration import Entrance
 from beffroi.model.text import Text
+from beffroi.services.water.camera.pages import ENTRANCES as CAMERA_ENTRANCES
+from beffroi.services.water.camera.pages import ROUTES as CAMERA
 from beffroi.services.water.forecast.pages import ROUTES as FORECAST
 from beffroi.services.water.hubeau.serving import ROUTES as HUBEAU
 from beffroi.services.water.rating.pages import ROUTES as RATING
@@ -23,14 +24,6 @@ ENTRANCES = (
         Text("Prévisions et leur vérification", "Forecasts and their verification"),
         "/services/water/verification",
     ),
+    *CAMERA_ENTRANCES,
 )
-ROUTES: list[BaseRoute] = [*RIVERS, *DESK, *RATING, *FORECAST, *HUBEAU, *VIGICRUES]
-=======
-from beffroi.services.water.camera.pages import ENTRANCES as CAMERA_ENTRANCES
-from beffroi.services.water.camera.pages import ROUTES as CAMERA
-
-__all__ = ["ENTRANCES", "ROUTES"]
-
-ENTRANCES = (*CAMERA_ENTRANCES,)
-ROUTES: list[BaseRoute] = [*CAMERA]
->>>>>>> watercam
+ROUTES: list[BaseRoute] = [*RIVERS, *DESK, *CAMERA, *RATING, *FORECAST, *HUBEAU, *VIGICRUES]

@@ -1,12 +1,13 @@
-<<<<<<< HEAD
 """Default rules of rivers. Those of thresholds are made of the town's own (`warning.thresholds`); none is delivered."""
 
 from beffroi.model.declaration import RuleTemplate
 from beffroi.model.text import Text
+from beffroi.services.water.camera.rules import RULES as CAMERA
 
 __all__ = ["RULES"]
 
 RULES = (
+    *CAMERA,
     RuleTemplate(
         "state_vigilance", Text("Vigilance crues de l'État", "The State's flood vigilance"),
         """\
@@ -18,12 +19,3 @@ message: "Vigicrues, {thing} : vigilance {severity}"
 """,
     ),
 )  # fmt: skip
-=======
-"""The service's rules, gathered from its parts."""
-
-from beffroi.services.water.camera.rules import RULES as _CAMERA
-
-__all__ = ["RULES"]
-
-RULES = (*_CAMERA,)
->>>>>>> watercam

@@ -134,11 +134,7 @@ def _second(near: Array, row: Array, column: Array) -> Array:
     hidden = (np.abs(places - row[:, None]) <= aside)[:, :, None] & (
         np.abs(places - column[:, None]) <= aside
     )[:, None]
-<<<<<<< HEAD
-    return np.where(hidden, 0, near).max((1, 2))
-=======
     return np.asarray(np.where(hidden, 0, near).max((1, 2)))
->>>>>>> watercam
 
 
 def _between(before: Array, at: Array, after: Array) -> Array:

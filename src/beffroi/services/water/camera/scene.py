@@ -186,12 +186,7 @@ class _Seen(msgspec.Struct, frozen=True, eq=False):
 
 
 def _seen(river: River) -> _Seen:
-<<<<<<< HEAD
-    width, height = river.size
-    u, v = np.meshgrid(np.arange(width), np.arange(height))
-=======
     u, v = np.meshgrid(np.arange(river.size[0]), np.arange(river.size[1]))
->>>>>>> watercam
     rays = (
         np.stack((u.ravel(), v.ravel(), np.ones(u.size)), 1) @ np.linalg.inv(river.matrix).T @ river.rotation
     )

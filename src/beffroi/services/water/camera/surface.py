@@ -199,19 +199,6 @@ def _profile(engine: str, look: Look, samples: Array, good: Array, error: Array 
     independent = np.maximum(count * (0.5 if rows > 1 else 1.0), 1)
     sigma = 1.25 * scatter / np.sqrt(independent)
     if error is not None:
-<<<<<<< HEAD
-        own = (
-            np.nanmedian(np.where(good.any(0), error.reshape(-1, verticals), np.nan), 0)
-            if good.any()
-            else sigma
-        )
-        sigma = np.sqrt(np.nan_to_num(sigma) ** 2 + np.nan_to_num(own, nan=1.0) ** 2 / max(1, rows / 2))
-    pace = _pace(kept, across)
-    needed = 0.4 * good.shape[0] * good.shape[1]
-    valid = np.isfinite(across) & (count >= max(1, needed)) & _among_neighbours(across, sigma)
-    valid &= sigma < np.maximum(
-        0.5 * np.abs(across), 0.15 * (np.nanmax(np.abs(across)) if count.any() else 1)
-=======
         asked = np.where(good.any(0), error.reshape(-1, verticals), np.nan)
         own = np.array(
             [float(np.median(c[np.isfinite(c)])) if np.isfinite(c).any() else 1.0 for c in asked.T]
@@ -223,7 +210,6 @@ def _profile(engine: str, look: Look, samples: Array, good: Array, error: Array 
     fastest = float(np.nanmax(np.abs(across))) if count.any() else 1.0
     valid &= np.nan_to_num(sigma, nan=np.inf) < np.maximum(
         0.5 * np.nan_to_num(np.abs(across)), 0.15 * fastest
->>>>>>> watercam
     )
     found = Profile(engine, across, along, np.maximum(sigma, 1e-4), valid, pace, 0.0)
     return msgspec.structs.replace(found, score=float(valid.mean() / (1 + 10 * min(found.error, 1e3))))
