@@ -16,9 +16,8 @@ __all__ = ["Answer", "ask", "least_squares"]
 
 _RHO: Floats = np.concatenate([np.linspace(-0.4, 0.9, 27)[:-1], 1 - np.geomspace(0.1, 0.005, 14)])
 _WIDTH: Floats = np.gradient(_RHO)
-_POWER_MARGIN = (
-    1.06  # on the 80 % part: the mixture is more spread than its laws, and some studies end without a verdict
-)
+# on the 80 % part: the mixture is more spread than its laws, and some studies end without a verdict
+_POWER_MARGIN = 1.1
 
 
 class Answer(msgspec.Struct, frozen=True, eq=False):
