@@ -80,7 +80,7 @@ def _cut(frame: Array, x: Array, y: Array, window: int) -> Array:
         left = np.clip(left + window, 0, width + window)
         top = np.clip(top + window, 0, height + window)
     every = np.lib.stride_tricks.sliding_window_view(frame, (window, window))
-    return every[top, left].astype(np.float32)
+    return np.asarray(every[top, left], np.float32)
 
 
 def _tapered(frames: list[Array], x: Array, y: Array, window: int, weight: Array) -> list[Array]:

@@ -177,7 +177,7 @@ def _reading(
 
 def _print_ends(stack: Array, expected: Array, rows_per_pixel: float) -> tuple[float, float, float]:
     """Return the gain in likelihood per independent row, the row where the print ends, and how soft that is (rows)."""
-    good = np.isfinite(stack).all((0, 2))
+    good: Array = np.asarray(np.isfinite(stack).all((0, 2)))
     whole = np.nan_to_num(stack)
     seen = np.median(whole, 0)
     moving = np.where(good, whole.std(0).mean(1), 0)
