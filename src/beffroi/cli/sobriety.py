@@ -96,6 +96,7 @@ def _register_remove(group: typer.Typer) -> None:
         columns: Annotated[str, typer.Option(help=say("Colonnes des capteurs, séparées par des virgules ; toutes celles de nombres sinon.", "Columns of the sensors, separated by commas; all that hold numbers otherwise."))] = "",
         loss: Annotated[float, typer.Option(min=0, help=say("Erreur acceptée, en part de l'écart-type du capteur.", "Accepted error, as a share of the sensor's standard deviation."))] = 0.2,
         threshold: Annotated[float | None, typer.Option(help=say("Au-dessus, c'est une alarme ; sinon les 5 % les plus hauts.", "Above it is an alarm; else the highest 5 %."))] = None,
+        missed: Annotated[float, typer.Option(min=0, max=1, help=say("Part des alarmes d'un capteur que l'on accepte de manquer.", "Share of a sensor's alarms that may be missed."))] = 0.25,
         as_json: Json = False,
     ) -> None:  # fmt: skip
         from beffroi.evaluation.sobriety.columns import read_columns
@@ -104,7 +105,7 @@ def _register_remove(group: typer.Typer) -> None:
         names = [n.strip() for n in columns.split(",") if n.strip()]
         try:
             with file.open("rb") as stream:
-                found = removal_of(read_columns(stream, names), loss=loss, threshold=threshold)
+                found = removal_of(read_columns(stream, names), loss=loss, threshold=threshold, missed=missed)
         except OSError as error:
             raise _unreadable(file, error) from error
         report = {

@@ -12,7 +12,7 @@ class CaseRecord(Record):
     """One business case: its document decides, the other fields say whose it is and whether residents see it."""
 
     title: str = field("Modèle économique", "Business case")
-    service: str = field("Service", "Service")
+    service: str | None = field("Service", "Service")
     published: bool = field(
         "Publié", "Published", default=False, hint=Text("Les habitants le voient.", "Residents see it.")
     )

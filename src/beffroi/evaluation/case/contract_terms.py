@@ -35,7 +35,7 @@ def read_contract(item: Node, case: BusinessCase, amounts: Amounts) -> Contract:
     found = Contract(
         form, item.title("title", FORMS[form]), rate=item.number("rate", case.financial_rate, -0.5, 1.0), towns=item.whole("towns", 1, 1, 40_000),
         receipts=amounts(item, "receipts", case.start, end) if item.raw("receipts") is not None else (),
-        source=item.text("source", ""), **numbers,
+        source=item.title("source", Text("", "")), **numbers,
     )  # fmt: skip
     item.done()
     return found

@@ -101,11 +101,11 @@ class Hypothesis(msgspec.Struct, frozen=True):
     name: str
     title: Text
     value: float
-    unit: str = ""
+    unit: Text = Text("", "")
     low: float | None = None
     high: float | None = None
     law: Law = "triangular"
-    source: str = ""
+    source: Text = Text("", "")
     confirmed: bool = False
     bound: Binding | None = None
 
@@ -132,7 +132,7 @@ class Line(msgspec.Struct, frozen=True):
     deflator: float = 1.0
     accounts: tuple[str, ...] = ()
     function: str = ""
-    source: str = ""
+    source: Text = Text("", "")
     output: str = ""
 
 
@@ -159,7 +159,7 @@ class Contract(msgspec.Struct, frozen=True):
     exit_equipment: float = 0.0
     exit_notice_months: float = 0.0
     receipts: tuple[Formula | None, ...] = ()
-    source: str = ""
+    source: Text = Text("", "")
 
 
 class Prices(msgspec.Struct, frozen=True):

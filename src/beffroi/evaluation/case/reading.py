@@ -37,6 +37,7 @@ LONGEST = 200
 MOST_LINES = 400
 NAME = re.compile(r"[a-z_][a-z0-9_]{0,40}\Z")
 RESERVED = frozenset({"t", "year", "min", "max", "carbon"})
+_NONE = Text("", "")
 _OPTIMISM = ("investment", "running", "staff")
 
 
@@ -198,9 +199,9 @@ def _hypotheses(node: Node, parameters: ParameterSet) -> dict[str, Hypothesis]:
                 Text("Mettez le bas, la valeur et le haut dans l'ordre.", "Put low, value and high in order."),
             )  # fmt: skip
         found = Hypothesis(
-            name, item.title("title", Text(name, name)), value, item.text("unit", ""), low, high,
+            name, item.title("title", Text(name, name)), value, item.title("unit", _NONE), low, high,
             item.among("law", ("triangular", "uniform", "normal", "fixed"), "triangular"),  # type: ignore[arg-type]
-            item.text("source", ""), bool(item.raw("confirmed", False)), _binding(item),
+            item.title("source", _NONE), bool(item.raw("confirmed", False)), _binding(item),
         )  # fmt: skip
         item.done()
         return found
@@ -258,7 +259,7 @@ class _Lines:
             key=key if NAME.match(key) else f"l{key}", title=item.title(), kind=kind, by=by,  # type: ignore[arg-type]
             amounts=self.amounts(item, kind), to=self._actor(item, "to") if kind == "transfer" else "",
             cash=bool(item.raw("cash", CASH[kind])), growth=item.number("growth", 0.0, -0.5, 0.5), deflator=self._deflator(item),
-            accounts=_words(item, "accounts"), function=item.text("function", ""), source=item.text("source", ""),
+            accounts=_words(item, "accounts"), function=item.text("function", ""), source=item.title("source", _NONE),
             output=item.text("output", ""),
         )  # fmt: skip
         if line.to == line.by and kind == "transfer":

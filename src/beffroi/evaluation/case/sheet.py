@@ -87,9 +87,12 @@ class _Book:
             for column, value in ((3, one.low), (4, one.high)):
                 if value is not None:
                     page.write_number(row, column, value)
-            page.write_string(row, 5, one.unit)
+            page.write_string(row, 5, one.unit.of(self.language))
             page.write_string(
-                row, 6, one.source or self.say("estimation, à confirmer", "estimate, to be confirmed")
+                row,
+                6,
+                one.source.of(self.language)
+                or self.say("estimation, à confirmer", "estimate, to be confirmed"),
             )
         page.set_column(0, 0, 18)
         page.set_column(1, 1, 44)

@@ -1,6 +1,7 @@
 """Whole: a case with all its figures, computed once and shown in as many ways as one likes."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -25,30 +26,54 @@ from beffroi.model.text import Text
 __all__ = ["Computed", "compute_all", "computed"]
 
 
-class Computed(msgspec.Struct, frozen=True):
-    """A case with all its figures."""
+class Computed(msgspec.Struct, frozen=True, dict=True):
+    """A case and its figures, each computed when it is first asked for. `draws` 0: no simulation."""
 
     case: BusinessCase
-    figures: Figures
-    bars: tuple[Bar, ...]
-    switches: tuple[Switch, ...]
-    simulation: Simulation | None
-    contracts: tuple[ContractFigures, ...]
-    comparison: Comparison | None
+    draws: int = DRAWS
+    seed: int | None = None
+
+    @cached_property
+    def figures(self) -> Figures:
+        """The figures themselves."""
+        return figures_of(self.case)
+
+    @cached_property
+    def bars(self) -> tuple[Bar, ...]:
+        """What each hypothesis alone changes, the widest first."""
+        return tuple(tornado(self.case))
+
+    @cached_property
+    def switches(self) -> tuple[Switch, ...]:
+        """Where the result would turn."""
+        return tuple(switching_values(self.case))
+
+    @cached_property
+    def simulation(self) -> Simulation | None:
+        """What the draws gave."""
+        return simulate(self.case, self.draws, self.seed) if self.draws else None
+
+    @cached_property
+    def contracts(self) -> tuple[ContractFigures, ...]:
+        """Each contract form."""
+        return tuple(compare_contracts(self.case))
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The other parameter set, when the case names one."""
+        return None if self.case.compare is None else compare_sets(self.case, self.case.compare)
 
     @property
     def verdict(self) -> Text:
-        """Return in one sentence whether the service is worth its cost."""
+        """In one sentence, whether the service is worth its cost."""
         return verdict_of(self.figures.van, None if self.simulation is None else self.simulation.below_zero)
 
 
 def compute_all(case: BusinessCase, *, draws: int = DRAWS, seed: int | None = None) -> Computed:
-    """Return every figure of a case; `draws` 0: no simulation. Raises `Problem` when sets cannot be compared."""
-    comparison = None if case.compare is None else compare_sets(case, case.compare)
-    return Computed(
-        case, figures_of(case), tuple(tornado(case)), tuple(switching_values(case)),
-        simulate(case, draws, seed) if draws else None, tuple(compare_contracts(case)), comparison,
-    )  # fmt: skip
+    """Return a case with its figures. Raises `Problem` when it names a set that it cannot be compared with."""
+    whole = Computed(case, draws, seed)
+    assert whole.comparison is None or whole.comparison.own == case.parameters.name
+    return whole
 
 
 def computed(document: Mapping[str, Any]) -> Computed:

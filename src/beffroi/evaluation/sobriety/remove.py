@@ -19,6 +19,7 @@ __all__ = ["Loss", "Removal", "Step", "best_subset", "covariance", "removal_of",
 Array = NDArray[np.float64]
 LEARN = 0.7
 LEAST_ROWS = 30
+MISSED = 0.25
 RIDGE = 1e-9
 HIGH = 0.95  # quantile that stands for an alarm when no threshold is given
 
@@ -151,11 +152,14 @@ def _losses(
     return tuple(found)
 
 
-def removal_of(columns: Mapping[str, Array], *, loss: float = 0.2, threshold: float | None = None) -> Removal:
+def removal_of(
+    columns: Mapping[str, Array], *, loss: float = 0.2, threshold: float | None = None, missed: float = MISSED
+) -> Removal:
     """Return what could be removed of the sensors in `columns` (series of equal length, NaN where nothing came).
 
     `loss`: the greatest error accepted for a removed sensor, as a share of its own spread. `threshold`: above it is an
-    alarm; by default the 95 % quantile of each. Raises `Problem`.
+    alarm; by default the 95 % quantile of each; `missed`: the greatest share of a sensor's alarms that may be missed.
+    Raises `Problem`.
     """
     names = tuple(columns)
     if len(names) < 2:
@@ -187,7 +191,9 @@ def removal_of(columns: Mapping[str, Array], *, loss: float = 0.2, threshold: fl
             )
         )
     alone = tuple(_losses(series, names, [j for j in everyone if j != k], [k], limits)[0] for k in everyone)
-    fit = [step for step in steps if all(one.share <= loss for one in step.losses)]
+    fit = [
+        s for s in steps if all(one.share <= loss and one.missed <= missed * one.alarms for one in s.losses)
+    ]
     return Removal(
         names,
         len(series),

@@ -90,8 +90,18 @@ def make_study(store: Store, now_us: int) -> Study:
         if (one := _economy(store, now_us, service, kind, of)) is not None
     ]
     study = Study(now_us, tuple(made))
-    store.set_setting(KEPT, msgspec.to_builtins(study))
-    return study
+    told = _short(msgspec.to_builtins(study))
+    store.set_setting(KEPT, told)
+    return msgspec.convert(told, Study)
+
+
+def _short(value: Any) -> Any:
+    """Return the value with six digits: sums of floats depend on their order, and nobody reads more."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {name: _short(one) for name, one in value.items()}
+    return [_short(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _economy(store: Store, end: int, service: str, kind: str, of: list[Any]) -> Economy | None:
@@ -142,9 +152,15 @@ def _hourly(store: Store, ids: Iterable[int], start_us: int, end_us: int) -> dic
     query = AggregateQuery(
         datastreams=tuple(ids), within=(start_us, end_us), grain=Grain(HOUR_US), by_series=True
     )
-    first, hours = start_us // HOUR_US, (end_us - start_us) // HOUR_US + 1
+    cells = {
+        (series, bucket): cell.total / cell.numbers
+        for (series, _feature, bucket), cell in store.observations.aggregate(query).items()
+        if cell.numbers
+    }
+    if not cells:
+        return {}
+    first, last = min(b for _, b in cells), max(b for _, b in cells)
     found: dict[int, Any] = {}
-    for (series, _feature, bucket), cell in store.observations.aggregate(query).items():
-        if cell.numbers and 0 <= bucket - first < hours:
-            found.setdefault(series, np.full(hours, np.nan))[bucket - first] = cell.total / cell.numbers
+    for (series, bucket), mean in cells.items():
+        found.setdefault(series, np.full(last - first + 1, np.nan))[bucket - first] = mean
     return {i: v for i, v in found.items() if np.isfinite(v).mean() > 0.8}

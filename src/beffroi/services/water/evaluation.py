@@ -10,7 +10,10 @@ from beffroi.model.declaration import Evaluation
 
 __all__ = ["EVALUATION"]
 
-ESTIMATE = "Estimation de la plateforme pour une petite rivière, à remplacer par votre étude de danger"
+ESTIMATE = {
+    "fr": "Estimation de la plateforme pour une petite rivière, à remplacer par votre étude de danger",
+    "en": "Estimate of the platform for a small river, to be replaced by your hazard study",
+}
 
 WARNING: dict[str, Any] = {
     "title": {"fr": "Prévenir les crues : échelles, caméra et alerte", "en": "Warning of floods: gauges, camera and alert"},
@@ -20,20 +23,20 @@ WARNING: dict[str, Any] = {
     },
     "service": "water", "parameters": "fr-2025", "start": 2026, "years": 12, "prices": {"year": 2023, "tax": "HT"}, "financial_rate": 0.04, "optimism": {"investment": 0.2, "running": 0.1},
     "hypotheses": {
-        "homes": {"title": {"fr": "Logements en zone inondable", "en": "Homes in the flood zone"}, "value": 45, "low": 35, "high": 60, "unit": "logements", "source": ESTIMATE},
+        "homes": {"title": {"fr": "Logements en zone inondable", "en": "Homes in the flood zone"}, "value": 45, "low": 35, "high": 60, "unit": {"fr": "logements", "en": "homes"}, "source": ESTIMATE},
         "damage": {"title": {"fr": "Dommage d'un logement inondé", "en": "Damage of a flooded home"}, "value": 9000, "low": 5000, "high": 16000, "unit": "€", "source": ESTIMATE},
         "frequency": {"title": {"fr": "Probabilité d'une crue dommageable, par an", "en": "Probability of a damaging flood, a year"}, "value": 0.06, "low": 0.03, "high": 0.1, "source": ESTIMATE},
         "spared": {"title": {"fr": "Part du dommage évitée si l'on est prévenu", "en": "Share of the damage spared when warned"}, "value": 0.2, "low": 0.08, "high": 0.32, "source": ESTIMATE},
-        "ready": {"title": {"fr": "Part du temps où les capteurs répondent", "en": "Share of the time when sensors answer"}, "value": 0.98, "low": 0.9, "high": 0.995, "source": "Engagement de service",
+        "ready": {"title": {"fr": "Part du temps où les capteurs répondent", "en": "Share of the time when sensors answer"}, "value": 0.98, "low": 0.9, "high": 0.995, "source": {"fr": "Engagement de service", "en": "Promise of the service"},
                   "bound": {"indicator": "environment_completeness", "scale": 0.01, "days": 30}},
-        "false_alarms": {"title": {"fr": "Fausses alertes", "en": "False alarms"}, "value": 2, "low": 0, "high": 6, "unit": "par an", "source": ESTIMATE},
+        "false_alarms": {"title": {"fr": "Fausses alertes", "en": "False alarms"}, "value": 2, "low": 0, "high": 6, "unit": {"fr": "par an", "en": "a year"}, "source": ESTIMATE},
     },
     "lines": [
         {"title": {"fr": "Échelles, caméra, pose", "en": "Gauges, camera, installation"}, "kind": "investment", "amount": 9500, "accounts": ["2158"], "function": "735", "source": ESTIMATE},
         {"title": {"fr": "Entretien et réseau", "en": "Upkeep and network"}, "kind": "running", "amount": 900, "accounts": ["6156"], "function": "735", "source": ESTIMATE},
-        {"title": {"fr": "Astreinte et jaugeages", "en": "On-call duty and gaugings"}, "kind": "staff", "amount": "36 * 32", "source": "36 heures par an à 32 €, estimation"},
-        {"title": {"fr": "Fausses alertes", "en": "False alarms"}, "kind": "staff", "amount": "false_alarms * 6 * 32", "source": "6 heures d'agents par fausse alerte, estimation"},
-        {"title": {"fr": "Dommages évités aux habitants", "en": "Damage spared to residents"}, "kind": "benefit", "by": "usagers", "amount": "homes * damage * frequency * spared * ready", "source": "Espérance annuelle : fréquence × dommage × part évitée"},
+        {"title": {"fr": "Astreinte et jaugeages", "en": "On-call duty and gaugings"}, "kind": "staff", "amount": "36 * 32", "source": {"fr": "36 heures par an à 32 €, estimation", "en": "36 hours a year at €32, estimate"}},
+        {"title": {"fr": "Fausses alertes", "en": "False alarms"}, "kind": "staff", "amount": "false_alarms * 6 * 32", "source": {"fr": "6 heures d'agents par fausse alerte, estimation", "en": "6 hours of staff a false alarm, estimate"}},
+        {"title": {"fr": "Dommages évités aux habitants", "en": "Damage spared to residents"}, "kind": "benefit", "by": "usagers", "amount": "homes * damage * frequency * spared * ready", "source": {"fr": "Espérance annuelle : fréquence × dommage × part évitée", "en": "Yearly expectation: frequency × damage × share spared"}},
         {"title": {"fr": "Subvention du fonds Barnier", "en": "State grant (Barnier fund)"}, "kind": "transfer", "from": "etat", "to": "collectivite", "amount": 3800, "years": 2026, "source": ESTIMATE},
     ],
     "outputs": {"home": {"title": {"fr": "par logement protégé et par an", "en": "a protected home a year"}, "amount": "homes"}},

@@ -22,6 +22,7 @@ thead { display: table-header-group } tr { break-inside: avoid } .figure { text-
 .box { display: inline-block; width: 4mm; height: 4mm; border: .6pt solid #111 } .lines { height: 12mm; border-bottom: .3pt dotted #777 }
 .sketch { width: 100%; height: 88mm }
 .dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap }
+.dense .keys { table-layout: fixed; margin: 2mm 0 } .dense .keys td, .dense .keys th { white-space: normal; border: 0 } .dense .keys strong { font-size: 12pt }
 """
 _MISSING = Problem(
     Text("Ce serveur ne fait pas de PDF.", "This server makes no PDF."),

@@ -69,9 +69,11 @@ _counters: WeakKeyDictionary[Town, _Counter] = WeakKeyDictionary()
 
 def place_of(request: Request) -> str:
     """Return the address with its numbers and names as places: `/series/{id}`."""
-    path = request.url.path
+    path = str(request.scope["path"])
     for name, value in request.path_params.items():
-        path = re.sub(rf"(?<=/){re.escape(str(value))}(?=/|$|\.)", f"{{{name}}}", path, count=1)
+        path, found = re.subn(rf"(?<=/){re.escape(str(value))}(?=/|$|\.)", f"{{{name}}}", path, count=1)
+        if not found:  # what an address names is never kept: a number, a key
+            return "/" + path.split("/")[1] + "/…"
     return path
 
 

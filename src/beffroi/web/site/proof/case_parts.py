@@ -160,7 +160,7 @@ def _hypothesis_written(document: Document, key: str, sent: Sent) -> tuple[dict[
     before = found.get(key) or {}
     name = key or slug(sent.get("title", ""), found)
     values: dict[str, Any] = {n: _number(sent.get(n, "")) for n in ("value", "low", "high")}
-    values |= {n: sent.get(n, "").strip() for n in ("unit", "law", "source")}
+    values |= {n: _title(before.get(n), sent.get(n, "")) for n in ("unit", "law", "source")}
     values |= {
         "title": _title(before.get("title"), sent.get("title", "")),
         "confirmed": True if sent.get("confirmed") else None,
@@ -254,7 +254,7 @@ def _line_written(document: Document, key: str, sent: Sent) -> tuple[dict[str, A
         "title": _title(before.get("title"), sent.get("title", "")), "kind": kind, "amount": _amount(sent.get("amount", "")),
         "from" if kind == "transfer" else "by": sent.get("by", ""), "to": sent.get("to", "") if kind == "transfer" else None, "years": span,
         "growth": _number(sent.get("growth", "")), "accounts": [a.strip() for a in sent.get("accounts", "").split(",") if a.strip()] or None,
-        "function": sent.get("function", "").strip(), "source": sent.get("source", "").strip(), **kept,
+        "function": sent.get("function", "").strip(), "source": _title(before.get("source"), sent.get("source", "")), **kept,
     }  # fmt: skip
     return with_line(document, place, values), key or str(len(lines))
 
@@ -323,7 +323,11 @@ def _contract_written(document: Document, key: str, sent: Sent) -> tuple[dict[st
     values = {n: _number(text) for n, text in sent.items() if n not in ("csrf", "action", "form", "source")}
     kept = {
         n: v
-        for n, v in {"form": sent.get("form"), **values, "source": sent.get("source", "").strip()}.items()
+        for n, v in {
+            "form": sent.get("form"),
+            **values,
+            "source": _title(before.get("source"), sent.get("source", "")),
+        }.items()
         if v not in (None, "")
     }
     if isinstance(before.get("title"), Mapping | str):

@@ -42,8 +42,10 @@ class Words:
         if value is None:
             return "–"
         digits = len(str(int(abs(value))))
-        rounded = round(value, -max(0, digits - 3)) if digits > 4 else value
-        return self.figures.quantity(rounded, self.symbol, 0 if abs(value) >= 100 else 2)
+        rounded = round(value, -max(0, digits - 3)) if digits > 3 else value
+        return self.figures.quantity(
+            rounded, self.symbol, 0 if abs(value) >= 100 or abs(value) < 0.005 else 2
+        )
 
     def exact(self, value: float | None) -> str:
         """Return an amount to the euro."""
@@ -65,10 +67,21 @@ class Words:
     def base(self) -> str:
         """Return what the amounts are in."""
         case, _ = self.case, self.words.of
+        values = {
+            "year": case.prices.year,
+            "tax": _("hors taxes") if case.prices.tax == "HT" else _("toutes taxes comprises"),
+            "first": case.calendar[0],
+            "last": case.calendar[-1],
+            "set": case.parameters.title.of(self.language),
+        }
+        if case.prices.currency == "GBP":
+            return _(
+                "Livres constantes de {year}, {tax}, de {first} à {last}, actualisées en {first} ({set}).",
+                **values,
+            )
         return _(
-            "Euros constants de {year}, {tax}, de {first} à {last}, actualisés en {first} ({set}).", year=case.prices.year, tax=case.prices.tax,
-            first=case.calendar[0], last=case.calendar[-1], set=case.parameters.title.of(self.language),
-        ).replace("Euros", "Euros" if case.prices.currency == "EUR" else "£")  # fmt: skip
+            "Euros constants de {year}, {tax}, de {first} à {last}, actualisés en {first} ({set}).", **values
+        )
 
     def range(self) -> str:
         """Return between what and what the result lies."""
@@ -86,7 +99,7 @@ class Words:
             Card(_("Valeur pour la société"), self.money(f.van), "#annees", note=self.range()),
             Card(_("Coût par an"), self.money(f.eac), "#lignes", note=self.unit_cost()),
             Card(_("Remboursé en"), self.years(f.payback), "#annees", note=_("actualisé : {n}", n=self.years(f.discounted_payback))),
-            Card(_("Par euro public dépensé"), self.per_euro(), "#methode", note=_("dépense publique nette : {n}", n=self.money(f.public_spending))),
+            self._per_euro(),
         ]  # fmt: skip
         if self.loop.measured is not None:
             cards.insert(
@@ -100,16 +113,19 @@ class Words:
             )
         return cards
 
-    def per_euro(self) -> str:
-        """Return the value for each public euro, in words when there is no such figure."""
-        f = self.known.figures
+    def _per_euro(self) -> Card:
+        """Return the value for each public euro; where public spending falls there is none, and that is said instead."""
+        f, _ = self.known.figures, self.words.of
         if f.van_per_public_euro is None:
-            return (
-                self.words.of("la dépense publique baisse")
-                if f.public_spending < 0
-                else self.words.of("aucune dépense publique")
-            )
-        return self.figures.quantity(f.van_per_public_euro, self.symbol, 2)
+            note = _("la dépense publique baisse") if f.public_spending < 0 else _("aucune dépense publique")
+            return Card(_("Dépense publique nette"), self.money(f.public_spending), "#methode", note=note)
+        value = self.figures.quantity(f.van_per_public_euro, self.symbol, 2)
+        return Card(
+            _("Par euro public dépensé"),
+            value,
+            "#methode",
+            note=_("dépense publique nette : {n}", n=self.money(f.public_spending)),
+        )
 
     def unit_cost(self) -> str:
         """Return the cost of one useful output."""
@@ -164,7 +180,7 @@ class Words:
         if value and abs(value) < 0.01:
             decimals = 6
         said = self.figures.number(round(value, decimals)) if decimals else self.figures.number(value, 0)
-        unit = one.unit
+        unit = one.unit.of(self.language)
         return said + (f" {unit}" if unit else "")
 
     def actors(self) -> list[Line]:
@@ -220,7 +236,11 @@ class Words:
                 who += " → " + self.case.actors[line.to].title.of(self.language)
             kind = KINDS[line.kind].of(self.language)
             rows.append(
-                Line(line.title.of(self.language), (kind, who, self.money(account.value)), note=line.source)
+                Line(
+                    line.title.of(self.language),
+                    (kind, who, self.money(account.value)),
+                    note=line.source.of(self.language),
+                )
             )
         return rows
 
@@ -237,7 +257,7 @@ class Words:
                 else ""
             )
             if contract.form == "logiciel_libre_mutualise":
-                note = self.even(contract.break_even) + (f" ; {note}" if note else "")
+                note = self.even(contract.break_even)
             rows.append(
                 Line(
                     terms.title.of(self.language),
@@ -269,7 +289,7 @@ class Words:
         rows = []
         for one in self.case.hypotheses.values():
             span = f"{self.quantity(one, one.low)} – {self.quantity(one, one.high)}" if one.uncertain else "–"
-            source = one.source or self.words.of("sans source")
+            source = one.source.of(self.language) or self.words.of("sans source")
             rows.append(
                 Line(
                     one.title.of(self.language),

@@ -17,7 +17,7 @@ from beffroi.model.problem import Forbidden
 from beffroi.model.text import Text
 from beffroi.store.record import Query, Where
 from beffroi.town import Town
-from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate, words_of
 from beffroi.web.kit.readers import SILENT_DAYS, Screen, screens
 from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.proof import keeping
@@ -106,7 +106,7 @@ def _pages(request: Request, found: list[Screen]) -> tuple[list[Column], list[Ro
     return columns, rows
 
 
-def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
+def _economies(request: Request, found: tuple[Economy, ...]) -> list[dict[str, str]]:
     """Return each economy in words, beside what it would lose."""
     _, figures, town, language = (
         translate(request),
@@ -118,27 +118,35 @@ def _economies(request: Request, found: tuple[Economy, ...]) -> list[Any]:
     for e in found:
         kind = town.registry.datastream_kind(e.kind)
         unit = kind.unit_symbol if kind else ""
-        total = figures.number(e.alarms)
-        missed = _("{n} alarmes manquées sur {total}", n=figures.number(e.delta_missed), total=total)
-        late = _(
+
+        def said(value: float, unit: str = unit) -> str:
+            return figures.quantity(float(f"{value:.2g}"), unit)
+
+        total, plural = figures.number(e.alarms), words_of(request).plural
+        late = plural(
+            e.adaptive_missed,
+            "{n} manquée sur {total}, {delay} de retard au plus",
             "{n} manquées sur {total}, {delay} de retard au plus",
-            n=figures.number(e.adaptive_missed),
             total=total,
             delay=figures.duration(e.adaptive_delay_us),
         )
-        lost = _("erreur {error}, {n} alarmes manquées sur {total}", error=figures.quantity(_short(e.sensors_rmse), unit),
-                 n=figures.number(e.sensors_missed), total=figures.number(e.sensors_alarms))  # fmt: skip
+        missed = plural(
+            e.delta_missed, "{n} alarme manquée sur {total}", "{n} alarmes manquées sur {total}", total=total
+        )
+        blind = plural(
+            e.sensors_missed,
+            "{n} alarme manquée sur {total}",
+            "{n} alarmes manquées sur {total}",
+            total=figures.number(e.sensors_alarms),
+        )
+        lost = _("erreur {error}, {missed}", error=said(e.sensors_rmse), missed=blind)
         rows.append({
-            "kind": kind.title.of(language) if kind else e.kind, "series": figures.number(e.series), "per_day": figures.number(e.per_day, 0),
-            "points": f"÷ {figures.number(e.points, 1)}", "points_error": figures.quantity(_short(e.points_error), unit), "delta": figures.quantity(100 * e.delta_saved, "%", 0),
-            "delta_lost": f"{figures.quantity(_short(e.delta_error), unit)}, {missed}", "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
-            "adaptive_lost": f"{figures.quantity(_short(e.adaptive_error), unit)}, {late}", "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
+            "kind": kind.title.of(language) if kind else e.kind, "per_day": figures.number(e.per_day, 0), "points": f"÷ {figures.number(e.points, 1)}",
+            "points_error": said(e.points_error), "delta": figures.quantity(100 * e.delta_saved, "%", 0), "delta_error": said(e.delta_error),
+            "delta_lost": missed, "adaptive": figures.quantity(100 * e.adaptive_saved, "%", 0),
+            "adaptive_error": said(e.adaptive_error), "adaptive_lost": late, "sensors": ", ".join(e.sensors), "sensors_lost": lost if e.sensors else "",
         })  # fmt: skip
     return rows
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.2g}")
 
 
 def page(request: Request) -> Response:
