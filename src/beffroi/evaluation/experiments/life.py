@@ -14,7 +14,7 @@ import msgspec
 from beffroi.evaluation.experiments.closing import Switch, close_intake, reopen_intake
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.papers import data_file
-from beffroi.evaluation.experiments.studying import conclude, finding_of
+from beffroi.evaluation.experiments.studying import conclude, finding_of, told_of
 from beffroi.evaluation.impact.finding import Finding
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM, Principal
@@ -94,9 +94,8 @@ def _begin(store: Store, _tools: Tools, row: Row) -> Row:
 def _end(store: Store, tools: Tools, row: Row) -> Row:
     """Conclude the study, write the draft deliberation, warn."""
     finding = conclude(store, row.values, instant(row.values["ends_on"]))
-    told = msgspec.to_builtins(finding)
     ended = _put(
-        store, row, "experiment.end", "Fin : étude conclue", state="ended", finding=told, verdict=finding.verdict,
+        store, row, "experiment.end", "Fin : étude conclue", state="ended", finding=told_of(finding), verdict=finding.verdict,
         warned_at=store.clock(),
     )  # fmt: skip
     paper = tools.paper(ended, finding)

@@ -11,13 +11,13 @@ from scipy.special import ndtr
 from beffroi.evaluation.experiments.observed import Gathered, gather, instant
 from beffroi.evaluation.experiments.registration import departures
 from beffroi.evaluation.impact.choice import Proposal, propose
-from beffroi.evaluation.impact.finding import NOT_EVALUABLE, Finding, unevaluable
+from beffroi.evaluation.impact.finding import Finding, unevaluable
 from beffroi.evaluation.impact.methods import study
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.open import Store
 
-__all__ = ["Plan", "conclude", "finding_of", "plan"]
+__all__ = ["Plan", "conclude", "finding_of", "plan", "told_of"]
 
 _EXPLORATORY = Text(
     "Étude exploratoire : elle s'écarte de ce qui a été inscrit ({what}).",
@@ -106,7 +106,7 @@ def plan(store: Store, values: Mapping[str, Any], now_us: int) -> Plan:
     base = float(np.nanmean(table[:, : len(values["treated"])]))
     expected = abs(base * float(values["expected_percent"]) / 100)
     power = float(ndtr(2.8 * expected / mde - 1.96)) if mde else None
-    return Plan(mde, power, proposal=proposal)
+    return Plan(float(f"{mde:.6g}"), None if power is None else round(power, 6), proposal=proposal)
 
 
 def finding_of(kept: Mapping[str, Any] | None) -> Finding | None:
@@ -114,6 +114,18 @@ def finding_of(kept: Mapping[str, Any] | None) -> Finding | None:
     return None if not kept else msgspec.convert(kept, Finding)
 
 
-def evaluable(finding: Finding) -> bool:
-    """Tell whether a study came to a judgement."""
-    return finding.verdict != NOT_EVALUABLE
+def told_of(finding: Finding) -> dict[str, Any]:
+    """Return a finding as a record keeps it: nine digits, so that two machines keep the same."""
+    told: dict[str, Any] = _rounded(msgspec.to_builtins(finding))
+    return told
+
+
+def _rounded(value: Any) -> Any:
+    match value:
+        case float():
+            return float(f"{value:.9g}")
+        case dict():
+            return {name: _rounded(one) for name, one in value.items()}
+        case list() | tuple():
+            return [_rounded(one) for one in value]
+    return value
