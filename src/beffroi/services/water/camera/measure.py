@@ -25,6 +25,7 @@ Array = np.ndarray[Any, Any]
 _ALPHA_STATED, _ALPHA_ASSUMED = 0.03, 0.045  # relative
 _FASTEST_FROUDE = 2.0
 _SHAKE_PX = 1.5
+_SHAKEN = 0.025  # relative, of what holding a shaking picture still leaves (rendered rivers, 2 px)
 _BESIDE_SECTION, _NEAR_SECTION = (
     0.35,
     0.12,
@@ -101,7 +102,7 @@ def concluded(
     """Put the figure, its interval and its doubts together from what the engines found."""
     best = profiles[0]
     doubts += _about_motion(best)
-    found, spread = profile_discharge(site, wet, best, band, level_sigma_m)
+    found, spread = profile_discharge(site, wet, best, band, level_sigma_m, shaken="shake" in doubts)
     doubts += _about_figure(site, wet, found, best, profiles)
     flags = tuple(dict.fromkeys(doubts))
     barred = forbids(flags)
@@ -138,12 +139,20 @@ def concluded(
 
 
 def profile_discharge(
-    site: Site, wet: Wetted, profile: Profile, band: Band | None, level_sigma_m: float | None = None
+    site: Site,
+    wet: Wetted,
+    profile: Profile,
+    band: Band | None,
+    level_sigma_m: float | None = None,
+    *,
+    shaken: bool = False,
 ) -> tuple[Discharge, Spread]:
     """Return the discharge of one engine's profile, and its spread."""
     way = 0 if site.flow_to_right is None else (-1 if site.flow_to_right else 1)
     found = discharge_of(wet.stations, wet.depths, profile.across, profile.valid, site.alpha, way)
     sigmas = sigmas_of(site, wet, profile, found, band, level_sigma_m)
+    if shaken:
+        sigmas = msgspec.structs.replace(sigmas, pace=float(np.hypot(sigmas.pace, _SHAKEN)))
     sigma = np.nan_to_num(profile.sigma, nan=0.0)
     return found, spread_of(found, wet.stations, wet.depths, sigma, site.alpha, sigmas)
 

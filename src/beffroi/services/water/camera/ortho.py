@@ -44,17 +44,6 @@ class Band(msgspec.Struct, frozen=True, eq=False):
         """Return the row of a line `offset` metres to the left of the section."""
         return (self.top - offset) / self.resolution
 
-    def seen(self, stations: Array, width: int, height: int) -> Array:
-        """Return which stations of the section lie inside the picture."""
-        pixels = self.projection.pixels(self.origin + np.outer(stations, self.along))
-        with np.errstate(invalid="ignore"):
-            return np.asarray(
-                (pixels[:, 0] >= 0)
-                & (pixels[:, 0] <= width - 1)
-                & (pixels[:, 1] >= 0)
-                & (pixels[:, 1] <= height - 1)
-            )
-
 
 def footprint(projection: Projection, ground: Array) -> Array:
     """Return the metres that a pixel covers at ground points: the square root of the area between its corners."""

@@ -14,7 +14,7 @@ from scipy.optimize import least_squares
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.water.camera.site import Lens, Point, Site
+from beffroi.services.water.camera.site import Point, Site
 
 __all__ = ["Pose", "Projection", "Residual", "pose_of_plane", "projection_of", "residuals_of"]
 
@@ -286,9 +286,3 @@ def residuals_of(site: Site) -> list[Residual]:
             )
         )
     return found
-
-
-def lens_of(pose: Pose) -> Lens:
-    """Return the lens of a pose, to keep it with its site."""
-    rows = tuple(tuple(float(v) for v in row) for row in pose.matrix)
-    return Lens(rows, tuple(float(v) for v in np.ravel(pose.distortion)))  # type: ignore[arg-type]

@@ -14,7 +14,7 @@ import numpy as np
 from beffroi.services.water.camera.correlation import correlate
 from beffroi.services.water.camera.stiv import space_time
 
-__all__ = ["ENGINES", "Look", "Profile", "engines_of", "measure_profile"]
+__all__ = ["ENGINES", "Look", "Profile", "measure_profile"]
 
 Array = np.ndarray[Any, Any]
 COARSE, FINE = 64, 32  # windows, pixels
@@ -72,11 +72,6 @@ def measure_profile(look: Look, wanted: str = "auto") -> list[Profile]:
         names = [n for n in ENGINES if n != "ensemble"] if wanted in ("auto", "all") else [wanted]
         found += [ENGINES[name](look, coarse) for name in names]
     return sorted(found, key=lambda p: -p.score)
-
-
-def engines_of() -> tuple[str, ...]:
-    """Return the names of the engines."""
-    return tuple(ENGINES)
 
 
 def _unhurried(look: Look) -> Look:
