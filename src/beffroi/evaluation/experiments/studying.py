@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from scipy.special import ndtr
 
 from beffroi.evaluation.experiments.observed import Gathered, gather, instant
 from beffroi.evaluation.experiments.registration import departures
 from beffroi.evaluation.impact.choice import Proposal, propose
 from beffroi.evaluation.impact.finding import Finding, unevaluable
 from beffroi.evaluation.impact.methods import study
+from beffroi.evaluation.impact.tails import ndtr
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.open import Store

@@ -8,9 +8,9 @@ mixture of Student laws). The p-values then hold what they say from ρ = 0 to .9
 
 import msgspec
 import numpy as np
-from scipy.special import gammaln, stdtr, stdtrit
 
 from beffroi.evaluation.impact.panel import Floats
+from beffroi.evaluation.impact.tails import gammaln, stdtr, stdtrit
 
 __all__ = ["Answer", "ask", "least_squares"]
 

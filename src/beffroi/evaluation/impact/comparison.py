@@ -6,7 +6,6 @@ from typing import Any
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtr, stdtrit
 
 from beffroi.evaluation.impact.autocorrelation import ask
 from beffroi.evaluation.impact.finding import (
@@ -24,6 +23,7 @@ from beffroi.evaluation.impact.finding import (
 )
 from beffroi.evaluation.impact.panel import Floats, Panel
 from beffroi.evaluation.impact.series import PRE_TREND, fit_of, regression_check, sensor_check
+from beffroi.evaluation.impact.tails import stdtr, stdtrit
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 

@@ -7,7 +7,6 @@ find it at one in a thousand.
 
 import msgspec
 import numpy as np
-from scipy.special import stdtrit
 
 from beffroi.evaluation.impact.autocorrelation import ask
 from beffroi.evaluation.impact.finding import (
@@ -34,6 +33,7 @@ from beffroi.evaluation.impact.series import (
     sensor_check,
     too_short,
 )  # fmt: skip
+from beffroi.evaluation.impact.tails import stdtrit
 from beffroi.model.text import Text
 
 __all__ = ["SINGLE", "interrupted"]

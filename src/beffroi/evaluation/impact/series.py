@@ -2,13 +2,13 @@
 
 import msgspec
 import numpy as np
-from scipy.special import stdtr
 
 from beffroi.evaluation.impact.autocorrelation import Answer, ask, least_squares
 from beffroi.evaluation.impact.finding import Check, Finding, failed, passed, unevaluable, warned
 from beffroi.evaluation.impact.local_level import wandering
 from beffroi.evaluation.impact.panel import Floats, Panel
 from beffroi.evaluation.impact.season import find_season, season_columns
+from beffroi.evaluation.impact.tails import stdtr
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 

@@ -4,7 +4,6 @@ import functools
 import math
 from typing import Any
 
-import cv2
 import msgspec
 import numpy as np
 
@@ -38,6 +37,8 @@ class Staff(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def staff_picture(staff: Staff) -> Array:
     """Return the plate (grey, top row first, 2.5 mm a pixel): white, black teeth every second centimetre, a spine for
     every second decimetre, and the number of each decimetre."""
+    import cv2  # noqa: PLC0415 -- of the extra [water]: a site is read without it
+
     high, wide = round((staff.top - staff.bottom) * _PER_M), round(staff.width_m * _PER_M)
     at = staff.top - (np.arange(high) + 0.5) / _PER_M - staff.zero
     plate = np.full((high, wide), 235, np.uint8)

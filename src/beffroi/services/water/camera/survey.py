@@ -8,7 +8,6 @@ import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.water.camera.projection import projection_of, residuals_of
 from beffroi.services.water.camera.section import Wetted, wetted
 from beffroi.services.water.camera.site import ALPHA, Point, Section, Site
 
@@ -124,6 +123,8 @@ def _said(value: float) -> str:
 
 def surveyed(form: Survey) -> Told:
     """Return what a survey gives so far; a form that is not complete yet has nothing wrong."""
+    from beffroi.services.water.camera.projection import projection_of, residuals_of  # noqa: PLC0415 -- of the extra [water]
+
     complete = [i for i, line in enumerate(form.points) if all(line[:4])]
     if len(complete) < 4:
         missing = Problem(
