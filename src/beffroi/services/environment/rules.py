@@ -134,6 +134,7 @@ description: 30, 50 et 80 mm en six heures, pour les ruisseaux et les pentes ; �
 watch: {kind: rain}
 when: {totals: {jaune: 30, orange: 50, rouge: 80}, within: 6 h, hysteresis: 5}
 message: "{thing} : forte pluie sur six heures"
+message_en: "{thing}: heavy rain over six hours"
 """,
     ),
     RuleTemplate(
@@ -144,6 +145,7 @@ description: Seuils d'information (300) et d'alerte (500 µg/m³, moyenne horair
 watch: {kind: so2}
 when: {above: {orange: 300, rouge: 500}, hysteresis: 15}
 message: "{thing} : {value} {unit} de SO₂"
+message_en: "{thing}: {value} {unit} of SO₂"
 """,
     ),
     RuleTemplate(
@@ -154,6 +156,7 @@ description: 25 et 50 µg/m³ tenus trois heures, hauts des classes « dégradé
 watch: {kind: pm25}
 when: {above: {jaune: 25, orange: 50}, hysteresis: 3, for: 3 h}
 message: "{thing} : {value} {unit} de PM2,5 depuis trois heures"
+message_en: "{thing}: {value} {unit} of PM2.5 for three hours"
 """,
     ),
     RuleTemplate(
@@ -165,6 +168,7 @@ watch: {kind: laeq}
 when: {above: {jaune: 62, orange: 70}, hysteresis: 3, for: 30 min}
 during: {hours: 22:00-06:00}
 message: "{thing} : {value} {unit} la nuit"
+message_en: "{thing}: {value} {unit} at night"
 """,
     ),
     RuleTemplate(
@@ -176,6 +180,7 @@ watch: {kind: temperature, service: environment}
 when: {above: {jaune: 20, orange: 24}, for: 4 h}
 during: {hours: 02:00-08:00}
 message: "{thing} : encore {value} {unit} en fin de nuit"
+message_en: "{thing}: still {value} {unit} at the end of the night"
 """,
     ),
     RuleTemplate(
@@ -186,6 +191,7 @@ description: Un, trois et dix millimètres en un jour.
 watch: {kind: crack}
 when: {rises: {jaune: 1, orange: 3, rouge: 10}, within: 1 j, hysteresis: 0.2}
 message: "{thing} : la fissure s'ouvre, {value} {unit}"
+message_en: "{thing}: the crack opens, {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -196,6 +202,7 @@ description: Cinq, vingt et cent millimètres en un jour.
 watch: {kind: displacement}
 when: {rises: {jaune: 5, orange: 20, rouge: 100}, within: 1 j, hysteresis: 1}
 message: "{thing} : la pente avance, {value} {unit}"
+message_en: "{thing}: the slope moves, {value} {unit}"
 """,
     ),
     RuleTemplate(
@@ -206,6 +213,7 @@ description: Un et cinq dixièmes de degré en un jour, dans un sens ou dans l'a
 watch: {kind: tilt}
 when: {any: [{rises: {jaune: 0.1, orange: 0.5}, within: 1 j}, {falls: {jaune: 0.1, orange: 0.5}, within: 1 j}]}
 message: "{thing} : inclinaison {value} {unit}"
+message_en: "{thing}: tilt {value} {unit}"
 """,
     ),
 )  # fmt: skip

@@ -16,6 +16,7 @@ description: La couleur d'un tronçon lu sur Vigicrues passe au jaune (2), à l'
 watch: {kind: flood_vigilance}
 when: {above: {jaune: 1.5, orange: 2.5, rouge: 3.5}}
 message: "Vigicrues, {thing} : vigilance {severity}"
+message_en: "Vigicrues, {thing}: {severity}"
 """,
     ),
 )  # fmt: skip

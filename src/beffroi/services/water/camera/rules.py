@@ -15,6 +15,7 @@ watch: {collection: river_camera}
 when: {where: "authorised_purpose != None and purpose != authorised_purpose"}
 severity: orange
 message: "{title} : finalité changée"
+message_en: "{title}: purpose changed"
 """,
     ),
     RuleTemplate(
@@ -25,6 +26,7 @@ watch: {collection: river_camera}
 when: {where: "active and state in ['blind', 'unreachable', 'unlawful']"}
 severity: jaune
 message: "{title} : aucune mesure"
+message_en: "{title}: no measurement"
 """,
     ),
 )  # fmt: skip

@@ -53,8 +53,12 @@ class ForecastEvent(Record):
 
 COLLECTIONS = (
     Collection(
-        "forecast_event", Text("Débuts de crue, prévus ou non", "Flood onsets, forecast or not"), ForecastEvent, label="at",
+        "forecast_event", Text("Débuts de crue, prévus ou non", "Flood onsets, forecast or not"), ForecastEvent,
+        Text("Chaque début de crue, s'il était prévu et combien d'heures avant.", "Each flood onset, whether it was forecast and how many hours before."), label="at",
         status="outcome", system=True, walked=(("station", "at", "_id"),),
     ),
-    Collection("forecast_score", Text("Prévisions vérifiées, par mois", "Forecasts checked, by month"), ForecastScore, label="month", system=True),
+    Collection("forecast_score", Text("Prévisions vérifiées, par mois", "Forecasts checked, by month"), ForecastScore,
+        Text("Ce que valaient les prévisions de chaque mois, échéance par échéance.", "What the forecasts of each month were worth, lead by lead."),
+        label="month", system=True,
+    ),
 )  # fmt: skip

@@ -54,5 +54,8 @@ COLLECTIONS = (
         "gauging", Text("Jaugeages", "Gaugings"), Gauging, Text("Débits mesurés, avec la hauteur lue.", "Discharges measured, with the stage read."),
         label="at", walked=(("station", "at", "_id"),),
     ),
-    Collection("rating_version", Text("Courbes de tarage", "Rating curves"), RatingVersion, label="since", system=True),
+    Collection("rating_version", Text("Courbes de tarage", "Rating curves"), RatingVersion,
+        Text("La courbe d'une station depuis une date, et pourquoi elle a changé.", "A station's curve since a date, and why it changed."),
+        label="since", system=True,
+    ),
 )  # fmt: skip
