@@ -39,6 +39,7 @@ def test_a_morning_by_keyboard(desk: BrowserContext, town) -> None:
     expect(page.locator("[data-count]")).to_have_text("2 choisis")
     page.keyboard.press("t")
     expect(page.locator(".notice")).to_contain_text("Prendre en charge : 2")
+    page.wait_for_load_state("load")  # a key is heard once the script is there
     assert number_of(page) == before - 2
     page.keyboard.press("z")
     page.wait_for_url(lambda url: "done" not in url)
