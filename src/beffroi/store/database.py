@@ -300,6 +300,8 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
             _prepare(connection, "FULL")
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
+                # each reader would map it again, and count it again as memory; a page of it is read by a call as fast
+                connection.execute("PRAGMA obs.mmap_size=0")
                 watch_sqlite(connection)
 
         @event.listens_for(made, "begin")

@@ -21,10 +21,11 @@ from beffroi.identity import people, sign_in
 from beffroi.model.observation import Quality
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Unavailable
-from beffroi.services.water.camera.capture import capture, forget_spool, read_spool, waiting
+from beffroi.services.water.camera.capture import capture, read_spool
 from beffroi.services.water.camera.lawful import hindrances, may_record
 from beffroi.services.water.camera.scene import River, frames, site_of
 from beffroi.services.water.camera.site import Site
+from beffroi.services.water.camera.spool import forget_spool, waiting
 from beffroi.services.water.camera.watching import measure_camera, spool_of
 from beffroi.store.record import Query
 from beffroi.store.tables import datastream

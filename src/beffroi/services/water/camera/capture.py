@@ -5,7 +5,6 @@ is being restarted, measures it later. The spool is the only video that is ever 
 """
 
 import json
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.services.water.camera.frames import Sequence, read_folder, read_picture, read_video
 
-__all__ = ["capture", "forget_spool", "read_spool", "waiting"]
+__all__ = ["capture", "read_spool"]
 
 Array = np.ndarray[Any, Any]
 _FRAMES = 12
@@ -63,13 +62,6 @@ def _retried(work: Callable[[], Sequence], pause: Callable[[float], None]) -> Se
     raise AssertionError
 
 
-def waiting(spool: Path) -> list[Path]:
-    """Return the folders of a spool that were taken whole and not measured yet, the oldest first."""
-    if not spool.is_dir():
-        return []
-    return sorted(p for p in spool.iterdir() if p.name.isdigit() and not (p / "measured").exists())
-
-
 def read_spool(folder: Path) -> tuple[float, Sequence]:
     """Return when the frames of a spooled folder were taken (seconds since 1970), and the frames."""
     told = json.loads((folder / "times.json").read_text("utf-8"))
@@ -81,17 +73,6 @@ def read_spool(folder: Path) -> tuple[float, Sequence]:
         )
     doubts = (*told["doubts"], *(("broken_frames",) if len(kept) < len(read) else ()))
     return float(told["at_s"]), Sequence([f for _, f in kept], np.array([t for t, _ in kept]), doubts)
-
-
-def forget_spool(spool: Path, before_s: float) -> int:
-    """Drop what was taken before an instant (seconds since 1970), measured or not; return how many folders."""
-    gone = 0
-    for folder in spool.iterdir() if spool.is_dir() else ():
-        name = folder.name.lstrip(".")
-        if name.isdigit() and int(name) / 1000 < before_s:
-            shutil.rmtree(folder, ignore_errors=True)
-            gone += 1
-    return gone
 
 
 def _folder(source: str, dt_s: float | None, _pause: Callable[[float], None]) -> Sequence:

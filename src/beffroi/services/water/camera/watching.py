@@ -23,6 +23,7 @@ from beffroi.model.result import Result
 from beffroi.services.water.camera.doubts import forbids
 from beffroi.services.water.camera.lawful import may_record
 from beffroi.services.water.camera.site import Site
+from beffroi.services.water.camera.spool import forget_spool, waiting
 from beffroi.services.water.camera.working import Answer, Order, ask
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store.record import Query, Row
@@ -62,8 +63,6 @@ def spool_of(town: Town, row: Row) -> Path:
 
 
 def _forget(town: Town, row: Row, now_us: int) -> None:
-    from beffroi.services.water.camera.capture import forget_spool  # noqa: PLC0415 -- OpenCV only where it is used
-
     forget_spool(spool_of(town, row), now_us / SECOND_US - float(row.values["keep_hours"] or 0) * 3600)
 
 
@@ -72,8 +71,6 @@ def measure_camera(town: Town, row: Row) -> Answer | None:
     if not may_record(row.values, datetime.fromtimestamp(town.clock() / SECOND_US, UTC).date()):
         _tell(town, row, "unlawful")
         return None
-    from beffroi.services.water.camera.capture import waiting  # noqa: PLC0415
-
     try:
         site = msgspec.convert(row.values["site"], Site)
     except msgspec.ValidationError:
