@@ -49,10 +49,7 @@ Rows = Callable[[], Iterator[LayerRow | Reject]]
 
 
 class Layer(msgspec.Struct, frozen=True):
-    """A layer of a file: its `name` ("" when the file has one only), the system that the file names, its rows.
-
-    `latitude_first`: pairs of degrees were written latitude first and have been turned.
-    """
+    """A layer of a file: its `name` ("" when the file has one only), the system that the file names, its rows."""
 
     rows: Rows
     name: str = ""

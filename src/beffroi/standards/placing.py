@@ -21,7 +21,7 @@ from shapely.geometry import mapping, shape
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["Placement", "placed", "sample"]
+__all__ = ["Placement", "placed", "sample", "unknown_system"]
 
 WGS84 = "EPSG:4326"
 SWAPPED = "EPSG:4326 (latitude, longitude)"
@@ -154,17 +154,22 @@ def _doubtful(points: Points, named: str | None, fits: Sequence[str]) -> Problem
                              "Say it: --crs EPSG:2154 (Lambert-93), EPSG:32630 (UTM 30N)…"), place="crs")  # fmt: skip
 
 
+def unknown_system(named: str) -> Problem:
+    """Return the problem of a reference system that PROJ does not know."""
+    shown = named[:60].replace("{", "(").replace("}", ")")
+    return Problem(
+        Text(f"Le système de coordonnées « {shown} » n'est pas connu.", f"The reference system '{shown}' is not known."),
+        Text("Écrivez par exemple EPSG:2154 (Lambert-93) ou EPSG:4326.", "Write for example EPSG:2154 (Lambert-93) or EPSG:4326."),
+        place="crs",
+    )  # fmt: skip
+
+
 def _code(named: str) -> str:
     """Return a named system by its EPSG code where it has one. Raises `Problem` for a name that PROJ does not know."""
     try:
         found = CRS.from_user_input(named)
     except CRSError as error:
-        shown = named[:60].replace("{", "(").replace("}", ")")
-        raise Problem(
-            Text(f"Le système de coordonnées « {shown} » n'est pas connu.", f"The reference system '{shown}' is not known."),
-            Text("Écrivez par exemple EPSG:2154 (Lambert-93) ou EPSG:4326.", "Write for example EPSG:2154 (Lambert-93) or EPSG:4326."),
-            place="crs",
-        ) from error  # fmt: skip
+        raise unknown_system(named) from error
     if found.equals(CRS.from_epsg(4326), ignore_axis_order=True):
         return WGS84
     code = found.to_epsg(min_confidence=70)

@@ -5,7 +5,6 @@ Columns are recognised by the field's name or by its French or English title; pl
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, BinaryIO
@@ -20,6 +19,8 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.model.value import check_value, parse_value
+from beffroi.standards.layer_file import folded
+from beffroi.standards.placing import unknown_system
 from beffroi.standards.text_table import open_table
 from beffroi.store.record import Entry, Reject
 
@@ -38,30 +39,25 @@ class Columns(msgspec.Struct, frozen=True):
     ignored: tuple[str, ...]
 
 
-def _folded(name: str) -> str:
-    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)).lower()
-    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_")
-
-
 def columns_of(collection: Collection, header: list[str], mapped: Mapping[str, str] | None = None) -> Columns:
     """Return what each column is; `mapped` gives field names by column name and wins over recognition."""
     known: dict[str, Field] = {}
     for field in collection.fields:
         for name in (field.name, field.title.fr, field.title.en):
-            known.setdefault(_folded(name), field)
+            known.setdefault(folded(name), field)
     fields: dict[int, Field] = {}
     x = y = None
     ignored = []
     for number, name in enumerate(header):
-        folded = _folded((mapped or {}).get(name, name))
-        found = known.get(folded)
+        plain = folded((mapped or {}).get(name, name))
+        found = known.get(plain)
         if found is not None and found not in fields.values():
             fields[number] = found
-        elif x is None and collection.geometry != "none" and _X.match(folded):
+        elif x is None and collection.geometry != "none" and _X.match(plain):
             x = number
-        elif y is None and collection.geometry != "none" and _Y.match(folded):
+        elif y is None and collection.geometry != "none" and _Y.match(plain):
             y = number
-        elif not folded.startswith("_") and name not in ("_id", "_territory", "_updated"):
+        elif not plain.startswith("_") and name not in ("_id", "_territory", "_updated"):
             ignored.append(name)
     return Columns(fields, x, y, tuple(ignored))
 
@@ -71,11 +67,7 @@ def _transformer(crs: str) -> Transformer | None:
     try:
         source = CRS.from_user_input(crs)
     except CRSError as error:
-        raise Problem(
-            Text(f"Le système de coordonnées « {crs[:40]} » n'est pas connu.", f"The reference system '{crs[:40]}' is not known."),
-            Text("Écrivez par exemple EPSG:2154 (Lambert-93) ou EPSG:4326.", "Write for example EPSG:2154 (Lambert-93) or EPSG:4326."),
-            place="crs",
-        ) from error  # fmt: skip
+        raise unknown_system(crs) from error
     same = source.equals(CRS.from_epsg(4326), ignore_axis_order=True)
     return None if same else Transformer.from_crs(source, 4326, always_xy=True)
 
@@ -177,7 +169,7 @@ def _from_geojson(
     if not isinstance(features, list):
         raise Problem(Text("Ce JSON n'est pas une collection GeoJSON.", "This JSON is not a GeoJSON collection."),
                       Text("Il faut un objet FeatureCollection.", "A FeatureCollection object is needed."))  # fmt: skip
-    known = {_folded(n): f for f in collection.fields for n in (f.title.en, f.title.fr, f.name)}
+    known = {folded(n): f for f in collection.fields for n in (f.title.en, f.title.fr, f.name)}
     for number, feature in enumerate(features):
         place = f"/features/{number}"
         try:
@@ -199,7 +191,7 @@ def _entry(
         raise Problem(Text("Cet élément n'est pas un objet GeoJSON.", "This item is not a GeoJSON feature."))
     values: dict[str, Any] = {}
     for name, value in properties.items():
-        field = known.get(_folded(name))
+        field = known.get(folded(name))
         if field is not None and field.reference:
             values[field.name] = None if value is None else str(value)
         elif field is not None:
