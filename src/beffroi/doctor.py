@@ -23,6 +23,7 @@ from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store import ledger
+from beffroi.store.jobs import due
 from beffroi.store.tables import job, latest
 from beffroi.town import Town
 
@@ -174,12 +175,8 @@ def _lag(town: Town) -> Iterator[Finding]:
     head = store.observations.head()
     behind = max(head - int(store.setting(name, head)) for name in ("bus.rules", ledger.CURSOR))
     with store.read() as connection:
-        due = select(func.count(), func.min(job.c.due_us)).where(
-            job.c.state == "waiting", job.c.due_us <= now
-        )
-        waiting, oldest = connection.execute(due).one()
+        waiting, lag_s = due(connection, now)
         failed = connection.execute(select(func.count()).where(job.c.state == "failed")).scalar_one()
-    lag_s = 0 if oldest is None else (now - oldest) // SECOND_US
     keeper = Election(store).held()
     state: State = (
         "fault"

@@ -9,18 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
-from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from beffroi import __version__
 from beffroi.election import Election
-from beffroi.model.instant import SECOND_US
 from beffroi.model.problem import Problem
 from beffroi.store.database import connect_sqlite
+from beffroi.store.jobs import due
 from beffroi.store.open import Store
-from beffroi.store.tables import job
 
 __all__ = ["ROUTES", "examine"]
 
@@ -39,14 +37,11 @@ def examine(store: Store) -> dict[str, Any]:
         store.set_setting("health.written_us", now)
         if store.database.observations_path is not None:
             _write_beside(store.database.observations_path)
-        due = select(func.count(), func.min(job.c.due_us)).where(
-            job.c.state == "waiting", job.c.due_us <= now
-        )
         with store.read() as connection:
-            waiting, oldest = connection.execute(due).one()
+            waiting, lag_s = due(connection, now)
         report["keeper"] = Election(store).held()
         report["waiting"] = waiting
-        report["lag_s"] = 0 if oldest is None else (now - oldest) // SECOND_US
+        report["lag_s"] = lag_s
     except (Problem, OSError, sqlite3.Error) as error:
         report["status"] = "cannot write"
         report["reason"] = str(error)
