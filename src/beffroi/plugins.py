@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +101,10 @@ ROOMS = {
 }
 
 
+# rooms that a served town never enters: their modules are loaded when they are called
+_LATE = {"demo"}
+
+
 def service_of(package: str, *, name: str, title: Text, description: Text = Text("", "")) -> Service:
     """Return the service found in `package`: each room that exists as a module gives its table.
 
@@ -111,7 +115,12 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     """
     found: dict[str, Any] = {}
     for part, (module_name, attribute) in ROOMS.items():
-        value = getattr(_room(package, module_name), attribute, None)
+        late = part in _LATE and _has(package, module_name)
+        value = (
+            _later(f"{package}.{module_name}", attribute)
+            if late
+            else getattr(_room(package, module_name), attribute, None)
+        )
         if value is not None:
             found[part] = tuple(value) if isinstance(value, Iterable) else value
     found["collections"] = tuple(
@@ -146,11 +155,21 @@ def command_rooms() -> list[str]:
 
 def _room(package: str, name: str) -> ModuleType:
     """Return the module of one room, or the package itself when it has no such module."""
+    if _has(package, name):
+        return importlib.import_module(f"{package}.{name}")
+    return importlib.import_module(package)
+
+
+def _has(package: str, name: str) -> bool:
     home = importlib.import_module(package)
-    full = f"{package}.{name}"
-    if not hasattr(home, "__path__") or importlib.util.find_spec(full) is None:
-        return home
-    return importlib.import_module(full)
+    return hasattr(home, "__path__") and importlib.util.find_spec(f"{package}.{name}") is not None
+
+
+def _later(module: str, name: str) -> Callable[..., Any]:
+    def called(*arguments: Any) -> Any:
+        return getattr(importlib.import_module(module), name)(*arguments)
+
+    return called
 
 
 class Registry:

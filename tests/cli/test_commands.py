@@ -268,4 +268,15 @@ def test_a_town_is_served_without_duckdb_until_sealed_history_is_read() -> None:
     )
     loaded = set(done.stdout.split())
     assert "starlette" in loaded
-    assert {"duckdb", "_duckdb", "scipy", "cv2", "sklearn", "weasyprint", "pyogrio"} & loaded == set()
+    assert {
+        "duckdb",
+        "_duckdb",
+        "scipy",
+        "cv2",
+        "sklearn",
+        "weasyprint",
+        "pyogrio",
+        "pyproj",
+        "PIL",
+        "snowballstemmer",
+    } & loaded == set()

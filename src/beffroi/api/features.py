@@ -5,13 +5,11 @@ Part 1 (17-069r4: core, GeoJSON, OpenAPI 3.0) and Part 2 (18-058r1: answers and 
 """
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 import shapely
-from pyproj import Transformer
 from shapely.geometry import mapping, shape
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,6 +20,7 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.instant import format_instant, parse_instant
 from beffroi.model.principal import ANONYMOUS
 from beffroi.model.problem import NotFound, Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.model.value import parse_value
 from beffroi.standards.feature_documents import (
@@ -154,11 +153,6 @@ def schema(request: Request) -> Response:
 # --- What is asked.
 
 
-@lru_cache(maxsize=4)
-def _transformer(source: int, target: int) -> Transformer:
-    return Transformer.from_crs(source, target, always_xy=True)
-
-
 def _crs(request: Request, name: str) -> str:
     asked = request.query_params.get(name, CRS84).strip("<>")
     if asked not in (CRS84, LAMBERT93):
@@ -183,7 +177,7 @@ def _box(request: Request) -> Box | None:
         raise _refuse("bbox", "Le cadre n'est pas compris.", "The box is not understood.", mend)
     if crs == LAMBERT93:
         west, south, east, north = numbers
-        west, south, east, north = _transformer(2154, 4326).transform_bounds(west, south, east, north)
+        west, south, east, north = projection(2154, 4326).transform_bounds(west, south, east, north)
         return west, south, east, north
     return numbers[0], numbers[1], numbers[2], numbers[3]
 
@@ -246,7 +240,7 @@ def _format(request: Request) -> None:
 def _moved(geometry: dict[str, Any] | None, crs: str) -> dict[str, Any] | None:
     if geometry is None or crs == CRS84:
         return geometry
-    to_lambert = _transformer(4326, 2154)
+    to_lambert = projection(4326, 2154)
     if geometry["type"] == "Point":
         x, y = to_lambert.transform(*geometry["coordinates"][:2])
         return {"type": "Point", "coordinates": [round(x, 4), round(y, 4)]}

@@ -27,6 +27,7 @@ from beffroi.rules.engine import Engine
 from beffroi.scene import Scene
 from beffroi.settings import Settings, load_settings
 from beffroi.standards.pmtiles import Ground, build_base_map
+from beffroi.store import ledger
 from beffroi.store.open import Store
 from beffroi.store.tables import audit, audit_head
 from beffroi.town import PLATFORM, Town
@@ -108,6 +109,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         write_experiments(town, scene, clock)
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         write_proof(town, scene)
+        ledger.follow(town.store)
         _settings(town, scene)
         records = {name: town.store.records.count(name) for name in registry.collections}
     finally:

@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import Any
 
 import msgspec
-from pyproj import Transformer
 from shapely import STRtree
 from shapely.geometry import LineString, MultiLineString, Point, Polygon
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import linemerge, unary_union
 
+from beffroi.model.reference_system import projection
 from beffroi.scene import names
 from beffroi.scene.chance import Chance
 
@@ -23,7 +23,6 @@ __all__ = ["Building", "Commune", "Plan", "Street", "make_plan", "to_wgs84", "wg
 
 ORIGIN_E, ORIGIN_N = 652_400.0, 6_662_300.0
 VILLAGE_AT = (-3950.0, -5150.0)
-_to_wgs84 = Transformer.from_crs(2154, 4326, always_xy=True)
 _RIVER = ((-5600, -9200), (-5000, -7900), (-4300, -6700), (-3700, -5700), (-3350, -5000), (-2500, -4250), (-1650, -3300),
           (-900, -2450), (-250, -1600), (120, -900), (250, -300), (215, 120), (330, 620), (720, 1300), (930, 2150),
           (1500, 3050), (1850, 4200))  # fmt: skip
@@ -81,7 +80,7 @@ class Plan(msgspec.Struct, frozen=True):
 
 def to_wgs84(points: Any) -> Any:
     """Return an array of places of the plan as longitudes and latitudes (for `shapely.transform`)."""
-    xs, ys = _to_wgs84.transform(points[:, 0] + ORIGIN_E, points[:, 1] + ORIGIN_N)
+    xs, ys = projection(2154).transform(points[:, 0] + ORIGIN_E, points[:, 1] + ORIGIN_N)
     placed = points.copy()
     placed[:, 0], placed[:, 1] = xs.round(6), ys.round(6)
     return placed
@@ -90,7 +89,7 @@ def to_wgs84(points: Any) -> Any:
 def wgs84(geometry: BaseGeometry | tuple[float, float]) -> list[object]:
     """Return the GeoJSON coordinates (longitude, latitude, 6 decimals: 0.1 m) of a place of the plan."""
     if isinstance(geometry, tuple):
-        longitude, latitude = _to_wgs84.transform(geometry[0] + ORIGIN_E, geometry[1] + ORIGIN_N)
+        longitude, latitude = projection(2154).transform(geometry[0] + ORIGIN_E, geometry[1] + ORIGIN_N)
         return [round(longitude, 6), round(latitude, 6)]
     if isinstance(geometry, Point):
         return wgs84((geometry.x, geometry.y))
@@ -103,7 +102,7 @@ def wgs84(geometry: BaseGeometry | tuple[float, float]) -> list[object]:
 
 def _line(points: Iterable[Sequence[float]]) -> list[object]:
     xs, ys = zip(*((p[0] + ORIGIN_E, p[1] + ORIGIN_N) for p in points), strict=True)
-    longitudes, latitudes = _to_wgs84.transform(xs, ys)
+    longitudes, latitudes = projection(2154).transform(xs, ys)
     return [[round(x, 6), round(y, 6)] for x, y in zip(longitudes, latitudes, strict=True)]
 
 

@@ -6,7 +6,6 @@ guessed and said. Several of them (the zones of UTM) are told apart by where the
 remains doubtful is refused: a wrong place is worse than none.
 """
 
-import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal
 
@@ -14,14 +13,13 @@ import msgspec
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 from shapely.geometry import mapping, shape
 
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import is_wgs84, projection, system
 from beffroi.model.text import Text
 
-__all__ = ["Placement", "placed", "sample", "unknown_system"]
+__all__ = ["Placement", "placed", "sample"]
 
 WGS84 = "EPSG:4326"
 SWAPPED = "EPSG:4326 (latitude, longitude)"
@@ -154,31 +152,13 @@ def _doubtful(points: Points, named: str | None, fits: Sequence[str]) -> Problem
                              "Say it: --crs EPSG:2154 (Lambert-93), EPSG:32630 (UTM 30N)…"), place="crs")  # fmt: skip
 
 
-def unknown_system(named: str) -> Problem:
-    """Return the problem of a reference system that PROJ does not know."""
-    shown = named[:60].replace("{", "(").replace("}", ")")
-    return Problem(
-        Text(f"Le système de coordonnées « {shown} » n'est pas connu.", f"The reference system '{shown}' is not known."),
-        Text("Écrivez par exemple EPSG:2154 (Lambert-93) ou EPSG:4326.", "Write for example EPSG:2154 (Lambert-93) or EPSG:4326."),
-        place="crs",
-    )  # fmt: skip
-
-
 def _code(named: str) -> str:
     """Return a named system by its EPSG code where it has one. Raises `Problem` for a name that PROJ does not know."""
-    try:
-        found = CRS.from_user_input(named)
-    except CRSError as error:
-        raise unknown_system(named) from error
-    if found.equals(CRS.from_epsg(4326), ignore_axis_order=True):
+    if is_wgs84(named):
         return WGS84
+    found = system(named)
     code = found.to_epsg(min_confidence=70)
     return f"EPSG:{code}" if code else str(found.to_wkt())
-
-
-@functools.lru_cache(maxsize=64)
-def _transformer(code: str) -> Transformer:
-    return Transformer.from_crs(CRS.from_user_input(code), 4326, always_xy=True)
 
 
 def _brought(points: Points, code: str) -> Points:
@@ -186,7 +166,7 @@ def _brought(points: Points, code: str) -> Points:
         return points
     if code == SWAPPED:
         return points[:, ::-1]
-    return np.column_stack(_transformer(code).transform(points[:, 0], points[:, 1]))
+    return np.column_stack(projection(code).transform(points[:, 0], points[:, 1]))
 
 
 def _within(points: Points, boxes: Iterable[Box]) -> bool:
@@ -210,7 +190,7 @@ def _degrees(points: Points) -> bool:
 
 def _somewhere(points: Points, code: str) -> bool:
     """True when the points are where a named system may be used."""
-    area = CRS.from_user_input(code).area_of_use
+    area = system(code).area_of_use
     brought = _brought(points, code)
     return _within(brought, [(-180, -90, 180, 90) if area is None else area.bounds])
 
@@ -229,7 +209,7 @@ def _mover(code: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
         return _same
     if code == SWAPPED:
         return lambda geometry: _moved(geometry, lambda xy: xy[:, ::-1])
-    transformer = _transformer(code)
+    transformer = projection(code)
     return lambda geometry: _moved(
         geometry, lambda xy: np.column_stack(transformer.transform(xy[:, 0], xy[:, 1]))
     )

@@ -15,12 +15,11 @@ from typing import Any
 import msgspec
 import numpy as np
 import shapely
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 
 __all__ = ["KINDS", "OSM_CREDIT", "Ground", "build_base_map", "osm_ways", "read_geojson", "read_osm"]
@@ -150,7 +149,7 @@ def read_geojson(path: Path, kind: str = "") -> list[Ground]:
         shapes = [shapely.geometry.shape(f["geometry"]) for f in features if f.get("geometry")]
         values = [f.get("properties") or {} for f in features if f.get("geometry")]
         to_degrees = _degrees((collection.get("crs") or {}).get("properties", {}).get("name", ""))
-    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError, CRSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, shapely.errors.ShapelyError) as error:
         raise Problem(
             Text("Ce fichier n'est pas un GeoJSON d'entités.", "This file is no GeoJSON of features."),
             place=str(path),
@@ -169,10 +168,10 @@ def read_geojson(path: Path, kind: str = "") -> list[Ground]:
     return found
 
 
-def _degrees(system: str) -> Callable[[Any], Any]:
-    if not system or system.upper().endswith(("CRS84", ":4326")):
+def _degrees(named: str) -> Callable[[Any], Any]:
+    if not named or named.upper().endswith(("CRS84", ":4326")):
         return lambda points: points
-    change = Transformer.from_crs(CRS.from_user_input(system), 4326, always_xy=True)
+    change = projection(named)
     return lambda points: np.column_stack(change.transform(points[:, 0], points[:, 1]))
 
 

@@ -4,23 +4,21 @@ Columns are recognised by the field's name or by its French or English title; pl
 `lon`/`lat`, `x`/`y` or a geometry of GeoJSON, in any reference system that PROJ knows (Lambert-93 is EPSG:2154).
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 from typing import Any, BinaryIO
 
 import msgspec
 import shapely
-from pyproj import CRS, Transformer
-from pyproj.exceptions import CRSError, ProjError
 from shapely.geometry import mapping, shape
 
 from beffroi.model.collection import Collection, Field
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import is_wgs84, projection
 from beffroi.model.text import Text
 from beffroi.model.value import check_value, parse_value
 from beffroi.standards.layer_file import folded
-from beffroi.standards.placing import unknown_system
 from beffroi.standards.text_table import open_table
 from beffroi.store.record import Entry, Reject
 
@@ -62,16 +60,6 @@ def columns_of(collection: Collection, header: list[str], mapped: Mapping[str, s
     return Columns(fields, x, y, tuple(ignored))
 
 
-@lru_cache(maxsize=16)
-def _transformer(crs: str) -> Transformer | None:
-    try:
-        source = CRS.from_user_input(crs)
-    except CRSError as error:
-        raise unknown_system(crs) from error
-    same = source.equals(CRS.from_epsg(4326), ignore_axis_order=True)
-    return None if same else Transformer.from_crs(source, 4326, always_xy=True)
-
-
 def _reject(place: str, problem: Problem) -> Reject:
     return Reject(place, problem.place, problem.reason, problem.mend)
 
@@ -85,7 +73,7 @@ def read_records(
     A table without the key's column gets keys made of `source` and the line, so that the same file read again
     finds the same records. Raises `Problem` for a file that is neither, or has no column that is known.
     """
-    _transformer(crs)
+    is_wgs84(crs)  # an unknown system is refused before anything is read
     stream.seek(0)
     start = stream.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")
     stream.seek(0)
@@ -144,10 +132,11 @@ def _point(cells: list[str], columns: Columns, crs: str) -> dict[str, Any] | Non
         return None
     try:
         x, y = (float(w) for w in written)
-        transformer = _transformer(crs)
-        if transformer is not None:
-            x, y = transformer.transform(x, y, errcheck=True)
-    except (ValueError, ProjError) as error:
+        if not is_wgs84(crs):
+            x, y = projection(crs).transform(x, y)
+        if not (math.isfinite(x) and math.isfinite(y)):
+            raise ValueError(written)
+    except ValueError as error:
         raise Problem(
             Text("Les coordonnées ne sont pas comprises.", "The coordinates are not understood."),
             Text("Écrivez deux nombres dans le système choisi.", "Write two numbers in the chosen system."), place="geometry",
@@ -203,9 +192,9 @@ def _entry(
 
 
 def _moved(geometry: Any, crs: str) -> Any:
-    transformer = _transformer(crs)
-    if geometry is None or transformer is None:
+    if geometry is None or is_wgs84(crs):
         return geometry
+    transformer = projection(crs)
     try:
         return dict(mapping(shapely.transform(shape(geometry), transformer.transform, interleaved=False)))
     except Exception as error:

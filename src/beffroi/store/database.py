@@ -291,6 +291,7 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
             poolclass=QueuePool,
             pool_size=_POOL,
             max_overflow=_POOL,
+            pool_use_lifo=True,
             connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000},
         )
 

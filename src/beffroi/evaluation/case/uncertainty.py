@@ -123,7 +123,7 @@ def _crossing(case: BusinessCase, one: Hypothesis, grid: Array) -> tuple[float, 
     return float(grid[best]), float(grid[best + 1])
 
 
-def _draw(one: Hypothesis, chance: np.random.Generator, count: int) -> Array:
+def _draw(one: Hypothesis, chance: "np.random.Generator", count: int) -> Array:
     low, high = one.low or 0.0, one.high or 0.0
     if one.law == "uniform":
         return chance.uniform(low, high, (count, 1))

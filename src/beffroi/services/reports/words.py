@@ -6,8 +6,6 @@ from collections.abc import Collection
 from functools import cache, lru_cache
 from typing import Any
 
-import snowballstemmer
-
 __all__ = ["as_written", "plain", "stems"]
 
 _WORD = re.compile(r"[a-z0-9]{2,}")
@@ -176,6 +174,8 @@ def plain(text: str) -> str:
 
 @cache
 def _stemmer(language: str) -> Any:
+    import snowballstemmer  # noqa: PLC0415 -- thirty languages, when words are first compared
+
     return snowballstemmer.stemmer("english" if language == "en" else "french")
 
 

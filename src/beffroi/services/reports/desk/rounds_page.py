@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 from markupsafe import Markup
-from pyproj import Transformer
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +15,7 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.reports.desk.acting import Handling
 from beffroi.services.reports.desk.context import place_of
@@ -36,11 +35,9 @@ PLACE = "/services/reports/tournees"
 PAGE = 50
 
 
-@lru_cache(maxsize=64)
-def _metric(zone: int, north: bool) -> Transformer:
-    """Return the way to metres: Lambert-93 in mainland France (zone 0), else the UTM zone."""
-    target = 2154 if zone == 0 else (32600 if north else 32700) + zone
-    return Transformer.from_crs(4326, target, always_xy=True)
+def _metric(zone: int, north: bool) -> int:
+    """Return the EPSG number of the plane: Lambert-93 in mainland France (zone 0), else the UTM zone."""
+    return 2154 if zone == 0 else (32600 if north else 32700) + zone
 
 
 def metres(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
@@ -49,8 +46,8 @@ def metres(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
         return []
     lon, lat = places[0]
     mainland = -5.5 < lon < 10 and 41 < lat < 51.5
-    way = _metric(0 if mainland else int((lon + 180) // 6) % 60 + 1, lat >= 0)
-    return [way.transform(x, y) for x, y in places]
+    plane = projection(4326, _metric(0 if mainland else int((lon + 180) // 6) % 60 + 1, lat >= 0))
+    return [plane.transform(x, y) for x, y in places]
 
 
 def index(request: Request) -> Response:

@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.water.camera.section import bed_of
 from beffroi.services.water.camera.site import Lens, Point, Section, Site
@@ -378,7 +379,5 @@ def _one_section(found: _Found, crs: str) -> Section | None:
 def _in_system(
     points: list[tuple[float, float, float]], said: str, crs: str
 ) -> list[tuple[float, float, float]]:
-    from pyproj import CRS, Transformer  # noqa: PLC0415 -- only here
-
-    change = Transformer.from_crs(CRS.from_user_input(said), CRS.from_user_input(crs), always_xy=True)
+    change = projection(said, crs)
     return [(*change.transform(x, y), z) for x, y, z in points]

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-from pyproj import Transformer
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US, format_instant
 from beffroi.model.observation import Quality
+from beffroi.model.reference_system import projection
 from beffroi.services.water.public_stations import PublicStation, public_stations
 from beffroi.services.water.warning.messages import slug_of
 from beffroi.services.water.warning.ranks import rank
@@ -27,7 +27,6 @@ ROOT = "/api/vigicrues"
 TERRITORY = "1"
 DAYS = 3
 VERSION = "1.1"
-_LAMBERT = Transformer.from_crs(4326, 2154, always_xy=True)
 
 
 def _town(request: Request) -> Town:
@@ -99,7 +98,7 @@ def station(request: Request) -> Response:
     if found is None:
         return _error(request, "Aucune station de ce code")
     v, (lon, lat) = found.row.values, found.place
-    x, y = _LAMBERT.transform(lon, lat) if lon is not None else (None, None)
+    x, y = projection(4326, 2154).transform(lon, lat) if lon is not None else (None, None)
     others = [s for s in public_stations(_town(request)) if s.row.values["river"] == v["river"]]
     return _json(request, {
         "VersionFlux": VERSION, "CdStationHydro": found.code, "LbStationHydro": v["name"], "LbCoursEau": v["river"], "CdCommune": found.row.territory or "",

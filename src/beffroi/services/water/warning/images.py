@@ -4,9 +4,7 @@ Whoever keeps a picture answers for the people on it: the camera blurs them befo
 """
 
 import io
-from typing import Any
-
-from PIL import Image, ImageOps, UnidentifiedImageError
+from typing import TYPE_CHECKING, Any
 
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
@@ -14,6 +12,9 @@ from beffroi.model.text import Text
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 __all__ = ["SMALL_BYTES", "keep", "latest", "reduced"]
 
@@ -29,6 +30,8 @@ def reduced(data: bytes) -> tuple[bytes, bytes]:
 
     Raises `Problem` when it is none.
     """
+    from PIL import Image, ImageOps, UnidentifiedImageError  # noqa: PLC0415 -- 3 MB, when a picture comes in
+
     try:
         with Image.open(io.BytesIO(data)) as opened:
             if opened.width * opened.height > _MOST_PIXELS:
@@ -49,13 +52,13 @@ def _unread() -> Problem:
     )  # fmt: skip
 
 
-def _jpeg(picture: Image.Image, quality: int) -> bytes:
+def _jpeg(picture: "Image.Image", quality: int) -> bytes:
     out = io.BytesIO()
     picture.save(out, "JPEG", quality=quality, optimize=True, progressive=True)
     return out.getvalue()
 
 
-def _fitting(picture: Image.Image) -> bytes:
+def _fitting(picture: "Image.Image") -> bytes:
     """Return the best JPEG that fits; a picture with too much in it gets smaller."""
     while True:
         for quality in (60, 45, 32, 22):
