@@ -47,7 +47,9 @@ def prepare_photos(town: Town, stop: threading.Event) -> None:
         cancel()
 
 
-def prepare_waiting(town: Town, stop: threading.Event | None = None, darkroom: Darkroom | None = None) -> int:
+def prepare_waiting(
+    town: Town, stop: threading.Event | None = None, darkroom: Darkroom | None = None, *, blur: bool = True
+) -> int:
     """Prepare the photos that wait, in the darkroom if there is one; return how many. Raises `Interrupted`."""
     done = 0
     while stop is None or not stop.is_set():
@@ -57,7 +59,7 @@ def prepare_waiting(town: Town, stop: threading.Event | None = None, darkroom: D
         if not waiting:
             return done
         for photo in waiting:
-            prepare(town, photo, darkroom=darkroom)
+            prepare(town, photo, blur=blur, darkroom=darkroom)
             if stop is not None and stop.is_set():
                 break
             done += 1
