@@ -41,6 +41,7 @@ SETTINGS = {
     "language": "Language of readers who chose none: `fr` or `en`.",
     "time_zone": "Civil time of the town, an IANA name; files without offsets are read in it.",
     "base_url": "Public address behind a proxy, such as `https://ville.example`; used in links that are sent.",
+    "trusted_proxies": "Addresses or networks of the proxies in front whose `X-Forwarded-For` and `-Proto` are believed; nobody else is.",
     "store.records": "`postgresql://user:password@host/database`; empty: SQLite files in the data directory.",
     "store.segments": "Directory of the sealed history; empty: `segments/` in the data directory.",
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",
@@ -153,7 +154,8 @@ def settings(_registry: Registry) -> str:
     return (
         "Every key of `beffroi.toml`, in the data directory; each has a default that works. `store.records` is "
         "`records` in the table `[store]`. What a town's people change on screen (name, colours, logo) is in the "
-        "store instead.\n\n" + table(("Key", "What", "Default"), rows)
+        "store instead.\n\nA secret need not be in that file: `file:/run/secrets/mail` is what that file holds (a relative path is beside "
+        "`beffroi.toml`), `env:NAME` a variable of the environment.\n\n" + table(("Key", "What", "Default"), rows)
     )
 
 

@@ -8,7 +8,7 @@ import os
 import secrets
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -108,6 +108,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "fr"
     time_zone: str = "Europe/Paris"
     base_url: str = ""  # the public address, when behind a proxy
+    # whose X-Forwarded-For and -Proto are believed: addresses or networks of the proxies in front
+    trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
     store: StoreSettings = StoreSettings()
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()
@@ -147,7 +149,7 @@ def load_settings(data: Path) -> Settings:
                  "Create it: beffroi init --data {data} --name NAME, or beffroi demo --data {data}.").filled(data=data),
         )  # fmt: skip
     try:
-        values = tomllib.loads(path.read_text("utf-8"))
+        values = _revealed(tomllib.loads(path.read_text("utf-8")), path)
         return msgspec.convert(
             {**values, "data": str(data)}, Settings, dec_hook=lambda kind, value: kind(value)
         )
@@ -160,3 +162,24 @@ def load_settings(data: Path) -> Settings:
             Text("Corrigez ou retirez cette clé.", "Mend or remove that key."),
             place=str(path),
         ) from error
+
+
+def _revealed(value: Any, settings: Path, place: str = "") -> Any:
+    """Return settings with what is kept elsewhere: `file:/run/secrets/mail` is what that file holds (a relative path is
+    beside beffroi.toml), `env:NAME` a variable of the environment. Raises `Problem` naming the key."""
+    if isinstance(value, dict):
+        return {k: _revealed(v, settings, f"{place}.{k}" if place else k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_revealed(v, settings, f"{place}[{n}]") for n, v in enumerate(value)]
+    if not isinstance(value, str) or not value.startswith(("file:", "env:")):
+        return value
+    kind, _, name = value.partition(":")
+    try:
+        return os.environ[name] if kind == "env" else (settings.parent / name).read_text("utf-8").strip()
+    except (KeyError, OSError, ValueError) as error:
+        raise Problem(
+            Text("Le secret « {name} » n'est pas lisible.", "The secret '{name}' cannot be read.").filled(name=name),
+            Text("Posez ce fichier ou cette variable, lisible par le compte qui fait tourner Beffroi.",
+                 "Set that file or variable, readable by the account that runs Beffroi."),
+            place=f"{settings}: {place}",
+        ) from error  # fmt: skip

@@ -14,7 +14,7 @@ from beffroi.model.text import Text
 from beffroi.settings import load_settings
 from beffroi.store.archive import fsync_directory
 
-__all__ = ["restore"]
+__all__ = ["load", "restore"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -67,23 +67,26 @@ def _write(vault: Vault, held: Held, folder: Path) -> None:
 
 def _fill(to: Path) -> None:
     """Put a dump back into the empty PostgreSQL database that the restored settings name."""
-    program = shutil.which("pg_restore")
-    address, environment = without_password(load_settings(to).store.records)
-    done = None
-    if program is not None:
-        done = subprocess.run(  # noqa: S603 -- PostgreSQL's own programme, at the address of the settings
-            [program, "--no-owner", "--exit-on-error", "--single-transaction", "--dbname", address, str(to / DUMP)],
-            capture_output=True, text=True, check=False, env=environment,
-        )  # fmt: skip
-    if done is None or done.returncode:
-        detail = "pg_restore" if done is None else done.stderr.strip()[-200:]
+    said = load(to / DUMP, load_settings(to).store.records, "--single-transaction")
+    if said is not None:
         raise Problem(
-            Text("Les fichiers sont revenus, mais pas la base : {d}", "The files are back, but not the database: {d}").filled(
-                d=detail.replace("{", "(").replace("}", ")")
-            ),
+            Text("Les fichiers sont revenus, mais pas la base : {d}", "The files are back, but not the database: {d}").filled(d=said),
             Text("Créez la base vide que nomme beffroi.toml, puis : pg_restore --dbname ADRESSE postgresql.dump",
                  "Make the empty database that beffroi.toml names, then: pg_restore --dbname ADDRESS postgresql.dump"),
             place=str(to / DUMP),
         )  # fmt: skip
     with contextlib.suppress(FileNotFoundError):
         (to / DUMP).unlink()
+
+
+def load(dump: Path, address: str, *options: str) -> str | None:
+    """Load a dump into the PostgreSQL database at an address; return what went wrong, or None."""
+    program = shutil.which("pg_restore")
+    if program is None:
+        return "pg_restore"
+    where, environment = without_password(address)
+    done = subprocess.run(  # noqa: S603 -- PostgreSQL's own programme, at the address of the settings
+        [program, "--no-owner", "--exit-on-error", *options, "--dbname", where, str(dump)],
+        capture_output=True, text=True, check=False, env=environment,
+    )  # fmt: skip
+    return done.stderr.strip()[-200:].replace("{", "(").replace("}", ")") if done.returncode else None

@@ -23,11 +23,12 @@ from beffroi.doctor import BACKUP_NOTE
 from beffroi.model.instant import format_instant
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.store.database import connect_sqlite
+from beffroi.settings import Settings
+from beffroi.store.database import Database, connect_sqlite
 from beffroi.store.turn import Turn
 from beffroi.town import Town
 
-__all__ = ["DUMP", "save", "without_password"]
+__all__ = ["DUMP", "copies", "save", "without_password"]
 
 DUMP = "postgresql.dump"
 _NOT_KEPT = ("backup.key", "-wal", "-shm", "-turn", "-queue", ".lock", ".tmp", ".sock")
@@ -39,9 +40,9 @@ def save(town: Town, vault: Vault, progress: Progress = lambda _path, _done, _wh
     data = town.settings.data
     before = {f.path: f for f in vault.snapshot().files} if vault.ids() else {}
     with tempfile.TemporaryDirectory(prefix=".backup-", dir=data) as folder:
-        copies = _copies(town, Path(folder))
+        made = copies(town.settings, town.store.database, Path(folder))
         at_us = town.clock()
-        found = dict(sorted(copies.items())) | dict(_files(data, town.store.archive.folder))
+        found = dict(sorted(made.items())) | dict(_files(data, town.store.archive.folder))
         whole = sum(path.stat().st_size for path in found.values())
         done = 0
         files: list[Held] = []
@@ -68,11 +69,13 @@ def _id(at_us: int, vault: Vault) -> str:
     return found
 
 
-def _copies(town: Town, folder: Path) -> dict[str, Path]:
-    """Return copies of the databases by the name each has in the town."""
-    database = town.store.database
+def copies(settings: Settings, database: Database, folder: Path) -> dict[str, Path]:
+    """Copy the databases, as of one instant, into a folder; return where by the name each has in the town.
+
+    Raises `Problem` when PostgreSQL's programme is missing or fails.
+    """
     if database.records_path is None or database.observations_path is None:
-        return {DUMP: _dump(town, folder / DUMP)}
+        return {DUMP: _dump(settings, folder / DUMP)}
     paths = (database.records_path, database.observations_path)
     turns = [Turn(path) for path in paths]
     sources = [connect_sqlite(path) for path in paths]
@@ -97,7 +100,7 @@ def _copies(town: Town, folder: Path) -> dict[str, Path]:
             turn.close()
 
 
-def _dump(town: Town, target: Path) -> Path:
+def _dump(settings: Settings, target: Path) -> Path:
     program = shutil.which("pg_dump")
     if program is None:
         raise Problem(
@@ -105,7 +108,7 @@ def _dump(town: Town, target: Path) -> Path:
             Text("Installez postgresql-client (Debian), ou sauvegardez la base avec vos outils.",
                  "Install postgresql-client (Debian), or back the database up with your own tools."),
         )  # fmt: skip
-    address, environment = without_password(town.settings.store.records)
+    address, environment = without_password(settings.store.records)
     done = subprocess.run(  # noqa: S603 -- PostgreSQL's own programme, at the address of the settings
         [program, "--format=custom", "--compress=0", "--no-owner", "--file", str(target), "--dbname", address],
         capture_output=True, text=True, check=False, env=environment,

@@ -1,14 +1,14 @@
 """`beffroi serve`: the running town."""
 
 import ipaddress
-import logging
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from beffroi import logs
 from beffroi.cli import Data, Json, say, tell
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -44,6 +44,10 @@ def register(app: typer.Typer) -> None:
                 ),
             ),
         ] = False,
+        log: Annotated[
+            Literal["text", "json"],
+            typer.Option(help=say("Forme du journal technique.", "Form of the technical log.")),
+        ] = "text",
         as_json: Json = False,
     ) -> None:
         if open_writes and not _loopback(host):
@@ -70,7 +74,9 @@ def register(app: typer.Typer) -> None:
         os.environ["BEFFROI_MQTT"] = f"{host}:{mqtt_port}"
         os.environ["BEFFROI_ADDRESS"] = address
         os.environ["BEFFROI_OPEN_WRITES"] = "1" if open_writes else "0"
-        logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+        if log == "json":
+            os.environ[logs.FORM] = "json"
+        logs.begin()
         _run(town, listening, workers)
 
 
@@ -80,7 +86,7 @@ def _run(town: "Town", listening: socket.socket, workers: int) -> None:
     # With the plain asyncio loop, several workers add 44 ms to every keep-alive answer: uvloop, always.
     options: dict[str, Any] = {
         "loop": "uvloop", "http": "httptools", "log_level": "warning", "access_log": False, "lifespan": "on",
-        "server_header": False, "date_header": True, "timeout_graceful_shutdown": 3, "backlog": 2048,
+        "log_config": None, "forwarded_allow_ips": list(town.settings.trusted_proxies), "server_header": False, "date_header": True, "timeout_graceful_shutdown": 3, "backlog": 2048,
         "timeout_worker_healthcheck": 30,  # a process that is only busy on a busy machine is not taken for one that hangs
     }  # fmt: skip
     if workers == 1:
