@@ -155,7 +155,8 @@ def settings(_registry: Registry) -> str:
         "Every key of `beffroi.toml`, in the data directory; each has a default that works. `store.records` is "
         "`records` in the table `[store]`. What a town's people change on screen (name, colours, logo) is in the "
         "store instead.\n\nA secret need not be in that file: `file:/run/secrets/mail` is what that file holds (a relative path is beside "
-        "`beffroi.toml`), `env:NAME` a variable of the environment.\n\n" + table(("Key", "What", "Default"), rows)
+        "`beffroi.toml`), `env:NAME` a variable of the environment.\n\n"
+        + table(("Key", "What", "Default"), rows)
     )
 
 

@@ -49,6 +49,7 @@ FACES = (
     "beffroi.web.site.services",
     "beffroi.web.site.experiments",
     "beffroi.web.site.evidence",
+    "beffroi.web.site.duties",
     "beffroi.web.site.proof",
     "beffroi.web.site.town_look",
     "beffroi.web.site.devices",

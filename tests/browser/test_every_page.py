@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from beffroi.web.site.duties.statement import looked
+
 from .conftest import AXE, Served
 from .crawl import crawl, shape
 
@@ -79,6 +81,27 @@ def test_every_link_answers(chromium: Browser, town: Served, administrator: Path
     context.close()
     assert site.broken == [], "\n".join(site.broken)
     assert len(site.pages) >= 10
+
+
+def test_the_statement_names_the_rules_that_are_run(chromium: Browser) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed: npm ci in frontend/")
+    page = chromium.new_page()
+    page.evaluate(AXE.read_text("utf-8"))
+    run = page.evaluate(
+        """(tags) => axe.getRules(tags).flatMap(r => r.tags.filter(t => /^RGAA-[0-9]/.test(t)).map(t => [t, r.ruleId]))""",
+        TAGS,
+    )
+    version = page.evaluate("axe.version")
+    page.close()
+    criteria: dict[str, set[str]] = {}
+    for tag, rule in run:
+        criteria.setdefault(".".join(tag.removeprefix("RGAA-").split(".")[:2]), set()).add(rule)
+    said = looked()
+    assert (said.version, {c: set(rules) for c, rules in said.criteria.items()}) == (
+        version,
+        criteria,
+    )  # else: make accessibility
 
 
 @pytest.mark.parametrize("language", ["fr", "en"])

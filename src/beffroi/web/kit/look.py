@@ -25,6 +25,7 @@ class Look(msgspec.Struct, frozen=True):
     accent: str = DEFAULT_ACCENT
     accent_dark: str = ""
     logo: str = ""  # "image/png;base64,…"
+    conformity: str = "none"  # with the RGAA, as its audit found: "total", "partial", "none"
 
     @property
     def version(self) -> str:
@@ -99,7 +100,8 @@ def check_accent(colour: str) -> str:
 
 
 def look_of(town: Any) -> Look:
-    """Return the look of a town, from its settings in the store (`town.name`, `town.accent`, `town.logo`)."""
+    """Return the look of a town, from its settings in the store (`town.name`, `town.accent`,
+    `town.logo`, `town.conformity`)."""
     if town is None:
         return Look("Beffroi", accent_dark=readable(DEFAULT_ACCENT, DARK_GROUND))
     accent = town.store.setting("town.accent", DEFAULT_ACCENT)
@@ -108,4 +110,5 @@ def look_of(town: Any) -> Look:
         accent=accent,
         accent_dark=readable(accent, DARK_GROUND),
         logo=town.store.setting("town.logo", ""),
+        conformity=town.store.setting("town.conformity", "none"),
     )

@@ -1,4 +1,4 @@
-"""`/preuve` and `/accessibilite`: what is measured so far and what is not, said plainly."""
+"""`/preuve`: what is measured so far and what is not, said plainly."""
 
 from pathlib import Path
 
@@ -44,9 +44,4 @@ def evidence(request: Request) -> Response:
     )  # fmt: skip
 
 
-def accessibility(request: Request) -> Response:
-    """Answer the accessibility statement (law 2005-102, article 47; RGAA 4)."""
-    return render(request, "site/accessibility.html")
-
-
-ROUTES: list[BaseRoute] = [Route("/preuve", evidence), Route("/accessibilite", accessibility)]
+ROUTES: list[BaseRoute] = [Route("/preuve", evidence)]

@@ -22,6 +22,7 @@ __all__ = [
     "off_loop",
     "refused",
     "role_names",
+    "sections_of",
     "see_other",
     "show",
     "store_of",
@@ -69,7 +70,7 @@ def entry(*, admin: bool) -> Callable[[Endpoint], Endpoint]:
 def show(request: Request, name: str, status: int = 200, **context: Any) -> Response:
     """Return a page of this package, kept by no cache."""
     return render(
-        request, f"administration/{name}.html", status, PRIVATE, sections=_sections(request), **context
+        request, f"administration/{name}.html", status, PRIVATE, sections=sections_of(request), **context
     )
 
 
@@ -105,7 +106,7 @@ def role_names(request: Request) -> dict[str, str]:
     }  # fmt: skip
 
 
-def _sections(request: Request) -> list[tuple[str, str, bool]]:
+def sections_of(request: Request) -> list[tuple[str, str, bool]]:
     """Return the tabs of the administration that this administrator may open."""
     _ = translate(request)
     names = [
@@ -118,6 +119,7 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
             (_("Ville"), "/administration/ville"),
             (_("Conservation"), "/administration/conservation"),
             (_("Registre"), "/administration/registre"),
+            (_("Devoirs"), "/administration/devoirs"),
             (_("Journal"), "/administration/journal"),
             (_("Santé"), "/administration/sante"),
         ]
