@@ -1,7 +1,7 @@
 # Beffroi's front door: `make help` lists what it does.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check coverage bench nightly docs accessibility constraints clean
+.PHONY: help run setup test check coverage bench nightly docs accessibility release constraints clean
 
 PYTHON ?= python3
 DATA ?= town
@@ -46,6 +46,9 @@ check: setup ## Formatting, style, types, imports, translations, documentation, 
 
 docs: setup ## Write docs/reference/ again from the code
 	@$(BIN)/python docs/generate.py
+
+release: setup ## Make the wheels, their SBOM, digests and signature in dist/ (KEY=a key of ssh-keygen)
+	@deploy/release.sh $(KEY)
 
 accessibility: setup ## Write again what the automatic accessibility tests look at (after a change of axe-core)
 	@cd frontend && node looked.mjs > ../src/beffroi/web/site/duties/looked.json

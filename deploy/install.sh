@@ -3,6 +3,7 @@
 #
 #   deploy/install.sh beffroi-X.Y.Z-py3-none-any.whl ["Name of the town"]
 #
+# The second wheel (beffroi_trades-X.Y.Z…: rivers, networks) is installed too when it lies beside the first.
 # Everything it makes: the account beffroi, /opt/beffroi (programs), /var/lib/beffroi (the town), /var/backups/beffroi,
 # /etc/beffroi/environment, the units of systemd. Run again, it keeps the town: it upgrades (see `beffroi upgrade`).
 # DESTDIR, when set, is put before every path, and neither accounts nor units are touched: a trial.
@@ -34,6 +35,8 @@ chmod 700 "$TOWN" "$BACKUPS"
 say "Installing $(basename "$WHEEL") …"
 [ -x "$NEW/bin/python" ] || python3 -m venv "$NEW"
 "$NEW/bin/pip" install --quiet --disable-pip-version-check "$WHEEL${BEFFROI_EXTRAS-[all]}"
+TRADES=$(dirname "$WHEEL")/beffroi_trades-${NEW##*/beffroi-}.whl
+[ ! -r "$TRADES" ] || "$NEW/bin/pip" install --quiet --disable-pip-version-check "$TRADES"
 
 if [ -e "$TOWN/beffroi.toml" ]; then
 	[ -z "$ROOT" ] && systemctl stop beffroi.service

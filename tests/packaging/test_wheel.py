@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -48,6 +49,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the wheel, built from the sources."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def trades(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the second wheel, of the trades that a town may leave out."""
+    folder = tmp_path_factory.mktemp("trades")
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT / "trades"),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = folder.glob("*.whl")
@@ -123,3 +144,26 @@ def test_wheel_serves_a_town_without_network_and_without_node(installed: Path, t
     assert said[1:3] == ["health 200", "page 200 True"]
     assert set(said[3:-1]) == {"file 200"}
     assert said[-1] == "things 200"
+
+
+def test_the_second_wheel_brings_the_trades_that_the_first_leaves_out(
+    installed: Path, wheel: Path, trades: Path
+) -> None:
+    ours, theirs = (set(zipfile.ZipFile(w).namelist()) for w in (wheel, trades))
+    sources = {p.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src/beffroi").rglob("*.py")}
+    assert {n for n in ours | theirs if n.endswith(".py")} == sources
+    assert {n for n in ours & theirs if ".dist-info/" not in n} == set()
+    assert trades.stat().st_size <= 2 * MEGABYTE
+    told = "from beffroi.plugins import load_registry; print(*sorted(load_registry().services))"
+
+    def services() -> list[str]:
+        return subprocess.check_output([installed / "bin/python", "-c", told], text=True, cwd="/").split()
+
+    before = services()
+    assert before == ["environment", "equipment", "reports"]
+    pip = [installed / "bin/python", "-m", "pip", "install", "-qq", "--no-deps", "--no-index", trades]
+    subprocess.run(pip, check=True, capture_output=True)
+    points = tomllib.loads((ROOT / "trades/pyproject.toml").read_text("utf-8"))["project"]["entry-points"][
+        "beffroi.services"
+    ]
+    assert services() == sorted({*before, *points})
