@@ -3,6 +3,7 @@
 import hashlib
 import html
 import re
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -86,16 +87,12 @@ def prints(town: Town) -> dict[str, str]:
     return found
 
 
-def test_build_twice_gives_the_same_town(tmp_path: Path) -> None:
-    found = []
-    for name in ("one", "two"):
-        build_town(tmp_path / name, make_scene(1, 1, END), settle)
-        town = open_town(tmp_path / name, clock=lambda: END)
-        try:
-            found.append(prints(town))
-        finally:
-            town.close()
-    assert found[0] == found[1]
+@pytest.fixture(scope="module")
+def day(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A town of one day, to be copied and not to be written."""
+    data = tmp_path_factory.mktemp("day") / "brevigny"
+    build_town(data, make_scene(1, 1, END), settle)
+    return data
 
 
 def test_build_refuses_a_town_that_is_there(folder: Path) -> None:
@@ -104,7 +101,7 @@ def test_build_refuses_a_town_that_is_there(folder: Path) -> None:
     assert refused.value.place == "--data"
 
 
-def test_build_begins_again_after_an_interruption(tmp_path: Path) -> None:
+def test_build_begins_again_after_an_interruption_and_gives_the_same_town(day: Path, tmp_path: Path) -> None:
     def fail(_share: float) -> None:
         raise KeyboardInterrupt
 
@@ -114,6 +111,14 @@ def test_build_begins_again_after_an_interruption(tmp_path: Path) -> None:
     built = build_town(tmp_path / "t", make_scene(1, 1, END), settle)
     assert built.observations > 1000
     assert not (tmp_path / "t" / ".building").exists()
+    found = []
+    for data in (day, tmp_path / "t"):
+        town = open_town(data, clock=lambda: END)
+        try:
+            found.append(prints(town))
+        finally:
+            town.close()
+    assert found[0] == found[1]
 
 
 def test_town_has_two_communes_of_one_group_and_people_of_each_role(town: Town) -> None:
@@ -169,11 +174,10 @@ async def run_live(town: Town, until: int) -> None:
     await asyncio.wait_for(task, 10)
 
 
-def test_live_goes_on_as_a_longer_history_would_have(tmp_path: Path) -> None:
+def test_live_goes_on_as_a_longer_history_would_have(day: Path, tmp_path: Path) -> None:
     import asyncio
 
-    data = tmp_path / "live"
-    build_town(data, make_scene(1, 1, END), settle)
+    data = shutil.copytree(day, tmp_path / "live")
     later = END + 9 * HOUR_US
     town = open_town(data, clock=lambda: later)
     try:
