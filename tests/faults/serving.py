@@ -38,12 +38,14 @@ class Town:
             assert time.monotonic() < deadline, "the server does not answer"
             time.sleep(0.02)
 
-    def call(self, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+    def call(
+        self, path: str, body: Any = None, *, method: str | None = None, **headers: str
+    ) -> tuple[int, Any]:
         """Return status and decoded body of a request; status 0 when nothing answered."""
         data = None if body is None else json.dumps(body).encode()
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         asked = urllib.request.Request(
-            self.url + path, data=data, headers={"Content-Type": "application/json", **named}
+            self.url + path, data=data, headers={"Content-Type": "application/json", **named}, method=method
         )
         try:
             with urllib.request.urlopen(asked, timeout=20) as answer:

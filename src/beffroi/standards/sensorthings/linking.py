@@ -107,7 +107,12 @@ class Linker:
         elif owner.entity.name == "Location" and hop.target == "Thing":
             self._tie_places(gone, owner, away=True)
         else:
-            self.writer.change(owner, Changes({}, {link: [i for i in tied if i != gone]}))
+            self.writer.change(
+                owner,
+                lambda c: Changes(
+                    {}, {link: [i for i in catalogue.linked_to(c, link, owner.key or 0) if i != gone]}
+                ),
+            )
 
     def _place(self, resource: Resource) -> tuple[Here, Navigation, int | None]:
         """Return the owner, the relation and the key at the end of an address that ends with `$ref`."""
@@ -139,10 +144,13 @@ class Linker:
                     self._tie_places(thing, owner, away=True)
         else:
             link = link_of(hop)
-            with self.store.read() as c:
+
+            def more(c: Connection) -> Changes:
                 before = catalogue.linked_to(c, link, owner.key or 0) if keep else []
-            if not keep or wanted[0] not in before or link.rank:
-                self.writer.change(owner, Changes({}, {link: [*before, *wanted]}))
+                tied = keep and wanted[0] in before and not link.rank
+                return Changes({}, {} if tied else {link: [*before, *wanted]})
+
+            self.writer.change(owner, more)
 
     def _tie_from_there(self, owner: Here, hop: Navigation, wanted: list[int], *, keep: bool) -> None:
         """Tie over a relation that the others state: each of them names `owner` now."""
@@ -175,10 +183,12 @@ class Linker:
     def _tie_places(self, thing: int, location: Here, *, away: bool) -> None:
         """Add a Location to a Thing's, or take it away."""
         there = self.writer.found_one(BY_NAME["Thing"], thing)
-        with self.store.read() as c:
-            places = catalogue.linked_to(c, _LOCATIONS, thing)
-        kept = [p for p in places if p != location.key]
-        self.writer.change(there, Changes({}, {_LOCATIONS: kept if away else [*kept, location.key or 0]}))
+
+        def places(c: Connection) -> Changes:
+            kept = [p for p in catalogue.linked_to(c, _LOCATIONS, thing) if p != location.key]
+            return Changes({}, {_LOCATIONS: kept if away else [*kept, location.key or 0]})
+
+        self.writer.change(there, places)
 
     def _drop_component(self, owner: Here, index: int, tied: list[int]) -> None:
         """Take a component of a MultiDatastream away: its observed property with its type and its unit."""

@@ -1,7 +1,8 @@
 """Write entities for someone: make, change, replace, patch, delete, with the rights that it takes (18-088 §10)."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -214,22 +215,38 @@ class EntityWriter:
     def update(self, resource: Resource, body: Any, *, whole: bool = False, patch: bool = False) -> Here:
         """Change an entity: PATCH, PUT (`whole`) or JSON-Patch (`patch`). Raises `Problem`, `NotFound`."""
         here = self._single(resource)
-        if patch:
-            plain = self._plain(here)
-            body = _differing(plain, apply_patch(plain, body))
-        if here.entity.name == "Observation":
-            known = self.store.observations.get(here.key or 0)
-            extra = None if known is None else known.extra
-            changed = observation_changes(body, whole=whole, now_us=self.now_us, extra=extra)
-            self.change(here, Changes(changed))
-        elif here.entity.name == "Task":
-            self._move(here, body)
-        else:
-            changes = read_changes(here.entity, body, whole=whole, encoding=self._encoding(here))
-            if "tasking_parameters" in changes.values:
-                read_parameters(decode_json(changes.values["tasking_parameters"].encode()))
-            self.change(here, changes)
+        if here.entity.name == "Task":
+            self._move(here, self._patched(here, body) if patch else body)
+            return here
+        with self._holding(here) as c:
+            if patch:
+                body = self._patched(here, body)
+            if here.entity.name == "Observation":
+                known = self.store.observations.get(here.key or 0)
+                extra = None if known is None else known.extra
+                changes = Changes(observation_changes(body, whole=whole, now_us=self.now_us, extra=extra))
+            else:
+                changes = read_changes(here.entity, body, whole=whole, encoding=self._encoding(here))
+            self._change(c, here, changes)
         return here
+
+    @contextmanager
+    def _holding(self, here: Here) -> Iterator[Connection]:
+        """Give a transaction during which nobody else changes an entity: what a patch is applied to stays the last word."""
+        with self.store.write() as c:
+            table, key = here.entity.table, here.key or 0
+            if here.entity.name == "Observation":
+                known = self.store.observations.get(key)
+                table, key = "datastream", known.datastream_id if known is not None else 0
+            row = tables.metadata.tables[table]
+            c.execute(
+                select(row.c.id).where(row.c.id == key).with_for_update()
+            )  # SQLite has one writer anyway
+            yield c
+
+    def _patched(self, here: Here, patch: Any) -> Any:
+        plain = self._plain(here)
+        return _differing(plain, apply_patch(plain, patch))
 
     def _encoding(self, here: Here) -> str:
         """Return the encoding of an entity's geometry, "" for other entities."""
@@ -239,22 +256,28 @@ class EntityWriter:
         with self.store.read() as c:
             return str(c.execute(select(row.c.encoding_type).where(row.c.id == here.key)).scalar() or "")
 
-    def change(self, here: Here, changes: Changes) -> None:
-        """Change an entity's columns and associations. Raises `Problem`."""
+    def change(self, here: Here, changes: Changes | Callable[[Connection], Changes]) -> None:
+        """Change an entity's columns and associations; a function says to what while nobody else changes it.
+
+        Raises `Problem`.
+        """
+        with self._holding(here) as c:
+            self._change(c, here, changes if isinstance(changes, Changes) else changes(c))
+
+    def _change(self, c: Connection, here: Here, changes: Changes) -> None:
         if not changes.values and not changes.linked:
             return
         if here.entity.name == "Observation":
-            self._correct(here, changes.values)
+            self._correct(c, here, changes.values)
             return
         if "tasking_parameters" in changes.values:
             read_parameters(decode_json(changes.values["tasking_parameters"].encode()))
-        with self.store.write() as c:
-            self._allowed_to_change(c, here)
-            self._allowed_to_tie(c, here, changes)
-            catalogue.change(
-                self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked, self.by
-            )
-            self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changes.values)})
+        self._allowed_to_change(c, here)
+        self._allowed_to_tie(c, here, changes)
+        catalogue.change(
+            self.store, c, here.entity.table, here.key or 0, changes.values, changes.linked, self.by
+        )
+        self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changes.values)})
 
     def _allowed_to_tie(self, c: Connection, here: Here, changes: Changes) -> None:
         """Raise `Forbidden` when a change ties an entity to a Thing of someone else."""
@@ -280,25 +303,23 @@ class EntityWriter:
                 self.store, c, self.who, here.key or 0, state, error=error[:500], now_us=self.now_us
             )
 
-    def _correct(self, here: Here, changed: dict[str, Any]) -> None:
+    def _correct(self, c: Connection, here: Here, changed: dict[str, Any]) -> None:
         known = self.store.observations.get(here.key or 0)
         assert known is not None
         multi = changed.pop("multi", None)
-        with self.store.read() as c:
-            self._check_series(c, known.datastream_id)
-            if changed.get("feature_id") is not None:
-                catalogue.require(c, "feature_of_interest", changed["feature_id"], "/FeatureOfInterest", 400)
-            if "datastream_id" in changed:
-                self._check_moved(c, known.datastream_id, changed["datastream_id"], multi=bool(multi))
-            series, result = (
-                changed.get("datastream_id", known.datastream_id),
-                changed.get("result", known.result),
-            )
-            catalogue.fitting(c, series, result, multi=bool(catalogue.components(c, series)))
+        self._check_series(c, known.datastream_id)
+        if changed.get("feature_id") is not None:
+            catalogue.require(c, "feature_of_interest", changed["feature_id"], "/FeatureOfInterest", 400)
+        if "datastream_id" in changed:
+            self._check_moved(c, known.datastream_id, changed["datastream_id"], multi=bool(multi))
+        series, result = (
+            changed.get("datastream_id", known.datastream_id),
+            changed.get("result", known.result),
+        )
+        catalogue.fitting(c, series, result, multi=bool(catalogue.components(c, series)))
         if changed:
             self.store.observations.correct(known.id, by=self.by, **changed)
-            with self.store.write() as c:
-                self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changed)})
+            self.store.audit.note(c, self.who, *_deed(here, "change"), {"fields": sorted(changed)})
 
     def _check_moved(self, c: Connection, old: int, new: int, *, multi: bool) -> None:
         """Raise `Problem` unless an observation may go from a datastream to another of the same type."""
