@@ -45,7 +45,12 @@ class Assignment(Record):
 class Gateway(Record):
     """A TALQ gateway: the lighting network of one maker."""
 
-    address: str = field("Adresse TALQ (UUID)", "TALQ address (UUID)", key=True, pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+    address: str = field(
+        "Adresse TALQ (UUID)",
+        "TALQ address (UUID)",
+        key=True,
+        pattern=r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+    )
     name: str = field("Nom", "Name")
     url: str | None = field("Adresse du service", "Service URL", pattern=r"https?://\S{1,200}", hint=Text("Où la passerelle écoute.", "Where the gateway listens."))  # fmt: skip
     state: str = field(

@@ -88,9 +88,7 @@ def what_if(
     keys = np.round(stock.longitude / _CELL) * 10_000 + np.round(stock.latitude / _CELL)
     _, first, cell = np.unique(keys, return_index=True, return_inverse=True)
     days = 366 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 365
-    nights = nights_of(
-        program, stock.longitude[first], stock.latitude[first], date(year, 1, 1), days, zone
-    )
+    nights = nights_of(program, stock.longitude[first], stock.latitude[first], date(year, 1, 1), days, zone)
     lit, full = nights.lit.sum(1)[cell], nights.full.sum(1)[cell]
     kwh = float((stock.watts * (1 + stock.loss) * full).sum() / 1000)
     return WhatIf(len(stock), float(lit.mean()), float(full.mean()), kwh, kwh * euros_kwh, kwh * kg_kwh)
@@ -152,7 +150,8 @@ def led_case(change: Change) -> LedCase:
     cost = change.points * change.euros_point
     saved = (kwh0 - kwh1) * change.euros_kwh + upkeep
     flows = [
-        (kwh0 - kwh1) * (1 - change.degradation) ** n * change.euros_kwh * (1 + change.price_rise) ** n + upkeep
+        (kwh0 - kwh1) * (1 - change.degradation) ** n * change.euros_kwh * (1 + change.price_rise) ** n
+        + upkeep
         for n in range(change.years)
     ]
     npv = sum(flow / (1 + change.rate) ** n for n, flow in enumerate(flows, 1)) - cost
@@ -164,18 +163,22 @@ def led_case(change: Change) -> LedCase:
 _DOUBT = {"watts0": 0.05, "loss0": 0.3, "loss1": 0.3, "hours": 0.05, "euros_kwh": 0.3, "euros_point": 0.15, "upkeep0": 0.3, "upkeep1": 0.3}  # fmt: skip
 
 
-def led_interval(change: Change, draws: int = 2000, seed: int = 1) -> tuple[tuple[float, float], tuple[float, float]]:
+def led_interval(
+    change: Change, draws: int = 2000, seed: int = 1
+) -> tuple[tuple[float, float], tuple[float, float]]:
     """Return the 90 % intervals of the payback (years) and of the net present value (€), the seed fixed."""
     chance = np.random.default_rng(seed)
-    shares = {
-        name: chance.triangular(1 - half, 1, 1 + half, draws) for name, half in _DOUBT.items()
-    }
+    shares = {name: chance.triangular(1 - half, 1, 1 + half, draws) for name, half in _DOUBT.items()}
     cases = [
         led_case(
-            msgspec.structs.replace(change, **{n: getattr(change, n) * float(s[i]) for n, s in shares.items()})
+            msgspec.structs.replace(
+                change, **{n: getattr(change, n) * float(s[i]) for n, s in shares.items()}
+            )
         )
         for i in range(draws)
     ]
-    payback = np.quantile([c.payback_years if c.payback_years is not None else np.inf for c in cases], (0.05, 0.95))
+    payback = np.quantile(
+        [c.payback_years if c.payback_years is not None else np.inf for c in cases], (0.05, 0.95)
+    )
     npv = np.quantile([c.npv for c in cases], (0.05, 0.95))
     return (float(payback[0]), float(payback[1])), (float(npv[0]), float(npv[1]))

@@ -98,7 +98,9 @@ def _rows(path: Path, options: Mapping[str, Any]) -> Iterator[_Point | Reject]:
                 {}
                 if row is None
                 else {
-                    field: row[at].strip() for field, at in columns.items() if at < len(row) and row[at].strip()
+                    field: row[at].strip()
+                    for field, at in columns.items()
+                    if at < len(row) and row[at].strip()
                 }
             )
             placed = _place(cells, move)
@@ -135,7 +137,9 @@ def _place(cells: Mapping[str, str], move: Transformer) -> tuple[float, float] |
     if x is None or y is None:
         return None
     longitude, latitude = move.transform(x, y)
-    known = math.isfinite(longitude) and math.isfinite(latitude) and abs(longitude) <= 180 and abs(latitude) <= 90
+    known = (
+        math.isfinite(longitude) and math.isfinite(latitude) and abs(longitude) <= 180 and abs(latitude) <= 90
+    )
     return (longitude, latitude) if known and (x or y) else None
 
 
@@ -153,7 +157,11 @@ def read_lights(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reje
         code = row.support if wanted == "support" else row.cells.get("cabinet")
         if code and (row.territory, code) not in seen:
             seen.add((row.territory, code))
-            yield _support(row) if wanted == "support" else Entry({"code": code}, None, row.territory, f"line {row.line}")
+            yield (
+                _support(row)
+                if wanted == "support"
+                else Entry({"code": code}, None, row.territory, f"line {row.line}")
+            )
 
 
 def _support(row: _Point) -> Entry:
@@ -161,7 +169,9 @@ def _support(row: _Point) -> Entry:
     values = {
         "code": row.support, "street": row.cells.get("street"), "kind": _KINDS.get((kind or "").upper()), "source_kind": kind,
     }  # fmt: skip
-    return Entry({k: v for k, v in values.items() if v is not None}, row.geometry, row.territory, f"line {row.line}")
+    return Entry(
+        {k: v for k, v in values.items() if v is not None}, row.geometry, row.territory, f"line {row.line}"
+    )
 
 
 def _lamp(row: _Point) -> Entry | Reject:
@@ -181,7 +191,9 @@ def _lamp(row: _Point) -> Entry | Reject:
             )  # fmt: skip
         values[name] = round(value) if name == "colour_k" else value
     if cells.get("source"):
-        values["source"] = next((v for k, v in _SOURCES.items() if cells["source"].lower().startswith(k)), "autre")
+        values["source"] = next(
+            (v for k, v in _SOURCES.items() if cells["source"].lower().startswith(k)), "autre"
+        )
     if cells.get("use"):
         values["use"] = cells["use"][0].lower()
     return Entry(values, row.geometry, row.territory, f"line {row.line}")

@@ -148,14 +148,19 @@ def _limited(rule: _Limit, value: Any, installed: date | None) -> Verdict:
     if value is None:
         return Verdict(rule.rule, "3", "unknown", Text(f"{rule.fr} : valeur inconnue, {asked} demandé", f"{rule.en}: value unknown, {asked} asked"), rule.sure)  # fmt: skip
     holds = _HOLDS[rule.kind](float(value), rule.limit)
-    words = Text(f"{rule.fr} {value:g} {rule.unit} : {asked} demandé", f"{rule.en} {value:g} {rule.unit}: {asked} asked")
+    words = Text(
+        f"{rule.fr} {value:g} {rule.unit} : {asked} demandé",
+        f"{rule.en} {value:g} {rule.unit}: {asked} asked",
+    )
     if holds:
         return Verdict(rule.rule, "3", "ok", words, rule.sure)
     if installed is None:
         more = Text(f"{words.fr} ; date de pose inconnue", f"{words.en}; date of installation unknown")
         return Verdict(rule.rule, "3", "unknown", more, sure=False)
     if installed < IN_FORCE:
-        more = Text(f"{words.fr} ; posé avant 2020, donc pas tenu", f"{words.en}; installed before 2020, so not bound")
+        more = Text(
+            f"{words.fr} ; posé avant 2020, donc pas tenu", f"{words.en}; installed before 2020, so not bound"
+        )
         return Verdict(rule.rule, "3", "not_concerned", more, sure=False)
     return Verdict(rule.rule, "3", "breach", words, rule.sure)
 

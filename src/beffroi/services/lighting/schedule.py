@@ -15,6 +15,7 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -97,14 +98,12 @@ def read_program(text: str) -> Program:
     """Read a program's line. Raises `Problem` whose place is the number of the faulty part."""
     parts = [part.strip().lower() for part in text.split(",")]
     if len(parts) < 2:
-        raise _refuse(
-            1, text, "Il manque l'heure d'extinction.", "The time at which it goes out is missing."
-        )
+        raise _refuse(1, text, "Il manque l'heure d'extinction.", "The time at which it goes out is missing.")
     on, level = _edge_with_level(parts[0])
     off = _edge(parts[-1], len(parts))
     steps = tuple(_step(part, n) for n, part in enumerate(parts[1:-1], 2))
     order = [(s.minutes - _NOON) % 1440 for s in steps]
-    for n, (a, b) in enumerate(zip(order, order[1:], strict=False), 3):
+    for n, (a, b) in enumerate(pairwise(order), 3):
         if b <= a:
             raise _refuse(n, parts[n - 1], "Cette heure ne suit pas la précédente dans la nuit.",
                           "This time does not follow the one before in the night.")  # fmt: skip
@@ -192,7 +191,11 @@ def _events(sun: SunTimes, edge: Edge, days: NDArray[np.int64], zone: str, *, en
         )
     evening = edge.anchor in ("sunset", "dusk")
     source: Floats = getattr(sun, edge.anchor)
-    return source[:, : len(days)] + edge.minutes * 60.0 if evening or not end else source[:, 1:] + edge.minutes * 60.0
+    return (
+        source[:, : len(days)] + edge.minutes * 60.0
+        if evening or not end
+        else source[:, 1:] + edge.minutes * 60.0
+    )
 
 
 def nights_of(

@@ -21,7 +21,9 @@ from beffroi.model.text import Text
 __all__ = ["CIVIL", "HORIZON", "SunTimes", "civil_days", "sun_times"]
 
 HORIZON, CIVIL = -0.8333, -6.0  # degrees
-_PARALLAX = 0.00244  # degrees at the horizon: Skyfield's altitudes are seen from the ground, Meeus' from the centre
+_PARALLAX = (
+    0.00244  # degrees at the horizon: Skyfield's altitudes are seen from the ground, Meeus' from the centre
+)
 _DAY_S = 86_400.0
 _J2000_S = 946_728_000.0  # 2000-01-01T12:00Z in seconds since 1970
 _CELL = 1 << 15  # events computed at once: arrays that fit a cache
@@ -45,7 +47,9 @@ def civil_days(first: date, count: int) -> NDArray[np.int64]:
 
 def _sun(seconds: Floats) -> tuple[Floats, Floats]:
     """Return the sine of the declination, and the equation of time in seconds, at instants (seconds since 1970)."""
-    t = (seconds + 69.0 - _J2000_S) / (_DAY_S * 36_525.0)  # Julian centuries of dynamical time
+    t: Floats = np.asarray(
+        (seconds + 69.0 - _J2000_S) / (_DAY_S * 36_525.0), np.float64
+    )  # Julian centuries of dynamical time
     longitude = np.radians(280.46646 + t * (36_000.76983 + t * 0.0003032))
     anomaly = np.radians(357.52911 + t * (35_999.05029 - t * 0.0001537))
     eccentricity = 0.016708634 - t * (0.000042037 + t * 0.0000001267)
@@ -75,7 +79,8 @@ class _Table:
     def __init__(self, days: NDArray[np.int64]) -> None:
         start = days * _DAY_S
         self.parts: list[tuple[Floats, Floats, Floats]] = []
-        for a, b, c in zip(_sun(start), _sun(start + _DAY_S / 2), _sun(start + _DAY_S), strict=True):
+        moments = (start, start + _DAY_S / 2, start + _DAY_S)
+        for a, b, c in zip(*(_sun(np.asarray(m, np.float64)) for m in moments), strict=True):
             self.parts.append((a, 4 * b - 3 * a - c, 2 * (a + c) - 4 * b))
 
     def at(self, which: int, share: Floats) -> Floats:
@@ -89,7 +94,10 @@ def sun_times(longitude: ArrayLike, latitude: ArrayLike, days: NDArray[np.int64]
 
     `longitude` and `latitude` in degrees (WGS 84), of one place or many. Raises `Problem` for places off the globe.
     """
-    east, north = np.atleast_1d(np.asarray(longitude, np.float64)), np.atleast_1d(np.asarray(latitude, np.float64))
+    east, north = (
+        np.atleast_1d(np.asarray(longitude, np.float64)),
+        np.atleast_1d(np.asarray(latitude, np.float64)),
+    )
     if not (np.all(np.abs(north) <= 90) and np.all(np.abs(east) <= 180)):
         raise Problem(
             Text("Ce lieu n'est pas sur la Terre.", "This place is not on Earth."),

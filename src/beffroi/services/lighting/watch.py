@@ -14,7 +14,16 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cabinet", "Finding", "Night", "Watch", "dead_lamps", "night_levels", "nights_seen", "watch_cabinet"]
+__all__ = [
+    "Cabinet",
+    "Finding",
+    "Night",
+    "Watch",
+    "dead_lamps",
+    "night_levels",
+    "nights_seen",
+    "watch_cabinet",
+]
 
 Kind = Literal["dead_lamp", "day_burner", "stuck_on", "wrong_clock", "dark"]
 Floats = NDArray[np.float64]
@@ -162,7 +171,11 @@ def _common(moves: Floats) -> Floats:
 
 
 def watch_cabinet(
-    seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequence[Night], neighbours: Floats | None = None
+    seconds: Floats,
+    watts: Floats,
+    cabinet: Cabinet,
+    nights: Sequence[Night],
+    neighbours: Floats | None = None,
 ) -> Watch:
     """Return everything that the curve of one cabinet says."""
     level = night_levels(seconds, watts, cabinet, nights)
@@ -178,9 +191,7 @@ def watch_cabinet(
     return Watch(level, tuple(sorted([*lost, *others], key=lambda f: (f.found, f.kind))), least, "ok")
 
 
-def nights_seen(
-    seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequence[Night]
-) -> list[Finding]:
+def nights_seen(seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequence[Night]) -> list[Finding]:
     """Return what single nights show, each spell of it once: burning by day, stuck on, dark, a wrong clock."""
     found: dict[Kind, Finding] = {}
     told: list[Finding] = []
@@ -228,7 +239,11 @@ def _clock(seconds: Floats, watts: Floats, cabinet: Cabinet, night: Night) -> fl
     """Return how late the cabinet goes on and off (s, the mean of both): clouds move the two apart, a clock moves both."""
     a, b = np.searchsorted(seconds, (night.on - 3 * 3600, night.off + 3 * 3600), side="left")
     part, at = watts[a:b], seconds[a:b]
-    if len(part) < 8 or not np.all(np.isfinite(part)) or float(np.max(np.diff(at))) > 2 * float(np.median(np.diff(at))):
+    if (
+        len(part) < 8
+        or not np.all(np.isfinite(part))
+        or float(np.max(np.diff(at))) > 2 * float(np.median(np.diff(at)))
+    ):
         return None
     burning = part - cabinet.base_w > 0.4 * cabinet.full_w * max(s[2] for s in night.spans)
     changes = np.flatnonzero(np.diff(burning.astype(np.int8)))

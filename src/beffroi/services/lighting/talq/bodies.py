@@ -24,9 +24,17 @@ def control_program(code: str, program: Program, owner: str) -> Json:
     """Return a ControlProgramOne. Raises `Problem` for what TALQ has no word for (civil twilight, half-clock nights)."""
     on, off = program.on, program.off
     if on.anchor == "sunset" and off.anchor == "sunrise":
-        period: Json = {"name": "AstroClockActivePeriod", "sunsetOffset": on.minutes, "sunriseOffset": off.minutes}
+        period: Json = {
+            "name": "AstroClockActivePeriod",
+            "sunsetOffset": on.minutes,
+            "sunriseOffset": off.minutes,
+        }
     elif on.anchor == "clock" and off.anchor == "clock":
-        period = {"name": "AbsoluteActivePeriod", "startTime": _time(on.minutes), "endTime": _time(off.minutes)}
+        period = {
+            "name": "AbsoluteActivePeriod",
+            "startTime": _time(on.minutes),
+            "endTime": _time(off.minutes),
+        }
     else:
         raise Problem(
             Text(f"TALQ ne sait pas dire « {program.text()} ».", f"TALQ has no word for '{program.text()}'."),
@@ -70,7 +78,9 @@ def _rules(rule: Rule) -> list[Json]:
     if len(rule.first) > 5:
         return [{"startDate": rule.first, "endDate": rule.last, "program": rule.program}]
     spans = (
-        [(rule.first, rule.last)] if rule.first <= rule.last else [(rule.first, "12-31"), ("01-01", rule.last)]
+        [(rule.first, rule.last)]
+        if rule.first <= rule.last
+        else [(rule.first, "12-31"), ("01-01", rule.last)]
     )  # the end of a span is after its start: over the new year it is two
     dates = [{"start": f"--{a}", "end": f"--{b}"} if a != b else {"start": f"--{a}"} for a, b in spans]
     return [{"condition": {"type": "ccDate", "dates": dates}, "program": rule.program}]
@@ -107,7 +117,8 @@ def logger_config(address: str, owner: str, start_us: int) -> Json:
         ("LampMonitorFunction", ("activePower", "activeEnergy", "operatingHours", "supplyVoltage")),
     )
     content = [
-        {"function": {"functionType": kind, "attributes": [{"name": name} for name in names]}} for kind, names in asked
+        {"function": {"functionType": kind, "attributes": [{"name": name} for name in names]}}
+        for kind, names in asked
     ]
     return {
         "address": address, "ownerCMS": owner, "sourceAddresses": {"blackList": []},

@@ -77,7 +77,9 @@ def _instant(value: Any, place: str) -> None:
 def _one_of(*allowed: str) -> Check:
     def check(value: Any, place: str) -> None:
         if value not in allowed:
-            raise _refuse(place, f"une de ces valeurs : {', '.join(allowed)}.", f"one of: {', '.join(allowed)}.")
+            raise _refuse(
+                place, f"une de ces valeurs : {', '.join(allowed)}.", f"one of: {', '.join(allowed)}."
+            )
 
     return check
 
@@ -152,9 +154,13 @@ _PART = _object(("address",), address=_uuid, name=_text, functions=_list(_functi
 _FUNCTION_DESC = _object(("functionId", "type"), functionId=_text, type=_text)
 _CLASS = _object(("name",), name=_text, functions=_list(_FUNCTION_DESC))
 _LOGS: Mapping[str, Check] = {
-    "AttributeLogData": _object(("attributeName", "attributeValue"), attributeName=_text, attributeValue=_attribute),
+    "AttributeLogData": _object(
+        ("attributeName", "attributeValue"), attributeName=_text, attributeValue=_attribute
+    ),
     "EventLogData": _object(("eventType",), eventType=_text),
-    "StateChangeEventLogData": _object(("eventType", "command"), eventType=_text, command=_COMMAND, state=_state),
+    "StateChangeEventLogData": _object(
+        ("eventType", "command"), eventType=_text, command=_COMMAND, state=_state
+    ),
 }
 
 
