@@ -107,7 +107,30 @@ class Order(Record):
     problem: str | None = field("Empêchement", "Obstacle", listed=False)
 
 
+FINDINGS = (
+    choice("dead_lamp", "Lampe éteinte", "Dead lamp", "jaune"), choice("day_burner", "Allumée en plein jour", "Burning by day", "jaune"),
+    choice("stuck_on", "Contacteur collé", "Contactor stuck on", "orange"), choice("wrong_clock", "Horloge déréglée", "Wrong clock", "orange"),
+    choice("dark", "Armoire éteinte", "Cabinet dark", "rouge"),
+)  # fmt: skip
+
+
+class FindingRecord(Record):
+    """What the load curve of a cabinet shows."""
+
+    code: str = field("Constat", "Finding", key=True, listed=False)
+    cabinet: int = field("Armoire", "Cabinet", reference="cabinet")
+    kind: str = field("Anomalie", "Anomaly", choices=FINDINGS)
+    since: datetime = field("Depuis la nuit du", "Since the night of")
+    amount: float | None = field("Ampleur", "Size", hint=Text("Lampes, ou minutes pour une horloge.", "Lamps, or minutes of a clock."))  # fmt: skip
+    state: str = field(
+        "État", "State", choices=(choice("open", "En cours", "Under way", "orange"), choice("over", "Terminé", "Over", "vert")), default="open",
+    )  # fmt: skip
+    ended: datetime | None = field("Terminé le", "Ended on", listed=False)
+
+
 COLLECTIONS = (
+    Collection("lighting_finding", Text("Anomalies des armoires", "Anomalies of cabinets"), FindingRecord, geometry="point", status="state", label="kind",
+               description=Text("Ce que montrent les courbes de charge des armoires.", "What the load curves of cabinets show.")),
     Collection("lighting_program", Text("Programmes d'éclairage", "Lighting programs"), ProgramRecord, label="title",
                description=Text("Ce que fait une lampe dans la nuit.", "What a lamp does in a night.")),
     Collection("lighting_calendar", Text("Calendriers d'éclairage", "Lighting calendars"), CalendarRecord, label="title",

@@ -3,9 +3,13 @@
 import threading
 
 from beffroi.services.lighting.talq.commanding import work
+from beffroi.services.lighting.watching import watch_town
 from beffroi.town import Town
 
 __all__ = ["DUTIES"]
+
+_EVERY_S = 3600.0
+_FIRST_S = 120.0  # a town that starts has other things to do
 
 
 def command_lamps(town: Town, stop: threading.Event) -> None:
@@ -13,4 +17,15 @@ def command_lamps(town: Town, stop: threading.Event) -> None:
     work(town, stop)
 
 
-DUTIES = (command_lamps,)
+def watch_cabinets(town: Town, stop: threading.Event) -> None:
+    """Look at the load curves of the cabinets, once a day when the night is over."""
+    stop.wait(_FIRST_S)
+    while not stop.is_set():
+        day = town.clock() // 86_400_000_000
+        if town.clock() % 86_400_000_000 > 45_000_000_000 and town.store.setting("lighting.watched") != day:
+            watch_town(town)
+            town.store.set_setting("lighting.watched", day)
+        stop.wait(_EVERY_S)
+
+
+DUTIES = (command_lamps, watch_cabinets)

@@ -27,7 +27,9 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.sun import SunTimes, civil_days, sun_times
 
-__all__ = ["PARIS", "Edge", "Nights", "Program", "Step", "clock_text", "nights_of", "read_program"]
+__all__ = [
+    "PARIS", "Edge", "Nights", "Program", "Step", "clock_instants", "clock_text", "cut_program", "levels_at", "nights_of", "read_program",
+]  # fmt: skip
 
 PARIS = "Europe/Paris"
 Anchor = Literal["sunset", "sunrise", "dusk", "dawn", "clock"]
@@ -170,7 +172,7 @@ def _step(said: str, part: int) -> Step:
 
 
 @lru_cache(maxsize=256)
-def _clock(zone: str, first: int, count: int, minutes: int) -> Floats:
+def clock_instants(zone: str, first: int, count: int, minutes: int) -> Floats:
     """Return the instants of a local clock time in each of the nights (noon to noon) that begin on the days."""
     place = ZoneInfo(zone)
     start = date(1970, 1, 1) + timedelta(days=first + (1 if minutes < _NOON else 0))
@@ -187,7 +189,7 @@ def _events(sun: SunTimes, edge: Edge, days: NDArray[np.int64], zone: str, *, en
     """Return the instants of an edge; `sun` has one day more than `days`: a night ends on the morrow."""
     if edge.anchor == "clock":
         return np.broadcast_to(
-            _clock(zone, int(days[0]), len(days), edge.minutes), (len(sun.sunset), len(days))
+            clock_instants(zone, int(days[0]), len(days), edge.minutes), (len(sun.sunset), len(days))
         )
     evening = edge.anchor in ("sunset", "dusk")
     source: Floats = getattr(sun, edge.anchor)
@@ -214,7 +216,7 @@ def _nights(program: Program, sun: SunTimes, days: NDArray[np.int64], zone: str)
     starts = [on]
     levels = [program.level]
     for step in program.steps:
-        starts.append(np.clip(_clock(zone, int(days[0]), len(days), step.minutes), on, off))
+        starts.append(np.clip(clock_instants(zone, int(days[0]), len(days), step.minutes), on, off))
         levels.append(step.level)
     lit, full = np.zeros(on.shape), np.zeros(on.shape)
     for n, level in enumerate(levels):
@@ -232,7 +234,7 @@ def levels_at(program: Program, nights: Nights, seconds: Floats, zone: str = PAR
     inside = (night >= 0) & (seconds < off[np.maximum(night, 0)])
     found[inside] = program.level
     for step in program.steps:
-        at = _clock(zone, int(nights.days[0]), len(nights.days), step.minutes)
+        at = clock_instants(zone, int(nights.days[0]), len(nights.days), step.minutes)
         later = inside & (seconds >= at[np.maximum(night, 0)])
         found[later] = step.level
     return found

@@ -66,12 +66,13 @@ class Night(msgspec.Struct, frozen=True):
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """Something wrong since a night (its number), how much (lamps, or minutes of a clock), and whether it goes on."""
+    """Something wrong since a night (its number), how much (lamps, or minutes of a clock), until when."""
 
     kind: Kind
     night: int
     amount: float
     found: int  # the night at whose end it was known
+    last: int  # the last night on which it was so
 
 
 class Watch(msgspec.Struct, frozen=True, eq=False):
@@ -160,7 +161,7 @@ def dead_lamps(level: Floats, one: float, neighbours: Floats | None = None) -> t
             night += 1
             continue
         lamps = max(1.0, round((1 - float(np.exp(-lost))) / one)) if one > 0 else 0.0
-        found.append(Finding("dead_lamp", night, lamps, night + 1))
+        found.append(Finding("dead_lamp", night, lamps, night + 1, len(mean) - 1))
         night += LEAST + 1  # the level before is made anew
     return found, scatter
 
@@ -186,6 +187,8 @@ def watch_cabinet(
         return Watch(level, (), None, "gaps" if len(nights) >= LEAST + 2 else "too_short")
     one = cabinet.one_w / cabinet.full_w
     lost, scatter = dead_lamps(level, one, neighbours)
+    mended, _ = dead_lamps(1 / level, one, None if neighbours is None else 1 / neighbours)
+    lost = [_until(loss, mended) for loss in lost]
     least = max(1, int(np.ceil(_SURE * scatter / one))) if np.isfinite(scatter) else None
     others = nights_seen(seconds, watts, cabinet, nights)
     return Watch(level, tuple(sorted([*lost, *others], key=lambda f: (f.found, f.kind))), least, "ok")
@@ -199,12 +202,18 @@ def nights_seen(seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequen
         following = nights[number + 1].on if number + 1 < len(nights) else night.off + 12 * 3600
         now = dict(_of_night(seconds, watts, cabinet, night, following))
         for kind, amount in now.items():
-            if kind not in found:
-                found[kind] = Finding(kind, number, amount, number)
-                told.append(found[kind])
-        for kind in [k for k in found if k not in now]:
-            del found[kind]
-    return told
+            begun = found.get(kind)
+            found[kind] = Finding(
+                kind, begun.night if begun else number, amount, begun.found if begun else number, number
+            )
+        told += [found.pop(kind) for kind in list(found) if kind not in now]
+    return [*told, *found.values()]
+
+
+def _until(loss: Finding, mended: Sequence[Finding]) -> Finding:
+    """Return the loss, over when the load came back as far."""
+    back = next((m for m in mended if m.night > loss.night and m.amount >= loss.amount), None)
+    return loss if back is None else msgspec.structs.replace(loss, last=back.night - 1)
 
 
 def _of_night(
