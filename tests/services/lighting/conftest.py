@@ -27,8 +27,9 @@ def lit_town(folder: Path) -> Town:
         return put(name, values, geometry=place, territory=COMMUNE, who=SYSTEM, reason="essai").id
 
     cabinet = keep("cabinet", {"code": "AR1", "street": "rue Foch", "night_cut": "23:00-05:00"}, 0)
+    supports = {n: keep("support", {"code": f"S{n}"}, n) for n in (1, 2)}
     for n in (1, 2, 3):
-        support = keep("support", {"code": f"S{min(n, 2)}"}, n) if n < 3 else support
+        support = supports[min(n, 2)]
         keep("lamp", {"code": f"L{n}", "street": "rue Foch", "support": support, "cabinet": cabinet, "feeder": f"D{1 + n // 3}",
                       "source": "led", "power_w": 40.0, "use": "a"}, n)  # fmt: skip
     return town

@@ -97,10 +97,13 @@ def _sun(at: At, year: Year = 2026, as_json: Json = False) -> None:
         )
 
     names = ("dawn", "sunrise", "sunset", "dusk")
-    rows = [
-        {"date": date.fromordinal(date(year, 1, 1).toordinal() + n).isoformat()} | {name: text(float(getattr(found, name)[0, n])) for name in names}
-        for n in range(count)
-    ]  # fmt: skip
+
+    def row(n: int) -> dict[str, str | None]:
+        day = date.fromordinal(date(year, 1, 1).toordinal() + n)
+        told: dict[str, str | None] = {"date": day.isoformat()}
+        return told | {name: text(float(getattr(found, name)[0, n])) for name in names}
+
+    rows = [row(n) for n in range(count)]
     words = "\n".join("  ".join(str(value or "-") for value in row.values()) for row in rows)
     tell({"longitude": longitude, "latitude": latitude, "days": rows}, as_json=as_json, words=words)
 
@@ -302,7 +305,7 @@ def _tree(
         feeders = tree_of(town, rows[0].id)
     finally:
         town.close()
-    told = [
+    told: list[dict[str, Any]] = [
         {"feeder": f.name, "supports": [
             {"support": None if support is None else support.values["code"], "lamps": [lamp.values["code"] for lamp in lamps]}
             for support, lamps in f.supports

@@ -32,6 +32,7 @@ BEFORE = 7  # nights that make the level before
 LEAST = 4  # of them that must be known
 _MEAN, _EACH = 0.6, 0.3  # shares of one lamp
 _SURE = 5.0  # scatters of the statistic that one lamp must weigh
+_ALONE = 8.0  # scatters that a loss must weigh when one lamp weighs less than `_SURE`
 _EDGE_S = 1800.0  # around an edge the load is not settled
 _DAY_MARGIN_S = 5400.0
 _COMPLETE = 0.6  # share of the slots that a night must have
@@ -151,7 +152,10 @@ def dead_lamps(level: Floats, one: float, neighbours: Floats | None = None) -> t
     mean = (a + b) / 2
     known = mean[np.isfinite(mean)]
     scatter = 1.4826 * float(np.median(np.abs(known - np.median(known)))) if len(known) >= 5 else float("nan")
-    unit = max(one, _SURE * scatter if np.isfinite(scatter) else one)
+    hidden = (
+        np.isfinite(scatter) and one < _SURE * scatter
+    )  # one lamp is within the noise: only what stands out of it is said
+    unit = _ALONE * scatter if hidden else one
     unit = -np.log1p(-min(unit, 0.9))
     found: list[Finding] = []
     night = 0
@@ -189,8 +193,15 @@ def watch_cabinet(
     lost, scatter = dead_lamps(level, one, neighbours)
     mended, _ = dead_lamps(1 / level, one, None if neighbours is None else 1 / neighbours)
     lost = [_until(loss, mended) for loss in lost]
-    least = max(1, int(np.ceil(_SURE * scatter / one))) if np.isfinite(scatter) else None
+    least = (
+        None
+        if not np.isfinite(scatter)
+        else 1
+        if one >= _SURE * scatter
+        else int(np.ceil(_ALONE * scatter / one))
+    )
     others = nights_seen(seconds, watts, cabinet, nights)
+    lost = [loss for loss in lost if not _explained(loss, others)]
     return Watch(level, tuple(sorted([*lost, *others], key=lambda f: (f.found, f.kind))), least, "ok")
 
 
@@ -208,6 +219,14 @@ def nights_seen(seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequen
             )
         told += [found.pop(kind) for kind in list(found) if kind not in now]
     return [*told, *found.values()]
+
+
+def _explained(loss: Finding, others: Sequence[Finding]) -> bool:
+    """True when the whole cabinet was dark, stuck or early that night: its load says nothing of single lamps."""
+    return any(
+        o.kind in ("dark", "stuck_on", "wrong_clock") and o.night - 1 <= loss.night <= o.last + 1
+        for o in others
+    )
 
 
 def _until(loss: Finding, mended: Sequence[Finding]) -> Finding:
@@ -248,11 +267,9 @@ def _clock(seconds: Floats, watts: Floats, cabinet: Cabinet, night: Night) -> fl
     """Return how late the cabinet goes on and off (s, the mean of both): clouds move the two apart, a clock moves both."""
     a, b = np.searchsorted(seconds, (night.on - 3 * 3600, night.off + 3 * 3600), side="left")
     part, at = watts[a:b], seconds[a:b]
-    if (
-        len(part) < 8
-        or not np.all(np.isfinite(part))
-        or float(np.max(np.diff(at))) > 2 * float(np.median(np.diff(at)))
-    ):
+    if len(part) < 8 or at[0] - (night.on - 3 * 3600) > 3600 or night.off + 3 * 3600 - at[-1] > 5400:
+        return None  # the curve does not hold both edges
+    if not np.all(np.isfinite(part)) or float(np.max(np.diff(at))) > 2 * float(np.median(np.diff(at))):
         return None
     burning = part - cabinet.base_w > 0.4 * cabinet.full_w * max(s[2] for s in night.spans)
     changes = np.flatnonzero(np.diff(burning.astype(np.int8)))
