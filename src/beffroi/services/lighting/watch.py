@@ -31,8 +31,11 @@ Floats = NDArray[np.float64]
 BEFORE = 7  # nights that make the level before
 LEAST = 4  # of them that must be known
 _MEAN, _EACH = 0.6, 0.3  # shares of one lamp
-_SURE = 4.0  # scatters of the statistic that one lamp must weigh
-_ALONE = 8.0  # scatters that a loss must weigh when one lamp weighs less than `_SURE`
+_SURE = 5.0  # scatters of the statistic that a loss must weigh
+_LOST, _ALONE = (
+    3.0,
+    8.0,
+)  # a lamp of fewer scatters is lost in the noise: then a loss must weigh as many as that
 _EDGE_S = 1800.0  # around an edge the load is not settled
 _DAY_MARGIN_S = 5400.0
 _COMPLETE = 0.6  # share of the slots that a night must have
@@ -152,10 +155,7 @@ def dead_lamps(level: Floats, one: float, neighbours: Floats | None = None) -> t
     mean = (a + b) / 2
     known = mean[np.isfinite(mean)]
     scatter = 1.4826 * float(np.median(np.abs(known - np.median(known)))) if len(known) >= 5 else float("nan")
-    hidden = (
-        np.isfinite(scatter) and one < _SURE * scatter
-    )  # one lamp is within the noise: only what stands out of it is said
-    unit = _ALONE * scatter if hidden else one
+    unit = _weighed(one, scatter)
     unit = -np.log1p(-min(unit, 0.9))
     found: list[Finding] = []
     night = 0
@@ -168,6 +168,13 @@ def dead_lamps(level: Floats, one: float, neighbours: Floats | None = None) -> t
         found.append(Finding("dead_lamp", night, lamps, night + 1, len(mean) - 1))
         night += LEAST + 1  # the level before is made anew
     return found, scatter
+
+
+def _weighed(one: float, scatter: float) -> float:
+    """Return the share of load that a loss must weigh to be said, never less than a lamp's."""
+    if not np.isfinite(scatter):
+        return one
+    return _ALONE * scatter if one < _LOST * scatter else max(one, _SURE * scatter)
 
 
 def _common(moves: Floats) -> Floats:
@@ -193,13 +200,7 @@ def watch_cabinet(
     lost, scatter = dead_lamps(level, one, neighbours)
     mended, _ = dead_lamps(1 / level, one, None if neighbours is None else 1 / neighbours)
     lost = [_until(loss, mended) for loss in lost]
-    least = (
-        None
-        if not np.isfinite(scatter)
-        else 1
-        if one >= _SURE * scatter
-        else int(np.ceil(_ALONE * scatter / one))
-    )
+    least = max(1, int(np.ceil(_weighed(one, scatter) / one - 1e-9))) if np.isfinite(scatter) else None
     others = nights_seen(seconds, watts, cabinet, nights)
     lost = [loss for loss in lost if not _explained(loss, others)]
     return Watch(level, tuple(sorted([*lost, *others], key=lambda f: (f.found, f.kind))), least, "ok")
