@@ -11,7 +11,6 @@ One rule a line, then the code of a program:
 import re
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from functools import lru_cache
 
 import msgspec
 import numpy as np
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.schedule import PARIS, Nights, Program, nights_of
+from beffroi.standards.public_holidays import french_holidays
 
 __all__ = ["Calendar", "Rule", "calendar_nights", "choose", "read_rules"]
 
@@ -87,14 +87,6 @@ def _dates(first: str, last: str) -> bool:
     except ValueError:
         return False
     return len(first) == len(last) and (len(first) == 5 or first <= last)
-
-
-@lru_cache(maxsize=32)
-def french_holidays(year: int, region: str = "") -> frozenset[date]:
-    """Return the public holidays of a year; `region` is an ISO 3166-2:FR subdivision."""
-    from holidays import country_holidays  # noqa: PLC0415 -- reads tables of the whole world: only when it is needed
-
-    return frozenset(country_holidays("FR", subdiv=region or None, years=year))
 
 
 def choose(calendar: Calendar, first: date, count: int) -> list[str]:
