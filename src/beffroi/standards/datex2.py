@@ -74,7 +74,7 @@ def _order(parent: Element, order: Order) -> None:
     _text(found, TRO, "regulationId", order.number)
     _text(found, TRO, "status", "withdrawn" if order.withdrawn else "madeAndImplemented")
     regulation = SubElement(found, f"{{{TRO}}}trafficRegulation")
-    _text(regulation, TRO, "status", "inactive" if order.withdrawn else "active")
+    _text(regulation, TRO, "status", "beingShutDown" if order.withdrawn else "active")
     for measure in order.measures:
         _measure(regulation, measure, order.speed_kmh)
     both = SubElement(regulation, f"{{{TRO}}}condition", {_TYPE: "tro:ConditionSet"})

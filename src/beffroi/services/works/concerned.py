@@ -11,9 +11,9 @@ import msgspec
 from markupsafe import Markup, escape
 from pyproj import Transformer
 from shapely import STRtree
+from shapely import transform as moved
 from shapely.geometry import Point, mapping, shape
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import transform
 
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -50,7 +50,7 @@ def concerned_by(town: Town, geometry: Mapping[str, Any]) -> Concerned:
     """Return the assets that a declaration's surface concerns."""
     drawn = shape(geometry)
     move = _metres(drawn)
-    surface = transform(move.transform, drawn)
+    surface = moved(drawn, move.transform, interleaved=False)
     around = surface.buffer(MARGIN_M)
     west, south, east, north = drawn.bounds
     box = (west - _DEGREES, south - _DEGREES, east + _DEGREES, north + _DEGREES)

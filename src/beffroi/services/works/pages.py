@@ -1,25 +1,25 @@
 """`/travaux`: works for everybody, `/travaux/datex2.xml` for navigators; `/services/works/declarations` for staff."""
 
 from datetime import date
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.declaration import Entrance
-from beffroi.model.instant import DAY_US, to_datetime
+from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Unauthorised
 from beffroi.model.text import Text
 from beffroi.services.works.clock import Deadline, deadline, valid_until
 from beffroi.services.works.concerned import concerned_by, plan_svg
-from beffroi.standards.datex2 import MEDIA_TYPE, Order, publication
-from beffroi.store.record import Query, Row, Where
+from beffroi.services.works.publishing import document_of, permits, published
+from beffroi.standards.datex2 import MEDIA_TYPE
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 
-__all__ = ["ENTRANCES", "ROUTES", "orders_of"]
+__all__ = ["ENTRANCES", "ROUTES"]
 
 DESK = "/services/works/declarations"
 ENTRANCES = (
@@ -34,19 +34,11 @@ def _town(request: Request) -> Town:
     return town
 
 
-def _permits(town: Town, ends_after_us: int) -> list[Row]:
-    """Return the published orders that end after an instant, by their start."""
-    where = {"ends": Where(">", ends_after_us), "published": True}
-    return town.store.records.find(
-        "works_permit", Query(where=where, sort="starts", limit=_SHOWN, hidden_in=())
-    ).rows
-
-
 def index(request: Request) -> Response:
     """Answer the works under way and to come."""
     town = _town(request)
     now = town.clock()
-    rows = [r for r in _permits(town, now) if not r.values["withdrawn"]]
+    rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
     field = town.store.records.collections["works_permit"].field("measure")
     assert field is not None
     words = {c.value: (c.severity, c.title.of(language_of(request))) for c in field.choices}
@@ -55,29 +47,10 @@ def index(request: Request) -> Response:
     )  # fmt: skip
 
 
-def orders_of(town: Town, rows: list[Row]) -> list[Order]:
-    """Return the orders of permits that have a place, as DATEX II has them."""
-    found = []
-    for row in rows:
-        v = row.values
-        if row.geometry is None:
-            continue
-        words = ". ".join(str(p) for p in (v["title"], v["street"], v["diversion"]) if p)
-        measures: tuple[Any, ...] = (v["measure"],) if v["measure"] != "layout" else ("layout", "speed")
-        found.append(
-            Order(str(v["number"]), words, f"Commune de {town.name}", measures, v["starts"], v["ends"], row.geometry, row.version, withdrawn=bool(v["withdrawn"]))
-        )  # fmt: skip
-    return found
-
-
 def datex(request: Request) -> Response:
     """Answer the orders of the last month and those to come, as a DATEX II publication."""
     town = _town(request)
-    now = town.clock()
-    rows = _permits(town, now - 30 * DAY_US)
-    body = publication(
-        orders_of(town, rows), made_us=now, creator=town.name, number=f"works-{now // 1_000_000}"
-    )
+    body = document_of(town, published(town))
     return Response(body, media_type=MEDIA_TYPE, headers={"Access-Control-Allow-Origin": "*"})
 
 
