@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 
 from beffroi.model.text import Text
-from beffroi.services.lighting.legal import Verdict, check_point
+from beffroi.services.lighting.legal import Verdict, check_point, rule_title
 from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Row
 from beffroi.town import Town
@@ -20,6 +20,7 @@ class Line(msgspec.Struct, frozen=True):
     """One rule over the stock."""
 
     rule: str
+    title: Text
     quote: Text
     sure: bool
     counts: dict[str, int]
@@ -49,7 +50,13 @@ def review(
             if verdict.rule == rule and verdict.state in ("breach", "missing", "unknown"):
                 wrong.append((row, verdict))
     lines = tuple(
-        Line(name, quotes[name].quote, quotes[name].sure, {s: counts[name][s] for s in STATES})
+        Line(
+            name,
+            rule_title(name),
+            quotes[name].quote,
+            quotes[name].sure,
+            {s: counts[name][s] for s in STATES},
+        )
         for name in _ordered(counts)
     )
     return Review(points, lines, tuple(wrong[skip : skip + most]))

@@ -13,7 +13,16 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["CATEGORIES", "ORDER", "Verdict", "check_data", "check_hours", "check_point", "minutes_after"]
+__all__ = [
+    "CATEGORIES",
+    "ORDER",
+    "Verdict",
+    "check_data",
+    "check_hours",
+    "check_point",
+    "minutes_after",
+    "rule_title",
+]
 
 ORDER = Text("arrêté du 27 décembre 2018 (NOR TREP1831126A)", "order of 27 December 2018 (NOR TREP1831126A)")
 State = Literal["ok", "breach", "missing", "not_concerned", "unknown"]
@@ -82,6 +91,13 @@ LIMITS = (
     _Limit("dsfli", "dsfli", "a", 35, "below", "densité de flux (agglomération)", "flux density (built-up area)", "lm/m²", where="built_up"),
     _Limit("dsfli_outside", "dsfli", "a", 25, "below", "densité de flux (hors agglomération)", "flux density (outside)", "lm/m²", sure=False, where="-built_up"),
 )  # fmt: skip
+
+
+def rule_title(rule: str) -> Text:
+    """Return the words of a rule of articles 1, 3 or 5."""
+    titles = {one.rule: Text(one.fr, one.en) for one in LIMITS}
+    titles |= {f"data_{d.field}": Text(f"donnée : {d.fr}", f"datum: {d.en}") for d in DATA}
+    return titles.get(rule, Text("catégorie (a à g)", "category (a to g)"))
 
 
 def check_point(

@@ -37,6 +37,7 @@ _WORDS: dict[str, Anchor] = {
     "sunset": "sunset", "coucher": "sunset", "sunrise": "sunrise", "lever": "sunrise", "dusk": "dusk", "crepuscule": "dusk",
     "crépuscule": "dusk", "dawn": "dawn", "aube": "dawn",
 }  # fmt: skip
+_FRENCH = {"sunset": "coucher", "sunrise": "lever", "dusk": "crepuscule", "dawn": "aube"}
 _EDGE = re.compile(r"([a-zé]+)\s*([+-]\s*\d{1,3})?\Z")
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})\Z")
 _LEVEL = re.compile(r"(\d{1,3})\s*%?\Z")
@@ -51,11 +52,12 @@ class Edge(msgspec.Struct, frozen=True):
     anchor: Anchor
     minutes: int = 0
 
-    def text(self) -> str:
+    def text(self, language: str = "en") -> str:
         """Return the edge as it is written."""
         if self.anchor == "clock":
             return clock_text(self.minutes)
-        return self.anchor + (f"{self.minutes:+d}" if self.minutes else "")
+        word = _FRENCH[self.anchor] if language == "fr" else self.anchor
+        return word + (f"{self.minutes:+d}" if self.minutes else "")
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -73,11 +75,11 @@ class Program(msgspec.Struct, frozen=True):
     level: float = 1.0
     steps: tuple[Step, ...] = ()
 
-    def text(self) -> str:
+    def text(self, language: str = "en") -> str:
         """Return the program as one line that `read_program` reads back."""
-        parts = [f"{self.on.text()} {self.level * 100:.0f}"]
+        parts = [f"{self.on.text(language)} {self.level * 100:.0f}"]
         parts += [f"{clock_text(s.minutes)} {s.level * 100:.0f}" for s in self.steps]
-        return ", ".join([*parts, self.off.text()])
+        return ", ".join([*parts, self.off.text(language)])
 
 
 class Nights(msgspec.Struct, frozen=True, eq=False):

@@ -7,7 +7,7 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.compliance import review
-from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours
+from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours, rule_title
 from beffroi.services.lighting.screens.whose import territories_of, town_of
 from beffroi.services.lighting.stock import require_stock
 from beffroi.web.kit.form import Input
@@ -52,7 +52,7 @@ def index(request: Request) -> Response:
         ),
     ]
     return render(
-        request, "lighting/order_2018.html", 400 if errors else 200, review=found, rule=rule, page=page, more=len(found.wrong) == _MOST,
+        request, "lighting/order_2018.html", 400 if errors else 200, review=found, title=rule_title(rule), rule=rule, page=page, more=len(found.wrong) == _MOST,
         inputs=inputs, values=asked, errors=errors, verdicts=verdicts, order=ORDER,
     )  # fmt: skip
 

@@ -122,7 +122,7 @@ def cabinet(request: Request) -> Response:
     plan = plan_of(town, row)
     return render(
         request, "lighting/cabinet.html", cabinet=row, one=one, seen=seen, tree=tree, lamps=sum(f.lamps for f in tree),
-        program=plan.programs[plan.calendar.default].text(), assigned=plan.calendar.default != "local", plots=_plots(one, now, _),
+        program=plan.programs[plan.calendar.default].text(language_of(request)), assigned=plan.calendar.default != "local", plots=_plots(one, now, _),
         found=findings(town, None, cabinet=row.id), words=_words(town, language_of(request)),
         faults=_faults(town, tree) if who.staff else [], reports=_reports(town, tree, staff=who.staff),
     )  # fmt: skip
