@@ -1,6 +1,9 @@
 """Towns with lamps: real stores."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,21 @@ AGENT = Principal("user:11", "Inès Delmas", "agent", (COMMUNE,))
 MANAGER = Principal("user:12", "Paul Roux", "responsable", (COMMUNE,))
 
 
+@cache
+def _template() -> tempfile.TemporaryDirectory[str]:
+    """Return the folder of the town that all others are copies of, made once."""
+    held = tempfile.TemporaryDirectory()
+    _made(Path(held.name) / "town").close()
+    return held
+
+
 def lit_town(folder: Path) -> Town:
     """Return a town with a cabinet, two supports and three lamps."""
+    shutil.copytree(Path(_template().name) / "town", folder)
+    return open_town(folder)
+
+
+def _made(folder: Path) -> Town:
     create_town(folder, "Essai", email="maire@essai.fr")
     town = open_town(folder)
     territories.add(town.store, SYSTEM, COMMUNE, "Essai")
