@@ -20,6 +20,13 @@ def register(app: typer.Typer) -> None:
     group.command(
         "deadline", help=say("Le délai légal d'une DT ou DICT.", "The legal delay of a works declaration.")
     )(_deadline)
+    group.command(
+        "car-parks",
+        help=say(
+            "Écrit les parcs au schéma national (stationnement 0.1.5).",
+            "Write the car parks in the national schema (stationnement 0.1.5).",
+        ),
+    )(_car_parks)
     group.command("datex", help=say("Écrit les arrêtés en DATEX II.", "Write the orders in DATEX II."))(
         _datex
     )
@@ -73,4 +80,31 @@ def _datex(
         {"orders": len(rows)},
         as_json=as_json,
         words=say("{n} arrêtés écrits.", "{n} orders written.", n=len(rows)),
+    )
+
+
+def _car_parks(
+    target: Annotated[
+        Path, typer.Argument(metavar="FILE", help=say("Fichier CSV à écrire.", "CSV file to write."))
+    ],
+    data: Data = Path(),
+    as_json: Json = False,
+) -> None:
+    from beffroi.services.works.car_parks import VERSION, write_car_parks  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        written, left = write_car_parks(town, target)
+    finally:
+        town.close()
+    report = {"written": written, "without_place": left, "schema": f"schema-stationnement {VERSION}"}
+    tell(
+        report,
+        as_json=as_json,
+        words=say(
+            "{written} parcs écrits, {without_place} sans place.",
+            "{written} car parks written, {without_place} without place.",
+            **report,
+        ),
     )
