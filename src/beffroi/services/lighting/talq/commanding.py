@@ -7,6 +7,7 @@ confirmed lapse. Every step is a line of the audit.
 
 import logging
 import threading
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -36,7 +37,9 @@ WAITS_US = 30 * MINUTE_US  # for the second person
 SILENT_US = HOUR_US
 _DEFAULT_MINUTES = 60
 MOST_TRIES = 6
-PAUSE_S = 2.0
+PAUSE_S = 5.0
+WATCH_S = 5.0
+GATHER_S = 0.2  # a town that writes all the time is not asked at each commit
 
 
 def _staff(who: Principal) -> None:
@@ -315,15 +318,19 @@ def _give_back(town: Town, row: Row) -> int:
 
 
 def work(town: Town, stop: threading.Event) -> None:
-    """Send what is due and watch what is over, until told to stop."""
+    """Send what is due as soon as it is committed, and watch what is over, until told to stop."""
     wake = threading.Event()
     cancel = town.store.listen(wake.set)
+    watched = float("-inf")
     try:
         while not stop.is_set():
-            send_due(town)
-            watch(town)
+            if town.store.records.count("talq_gateway"):
+                send_due(town)
+                if time.monotonic() >= watched + WATCH_S:
+                    watch(town)
+                    watched = time.monotonic()
             wake.wait(PAUSE_S)
             wake.clear()
-            stop.wait(0.1)
+            stop.wait(GATHER_S)
     finally:
         cancel()
