@@ -4,6 +4,7 @@ import csv
 import gzip
 import json
 from collections import Counter
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from beffroi.model.problem import Problem
 from beffroi.services.lighting.compliance import review
 from beffroi.services.lighting.exporting import TEMPLATE, write_layout
 from beffroi.services.lighting.importing import IMPORTS, read_lights
-from beffroi.services.lighting.stock import arrays_of, lamps_of, tree_of
+from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of, tree_of
 from beffroi.store.record import Entry, Query, Reject
 from beffroi.town import Town
 
@@ -160,3 +161,45 @@ def test_the_commands_answer_in_json(town: Town, tmp_path: Path) -> None:
         "lighting", "led", "--points", "1000", "--from-watts", "110", "--to-watts", "45", "--dimmed", "0.25"
     )
     assert (round(led["kwh_after"]), round(led["npv"])) == (145_294, 569_436)
+
+
+def test_a_wrong_line_darkens_no_cabinet(town: Town) -> None:
+    """A cabinet follows its calendar; what cannot be read is left out, and the cut of its record holds without one."""
+    put = town.store.records.put
+    cabinet = town.store.records.find("cabinet", Query(limit=1)).rows[0]
+    first = date(2026, 12, 23)
+    assert [p.text() for p in plan_of(town, cabinet).of_nights(first, 1)] == [
+        "sunset 100, 23:00 0, 05:00 100, sunrise"
+    ]
+    usual = put(
+        "lighting_program",
+        {"code": "usuel", "title": "U", "program": "coucher 50, lever"},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    put(
+        "lighting_program",
+        {"code": "faux", "title": "F", "program": "midi, lever"},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    put(
+        "lighting_program",
+        {"code": "fete", "title": "N", "program": "coucher, lever"},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    calendar = put(
+        "lighting_calendar", {"code": "c", "title": "C", "default_program": usual.id, "rules": "12-24..12-25 fete\nsam faux\ndim absent"},
+        territory=COMMUNE, who=SYSTEM,
+    )  # fmt: skip
+    put(
+        "lighting_assignment",
+        {"code": "AR1", "cabinet": cabinet.id, "calendar": calendar.id},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    told = [p.level for p in plan_of(town, cabinet).of_nights(first, 5)]
+    assert told == [0.5, 1.0, 1.0, 0.5, 0.5]
+    put("lighting_calendar", {"rules": "n'importe quoi"}, id=calendar.id, who=SYSTEM)
+    assert [p.level for p in plan_of(town, cabinet).of_nights(first, 2)] == [0.5, 0.5]

@@ -1,6 +1,7 @@
 """The stock as the lighting service reads it: the assets service's lamps, supports and cabinets, through the records of
 the platform by the names of its collections; the load curves of cabinets; the tree from cabinet to lamp."""
 
+import contextlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -12,9 +13,9 @@ from sqlalchemy import select
 
 from beffroi.model.instant import to_datetime
 from beffroi.model.observation import Quality
-from beffroi.model.problem import NotFound
+from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
-from beffroi.services.lighting.calendars import Calendar, choose, read_rules
+from beffroi.services.lighting.calendars import Calendar, Rule, choose, read_rules
 from beffroi.services.lighting.energy import Stock, losses_of
 from beffroi.services.lighting.schedule import (
     Nights,
@@ -126,19 +127,39 @@ def cabinet_of(row: Row, lamps: Sequence[Row], base_w: float = 0.0) -> Cabinet:
 
 
 def plan_of(town: Town, cabinet: Row) -> Plan:
-    """Return what a cabinet follows: its assigned calendar, else the night cut that its record says."""
+    """Return what a cabinet follows: its assigned calendar, else the night cut that its record says.
+
+    What cannot be read (a program, a rule, a cut) is left out: a wrong line in one record darkens no page.
+    """
     records = town.store.records
     held = records.find("lighting_assignment", Query(where={"cabinet": cabinet.id}, limit=1)).rows
     if held:
-        calendar = records.get("lighting_calendar", held[0].values["calendar"])
-        rows = {row.id: row for row in records.all("lighting_program")}
-        programs = {str(r.values["code"]): read_program(str(r.values["program"])) for r in rows.values()}
-        usual = rows.get(calendar.values["default_program"])
-        if usual is not None:
-            return Plan(
-                Calendar(str(usual.values["code"]), read_rules(str(calendar.values["rules"] or ""))), programs
-            )
-    return Plan(Calendar("local"), {"local": cut_program(cabinet.values["night_cut"])})
+        calendar = records.get("lighting_calendar", held[0].values["calendar"], deleted=None)
+        codes = {row.id: str(row.values["code"]) for row in records.all("lighting_program")}
+        programs = _programs(records.all("lighting_program"))
+        usual = codes.get(calendar.values["default_program"], "")
+        if usual in programs:
+            return Plan(Calendar(usual, _rules(calendar, programs)), programs)
+    program = cut_program(None)
+    with contextlib.suppress(Problem):
+        program = cut_program(cabinet.values["night_cut"])
+    return Plan(Calendar("local"), {"local": program})
+
+
+def _programs(rows: Iterable[Row]) -> dict[str, Program]:
+    found = {}
+    for row in rows:
+        with contextlib.suppress(Problem):
+            found[str(row.values["code"])] = read_program(str(row.values["program"]))
+    return found
+
+
+def _rules(calendar: Row, programs: Mapping[str, Program]) -> tuple[Rule, ...]:
+    try:
+        rules = read_rules(str(calendar.values["rules"] or ""))
+    except Problem:
+        return ()
+    return tuple(rule for rule in rules if rule.program in programs)
 
 
 def curve_of(town: Town, cabinet_id: int, start_us: int, end_us: int) -> tuple[Floats, Floats]:

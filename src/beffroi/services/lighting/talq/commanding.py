@@ -198,13 +198,15 @@ def send_due(town: Town) -> int:
     now = town.clock()
     due = (
         select(task).join(tasking_capability, tasking_capability.c.id == task.c.tasking_capability_id)
-        .where(task.c.state == "created", task.c.due_us <= now, tasking_capability.c.properties.like(f'%"sender":"{SENDER}"%'))
+        .where(task.c.state == "created", task.c.due_us <= now, tasking_capability.c.properties.like(f'%"{SENDER}"%'))
         .order_by(task.c.id).limit(5000)
     )  # fmt: skip
     alike: dict[tuple[str, int, int, int], list[tuple[Any, str]]] = defaultdict(list)
     with town.store.read() as c:
         for row in c.execute(due).all():
             one = capability(c, id=row.tasking_capability_id)[0]
+            if one.told.get("sender") != SENDER:
+                continue
             told = msgspec.json.decode(row.tasking_parameters)
             kept = msgspec.json.decode(row.properties) if row.properties else {}
             ends = row.created_us + int(told.get("minutes", _DEFAULT_MINUTES)) * MINUTE_US
