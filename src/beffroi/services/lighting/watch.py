@@ -39,6 +39,7 @@ _LOST, _ALONE = (
 _EDGE_S = 1800.0  # around an edge the load is not settled
 _DAY_MARGIN_S = 5400.0
 _COMPLETE = 0.6  # share of the slots that a night must have
+_APART_S = 2700.0
 _CLOCK_S = 2100.0  # an edge earlier or later than that is a wrong clock: sunset and photocells differ by less
 
 
@@ -278,9 +279,9 @@ def _clock(seconds: Floats, watts: Floats, cabinet: Cabinet, night: Night) -> fl
         return None
     step = float(np.median(np.diff(at)))
 
-    def edge(index: int) -> float:
-        """Return when the load crossed: a slot holds a mean, so its share says where in it."""
-        return float(at[index + 1])
-
-    on, off = edge(int(changes[0])) - step / 2, edge(int(changes[-1])) - step / 2
-    return ((on - night.on) + (off - night.off)) / 2
+    # a slot holds a mean: the edge is somewhere in it
+    on, off = (float(at[int(i) + 1]) - step / 2 for i in (changes[0], changes[-1]))
+    early, late = on - night.on, off - night.off
+    return (
+        (early + late) / 2 if abs(early - late) <= _APART_S else None
+    )  # both edges move alike, or it is no clock
