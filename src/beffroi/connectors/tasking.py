@@ -54,12 +54,15 @@ class _Unsent(Exception):  # noqa: N818 -- it says why
 def planned(
     one: Capability, task_id: int, values: dict[str, Any], until_us: int, networks: Sequence[LorawanSettings]
 ) -> tuple[str, Any]:
-    """Return how a command goes out and as what: ("mqtt", (topic, message)), ("lorawan", Request) or ("simulated", None).
+    """Return how a command goes out and as what: ("mqtt", (topic, message)), ("lorawan", Request), ("simulated", None),
+    or ("service", its name) when a service's own duty sends it.
 
     Raises `Problem` when the capability says it wrongly.
     """
     if one.told.get("simulated") is True:
         return "simulated", None
+    if isinstance(one.told.get("sender"), str):
+        return "service", one.told["sender"]
     told = one.told.get("lorawan")
     if isinstance(told, dict):
         return "lorawan", _request(one, told, task_id, values, networks)
@@ -110,7 +113,8 @@ def send_due(store: Store, ways: Ways) -> int:
     with store.read() as c:
         rows = c.execute(due.limit(_AT_ONCE)).all()
         of = {row.id: capability(c, id=row.tasking_capability_id)[0] for row in rows}
-    return sum(_send(store, ways, row, of[row.id]) for row in rows)
+    ours = [row for row in rows if "sender" not in of[row.id].told]
+    return sum(_send(store, ways, row, of[row.id]) for row in ours)
 
 
 def _send(store: Store, ways: Ways, row: Any, one: Capability) -> bool:

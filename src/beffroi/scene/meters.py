@@ -10,7 +10,7 @@ from beffroi.scene.civil import moment, school_day, sun_elevation
 from beffroi.scene.plan import Building
 from beffroi.scene.series import Station
 from beffroi.scene.stations import TOWN, Builder
-from beffroi.scene.story import LEAK, POWER_CUT
+from beffroi.scene.story import DAY_BURNER, DEAD_LAMP, LEAK, POWER_CUT, STUCK_ON, WRONG_CLOCK
 from beffroi.scene.weather import Weather
 
 __all__ = ["equipment_stations", "slug"]
@@ -30,9 +30,7 @@ def equipment_stations(build: Builder, assets: Assets, sky: Weather, end_us: int
         if bin_.sensor:
             yield _fill(build, bin_, end_us)
     for cabinet in assets.cabinets:
-        yield _power(
-            build, cabinet, sum(lamp.power_w for lamp in assets.lamps if lamp.cabinet == cabinet.code), sky
-        )
+        yield _power(build, cabinet, [x.power_w for x in assets.lamps if x.cabinet == cabinet.code], sky)
     for building in assets.buildings:
         if building.use in _BASE:
             yield _meters(build, building, sky)
@@ -67,20 +65,26 @@ def _fill(build: Builder, item: Bin, end_us: int) -> Station:
     )  # fmt: skip
 
 
-def _power(build: Builder, cabinet: Cabinet, watts: int, sky: Weather) -> Station:
+def _power(build: Builder, cabinet: Cabinet, lamps: list[int], sky: Weather) -> Station:
     draw = Chance(build.seed, cabinet.code)
-    cut = (
-        next((f for f in build.faults if f.series == POWER_CUT), None) if cabinet.code in POWER_CUT else None
-    )
+    series = f"{cabinet.code}/active_power"
+    told = next((f for f in build.faults if f.series == series and f.kind == "event"), None)
+    watts, one = sum(lamps), sorted(lamps)[len(lamps) // 2] if lamps else 0
 
     def power(_: int, t: int) -> float:
-        if cut is not None and cut.active(t):
+        wrong = series if told is not None and told.active(t) else ""
+        amount = 0.0 if told is None else told.amount
+        if wrong == POWER_CUT:
             return 0.0
-        hour = moment(t)[2]
-        dark = sun_elevation(t) < -0.03 - 0.05 * (0.5 - sky.cloud(t // _SKY_US * _SKY_US))
+        clock = t - int(amount * HOUR_US) if wrong == WRONG_CLOCK else t
+        hour = moment(clock)[2]
+        dark = sun_elevation(clock) < -0.03 - 0.05 * (0.5 - sky.cloud(t // _SKY_US * _SKY_US))
         # most streets go dark between 23:30 and 5:30, the main road does not
         out = cabinet.astronomical_clock and (hour >= 23.5 or hour < 5.5)
-        lit = watts * 1.09 if dark and not out else 0.0
+        burning = wrong == STUCK_ON or (dark and not out)
+        lit = (watts - (amount * one if wrong == DEAD_LAMP else 0.0)) * 1.09 if burning else 0.0
+        if wrong == DAY_BURNER and not burning:
+            lit = amount * one * 1.09
         return (lit * (1 + 0.012 * draw.normal(t // MINUTE_US, 1)) + 6.0) / 1000.0
 
     return Station(

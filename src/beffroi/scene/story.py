@@ -8,10 +8,12 @@ from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.scene.series import Fault
 from beffroi.scene.weather import Shower
 
-__all__ = ["LEAK", "POWER_CUT", "storms", "told_faults"]
+__all__ = ["DAY_BURNER", "DEAD_LAMP", "LEAK", "POWER_CUT", "STUCK_ON", "WRONG_CLOCK", "storms", "told_faults"]
 
 LEAK = "ecole-jules-ferry/water_volume"
 POWER_CUT = "AR09/active_power"
+DEAD_LAMP, DAY_BURNER = "AR14/active_power", "AR12/active_power"
+STUCK_ON, WRONG_CLOCK = "AR16/active_power", "AR08/active_power"
 
 
 def storms(end_us: int) -> tuple[Shower, ...]:
@@ -46,5 +48,9 @@ def told_faults(end_us: int) -> tuple[Fault, ...]:
         Fault("PAV007/battery", "silent", ago(3.1), None, 0.0, "capteur arraché par le camion"),
         Fault("PAV011/fill_level", "stuck", ago(8), None, 0.0, "ultrason bloqué par un sac"),
         Fault(LEAK, "event", ago(5.2), None, 0.34, "fuite d'une chasse d'eau, 340 L/h jour et nuit"),
+        Fault(DEAD_LAMP, "event", ago(6.5), None, 1.0, "une lampe morte"),
+        Fault(DAY_BURNER, "event", ago(3.4), None, 2.0, "deux lampes allumées en plein jour"),
+        Fault(STUCK_ON, "event", ago(2.4), None, 0.0, "contacteur collé : armoire allumée jour et nuit"),
+        Fault(WRONG_CLOCK, "event", ago(4.5), None, 1.0, "horloge en retard d'une heure"),
         Fault(POWER_CUT, "event", ago(1.45), None, 0.0, "départ disjoncté : quartier sans lumière"),
     )

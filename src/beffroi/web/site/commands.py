@@ -37,6 +37,7 @@ SEVERITY = {"done": "vert", "failed": "orange", "expired": "jaune"}
 WAYS = {
     "mqtt": Text("par MQTT", "over MQTT"), "lorawan": Text("par le réseau LoRaWAN", "over the LoRaWAN network"),
     "simulated": Text("à un appareil simulé", "to a simulated device"),
+    "service": Text("par la télégestion du service", "by the service's remote control"),
 }  # fmt: skip
 
 

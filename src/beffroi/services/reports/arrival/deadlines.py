@@ -8,7 +8,6 @@ Good Friday is off everywhere in Alsace-Moselle here, though the law asks for a 
 """
 
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -17,6 +16,7 @@ import msgspec
 from beffroi.model.instant import from_datetime, to_datetime
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.standards.public_holidays import french_holidays
 
 __all__ = ["MOST_DAYS", "Calendar", "Promise", "due_us", "lateness", "region_of"]
 
@@ -46,14 +46,7 @@ class Calendar(msgspec.Struct, frozen=True):
 
     def holiday(self, day: date) -> bool:
         """True for a legal holiday."""
-        return day in _holidays(self.region, day.year)
-
-
-@lru_cache(maxsize=512)
-def _holidays(region: str, year: int) -> frozenset[date]:
-    from holidays import country_holidays  # noqa: PLC0415 -- reads tables of the whole world: only when it is needed
-
-    return frozenset(country_holidays("FR", subdiv=region or None, years=year))
+        return day in french_holidays(day.year, self.region)
 
 
 def region_of(insee: str) -> str:

@@ -1,0 +1,57 @@
+"""What the lighting must prove: the night cut and its side effects, bound to live figures; and its useful outputs."""
+
+from typing import Any
+
+from beffroi.model.declaration import Evaluation, UsefulOutput
+from beffroi.model.text import Text
+from beffroi.store.record import Query, Where
+
+__all__ = ["EVALUATION"]
+
+ESTIMATE = {
+    "fr": "Estimation de la plateforme, à remplacer par vos mesures (étude d'impact d'un avant et d'un après, rues comparables)",
+    "en": "Estimate of the platform, to be replaced by your measurements (study of a before and an after, comparable streets)",
+}
+
+NIGHT_CUT: dict[str, Any] = {
+    "title": {"fr": "Couper l'éclairage au cœur de la nuit", "en": "Cutting the lighting in the middle of the night"},
+    "summary": {
+        "fr": "Éteindre de 23 h 30 à 5 h 30 épargne plus du tiers de l'énergie ; accidents et signalements se suivent rue par rue.",
+        "en": "Putting out from 23:30 to 5:30 spares over a third of the energy; accidents and reports are followed street by street.",
+    },
+    "service": "lighting", "parameters": "fr-2025", "start": 2026, "years": 10, "prices": {"year": 2023, "tax": "HT"}, "financial_rate": 0.035, "optimism": {"investment": 0.15, "running": 0.1},
+    "hypotheses": {
+        "before": {"title": {"fr": "Énergie d'un jour, sans coupure", "en": "Energy of a day, without cut"}, "value": 640, "low": 560, "high": 720, "unit": {"fr": "kWh", "en": "kWh"}, "source": ESTIMATE, "bound": {"indicator": "lighting_kwh_all_night", "days": 30}},
+        "after": {"title": {"fr": "Énergie d'un jour, mesurée aux armoires", "en": "Energy of a day, measured at the cabinets"}, "value": 380, "low": 320, "high": 460, "unit": {"fr": "kWh", "en": "kWh"}, "source": ESTIMATE, "bound": {"indicator": "lighting_kwh_a_day", "days": 30}},
+        "kwh": {"title": {"fr": "Prix du kWh", "en": "Price of a kWh"}, "value": 0.2, "low": 0.14, "high": 0.28, "unit": "€/kWh", "source": ESTIMATE},
+        "co2_kwh": {"title": {"fr": "CO₂ d'un kWh", "en": "CO₂ of a kWh"}, "value": 0.000055, "low": 0.00003, "high": 0.00008, "unit": "tCO₂e/kWh", "source": ESTIMATE},
+        "accidents": {"title": {"fr": "Accidents de nuit de plus", "en": "More accidents at night"}, "value": 0, "low": -0.1, "high": 0.1, "unit": {"fr": "par an", "en": "a year"}, "source": ESTIMATE},
+        "accident": {"title": {"fr": "Coût social d'un accident corporel léger", "en": "Social cost of a slight injury accident"}, "value": 16000, "low": 10000, "high": 30000, "unit": "€", "source": ESTIMATE},
+    },
+    "lines": [
+        {"title": {"fr": "Horloges astronomiques à changer", "en": "Astronomical clocks to be changed"}, "kind": "investment", "amount": "6 * 420", "accounts": ["21534"], "function": "512", "source": ESTIMATE},
+        {"title": {"fr": "Affiches et réunion publique", "en": "Posters and public meeting"}, "kind": "investment", "amount": 900, "accounts": ["2188"], "function": "512", "source": ESTIMATE},
+        {"title": {"fr": "Suivi des armoires", "en": "Follow-up of the cabinets"}, "kind": "staff", "amount": "24 * 32", "source": {"fr": "24 heures par an à 32 €, estimation", "en": "24 hours a year at €32, estimate"}},
+        {"title": {"fr": "Électricité épargnée", "en": "Electricity saved"}, "kind": "avoided", "amount": "(before - after) * 365 * kwh", "accounts": ["60612"], "source": ESTIMATE},
+        {"title": {"fr": "Carbone évité", "en": "Carbon avoided"}, "kind": "benefit", "by": "environnement", "amount": "(before - after) * 365 * co2_kwh * carbon"},
+        {"title": {"fr": "Accidents de plus, ou de moins", "en": "More accidents, or fewer"}, "kind": "benefit", "by": "usagers", "amount": "0 - accidents * accident", "source": ESTIMATE},
+    ],
+    "outputs": {"day": {"title": {"fr": "par kWh et par jour", "en": "a kWh a day"}, "amount": "before"}},
+    "contracts": [
+        {"form": "regie", "vat": 0.2, "fctva": 0.16404, "overrun": 0.15, "source": ESTIMATE},
+        {"form": "marche", "vat": 0.2, "fctva": 0.16404, "overrun": 0.12, "risk_carried": 0.4, "margin": 0.08, "management": 600, "exit_data": 1500, "source": ESTIMATE},
+        {"form": "logiciel_libre_mutualise", "vat": 0.2, "fctva": 0.16404, "overrun": 0.15, "shared": 0.25, "towns": 5, "coordination": 200, "source": ESTIMATE},
+    ],
+}  # fmt: skip
+
+
+def _ended(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return how many anomalies were found in the period."""
+    where = {"since": (Where(">=", start_us), Where("<", end_us))}
+    query = Query(where=where, territories=None if territory is None else (territory,))
+    return float(town.store.records.count("lighting_finding", query))
+
+
+EVALUATION = Evaluation(
+    cases=(NIGHT_CUT,), outputs=(UsefulOutput(Text("anomalie vue de l'armoire", "anomaly seen from the cabinet"), _ended),)
+)  # fmt: skip

@@ -1,0 +1,104 @@
+"""Figures of the lighting service: what cabinets used by their own curves, what the stock should use, what is wrong."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import or_, select
+
+from beffroi.model.declaration import Indicator
+from beffroi.model.instant import DAY_US
+from beffroi.model.observation import Quality
+from beffroi.model.text import Text
+from beffroi.services.lighting.energy import what_if
+from beffroi.services.lighting.schedule import cut_program
+from beffroi.services.lighting.stock import arrays_of, lamps_of
+from beffroi.store.record import Query, Where
+from beffroi.store.tables import datastream, thing
+
+__all__ = ["INDICATORS"]
+
+_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
+_WHOLE = 0.8  # share of the values that a cabinet must have sent
+
+
+def _curves(town: Any, territory: str | None) -> list[tuple[int, float, int]]:
+    """Return the load curves of cabinets: datastream, watts of its unit, its step in microseconds."""
+    wanted = select(datastream.c.id, datastream.c.unit_symbol, datastream.c.expected_interval_us).join(
+        thing, thing.c.id == datastream.c.thing_id
+    )
+    wanted = wanted.where(
+        thing.c.collection == "cabinet",
+        datastream.c.kind == "active_power",
+        datastream.c.expected_interval_us > 0,
+    )
+    if territory is not None:
+        wanted = wanted.where(or_(thing.c.territory == territory, thing.c.territory.is_(None)))
+    with town.store.read() as c:
+        return [(n, 1000.0 if unit == "kW" else 1.0, step) for n, unit, step in c.execute(wanted)]
+
+
+def _means(town: Any, territory: str | None, start_us: int, end_us: int) -> Iterator[float]:
+    """Yield the mean load (W) of each cabinet whose curve is whole enough."""
+    for number, scale, step in _curves(town, territory):
+        values = [
+            o.result.value * scale
+            for o in town.store.observations.series(number, start_us, end_us)
+            if o.result.value is not None and o.quality not in _LEFT_ASIDE
+        ]
+        if len(values) >= _WHOLE * (end_us - start_us) / step:
+            yield sum(values) / len(values)
+
+
+def _kwh_a_day(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return the energy of the cabinets whose curve is known, kWh a day."""
+    means = list(_means(town, territory, start_us, end_us))
+    return sum(means) * 24 / 1000 if means else None
+
+
+def _kwh_expected(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return the energy that all lamps would use if they burned from sunset to sunrise, kWh a day."""
+    if "lamp" not in town.store.records.collections:
+        return None
+    stock, _ = arrays_of(lamps_of(town, None if territory is None else (territory,)))
+    if not len(stock):
+        return None
+    year = 1970 + int(end_us / (365.2425 * DAY_US))
+    return what_if(stock, cut_program(None), year, euros_kwh=0.0).kwh / 365
+
+
+def _anomalies(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
+    """Return how many anomalies are under way."""
+    where = Query(where={"state": "open"}, territories=None if territory is None else (territory,))
+    return float(town.store.records.count("lighting_finding", where))
+
+
+def _orders(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return how many overrides were asked in the period."""
+    where = Query(
+        where={"asked": (Where(">=", start_us), Where("<", end_us))}, territories=None if territory is None else (territory,)
+    )  # fmt: skip
+    return float(town.store.records.count("lighting_order", where))
+
+
+INDICATORS = (
+    Indicator(
+        "lighting_kwh_a_day", Text("Énergie mesurée de l'éclairage", "Measured energy of lighting"), "kWh/j", _kwh_a_day,
+        Text("Moyenne des courbes des armoires dont 4 valeurs sur 5 sont arrivées, par jour.", "Mean of the curves of cabinets with 4 values in 5, a day."),
+        better="lower",
+    ),
+    Indicator(
+        "lighting_kwh_all_night", Text("Énergie sans coupure ni gradation", "Energy without cut or dimming"), "kWh/j", _kwh_expected,
+        Text("Puissance et perte d'appareillage (à vérifier) de chaque point, du coucher au lever du soleil, moyenne de l'année.",
+             "Power and gear loss (to be checked) of each point, from sunset to sunrise, the year's mean."),
+        better="lower",
+    ),
+    Indicator(
+        "lighting_anomalies", Text("Anomalies des armoires", "Anomalies of cabinets"), "", _anomalies,
+        Text("Lampes mortes, allumées de jour, contacteurs collés, horloges : en cours.", "Dead lamps, day burners, stuck contactors, clocks: under way."),
+        better="lower",
+    ),
+    Indicator(
+        "lighting_orders", Text("Forçages demandés", "Overrides asked"), "", _orders,
+        Text("Ordres de groupe demandés dans la période.", "Orders to groups asked in the period."), better="neither", read="agent",
+    ),
+)  # fmt: skip

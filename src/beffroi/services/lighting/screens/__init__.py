@@ -1,0 +1,1 @@
+"""The pages of the lighting service, one module each."""

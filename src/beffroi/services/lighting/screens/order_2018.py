@@ -1,0 +1,84 @@
+"""`/services/lighting/arrete`: the stock against the order of 27 December 2018, and a place's hours against its article 2."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.services.lighting.compliance import review
+from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours, rule_title
+from beffroi.services.lighting.screens.whose import territories_of, town_of
+from beffroi.services.lighting.stock import require_stock
+from beffroi.web.kit.form import Input
+from beffroi.web.kit.page import language_of, principal_of, render, translate
+
+__all__ = ["ROUTES"]
+
+PLACE = "/services/lighting/arrete"
+_MOST = 50
+_FIELDS = ("off", "on", "end", "start", "sunset")
+
+
+def index(request: Request) -> Response:
+    """Answer the count of each rule, the points of a chosen one, and the check of hours."""
+    town, who, _ = town_of(request), principal_of(request), translate(request)
+    require_stock(town)
+    asked = dict(request.query_params)
+    rule = asked.get("regle", "")[:40]
+    text = asked.get("page", "1")
+    page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    found = review(town, territories_of(who), rule=rule, most=_MOST, skip=(page - 1) * _MOST)
+    language = language_of(request)
+    errors: dict[str, str] = {}
+    verdicts: list[Verdict] = []
+    if asked.get("usage"):
+        try:
+            verdicts = check_hours(asked["usage"], **_hours(asked))  # type: ignore[arg-type]
+        except Problem as problem:
+            errors[problem.place] = f"{problem.reason.of(language)} {problem.mend.of(language)}"
+    uses = (("street", Text("voirie", "street")), *((name, Text(h.fr, h.en)) for name, h in HOURS.items()))
+    labels = {
+        "off": _("Éteint à"), "on": _("Allumé à"), "end": _("Fin d'activité ou fermeture"), "start": _("Début d'activité"),
+        "sunset": _("Coucher du soleil"),
+    }  # fmt: skip
+    inputs = [
+        Input(
+            "usage", _("Lieu"), "select", required=True, options=tuple((n, t.of(language)) for n, t in uses)
+        ),
+        *(
+            Input(n, labels[n], hint=_("HH:MM, heure locale") if n == "off" else "", required=n == "off")
+            for n in _FIELDS
+        ),
+    ]
+    return render(
+        request, "lighting/order_2018.html", 400 if errors else 200, review=found, title=rule_title(rule), rule=rule, page=page, more=len(found.wrong) == _MOST,
+        inputs=inputs, values=asked, errors=errors, verdicts=verdicts, order=ORDER,
+    )  # fmt: skip
+
+
+def _hours(asked: dict[str, str]) -> dict[str, int | None]:
+    """Return the clock times that were written, in minutes. Raises `Problem` at the field."""
+    found: dict[str, int | None] = {}
+    for name in _FIELDS:
+        text = asked.get(name, "").strip()
+        hour, _, minute = text.replace("h", ":").partition(":")
+        if not text and name != "off":
+            found[name] = None
+            continue
+        if not (
+            hour.isascii()
+            and hour.isdigit()
+            and len(hour) < 3
+            and (minute or "0").isascii()
+            and (minute or "0").isdigit()
+            and len(minute) < 3
+        ):
+            raise Problem(
+                Text("Cette heure n'est pas lisible.", "This time cannot be read."), Text("Écrivez HH:MM.", "Write HH:MM."), place=name
+            )  # fmt: skip
+        found[name] = int(hour) * 60 + int(minute or 0)
+    return found
+
+
+ROUTES: list[BaseRoute] = [Route(PLACE, index)]

@@ -1,0 +1,140 @@
+"""`/services/lighting/ordres`: override several lamps: one person asks, sees what would be sent, another confirms."""
+
+from anyio import to_thread
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.collection import Choice
+from beffroi.model.instant import MINUTE_US
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.services.lighting.screens.whose import number, require_staff, territories_of, town_of
+from beffroi.services.lighting.talq import commanding
+from beffroi.store.record import Query
+from beffroi.town import Town
+from beffroi.web.kit.form import Input
+from beffroi.web.kit.page import language_of, render, translate
+
+__all__ = ["ROUTES"]
+
+PLACE = "/services/lighting/ordres"
+_SHOWN = 500
+_DEEDS = {"confirm": commanding.confirm, "refuse": commanding.refuse}
+
+
+def _index(request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+    who, town, _ = require_staff(request), town_of(request), translate(request)
+    territories = territories_of(who)
+    find = town.store.records.find
+    devices = [
+        d for d in find("talq_device", Query(territories=territories, limit=_SHOWN)).rows if d.values["thing"]
+    ]
+    inputs = [
+        Input(
+            "title",
+            _("Pourquoi"),
+            hint=_("Vu de la personne qui confirme, et gardé au journal."),
+            required=True,
+        ),
+        Input("level", _("Niveau"), unit="%", required=True),
+        Input(
+            "minutes",
+            _("Durée"),
+            unit="min",
+            hint=_("Au plus 720. Ensuite chaque lampe revient à son programme."),
+            required=True,
+        ),
+    ]
+    return render(
+        request, "lighting/orders.html", status, devices=devices, inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
+        orders=find("lighting_order", Query(territories=territories, sort="-asked", limit=50)).rows,
+        gateways=find("talq_gateway", Query(territories=territories, limit=50)).rows,
+        states={c.value: (c.severity, c.title.of(language_of(request))) for c in _states(town)},
+        gates={c.value: (c.severity, c.title.of(language_of(request))) for c in _choices(town, "talq_gateway")},
+    )  # fmt: skip
+
+
+def _choices(town: Town, collection: str) -> tuple[Choice, ...]:
+    field = town.store.records.collections[collection].field("state")
+    assert field is not None
+    return field.choices
+
+
+def _states(town: Town) -> tuple[Choice, ...]:
+    return _choices(town, "lighting_order")
+
+
+def index(request: Request) -> Response:
+    """Answer the orders and the form."""
+    return _index(request, {}, {})
+
+
+def _ask(request: Request, form: FormData) -> Response:
+    who, town = require_staff(request), town_of(request)
+    said = {k: v for k, v in form.items() if isinstance(v, str)}
+    ids = [
+        int(v)
+        for v in form.getlist("device")
+        if isinstance(v, str) and v.isascii() and v.isdigit() and len(v) < 12
+    ]
+    try:
+        level = number(said.get("level", ""), "level", low=0, high=100)
+        minutes = number(said.get("minutes", ""), "minutes", low=1, high=720)
+        ends = town.clock() + int(minutes) * MINUTE_US
+        row = commanding.ask(town, who, ids, round(level), ends, said.get("title", ""))
+    except Problem as problem:
+        language = language_of(request)
+        place = problem.place if problem.place in ("level", "minutes", "title") else "devices"
+        return _index(
+            request,
+            said,
+            {place: f"{problem.reason.of(language)} {problem.mend.of(language)}"},
+            problem.status,
+        )
+    return RedirectResponse(f"{PLACE}/{row.id}", 303)
+
+
+async def ask(request: Request) -> Response:
+    """Ask for an order."""
+    form = await request.form()
+    return await to_thread.run_sync(_ask, request, form)
+
+
+def one(request: Request) -> Response:
+    """Answer one order: what it would send, or what became of it."""
+    who, town = require_staff(request), town_of(request)
+    row = town.store.records.get("lighting_order", request.path_params["id"])
+    if not who.covers(row.territory):
+        raise NotFound(Text("Cet ordre n'existe pas.", "There is no such order."))
+    waiting = row.values["state"] == "asked"
+    devices = [town.store.records.get("talq_device", n, deleted=None) for n in row.values["devices"]]
+    return render(
+        request, "lighting/order.html", order=row, devices=devices, calls=commanding.dry_run(town, who, row.id) if waiting else [],
+        may=waiting and who.role in ("responsable", "admin") and who.id != row.values["asked_by"], waiting=waiting,
+        state=next(c for c in _states(town) if c.value == row.values["state"]),
+    )  # fmt: skip
+
+
+def _decide(request: Request, form: FormData) -> Response:
+    who, town = require_staff(request), town_of(request)
+    deed = _DEEDS.get(str(form.get("deed")))
+    if deed is None:
+        raise Problem(Text("Ce geste n'existe pas.", "There is no such deed."), place="deed")
+    deed(town, who, request.path_params["id"])
+    return RedirectResponse(f"{PLACE}/{request.path_params['id']}", 303)
+
+
+async def decide(request: Request) -> Response:
+    """Confirm or refuse an order."""
+    form = await request.form()
+    return await to_thread.run_sync(_decide, request, form)
+
+
+ROUTES: list[BaseRoute] = [
+    Route(PLACE, index),
+    Route(PLACE, ask, methods=["POST"]),
+    Route(f"{PLACE}/{{id:int}}", one),
+    Route(f"{PLACE}/{{id:int}}", decide, methods=["POST"]),
+]

@@ -1,0 +1,221 @@
+"""The stock as the lighting service reads it: the assets service's lamps, supports and cabinets, through the records of
+the platform by the names of its collections; the load curves of cabinets; the tree from cabinet to lamp."""
+
+import contextlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+from sqlalchemy import select
+
+from beffroi.model.instant import to_datetime
+from beffroi.model.observation import Quality
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
+from beffroi.services.lighting.calendars import Calendar, Rule, choose, read_rules
+from beffroi.services.lighting.energy import Stock, losses_of
+from beffroi.services.lighting.schedule import (
+    Nights,
+    Program,
+    clock_instants,
+    cut_program,
+    nights_of,
+    read_program,
+)
+from beffroi.services.lighting.watch import Cabinet, Floats, Night
+from beffroi.store.record import Query, Row
+from beffroi.store.tables import datastream, thing
+from beffroi.town import Town
+
+__all__ = [
+    "Feeder",
+    "Plan",
+    "arrays_of",
+    "cabinet_of",
+    "curve_of",
+    "lamps_of",
+    "nights_for",
+    "plan_of",
+    "require_stock",
+    "tree_of",
+]
+
+AWAY = ("planned", "removed")
+_COLLECTIONS = ("lamp", "support", "cabinet")
+_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
+
+
+class Feeder(msgspec.Struct, frozen=True):
+    """One feeder of a cabinet: its supports, each with its lamps."""
+
+    name: str
+    supports: tuple[tuple[Row | None, tuple[Row, ...]], ...]
+
+    @property
+    def lamps(self) -> int:
+        """How many lamps it feeds."""
+        return sum(len(lamps) for _, lamps in self.supports)
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a cabinet follows: its calendar's programs by code, and the calendar."""
+
+    calendar: Calendar
+    programs: Mapping[str, Program]
+
+    def of_nights(self, first: date, count: int) -> list[Program]:
+        """Return the program of each night."""
+        return [self.programs[code] for code in choose(self.calendar, first, count)]
+
+
+def require_stock(town: Town) -> None:
+    """Raise `NotFound` when no service keeps lamps, supports and cabinets."""
+    if any(name not in town.store.records.collections for name in _COLLECTIONS):
+        raise NotFound(
+            Text("Aucun service ne tient les points lumineux.", "No service keeps light points."),
+            Text("Installez le service Patrimoine (equipment).", "Install the assets service (equipment)."),
+        )
+
+
+def lamps_of(town: Town, territories: tuple[str, ...] | None = None, **where: Any) -> Iterator[Row]:
+    """Yield the lamps that are installed."""
+    rows = town.store.records.all("lamp", Query(where=where, territories=territories))
+    return (row for row in rows if row.values["state"] not in AWAY)
+
+
+def arrays_of(rows: Iterable[Row]) -> tuple[Stock, int]:
+    """Return the lamps as arrays, and how many were left out: without place or power."""
+    kept, left = [], 0
+    for row in rows:
+        if row.geometry is None or row.geometry["type"] != "Point" or row.values["power_w"] is None:
+            left += 1
+            continue
+        kept.append((*row.geometry["coordinates"][:2], row.values["power_w"], row.values["source"]))
+    points = np.array([k[:3] for k in kept], np.float64).reshape(-1, 3)
+    return Stock(points[:, 0], points[:, 1], points[:, 2], losses_of([k[3] for k in kept])), left
+
+
+def tree_of(town: Town, cabinet_id: int) -> list[Feeder]:
+    """Return the feeders of a cabinet, each with its supports and lamps."""
+    lamps = sorted(lamps_of(town, cabinet=cabinet_id), key=lambda r: str(r.values["code"]))
+    wanted = sorted({row.values["support"] for row in lamps if row.values["support"]})
+    supports: dict[int, Row] = {}
+    for start in range(0, len(wanted), 400):
+        part = town.store.records.find(
+            "support", Query(where={"_id": wanted[start : start + 400]}, limit=400)
+        )
+        supports |= {row.id: row for row in part.rows}
+    by_feeder: dict[str, dict[int, list[Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in lamps:
+        by_feeder[str(row.values["feeder"] or "")][row.values["support"] or 0].append(row)
+    return [
+        Feeder(name, tuple((supports.get(number), tuple(held)) for number, held in posts.items()))
+        for name, posts in sorted(by_feeder.items())
+    ]
+
+
+def cabinet_of(row: Row, lamps: Sequence[Row], base_w: float = 0.0) -> Cabinet:
+    """Return a cabinet as its curve is watched: lamps without power are counted at the mean of the others."""
+    known = [r.values["power_w"] for r in lamps if r.values["power_w"]]
+    mean = sum(known) / len(known) if known else 0.0
+    losses = losses_of([r.values["source"] for r in lamps])
+    watts = [float((r.values["power_w"] or mean) * (1 + loss)) for r, loss in zip(lamps, losses, strict=True)]
+    return Cabinet(str(row.values["code"]), tuple(w for w in watts if w > 0), base_w)
+
+
+def plan_of(town: Town, cabinet: Row) -> Plan:
+    """Return what a cabinet follows: its assigned calendar, else the night cut that its record says.
+
+    What cannot be read (a program, a rule, a cut) is left out: a wrong line in one record darkens no page.
+    """
+    records = town.store.records
+    held = records.find("lighting_assignment", Query(where={"cabinet": cabinet.id}, limit=1)).rows
+    if held:
+        calendar = records.get("lighting_calendar", held[0].values["calendar"], deleted=None)
+        codes = {row.id: str(row.values["code"]) for row in records.all("lighting_program")}
+        programs = _programs(records.all("lighting_program"))
+        usual = codes.get(calendar.values["default_program"], "")
+        if usual in programs:
+            return Plan(Calendar(usual, _rules(calendar, programs)), programs)
+    program = cut_program(None)
+    with contextlib.suppress(Problem):
+        program = cut_program(cabinet.values["night_cut"])
+    return Plan(Calendar("local"), {"local": program})
+
+
+def _programs(rows: Iterable[Row]) -> dict[str, Program]:
+    found = {}
+    for row in rows:
+        with contextlib.suppress(Problem):
+            found[str(row.values["code"])] = read_program(str(row.values["program"]))
+    return found
+
+
+def _rules(calendar: Row, programs: Mapping[str, Program]) -> tuple[Rule, ...]:
+    try:
+        rules = read_rules(str(calendar.values["rules"] or ""))
+    except Problem:
+        return ()
+    return tuple(rule for rule in rules if rule.program in programs)
+
+
+def curve_of(town: Town, cabinet_id: int, start_us: int, end_us: int) -> tuple[Floats, Floats]:
+    """Return the load curve of a cabinet: starts of its slots (seconds since 1970) and watts, the doubtful left out."""
+    columns = (
+        select(datastream.c.id, datastream.c.unit_symbol, datastream.c.expected_interval_us)
+        .join(thing, thing.c.id == datastream.c.thing_id)
+        .where(
+            thing.c.collection == "cabinet",
+            thing.c.record_id == cabinet_id,
+            datastream.c.kind == "active_power",
+        )
+    )
+    with town.store.read() as c:
+        found = c.execute(columns.order_by(datastream.c.id)).first()
+    if found is None:
+        return np.empty(0), np.empty(0)
+    scale = 1000.0 if found[1] == "kW" else 1.0
+    # an instant is the stamp of what was measured up to it; an interval says itself where it begins
+    back = (found[2] or 0) / 1e6
+    rows = [
+        (o.start_us / 1e6 - (0.0 if o.end_us is not None else back), o.result.value * scale)
+        for o in town.store.observations.series(found[0], start_us, end_us)
+        if o.result.value is not None and o.quality not in _LEFT_ASIDE
+    ]
+    points = np.array(rows, np.float64).reshape(-1, 2)
+    return points[:, 0], points[:, 1]
+
+
+def nights_for(plan: Plan, place: tuple[float, float], first: date, count: int, zone: str) -> list[Night]:
+    """Return the nights that a cabinet should have, each as spans of constant level."""
+    codes = choose(plan.calendar, first, count)
+    made: dict[str, Nights] = {}
+    found = []
+    for n, code in enumerate(codes):
+        if code not in made:
+            made[code] = nights_of(
+                plan.programs[code], np.array([place[0]]), np.array([place[1]]), first, count, zone
+            )
+        nights, program = made[code], plan.programs[code]
+        on, off = float(nights.on[0, n]), float(nights.off[0, n])
+        steps = [clock_instants(zone, int(nights.days[0]), count, s.minutes)[n] for s in program.steps]
+        edges = [on, *(min(max(float(s), on), off) for s in steps), off]
+        levels = [program.level, *(s.level for s in program.steps)]
+        spans = tuple((a, b, level) for a, b, level in zip(edges, edges[1:], levels, strict=False) if b > a)
+        found.append(Night(on, off, spans))
+    return found
+
+
+def last_nights(now_us: int, count: int) -> date:
+    """Return the day on which the first of the last `count` whole nights began."""
+    moment = to_datetime(now_us).astimezone(UTC)
+    today = moment.date() if moment.hour >= 12 else moment.date() - timedelta(days=1)
+    return today - timedelta(days=count)
+
+
+def noon_us(day: date) -> int:
+    """Return noon (UTC) of a day in microseconds."""
+    return int(datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()) * 1_000_000

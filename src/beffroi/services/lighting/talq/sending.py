@@ -1,0 +1,145 @@
+"""What we send to gateways over HTTP: whole and refused whole. Standard library only."""
+
+import http.client
+import logging
+import urllib.error
+import urllib.parse
+import urllib.request
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+
+from beffroi.model.problem import Problem, Unavailable
+from beffroi.model.text import Text
+from beffroi.services.lighting.calendars import Calendar, read_rules
+from beffroi.services.lighting.schedule import read_program
+from beffroi.services.lighting.talq import bodies
+from beffroi.services.lighting.talq.keeping import cms_address, devices_of
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+
+__all__ = ["Call", "planned_setup", "send", "set_up"]
+
+log = logging.getLogger("beffroi.talq")
+TIMEOUT_S = 20.0
+_LARGEST = 1 << 20
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One request to a gateway: method, path, the TALQ schema of its body, the body. `again` replaces it (method and
+    path) when the gateway answers that it has that already (409)."""
+
+    method: str
+    path: str
+    schema: str
+    body: Any
+    again: tuple[str, str] | None = None
+
+
+def send(url: str, client: str, call: Call) -> int:
+    """Send one call; return the status (2xx). Raises `Problem` (refused: the gateway's own words) or `Unavailable`."""
+    status, said = _post(url, client, call.method, call.path, call.body)
+    if status == 409 and call.again is not None:
+        status, said = _post(url, client, *call.again, call.body)
+    if 200 <= status < 300:
+        return status
+    detail = said[:300].replace("{", "(").replace("}", ")")
+    raise Problem(
+        Text(f"La passerelle refuse ({status}) : {detail}", f"The gateway refuses ({status}): {detail}"),
+        Text("Corrigez ce qu'elle nomme, puis recommencez.", "Mend what it names, then try again."), place=call.path,
+    )  # fmt: skip
+
+
+def _post(url: str, client: str, method: str, path: str, body: Any) -> tuple[int, str]:
+    query = urllib.parse.urlencode({"clientAddress": client, "talqRequestId": str(uuid.uuid4())})
+    headers = {
+        "Content-Type": "application/json",
+        "Accept": "application/json",
+        "talq-api-version": bodies.VERSION,
+    }
+    asked = urllib.request.Request(  # noqa: S310 -- http(s) only: the field's pattern
+        f"{url.rstrip('/')}{path}?{query}", msgspec.json.encode(body), headers, method=method
+    )
+    try:
+        with urllib.request.urlopen(asked, timeout=TIMEOUT_S) as answer:  # noqa: S310
+            return answer.status, answer.read(_LARGEST).decode("utf-8", "replace")
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read(_LARGEST).decode("utf-8", "replace")
+    except (OSError, ValueError, http.client.HTTPException) as error:
+        said = str(error).replace("{", "(").replace("}", ")")
+        raise Unavailable(
+            Text(f"La passerelle ne répond pas : {said}", f"The gateway does not answer: {said}"),
+            Text("Vérifiez son adresse ; le programme local continue.", "Check its address; the local program goes on."), place=path,
+        ) from error  # fmt: skip
+
+
+def planned_setup(town: Town, gateway: Row) -> list[Call]:
+    """Return all that a gateway is to be told of its programs, calendars, assignments and logger, sending nothing."""
+    owner, records = cms_address(town), town.store.records
+    programs = [r for r in records.all("lighting_program") if r.territory in (None, gateway.territory)]
+    codes = {row.id: str(row.values["code"]) for row in programs}
+    calendars = [r for r in records.all("lighting_calendar") if r.values["default_program"] in codes]
+    calls = []
+    if programs:
+        bodies_of_programs = [
+            bodies.control_program(codes[r.id], read_program(str(r.values["program"])), owner)
+            for r in programs
+        ]
+        calls.append(_replaced("/control-programs", "ControlProgramOne", bodies_of_programs))
+    if calendars:
+        made = [bodies.calendar(str(r.values["code"]), calendar_of(r, codes), owner) for r in calendars]
+        calls.append(_replaced("/calendars", "Calendar", made))
+    for code, addresses in _followers(
+        town, gateway, {r.id: str(r.values["code"]) for r in calendars}
+    ).items():
+        calls.append(
+            Call("POST", "/assign-commands", "AssignCommand", bodies.assignment(addresses, code, code))
+        )
+    logger = str(uuid.uuid5(uuid.UUID(owner), str(gateway.values["address"])))
+    body = bodies.logger_config(logger, owner, town.clock())
+    calls.append(Call("POST", "/logger-configs", "LoggerConfig", body, ("PUT", f"/logger-configs/{logger}")))
+    return calls
+
+
+def _replaced(path: str, schema: str, body: Sequence[Mapping[str, Any]]) -> Call:
+    return Call("POST", path, schema, body, ("PUT", path))
+
+
+def calendar_of(row: Row, codes: Mapping[int, str]) -> Calendar:
+    """Return the calendar that a record holds. Raises `Problem` at the line of a wrong rule."""
+    return Calendar(codes[int(row.values["default_program"])], read_rules(str(row.values["rules"] or "")))
+
+
+def _followers(town: Town, gateway: Row, calendars: Mapping[int, str]) -> dict[str, list[str]]:
+    """Return the devices that follow each calendar, by the cabinet of their lamp."""
+    records = town.store.records
+    follows = {r.values["cabinet"]: r.values["calendar"] for r in records.all("lighting_assignment")}
+    found: dict[str, list[str]] = {}
+    for address, device in devices_of(town, gateway).items():
+        number = device.values["lamp"]
+        cabinet = records.get("lamp", number).values["cabinet"] if number else None
+        code = calendars.get(follows.get(cabinet, -1))
+        if code is not None:
+            found.setdefault(code, []).append(address)
+    return found
+
+
+def set_up(town: Town, gateway: Row) -> list[tuple[str, int]]:
+    """Send a gateway its programs, calendars, assignments and logger; return each path with the status it answered."""
+    url = gateway.values["url"]
+    if not url:
+        raise Problem(
+            Text("L'adresse de cette passerelle manque.", "The URL of this gateway is missing."),
+            Text("Écrivez-la dans sa fiche.", "Write it in its record."), place="url",
+        )  # fmt: skip
+    owner = cms_address(town)
+    return [(call.path, send(str(url), owner, call)) for call in planned_setup(town, gateway)]
+
+
+def gateway_at(town: Town, address: str) -> Row | None:
+    """Return the gateway of an address, None when it is gone."""
+    rows = town.store.records.find("talq_gateway", Query(where={"address": address}, limit=1)).rows
+    return rows[0] if rows else None

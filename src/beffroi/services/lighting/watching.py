@@ -1,0 +1,152 @@
+"""Watch every cabinet of the town: read the curves of the last nights, say what they show, keep it as findings."""
+
+import math
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from beffroi.model.principal import SYSTEM
+from beffroi.services.lighting.stock import (
+    cabinet_of,
+    curve_of,
+    lamps_of,
+    last_nights,
+    nights_for,
+    noon_us,
+    plan_of,
+)
+from beffroi.services.lighting.watch import (
+    Cabinet,
+    Finding,
+    Floats,
+    Night,
+    Watch,
+    night_levels,
+    watch_cabinet,
+)
+from beffroi.store.record import Row
+from beffroi.town import Town
+
+__all__ = ["NIGHTS", "Watched", "read_cabinet", "report_of", "watch_one", "watch_town"]
+
+NIGHTS = 40
+NEIGHBOURS = 10
+_STANDBY_QUANTILE = 0.1  # of the day's load: what burns beside the lamps
+
+
+class Watched(msgspec.Struct, frozen=True, eq=False):
+    """A cabinet's curve beside what it should be."""
+
+    row: Row
+    cabinet: Cabinet
+    nights: tuple[Night, ...]
+    first: Any  # the day on which the first night began
+    seconds: Floats
+    watts: Floats
+    level: Floats
+
+    @property
+    def place(self) -> tuple[float, float] | None:
+        """Longitude and latitude, if it has one."""
+        return None if self.row.geometry is None else tuple(self.row.geometry["coordinates"][:2])
+
+
+def read_cabinet(town: Town, row: Row, now_us: int, count: int = NIGHTS) -> Watched | None:
+    """Return the curve of a cabinet over its last whole nights; None when it has no curve."""
+    first = last_nights(now_us, count)
+    start_us, end_us = noon_us(first), noon_us(first + timedelta(days=count))
+    seconds, watts = curve_of(town, row.id, start_us - 3_600_000_000, end_us + 3_600_000_000)
+    if len(seconds) < 24:
+        return None
+    place = (row.geometry or {"coordinates": (2.35, 46.6)})["coordinates"][:2]
+    nights = nights_for(plan_of(town, row), tuple(place), first, count, town.settings.time_zone)
+    base = _standby(seconds, watts, nights)
+    cabinet = cabinet_of(row, list(lamps_of(town, cabinet=row.id)), base)
+    return Watched(
+        row,
+        cabinet,
+        tuple(nights),
+        first,
+        seconds,
+        watts,
+        night_levels(seconds, watts, cabinet, nights),
+    )
+
+
+def _standby(seconds: Floats, watts: Floats, nights: list[Night]) -> float:
+    """Return what is drawn when nothing should burn: a low quantile, so that a day burner does not raise it."""
+    dark = np.ones(len(seconds), bool)
+    for night in nights:
+        a, b = np.searchsorted(seconds, (night.on - 5400, night.off + 5400))
+        dark[a:b] = False
+    day = watts[dark]
+    return float(np.quantile(day, _STANDBY_QUANTILE)) if len(day) >= 8 else 0.0
+
+
+def watch_one(one: Watched, others: list[Watched]) -> Watch:
+    """Return what a cabinet's curve says, its neighbours' common move taken away."""
+    near = sorted(
+        (o for o in others if o.row.id != one.row.id and o.cabinet.lamps), key=lambda o: _away(one, o)
+    )[:NEIGHBOURS]
+    levels = np.array([o.level for o in near]) if len(near) > 1 else None
+    return watch_cabinet(one.seconds, one.watts, one.cabinet, one.nights, levels)
+
+
+def _away(a: Watched, b: Watched) -> float:
+    return math.inf if a.place is None or b.place is None else math.dist(a.place, b.place)
+
+
+def watch_town(town: Town, now_us: int | None = None) -> int:
+    """Watch every cabinet and keep what is found; return how many findings are open."""
+    if "cabinet" not in town.store.records.collections:
+        return 0
+    now = town.clock() if now_us is None else now_us
+    read = (read_cabinet(town, row, now) for row in town.store.records.all("cabinet"))
+    watched = [one for one in read if one is not None]
+    held = {str(r.values["code"]): r for r in town.store.records.all("lighting_finding")}
+    count = 0
+    with town.store.records.writer(SYSTEM, "Courbes des armoires") as writer:
+        for one in watched:
+            for finding in watch_one(one, watched).findings:
+                values = _values(one, finding)
+                count += values["state"] == "open"
+                row = held.get(values["code"])
+                if row is None:
+                    writer.create("lighting_finding", values, one.row.geometry, one.row.territory)
+                elif any(row.values[k] != v for k, v in values.items()):
+                    writer.change("lighting_finding", row.id, values)
+    return count
+
+
+def _values(one: Watched, finding: Finding) -> dict[str, Any]:
+    since = one.first + timedelta(days=finding.night)
+    last = max((n for n, level in enumerate(one.level) if np.isfinite(level)), default=len(one.nights) - 1)
+    over = finding.last < last
+    return {
+        "code": f"{one.row.values['code']}/{finding.kind}/{since.isoformat()}", "cabinet": one.row.id, "kind": finding.kind,
+        "since": noon_us(since), "amount": float(finding.amount), "state": "over" if over else "open",
+        "ended": noon_us(one.first + timedelta(days=finding.last + 1)) if over else None,
+    }  # fmt: skip
+
+
+def report_of(town: Town, now_us: int, count: int = NIGHTS) -> list[dict[str, Any]]:
+    """Return what every cabinet's curve says, as JSON values; a cabinet without curve or lamps says why nothing is known."""
+    rows = list(town.store.records.all("cabinet"))
+    watched = {row.id: read_cabinet(town, row, now_us, count) for row in rows}
+    known = [one for one in watched.values() if one is not None]
+    told = []
+    for row in rows:
+        one = watched[row.id]
+        seen = None if one is None else watch_one(one, known)
+        told.append({
+            "cabinet": row.values["code"], "lamps": len(one.cabinet.lamps) if one else 0, "knows": seen.why if seen else "no_curve",
+            "least_lamps": seen.least if seen else None,
+            "findings": [] if one is None or seen is None else [
+                {"kind": f.kind, "since": (one.first + timedelta(days=f.night)).isoformat(), "amount": f.amount,
+                 "until": (one.first + timedelta(days=f.last)).isoformat()}
+                for f in seen.findings
+            ],
+        })  # fmt: skip
+    return told

@@ -1,0 +1,104 @@
+"""The containers of a town and what their sensors told: the assets service's `bin`, through the platform's records."""
+
+from typing import Any
+
+import msgspec
+from pyproj import Transformer
+from sqlalchemy import select
+
+from beffroi.model.instant import DAY_US
+from beffroi.model.observation import Quality
+from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
+from beffroi.services.waste.fill import Fill, fill_of
+from beffroi.services.waste.rounds import FEWEST_KM, Point, Policy, Round, choose, tour
+from beffroi.store.record import Query, Row
+from beffroi.store.tables import datastream, thing
+from beffroi.town import Town
+
+__all__ = ["Container", "Today", "containers", "today"]
+
+HISTORY_DAYS = 21
+SILENT_US = 2 * DAY_US
+_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
+
+
+class Container(msgspec.Struct, frozen=True, eq=False):
+    """A container, its place in metres, and its fill; None without a sensor that speaks."""
+
+    row: Row
+    place: Point | None
+    fill: Fill | None
+
+
+class Today(msgspec.Struct, frozen=True, eq=False):
+    """Today's round: the stops in order (none when it can wait), and those without a sensor, which keep their fixed days."""
+
+    containers: tuple[Container, ...]
+    round: Round
+    stops: tuple[Container, ...]
+    unknown: int
+
+
+def containers(town: Town, territories: tuple[str, ...] | None = None) -> list[Container]:
+    """Return the containers that are in service, the fullest first, then those without a sensor."""
+    if "bin" not in town.store.records.collections:
+        raise NotFound(
+            Text("Aucun service ne tient les conteneurs.", "No service keeps containers."),
+            Text("Installez le service Patrimoine (equipment).", "Install the assets service (equipment)."),
+        )
+    rows = [
+        r
+        for r in town.store.records.all("bin", Query(territories=territories))
+        if r.values["state"] not in ("planned", "removed")
+    ]
+    move = Transformer.from_crs("EPSG:4326", "EPSG:2154", always_xy=True)
+    fills = _fills(town)
+    found = [
+        Container(r, move.transform(*r.geometry["coordinates"][:2]) if r.geometry and r.geometry["type"] == "Point" else None, fills.get(r.id))
+        for r in rows
+    ]  # fmt: skip
+    return sorted(found, key=lambda c: (c.fill is None, -c.fill.level if c.fill else 0.0, c.row.id))
+
+
+def _fills(town: Town) -> dict[int, Fill]:
+    wanted = (
+        select(thing.c.record_id, datastream.c.id)
+        .join(thing, thing.c.id == datastream.c.thing_id)
+        .where(thing.c.collection == "bin", datastream.c.kind == "fill_level")
+    )
+    with town.store.read() as c:
+        series: list[Any] = list(c.execute(wanted))
+    now, found = town.clock(), {}
+    for number, one in series:
+        readings = [
+            (o.start_us / 1e6, o.result.value / 100)
+            for o in town.store.observations.series(one, now - HISTORY_DAYS * DAY_US, now)
+            if o.result.value is not None and o.quality not in _LEFT_ASIDE
+        ]
+        if readings and now - readings[-1][0] * 1e6 <= SILENT_US:
+            fill = fill_of(readings)
+            if fill is not None:
+                found[number] = fill
+    return found
+
+
+def today(
+    town: Town,
+    territories: tuple[str, ...] | None = None,
+    *,
+    policy: Policy = FEWEST_KM,
+    depot: Point | None = None,
+) -> Today:
+    """Return the round to make today; without a depot it starts from the middle of the containers."""
+    every = containers(town, territories)
+    known = [c for c in every if c.fill is not None and c.place is not None]
+    places: list[Point] = [c.place for c in known if c.place is not None]
+    if not places:
+        return Today(tuple(every), Round((), 0.0), (), len(every))
+    home = depot or (sum(p[0] for p in places) / len(places), sum(p[1] for p in places) / len(places))
+    # a small town expects few overflows: a round goes out for a twentieth of its containers
+    small = msgspec.structs.replace(policy, run=min(policy.run, max(0.5, len(places) / 20)))
+    chosen = choose([c.fill for c in known if c.fill is not None], places, home, 1.0, small)
+    made = tour(places, chosen, home) if chosen else Round((), 0.0)
+    return Today(tuple(every), made, tuple(known[i] for i in made.stops), len(every) - len(known))

@@ -1,0 +1,136 @@
+"""`/travaux`: works for everybody, `/travaux/datex2.xml` for navigators; `/services/works/declarations` for staff."""
+
+from datetime import date
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.declaration import Entrance
+from beffroi.model.instant import to_datetime
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, NotFound, Unauthorised
+from beffroi.model.text import Text
+from beffroi.services.works.clock import Deadline, deadline, valid_until
+from beffroi.services.works.concerned import concerned_by, plan_svg
+from beffroi.services.works.publishing import document_of, permits, published
+from beffroi.standards.datex2 import MEDIA_TYPE
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+from beffroi.web.kit.page import language_of, principal_of, render, translate
+
+__all__ = ["ENTRANCES", "ROUTES"]
+
+DESK = "/services/works/declarations"
+ENTRANCES = (
+    Entrance(Text("Travaux en cours", "Works under way"), "/travaux"),
+    Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
+)
+_SHOWN = 200
+
+
+def _town(request: Request) -> Town:
+    town: Town = request.app.state.town
+    return town
+
+
+def index(request: Request) -> Response:
+    """Answer the works under way and to come."""
+    town = _town(request)
+    now = town.clock()
+    rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
+    field = town.store.records.collections["works_permit"].field("measure")
+    assert field is not None
+    words = {c.value: (c.severity, c.title.of(language_of(request))) for c in field.choices}
+    return render(
+        request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words
+    )  # fmt: skip
+
+
+def datex(request: Request) -> Response:
+    """Answer the orders of the last month and those to come, as a DATEX II publication."""
+    town = _town(request)
+    body = document_of(town, published(town))
+    return Response(body, media_type=MEDIA_TYPE, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _staff(request: Request) -> Principal:
+    who = principal_of(request)
+    if who.role == "citizen":
+        raise Unauthorised(
+            Text("Il faut se connecter.", "You need to sign in."),
+            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
+        )
+    if not who.staff:
+        raise Forbidden(
+            Text("Cette page est celle des agents.", "This page is for staff."),
+            Text("Demandez à un agent.", "Ask an agent."),
+        )
+    return who
+
+
+def clock_of(row: Row, region: str = "") -> Deadline:
+    """Return the deadline of a declaration."""
+    v = row.values
+    on_site = bool(v["on_site"]) and v["kind"] != "dict"
+    return deadline(
+        v["kind"], v["received"], dematerialised=bool(v["dematerialised"]), on_site=on_site, region=region
+    )
+
+
+def desk(request: Request) -> Response:
+    """Answer the register: what is to be answered first."""
+    who, town = _staff(request), _town(request)
+    rows = town.store.records.find(
+        "works_declaration", Query(territories=who.territories or None, sort="-received", limit=_SHOWN)
+    ).rows
+    today = to_datetime(town.clock()).date()
+    told = [(row, clock_of(row)) for row in rows]
+    told.sort(key=lambda pair: (pair[0].values["state"] != "open", pair[1].day))
+    return render(request, "works/declarations.html", rows=[(r, d, (d.day - today).days) for r, d in told])
+
+
+def _one(request: Request) -> tuple[Row, Principal]:
+    who = _staff(request)
+    row = _town(request).store.records.get("works_declaration", request.path_params["id"])
+    if not who.covers(row.territory):
+        raise NotFound(Text("Cette déclaration n'existe pas.", "There is no such declaration."))
+    return row, who
+
+
+def one(request: Request) -> Response:
+    """Answer one declaration: its clock, the assets it concerns on a plan, the receipt that is prepared."""
+    row, _who = _one(request)
+    town, _ = _town(request), translate(request)
+    found = None if row.geometry is None else concerned_by(town, row.geometry)
+    today: date = to_datetime(town.clock()).date()
+    limit = clock_of(row)
+    answered = row.values["answered"]
+    return render(
+        request, "works/declaration.html", row=row, limit=limit, late=row.values["state"] == "open" and limit.day < today, left=(limit.day - today).days,
+        found=found, plan=plan_svg(found, _("Plan des ouvrages concernés")) if found else None, until=valid_until(answered) if answered else None,
+        titles={n: c.title.of(language_of(request)) for n, c in town.store.records.collections.items() if n in ("cabinet", "support", "lamp")},
+    )  # fmt: skip
+
+
+def answer(request: Request) -> Response:
+    """Note that the receipt was sent today."""
+    row, who = _one(request)
+    town = _town(request)
+    found = None if row.geometry is None else concerned_by(town, row.geometry)
+    values = {
+        "state": "answered",
+        "answered": to_datetime(town.clock()).date(),
+        "concerned": bool(found and found.assets),
+    }
+    town.store.records.put("works_declaration", values, id=row.id, who=who, reason="Récépissé envoyé")
+    return RedirectResponse(f"{DESK}/{row.id}", 303)
+
+
+ROUTES: list[BaseRoute] = [
+    Route("/travaux", index),
+    Route("/travaux/datex2.xml", datex),
+    Route(DESK, desk),
+    Route(f"{DESK}/{{id:int}}", one),
+    Route(f"{DESK}/{{id:int}}", answer, methods=["POST"]),
+]

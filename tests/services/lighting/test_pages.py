@@ -1,0 +1,113 @@
+"""The pages of the lighting: what each shows, to whom, in both languages; an order from the form to its end."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+from tests.services.lighting.conftest import COMMUNE, lit_town
+
+from beffroi.app import create_app
+from beffroi.identity import keys
+from beffroi.model.principal import SYSTEM
+from beffroi.services.lighting.talq.keeping import add_devices
+from beffroi.store.record import Query
+from beffroi.town import Town
+
+ADDRESS = "11111111-1111-4111-8111-111111111111"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Town, TestClient]]:
+    """Return a town with lamps, a gateway and one remotely controlled lamp, and a client."""
+    town = lit_town(tmp_path_factory.mktemp("pages") / "town")
+    gateway = town.store.records.put(
+        "talq_gateway", {"address": ADDRESS, "name": "Val"}, territory=COMMUNE, who=SYSTEM
+    )
+    device = {
+        "address": ADDRESS.replace("1", "2"),
+        "name": "L1",
+        "class": "lampe",
+        "functions": [{"id": "lamp", "type": "LampActuatorFunction"}],
+    }
+    add_devices(town, gateway, [device])
+    client = TestClient(create_app(town))
+    yield town, client
+    town.close()
+
+
+def headers(town: Town, role: str) -> dict[str, str]:
+    """Return what a key of a role sends."""
+    _, secret = keys.create(town.store, SYSTEM, role=role, service=None, territories=[COMMUNE])
+    return {"Authorization": f"Bearer {secret}", "Accept": "text/html"}
+
+
+def test_everybody_sees_the_stock_in_both_languages(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    cabinet = town.store.records.find("cabinet", Query(limit=1)).rows[0].id
+    french = {"/services/lighting/apercu": "Parc et armoires", f"/services/lighting/armoires/{cabinet}": "Départ D1",
+              "/services/lighting/horaires": "Heures à pleine puissance", "/services/lighting/arrete": "donnée : ULR"}  # fmt: skip
+    english = ("Stock and cabinets", "Feeder D1", "Hours at full power", "datum: ULR")
+    for (path, words), said in zip(french.items(), english, strict=True):
+        assert words in client.get(path, params={"lang": "fr"}).text
+        assert said in client.get(path, params={"lang": "en"}).text
+    page = client.get(f"/services/lighting/armoires/{cabinet}", params={"lang": "fr"}).text
+    assert "Aucune courbe de charge" in page
+    assert "coucher 100, 23:00 0, 05:00 100, lever" in page
+    assert client.get("/services/lighting/armoires/999").status_code == 404
+
+
+def test_a_wrong_schedule_is_said_beside_its_field(served: tuple[Town, TestClient]) -> None:
+    _, client = served
+    answer = client.get(
+        "/services/lighting/horaires",
+        params={"before": "coucher 100, lever", "after": "midi, lever", "price": "x", "lang": "en"},
+    )
+    assert answer.status_code == 400
+    assert "neither a time nor an event of the sun" in answer.text
+    assert 'id="f-price-error"' in answer.text
+    good = client.get("/services/lighting/horaires", params={"after": "coucher 50, lever", "lang": "en"}).text
+    assert "(−50" in good
+
+
+def test_hours_are_checked_on_the_page(served: tuple[Town, TestClient]) -> None:
+    _, client = served
+    asked = {"usage": "window", "off": "01:30", "on": "07:00", "end": "19:00", "start": "09:00", "lang": "en"}
+    text = client.get("/services/lighting/arrete", params=asked).text
+    assert re.search(
+        r"not as asked.*off at 01:30, at the latest 01:00.*article 2, order of 27 December 2018",
+        text,
+        re.DOTALL,
+    )
+    assert (
+        client.get("/services/lighting/arrete", params={"usage": "window", "off": "soir"}).status_code == 400
+    )
+
+
+def test_an_order_needs_two_people(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    first, second = headers(town, "responsable"), headers(town, "responsable")
+    assert client.get("/services/lighting/ordres", follow_redirects=False).status_code in (302, 303, 401)
+    number = town.store.records.find("talq_device", Query(limit=1)).rows[0].id
+    form: dict[str, Any] = {"title": "Fête", "level": "60", "minutes": "90", "device": str(number)}
+    wrong = client.post("/services/lighting/ordres", data=form | {"level": "160"}, headers=first)
+    assert (wrong.status_code, 'id="f-level-error"' in wrong.text) == (400, True)
+    made = client.post("/services/lighting/ordres", data=form, headers=first, follow_redirects=False)
+    assert made.status_code == 303
+    place = made.headers["location"]
+    shown = client.get(place, headers=second, params={"lang": "en"}).text
+    assert "What would be sent" in shown
+    assert "/override-commands" in shown
+    assert "Confirm and send" in shown
+    assert "Confirm and send" not in client.get(place, headers=first, params={"lang": "en"}).text
+    assert (
+        client.post(place, data={"deed": "confirm"}, headers=first, follow_redirects=False).status_code == 403
+    )
+    assert (
+        client.post(place, data={"deed": "confirm"}, headers=second, follow_redirects=False).status_code
+        == 303
+    )
+    row = town.store.records.find("lighting_order", Query(limit=1)).rows[0]
+    assert (row.values["state"], row.values["level"]) == ("confirmed", 60)
+    assert client.post(place, data={"deed": "confirm"}, headers=second).status_code == 409

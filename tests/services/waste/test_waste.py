@@ -1,0 +1,111 @@
+"""Fill, rounds and the bins scenario; the town's own round."""
+
+import math
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from beffroi.cli.init import create_town
+from beffroi.identity import territories
+from beffroi.intake.take import Intake
+from beffroi.model.instant import DAY_US, HOUR_US
+from beffroi.model.principal import SYSTEM
+from beffroi.model.result import number_of
+from beffroi.services.waste.fill import Fill, fill_of, overflow_chance
+from beffroi.services.waste.rounds import FEWEST_KM, FEWEST_VISITS, choose, length_m, tour
+from beffroi.services.waste.scenario import Outcome, by_fill, make_scenario, pays, play
+from beffroi.services.waste.stock import today
+from beffroi.standards.reading import Reading, Series, Station
+from beffroi.store.record import Query
+from beffroi.store.tables import thing
+from beffroi.town import open_town
+
+DAY = 86_400.0
+
+
+def test_fill_is_learnt_between_collections() -> None:
+    """A container rises by a tenth a day and is emptied on the fifth; a silence says nothing."""
+    levels = [0.0, 0.1, 0.2, 0.3, 0.4, 0.0, 0.1, 0.2, 0.3]
+    readings = [(n * DAY, v) for n, v in enumerate(levels)]
+    found = fill_of([*readings, (20 * DAY, 0.9)])
+    assert found is not None
+    assert (found.level, found.days) == (0.9, 7)
+    assert found.rate == pytest.approx((0.7 + 2 / 7) / 9)
+    assert fill_of([]) is None
+    assert overflow_chance(Fill(1.1, 0.1, 0.1), 0) == 1.0
+    assert overflow_chance(Fill(0.5, 0.25, 0.1), 2) == pytest.approx(0.5)
+
+
+def test_tours_are_near_the_shortest() -> None:
+    chance = np.random.default_rng(4)
+    for _ in range(5):
+        places = [(float(x), float(y)) for x, y in chance.uniform(0, 1000, (6, 2))]
+        best = min(length_m(places, order, (500.0, 500.0)) for order in permutations(range(6)))
+        found = tour(places, list(range(6)), (500.0, 500.0), solver=False)
+        assert sorted(found.stops) == list(range(6))
+        assert best - 1e-6 <= found.metres <= 1.15 * best
+
+
+def test_nothing_goes_out_when_it_can_wait() -> None:
+    places = [(0.0, 100.0), (0.0, 200.0), (50.0, 0.0)]
+    calm = [Fill(0.3, 0.1, 0.03)] * 3
+    assert choose(calm, places, (0.0, 0.0), 1.0) == []
+    assert choose(
+        [Fill(0.98, 0.5, 0.1), *calm[1:]], places, (0.0, 0.0), 1.0, FEWEST_KM.__class__(run=0.5)
+    ) == [0]
+
+
+def test_the_bins_scenario() -> None:
+    """By choosing days: at most 307 km and 12 overflow-days; or at most 145 visits at 23 (PyVRP orders the first)."""
+    pytest.importorskip("pyvrp")
+    scenario = make_scenario()
+    km = play(scenario, by_fill(scenario, FEWEST_KM), solver=True, seconds=0.03)
+    assert km.km <= 307
+    assert km.overflow_days <= 12
+    visits = play(scenario, by_fill(scenario, FEWEST_VISITS))
+    assert visits.visits <= 145
+    assert visits.overflow_days <= 23
+
+
+def test_it_is_said_when_sensors_do_not_pay() -> None:
+    before, after = Outcome(307, 240, 23, 2), Outcome(306, 143, 23, 2)
+    assert pays(before, after, containers=120) == pytest.approx(52 * (2.1 + 97 * 3) - 5400)
+    assert pays(before, after, containers=120, sensor_a_year=150) < 0
+    assert pays(before, Outcome(350, 236, 8, 3), containers=120) < 0
+
+
+def test_the_round_of_a_town(tmp_path: Path) -> None:
+    create_town(tmp_path / "t", "Essai", email="maire@essai.fr")
+    town = open_town(tmp_path / "t")
+    try:
+        territories.add(town.store, SYSTEM, "34172", "Essai")
+        assert today(town).containers == ()
+        now = town.clock()
+        readings = []
+        for n, rise in enumerate((0.30, 0.02, 0.02, None)):
+            place = {"type": "Point", "coordinates": [3.87 + n / 500, 43.6]}
+            town.store.records.put("bin", {"code": f"B{n}"}, geometry=place, territory="34172", who=SYSTEM)
+            if rise is not None:
+                readings += [
+                    Reading(Series(f"b{n}/fill", "fill_level", Station(f"b{n}", f"B{n}")), now - d * DAY_US - HOUR_US, number_of(str(round(96 - 100 * rise * d, 1))))
+                    for d in range(3, -1, -1)
+                ]  # fmt: skip
+        Intake(town.store, town.registry.datastream_kind, town.registry.service_of).take(readings)
+        rows = {r.values["code"]: r.id for r in town.store.records.find("bin", Query(limit=9)).rows}
+        with town.store.write() as c:
+            for n in range(3):
+                c.execute(
+                    thing.update()
+                    .where(thing.c.key == f"b{n}")
+                    .values(collection="bin", record_id=rows[f"B{n}"])
+                )
+        found = today(town)
+        assert (len(found.containers), found.unknown) == (4, 1)
+        assert found.stops[0].row.values["code"] == "B0" or "B0" in [
+            s.row.values["code"] for s in found.stops
+        ]
+        assert math.isfinite(found.round.metres)
+    finally:
+        town.close()

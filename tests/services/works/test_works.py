@@ -1,0 +1,148 @@
+"""Orders in DATEX II against DiaLog's schema, the legal clock over holidays, the assets that a declaration concerns."""
+
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from beffroi.app import create_app
+from beffroi.cli.init import create_town
+from beffroi.identity import territories
+from beffroi.model.instant import DAY_US
+from beffroi.model.principal import SYSTEM
+from beffroi.model.problem import Problem
+from beffroi.services.works.clock import deadline, valid_until
+from beffroi.services.works.concerned import concerned_by, plan_svg
+from beffroi.standards.datex2 import Measure, Order, publication
+from beffroi.town import Town, open_town
+
+COMMUNE = "34172"
+POINT = {"type": "Point", "coordinates": [3.87, 43.61]}
+LINE = {"type": "LineString", "coordinates": [[3.87, 43.61], [3.871, 43.611]]}
+AREA = {
+    "type": "Polygon",
+    "coordinates": [[[3.87, 43.61], [3.8705, 43.61], [3.8705, 43.6102], [3.87, 43.6102], [3.87, 43.61]]],
+}
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    folder = tmp_path_factory.mktemp("works") / "town"
+    create_town(folder, "Essai", email="maire@essai.fr")
+    held = open_town(folder)
+    territories.add(held.store, SYSTEM, COMMUNE, "Essai")
+    yield held
+    held.close()
+
+
+def valid(shared: Path, body: bytes) -> None:
+    """Assert that a document is valid against the schema that DiaLog publishes."""
+    from lxml import etree
+
+    schema = etree.XMLSchema(etree.parse(str(shared / "data/networks/roads/DATEXII_3_D2Payload.xsd")))
+    schema.assertValid(etree.fromstring(body))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    "geometry", [POINT, LINE, AREA, {"type": "MultiPolygon", "coordinates": [AREA["coordinates"]]}]
+)
+def test_every_order_is_valid(shared: Path, geometry: dict[str, Any]) -> None:
+    measures: tuple[Measure, ...] = ("closed", "layout", "no_parking", "speed")
+    orders = [
+        Order(f"2026-{m}", "Travaux & <câbles>", "Commune", (m,), 0, DAY_US, geometry, withdrawn=m == "speed")
+        for m in measures
+    ]
+    body = publication(orders, made_us=DAY_US, creator="Essai", number="p1")
+    valid(shared, body)
+    if geometry is LINE:
+        assert b"43.6100000 3.8700000 43.6110000 3.8710000" in body  # latitude first
+
+
+@pytest.mark.shared
+def test_residents_see_what_is_published(town: Town, shared: Path) -> None:
+    now = town.clock()
+    for number, published, ends in (("A1", True, 3), ("A2", False, 3), ("A3", True, -40)):
+        values = {
+            "number": number,
+            "title": f"Travaux {number}",
+            "measure": "layout",
+            "starts": now - 50 * DAY_US,
+            "ends": now + ends * DAY_US,
+            "published": published,
+        }
+        town.store.records.put("works_permit", values, geometry=LINE, territory=COMMUNE, who=SYSTEM)
+    client = TestClient(create_app(town))
+    page = client.get("/travaux").text
+    assert ("Travaux A1" in page, "Travaux A2" in page, "Travaux A3" in page) == (True, False, False)
+    answer = client.get("/travaux/datex2.xml")
+    valid(shared, answer.content)
+    assert [n for n in (b"A1", b"A2", b"A3") if b"<tro:regulationId>" + n in answer.content] == [b"A1"]
+    assert client.get("/services/works/declarations", follow_redirects=False).status_code in (302, 303, 401)
+
+
+# kind, received, dematerialised, measured on site, region → last day
+CLOCKS = [
+    (
+        "joint",
+        "2027-03-24",
+        True,
+        False,
+        "",
+        "2027-04-05",
+    ),  # Easter Monday 29 March left out; 3 April is a Saturday
+    ("joint", "2027-03-24", True, False, "57", "2027-04-05"),  # Moselle: Good Friday too, 4 April is a Sunday
+    ("dt", "2027-04-29", True, False, "", "2027-05-11"),  # 1, 6 (Ascension) and 8 May
+    ("dt", "2026-06-01", True, False, "", "2026-06-10"),
+    ("joint", "2026-06-01", False, False, "", "2026-06-16"),
+    ("dt", "2026-06-01", True, True, "", "2026-06-25"),
+    ("dict", "2026-06-01", True, False, "", "2026-06-08"),
+    ("dict", "2026-06-01", False, False, "", "2026-06-10"),
+    (
+        "dt",
+        "2026-12-22",
+        True,
+        False,
+        "",
+        "2027-01-04",
+    ),  # Christmas and New Year's Day; 2 January is a Saturday
+]
+
+
+@pytest.mark.parametrize(("kind", "received", "paperless", "on_site", "region", "last"), CLOCKS)
+def test_the_legal_clock(
+    kind: Any, received: str, paperless: bool, on_site: bool, region: str, last: str
+) -> None:
+    found = deadline(
+        kind, date.fromisoformat(received), dematerialised=paperless, on_site=on_site, region=region
+    )
+    assert (found.day.isoformat(), found.sure) == (last, kind != "dict")
+
+
+def test_what_the_clock_refuses() -> None:
+    for kind, on_site, place in (("dict", True, "on_site"), ("atu", False, "kind")):
+        with pytest.raises(Problem) as told:
+            deadline(kind, date(2026, 6, 1), dematerialised=True, on_site=on_site)  # type: ignore[arg-type]
+        assert told.value.place == place
+    assert [valid_until(date(*d)).isoformat() for d in ((2026, 11, 30), (2027, 1, 31), (2026, 12, 15))] == [
+        "2027-02-28",
+        "2027-04-30",
+        "2027-03-15",
+    ]
+
+
+def test_assets_within_five_metres_are_cut_out(town: Town) -> None:
+    """4 m north of the surface is concerned, 7 m is not; the plan shows each asset once."""
+    step = 1 / 111_132  # degrees of latitude a metre
+    for code, metres in (("IN", -3.0), ("NEAR", 4.0), ("FAR", 7.0)):
+        place = {"type": "Point", "coordinates": [3.8702, 43.6102 + metres * step]}
+        town.store.records.put(
+            "support", {"code": code, "precision": "A"}, geometry=place, territory=COMMUNE, who=SYSTEM
+        )
+    found = concerned_by(town, AREA)
+    assert [row.values["code"] for row, _ in found.assets] == ["IN", "NEAR"]
+    plan = str(plan_svg(found, 'Plan "x" <y>'))
+    assert (plan.count("<title>"), "&lt;y&gt;" in plan, "<y>" in plan) == (2, True, False)
