@@ -22,6 +22,54 @@ File = Annotated[
 ]
 
 
+Train = Annotated[
+    Path,
+    typer.Argument(metavar="TRAIN", exists=True, dir_okay=False,
+                   help=say("Jours ou heures appris : date,kwh,temp_c (ou temp_f).", "Days or hours learned: date,kwh,temp_c (or temp_f).")),
+]  # fmt: skip
+Test = Annotated[
+    Path,
+    typer.Argument(metavar="TEST", exists=True, dir_okay=False,
+                   help=say("Jours ou heures prédits, aux mêmes colonnes.", "Days or hours predicted, with the same columns.")),
+]  # fmt: skip
+Freq = Annotated[
+    str | None,
+    typer.Option("--freq", metavar="daily|hourly", help=say("Pas du modèle ; sinon celui du fichier.", "Step of the model; else the file's.")),
+]  # fmt: skip
+Calendar = Annotated[
+    Path | None,
+    typer.Option("--calendar", metavar="CSV", exists=True, dir_okay=False,
+                 help=say("Calendrier : une date, puis une colonne de 0 et de 1 par sorte de jour.",
+                          "Calendar: a date, then a column of 0 and 1 for each kind of day.")),
+]  # fmt: skip
+Predictions = Annotated[
+    Path | None,
+    typer.Option("--predictions", metavar="CSV", help=say("Écrit chaque prédiction.", "Write each prediction.")),
+]
+Meter = Annotated[
+    Path,
+    typer.Argument(metavar="METER", exists=True, dir_okay=False,
+                   help=say("Compteur, au jour ou à l'heure : start,value (kWh).", "Meter, daily or hourly: start,value (kWh).")),
+]  # fmt: skip
+Temperature = Annotated[
+    Path,
+    typer.Option("--temperature", metavar="CSV", exists=True, dir_okay=False,
+                 help=say("Température extérieure : dt,tempC (ou tempF).", "Outside temperature: dt,tempC (or tempF).")),
+]  # fmt: skip
+Works = Annotated[
+    str,
+    typer.Option("--works", metavar="START,END", help=say("Premier et dernier jour des travaux.", "First and last day of the works.")),
+]  # fmt: skip
+Method = Annotated[
+    str,
+    typer.Option("--method", metavar="costic|minmax|hourly|mean", help=say("Méthode de calcul.", "How they are computed.")),
+]
+Base = Annotated[float, typer.Option("--base", metavar="°C", help=say("Température de seuil.", "Threshold temperature."))]
+Cooling = Annotated[
+    bool, typer.Option("--cooling", help=say("Degrés-jours de climatisation.", "Degree days of cooling."))
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the group `energy`."""
     group = typer.Typer(
@@ -36,6 +84,140 @@ def register(app: typer.Typer) -> None:
             "Read a flow of Enedis into one JSON array, in its own units.",
         ),
     )(_parse)
+    baseline = typer.Typer(no_args_is_help=True, help=say("Ce qu'un compteur aurait consommé.", "What a meter would have used."))
+    group.add_typer(baseline, name="baseline")
+    baseline.callback()(_baseline)
+    baseline.command(
+        "evaluate",
+        help=say("Apprend TRAIN, prédit TEST, et dit de combien il se trompe.", "Learn TRAIN, predict TEST, and tell how wrong it is."),
+    )(_evaluate)
+    group.command(
+        "savings",
+        help=say("Mesure ce que des travaux ont épargné (IPMVP, option C).", "Measure what works saved (IPMVP, option C)."),
+    )(_savings)
+    group.command(
+        "degree-days",
+        help=say("Compte les degrés-jours, par une méthode nommée.", "Count degree days, by a method that is named."),
+    )(_degree_days)
+
+
+def _baseline() -> None:
+    """Keep `evaluate` a command of its own."""
+
+
+def _one_of(said: str, among: tuple[str, ...], option: str) -> None:
+    """Refuse a word that is not one of `among`."""
+    from beffroi.model.problem import Problem  # noqa: PLC0415
+    from beffroi.model.text import Text  # noqa: PLC0415
+
+    if said not in among:
+        raise Problem(
+            Text(f"« {said} » n'est pas compris", f"'{said}' is not understood"),
+            Text("Choisissez parmi : " + ", ".join(among), "Choose among: " + ", ".join(among)),
+            option,
+        )
+
+
+def _evaluate(
+    train: Train, test: Test, freq: Freq = None, calendar: Calendar = None, predictions: Predictions = None, as_json: Json = False
+) -> None:
+    import csv  # noqa: PLC0415
+
+    import numpy as np  # noqa: PLC0415
+
+    from beffroi.services.energy.baseline.judging import judge  # noqa: PLC0415
+    from beffroi.services.energy.baseline.table import read_calendar, read_use  # noqa: PLC0415
+
+    if freq is not None:
+        _one_of(freq, ("daily", "hourly"), "--freq")
+    past, following = read_use(train, freq), read_use(test, freq)
+    if calendar is not None:
+        past, following = read_calendar(calendar, past, following)
+    judged = judge(past, following)
+    if predictions is not None:
+        times = following.hours.astype("datetime64[h]").astype("datetime64[s]" if following.step_h == 1 else "datetime64[D]")
+        with predictions.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("date", "kwh", "predicted"))
+            writer.writerows(
+                (str(at).replace("T", " "), "" if np.isnan(was) else f"{was:.10g}", "" if np.isnan(said) else f"{said:.10g}")
+                for at, was, said in zip(times, following.kwh, judged.predicted, strict=True)
+            )
+    report = {"cvrmse": round(judged.cvrmse, 5), "nmbe": round(judged.nmbe, 5), "cpu_s": round(judged.cpu_s, 4)}
+    tell(
+        report,
+        as_json=as_json,
+        words=say(
+            "Erreur : {cvrmse:.1%} de la consommation moyenne (CVRMSE), biais {nmbe:+.1%} (NMBE) ; {cpu_s:.3f} s de calcul",
+            "Error: {cvrmse:.1%} of the mean use (CVRMSE), bias {nmbe:+.1%} (NMBE); {cpu_s:.3f} s of computing",
+            **report,
+        ),
+    )
+
+
+def _savings(meter: Meter, temperature: Temperature, works: Works, as_json: Json = False) -> None:
+    from datetime import date  # noqa: PLC0415
+
+    from beffroi.model.problem import Problem  # noqa: PLC0415
+    from beffroi.model.text import Text  # noqa: PLC0415
+    from beffroi.services.energy.baseline.savings import measure  # noqa: PLC0415
+    from beffroi.services.energy.baseline.table import beside, read_column  # noqa: PLC0415
+
+    try:
+        start, end = (date.fromisoformat(day.strip()[:10]).toordinal() - date(1970, 1, 1).toordinal() for day in works.split(","))
+    except ValueError:
+        start, end = 1, 0
+    if start > end:
+        raise Problem(
+            Text(f"« {works} » n'est pas une période de travaux", f"'{works}' is no period of works"),
+            Text("Écrivez le premier et le dernier jour : 2024-07-01,2024-08-31.", "Write the first and the last day: 2024-07-01,2024-08-31."),
+            "--works",
+        )
+    use = beside(read_column(meter, temperature=False), read_column(temperature, temperature=True))
+    found = measure(use, start, end)
+    low, high = found.interval95
+    report = {
+        "savings_percent": round(found.savings_percent, 3), "interval95": [round(low, 3), round(high, 3)],
+        "savings_kwh": round(found.savings_kwh, 3), "interval95_kwh": [round(x, 3) for x in found.interval95_kwh],
+        "days": found.days, "baseline_days": found.baseline_days, "cvrmse": round(found.cvrmse, 4), "nmbe": round(found.nmbe, 5),
+        "autocorrelation": round(found.autocorrelation, 3), "independent_days": round(found.independent_days, 1),
+        "method": "IPMVP C", "warnings": list(found.warnings),
+    }  # fmt: skip
+    tell(
+        report,
+        as_json=as_json,
+        words=say(
+            "Épargné : {saved:.1f} % (entre {low:.1f} et {high:.1f} %, 19 chances sur 20), soit {kwh:.0f} kWh sur {days} jours ; "
+            "référence apprise sur {baseline_days} jours, erreur {cvrmse:.0%}",
+            "Saved: {saved:.1f} % (between {low:.1f} and {high:.1f} %, 19 chances in 20), that is {kwh:.0f} kWh over {days} days; "
+            "baseline learned on {baseline_days} days, error {cvrmse:.0%}",
+            saved=found.savings_percent, low=low, high=high, kwh=found.savings_kwh, days=found.days,
+            baseline_days=found.baseline_days, cvrmse=found.cvrmse,
+        ),
+    )  # fmt: skip
+
+
+def _degree_days(file: File, method: Method = "costic", base: Base = 18.0, cooling: Cooling = False, as_json: Json = False) -> None:
+    import numpy as np  # noqa: PLC0415
+
+    from beffroi.services.energy.degree_days import METHODS, of_file  # noqa: PLC0415
+
+    _one_of(method, METHODS, "--method")
+    found = of_file(file, method, base, cooling=cooling)  # type: ignore[arg-type]
+    unknown = int(np.isnan(found.values).sum())
+    report = {
+        "method": method, "base": base, "use": "cooling" if cooling else "heating", "degree_days": round(found.total, 2),
+        "days": len(found.days), "unknown_days": unknown, "by_month": found.by_month(),
+    }  # fmt: skip
+    tell(
+        report,
+        as_json=as_json,
+        words=say(
+            "{total:.0f} degrés-jours, base {base:g} °C, méthode {method}, sur {days} jours ({unknown} inconnus)",
+            "{total:.0f} degree days, base {base:g} °C, method {method}, over {days} days ({unknown} unknown)",
+            total=found.total, base=base, method=method, days=len(found.days), unknown=unknown,
+        ),
+    )  # fmt: skip
 
 
 def _parse(flow: Flow, file: File, as_json: Json = False) -> None:
