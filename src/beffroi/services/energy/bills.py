@@ -40,9 +40,20 @@ def judge_index(before: float, after: float, prices: Sequence[tuple[float, float
     if used < 0:
         return Verdict("quantity", Text("L'index recule", "The index goes back"), used, None)
     if abs(billed - expected) <= max(0.02, _PRICE_TOLERANCE * abs(expected)):
-        return Verdict("right", Text("L'index et le tarif donnent ce montant", "Index and tariff make this amount"), used, expected)
+        return Verdict(
+            "right",
+            Text("L'index et le tarif donnent ce montant", "Index and tariff make this amount"),
+            used,
+            expected,
+        )
     return Verdict(
-        "price", Text(f"Attendu {expected:.2f} €, facturé {billed:.2f} €", f"Expected €{expected:.2f}, billed €{billed:.2f}"), used, expected
+        "price",
+        Text(
+            f"Attendu {expected:.2f} €, facturé {billed:.2f} €",
+            f"Expected €{expected:.2f}, billed €{billed:.2f}",
+        ),
+        used,
+        expected,
     )
 
 
@@ -64,11 +75,22 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
     if wrong:
         return Verdict("sum", wrong[0])
     if point is None or bill.used is None or bill.start is None or bill.end is None:
-        return Verdict("unknown", Text("La facture ne dit pas le point, la quantité ou la période", "The bill tells no point, quantity or period"))
+        return Verdict(
+            "unknown",
+            Text(
+                "La facture ne dit pas le point, la quantité ou la période",
+                "The bill tells no point, quantity or period",
+            ),
+        )
     measured, share = measured_between(town, point, bill.start, bill.end)
     if share < _COMPLETE:
         return Verdict(
-            "unknown", Text(f"Le compteur n'est connu que {share:.0%} de la période", f"The meter is known for {share:.0%} of the period only"), measured
+            "unknown",
+            Text(
+                f"Le compteur n'est connu que {share:.0%} de la période",
+                f"The meter is known for {share:.0%} of the period only",
+            ),
+            measured,
         )
     unit = unit_of(point)
     if abs(measured - bill.used) > _QUANTITY_TOLERANCE * max(bill.used, 1.0):
@@ -81,9 +103,17 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
         expected = measured * price_of(point)
         if abs(bill.total - expected) > _PRICE_TOLERANCE * max(expected, 1.0):
             return Verdict(
-                "price", Text(f"Attendu {expected:.2f} €, facturé {bill.total:.2f} €", f"Expected €{expected:.2f}, billed €{bill.total:.2f}"), measured, expected
+                "price",
+                Text(
+                    f"Attendu {expected:.2f} €, facturé {bill.total:.2f} €",
+                    f"Expected €{expected:.2f}, billed €{bill.total:.2f}",
+                ),
+                measured,
+                expected,
             )
-    return Verdict("right", Text("Le compteur et la facture s'accordent", "Meter and bill agree"), measured, bill.total)
+    return Verdict(
+        "right", Text("Le compteur et la facture s'accordent", "Meter and bill agree"), measured, bill.total
+    )
 
 
 def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> Row:
@@ -98,4 +128,11 @@ def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str |
     }  # fmt: skip
     place = point.territory if point else territory
     known = town.store.records.by_key("energy_bill", bill.number, place)
-    return town.store.records.put("energy_bill", values, id=known.id if known else None, territory=place, who=who, reason="Facture électronique")
+    return town.store.records.put(
+        "energy_bill",
+        values,
+        id=known.id if known else None,
+        territory=place,
+        who=who,
+        reason="Facture électronique",
+    )

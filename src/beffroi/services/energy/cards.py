@@ -5,4 +5,6 @@ from beffroi.model.text import Text
 
 __all__ = ["CARDS"]
 
-CARDS = (Card("energy_waste", Text("Énergie gaspillée", "Energy wasted"), "indicator:energy_waste", order=45),)
+CARDS = (
+    Card("energy_waste", Text("Énergie gaspillée", "Energy wasted"), "indicator:energy_waste", order=45),
+)

@@ -25,15 +25,23 @@ class Site(Record):
     name: str = field("Nom", "Name")
     asset: str | None = field("Fiche du bâtiment", "Building record", pattern=r"[a-z_]+/\d+", listed=False,
                               hint=Text("Par exemple building/12.", "Such as building/12."))  # fmt: skip
-    use: str | None = field("Usage", "Use", hint=Text("École, mairie, gymnase…", "School, town hall, gymnasium…"))
+    use: str | None = field(
+        "Usage", "Use", hint=Text("École, mairie, gymnase…", "School, town hall, gymnasium…")
+    )
     surface_m2: float | None = field("Surface", "Floor area", unit="m²", minimum=0)
     zone: str | None = field("Zone scolaire", "School zone", choices=ZONES, listed=False,
                              hint=Text("Vide si l'usage ne suit pas les vacances.", "Empty when its use does not follow school holidays."))  # fmt: skip
-    reference_year: int | None = field("Année de référence OPERAT", "OPERAT reference year", minimum=2010, maximum=2022, listed=False)
-    reference_kwh: float | None = field("Consommation de référence", "Reference use", unit="kWh", minimum=0, listed=False)
+    reference_year: int | None = field(
+        "Année de référence OPERAT", "OPERAT reference year", minimum=2010, maximum=2022, listed=False
+    )
+    reference_kwh: float | None = field(
+        "Consommation de référence", "Reference use", unit="kWh", minimum=0, listed=False
+    )
     reference_thermal: float | None = field("Part du chauffage et du froid dans la référence", "Share of heating and cooling in the reference",
                                             unit="%", minimum=0, maximum=100, listed=False)  # fmt: skip
-    absolute_kwh_m2: float | None = field("Objectif absolu (Cabs)", "Absolute target (Cabs)", unit="kWh/m²", minimum=0, listed=False)
+    absolute_kwh_m2: float | None = field(
+        "Objectif absolu (Cabs)", "Absolute target (Cabs)", unit="kWh/m²", minimum=0, listed=False
+    )
 
 
 class DeliveryPoint(Record):
@@ -43,10 +51,14 @@ class DeliveryPoint(Record):
                                                              "PRM (14 digits), PCE (14 digits, or GI and 6), or the water meter's number."))  # fmt: skip
     fluid: str = field("Fluide", "Fluid", choices=FLUIDS, default="electricity")
     site: int | None = field("Site", "Site", reference="energy_site")
-    use: str | None = field("Usage", "Use", hint=Text("Chauffage, éclairage, tout…", "Heating, lighting, everything…"))
+    use: str | None = field(
+        "Usage", "Use", hint=Text("Chauffage, éclairage, tout…", "Heating, lighting, everything…")
+    )
     price: float | None = field("Prix payé", "Price paid", unit="€/kWh", minimum=0, maximum=100, read="agent",
                                 hint=Text("Par kWh, ou par m³ d'eau, toutes taxes comprises.", "Per kWh, or per m³ of water, taxes included."))  # fmt: skip
-    power_kva: float | None = field("Puissance souscrite", "Subscribed power", unit="kVA", minimum=0, listed=False)
+    power_kva: float | None = field(
+        "Puissance souscrite", "Subscribed power", unit="kVA", minimum=0, listed=False
+    )
     tariff: str | None = field("Formule tarifaire", "Tariff", listed=False)
     supplier: str | None = field("Fournisseur", "Supplier", listed=False)
     meter: str | None = field("Numéro de série du compteur", "Meter serial number", listed=False)
@@ -79,7 +91,9 @@ class Bill(Record):
     start: date | None = field("Du", "From")
     end: date | None = field("Au", "To")
     supplier: str | None = field("Fournisseur", "Supplier")
-    quantity: float | None = field("Quantité facturée", "Quantity billed", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water."))
+    quantity: float | None = field(
+        "Quantité facturée", "Quantity billed", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water.")
+    )
     amount: float | None = field("Montant TTC", "Amount with tax", unit="€")
     measured: float | None = field("Quantité mesurée", "Quantity measured")
     expected: float | None = field("Montant attendu", "Amount expected", unit="€", listed=False)
@@ -102,7 +116,9 @@ class Finding(Record):
     point: int = field("Point de livraison", "Delivery point", reference="delivery_point")
     kind: str = field("Nature", "Kind", choices=KINDS)
     euro_year: float = field("Coût par an", "Cost a year", unit="€", default=0.0)
-    per_year: float = field("Par an", "A year", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water."), default=0.0)
+    per_year: float = field(
+        "Par an", "A year", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water."), default=0.0
+    )
     since: datetime | None = field("Depuis", "Since")
     state: str = field(
         "État", "State",

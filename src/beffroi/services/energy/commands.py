@@ -18,7 +18,8 @@ Flow = Annotated[
     typer.Argument(metavar="FLOW", help=say("r64, r67, r151, r15, c15, f12, f15, r63 ou r65.", "r64, r67, r151, r15, c15, f12, f15, r63 or r65.")),
 ]  # fmt: skip
 File = Annotated[
-    Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=say("Fichier reçu.", "File received."))
+    Path,
+    typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=say("Fichier reçu.", "File received.")),
 ]
 
 
@@ -44,7 +45,9 @@ Calendar = Annotated[
 ]  # fmt: skip
 Predictions = Annotated[
     Path | None,
-    typer.Option("--predictions", metavar="CSV", help=say("Écrit chaque prédiction.", "Write each prediction.")),
+    typer.Option(
+        "--predictions", metavar="CSV", help=say("Écrit chaque prédiction.", "Write each prediction.")
+    ),
 ]
 Meter = Annotated[
     Path,
@@ -62,9 +65,15 @@ Works = Annotated[
 ]  # fmt: skip
 Method = Annotated[
     str,
-    typer.Option("--method", metavar="costic|minmax|hourly|mean", help=say("Méthode de calcul.", "How they are computed.")),
+    typer.Option(
+        "--method",
+        metavar="costic|minmax|hourly|mean",
+        help=say("Méthode de calcul.", "How they are computed."),
+    ),
 ]
-Base = Annotated[float, typer.Option("--base", metavar="°C", help=say("Température de seuil.", "Threshold temperature."))]
+Base = Annotated[
+    float, typer.Option("--base", metavar="°C", help=say("Température de seuil.", "Threshold temperature."))
+]
 Cooling = Annotated[
     bool, typer.Option("--cooling", help=say("Degrés-jours de climatisation.", "Degree days of cooling."))
 ]
@@ -74,7 +83,10 @@ def register(app: typer.Typer) -> None:
     """Add the group `energy`."""
     group = typer.Typer(
         no_args_is_help=True,
-        help=say("Énergie des bâtiments : flux, références, économies.", "Energy of buildings: flows, baselines, savings."),
+        help=say(
+            "Énergie des bâtiments : flux, références, économies.",
+            "Energy of buildings: flows, baselines, savings.",
+        ),
     )
     app.add_typer(group, name="energy")
     group.command(
@@ -84,20 +96,31 @@ def register(app: typer.Typer) -> None:
             "Read a flow of Enedis into one JSON array, in its own units.",
         ),
     )(_parse)
-    baseline = typer.Typer(no_args_is_help=True, help=say("Ce qu'un compteur aurait consommé.", "What a meter would have used."))
+    baseline = typer.Typer(
+        no_args_is_help=True, help=say("Ce qu'un compteur aurait consommé.", "What a meter would have used.")
+    )
     group.add_typer(baseline, name="baseline")
     baseline.callback()(_baseline)
     baseline.command(
         "evaluate",
-        help=say("Apprend TRAIN, prédit TEST, et dit de combien il se trompe.", "Learn TRAIN, predict TEST, and tell how wrong it is."),
+        help=say(
+            "Apprend TRAIN, prédit TEST, et dit de combien il se trompe.",
+            "Learn TRAIN, predict TEST, and tell how wrong it is.",
+        ),
     )(_evaluate)
     group.command(
         "savings",
-        help=say("Mesure ce que des travaux ont épargné (IPMVP, option C).", "Measure what works saved (IPMVP, option C)."),
+        help=say(
+            "Mesure ce que des travaux ont épargné (IPMVP, option C).",
+            "Measure what works saved (IPMVP, option C).",
+        ),
     )(_savings)
     group.command(
         "degree-days",
-        help=say("Compte les degrés-jours, par une méthode nommée.", "Count degree days, by a method that is named."),
+        help=say(
+            "Compte les degrés-jours, par une méthode nommée.",
+            "Count degree days, by a method that is named.",
+        ),
     )(_degree_days)
 
 
@@ -119,7 +142,12 @@ def _one_of(said: str, among: tuple[str, ...], option: str) -> None:
 
 
 def _evaluate(
-    train: Train, test: Test, freq: Freq = None, calendar: Calendar = None, predictions: Predictions = None, as_json: Json = False
+    train: Train,
+    test: Test,
+    freq: Freq = None,
+    calendar: Calendar = None,
+    predictions: Predictions = None,
+    as_json: Json = False,
 ) -> None:
     import csv  # noqa: PLC0415
 
@@ -135,15 +163,25 @@ def _evaluate(
         past, following = read_calendar(calendar, past, following)
     judged = judge(past, following)
     if predictions is not None:
-        times = following.hours.astype("datetime64[h]").astype("datetime64[s]" if following.step_h == 1 else "datetime64[D]")
+        times = following.hours.astype("datetime64[h]").astype(
+            "datetime64[s]" if following.step_h == 1 else "datetime64[D]"
+        )
         with predictions.open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file)
             writer.writerow(("date", "kwh", "predicted"))
             writer.writerows(
-                (str(at).replace("T", " "), "" if np.isnan(was) else f"{was:.10g}", "" if np.isnan(said) else f"{said:.10g}")
+                (
+                    str(at).replace("T", " "),
+                    "" if np.isnan(was) else f"{was:.10g}",
+                    "" if np.isnan(said) else f"{said:.10g}",
+                )
                 for at, was, said in zip(times, following.kwh, judged.predicted, strict=True)
             )
-    report = {"cvrmse": round(judged.cvrmse, 5), "nmbe": round(judged.nmbe, 5), "cpu_s": round(judged.cpu_s, 4)}
+    report = {
+        "cvrmse": round(judged.cvrmse, 5),
+        "nmbe": round(judged.nmbe, 5),
+        "cpu_s": round(judged.cpu_s, 4),
+    }
     tell(
         report,
         as_json=as_json,
@@ -164,13 +202,19 @@ def _savings(meter: Meter, temperature: Temperature, works: Works, as_json: Json
     from beffroi.services.energy.baseline.table import beside, read_column  # noqa: PLC0415
 
     try:
-        start, end = (date.fromisoformat(day.strip()[:10]).toordinal() - date(1970, 1, 1).toordinal() for day in works.split(","))
+        start, end = (
+            date.fromisoformat(day.strip()[:10]).toordinal() - date(1970, 1, 1).toordinal()
+            for day in works.split(",")
+        )
     except ValueError:
         start, end = 1, 0
     if start > end:
         raise Problem(
             Text(f"« {works} » n'est pas une période de travaux", f"'{works}' is no period of works"),
-            Text("Écrivez le premier et le dernier jour : 2024-07-01,2024-08-31.", "Write the first and the last day: 2024-07-01,2024-08-31."),
+            Text(
+                "Écrivez le premier et le dernier jour : 2024-07-01,2024-08-31.",
+                "Write the first and the last day: 2024-07-01,2024-08-31.",
+            ),
             "--works",
         )
     use = beside(read_column(meter, temperature=False), read_column(temperature, temperature=True))
@@ -197,7 +241,9 @@ def _savings(meter: Meter, temperature: Temperature, works: Works, as_json: Json
     )  # fmt: skip
 
 
-def _degree_days(file: File, method: Method = "costic", base: Base = 18.0, cooling: Cooling = False, as_json: Json = False) -> None:
+def _degree_days(
+    file: File, method: Method = "costic", base: Base = 18.0, cooling: Cooling = False, as_json: Json = False
+) -> None:
     import numpy as np  # noqa: PLC0415
 
     from beffroi.services.energy.degree_days import METHODS, of_file  # noqa: PLC0415
@@ -227,7 +273,11 @@ def _parse(flow: Flow, file: File, as_json: Json = False) -> None:
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as aside:
         count = write_rows(read_flow(flow, file), aside)
         if not as_json and sys.stdout.isatty():
-            words = say("{n} valeurs lues. Ajoutez --json pour les voir.", "{n} values read. Add --json to see them.", n=count)
+            words = say(
+                "{n} valeurs lues. Ajoutez --json pour les voir.",
+                "{n} values read. Add --json to see them.",
+                n=count,
+            )
             tell(None, as_json=False, words=words)
             return
         aside.seek(0)

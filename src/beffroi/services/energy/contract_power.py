@@ -32,7 +32,9 @@ class Advice(msgspec.Struct, frozen=True):
     sure: bool  # a year, winter included, was looked at
 
 
-def advise(daily_kva: Sequence[float], now_kva: float, euro_per_kva: float, euro_per_excess_kva: float = 0.0) -> Advice:
+def advise(
+    daily_kva: Sequence[float], now_kva: float, euro_per_kva: float, euro_per_excess_kva: float = 0.0
+) -> Advice:
     """Return the cheapest power for the highest powers of days (kVA). `euro_per_excess_kva`: price of a kVA above, a day; 0 for a
     small point, which must not exceed. Raises `Problem` when nothing was measured."""
     powers = [p for p in daily_kva if math.isfinite(p) and p >= 0]
@@ -43,7 +45,11 @@ def advise(daily_kva: Sequence[float], now_kva: float, euro_per_kva: float, euro
         )
     highest = max(powers)
     small = now_kva <= SMALL_STEPS_KVA[-1] and highest * _MARGIN <= SMALL_STEPS_KVA[-1]
-    choices: list[float] = list(SMALL_STEPS_KVA) if small else [float(k) for k in range(37, max(math.ceil(highest), math.ceil(now_kva), 37) + 2)]
+    choices: list[float] = (
+        list(SMALL_STEPS_KVA)
+        if small
+        else [float(k) for k in range(37, max(math.ceil(highest), math.ceil(now_kva), 37) + 2)]
+    )
     if small:
         choices = [c for c in choices if c >= highest * _MARGIN]
 
@@ -51,7 +57,11 @@ def advise(daily_kva: Sequence[float], now_kva: float, euro_per_kva: float, euro
         excess = sum(max(p - kva, 0.0) for p in powers) * 365 / len(powers)
         return kva * euro_per_kva + excess * euro_per_excess_kva
 
-    best = min(choices, key=lambda k: (cost(k), k)) if small or euro_per_excess_kva > 0 else float(max(math.ceil(highest), 37))
+    best = (
+        min(choices, key=lambda k: (cost(k), k))
+        if small or euro_per_excess_kva > 0
+        else float(max(math.ceil(highest), 37))
+    )
     return Advice(
         now_kva, best, highest, cost(now_kva), cost(best), cost(now_kva) - cost(best), sum(p > now_kva for p in powers),
         len(powers) >= _LEAST_DAYS,

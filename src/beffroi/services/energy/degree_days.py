@@ -13,6 +13,7 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -22,7 +23,10 @@ __all__ = ["METHODS", "DegreeDays", "Method", "costic", "degree_days", "minmax",
 
 Method = Literal["costic", "minmax", "hourly", "mean"]
 METHODS: tuple[Method, ...] = ("costic", "minmax", "hourly", "mean")
-_LOWEST, _HIGHEST = ("tn", "tmin", "t_min", "tn_c", "temp_min"), ("tx", "tmax", "t_max", "tx_c", "temp_max")
+_LOW_NAMES, _HIGH_NAMES = (
+    ("tn", "tmin", "t_min", "tn_c", "temp_min"),
+    ("tx", "tmax", "t_max", "tx_c", "temp_max"),
+)
 _DAY_H = 24
 _WHOLE = 0.75  # of a window's hours must be known
 _HALF, _SLOPE = 0.08, 0.42  # COSTIC's formula when the threshold lies between Tn and Tx
@@ -33,7 +37,7 @@ class DegreeDays(msgspec.Struct, frozen=True):
 
     method: Method
     base: float
-    days: Array
+    days: NDArray[np.int64]
     values: Array
 
     @property
@@ -65,36 +69,52 @@ def minmax(low: Array, high: Array, base: float, *, cooling: bool = False) -> Ar
     return np.maximum((middle - base) if cooling else (base - middle), 0.0) + 0.0 * middle
 
 
-def degree_days(hours: Array, celsius: Array, method: Method, base: float, *, cooling: bool = False) -> DegreeDays:
+def _lowest(rows: Array) -> Array:
+    return np.asarray(np.nanmin(rows, axis=1))
+
+
+def _highest(rows: Array) -> Array:
+    return np.asarray(np.nanmax(rows, axis=1))
+
+
+def _mean(rows: Array) -> Array:
+    return np.asarray(np.nanmean(rows, axis=1))
+
+
+def degree_days(
+    hours: NDArray[np.int64], celsius: Array, method: Method, base: float, *, cooling: bool = False
+) -> DegreeDays:
     """Return degree days from hourly temperatures (`hours`: civil or UTC hours since 1970; UTC for `costic`)."""
     first, last = int(hours.min()) // _DAY_H, int(hours.max()) // _DAY_H
     grid = np.full((last - first + 3) * _DAY_H, np.nan)  # a day before and a day after
-    grid[hours.astype(np.int64) - (first - 1) * _DAY_H] = celsius
+    grid[hours - (first - 1) * _DAY_H] = celsius
     days = np.arange(first, last + 1)
 
-    def window(begin: int, what: Callable[..., Array]) -> Array:
+    def window(begin: int, what: Callable[[Array], Array]) -> Array:
         """Return the lowest (or highest, or mean) of 24 hours from `begin` of each day."""
         rows = np.lib.stride_tricks.sliding_window_view(grid, _DAY_H)[_DAY_H + begin :: _DAY_H][: len(days)]
         known = np.isfinite(rows).sum(1) >= _WHOLE * _DAY_H
         filled = np.where(known[:, None], rows, 0.0)
-        return np.where(known, what(filled, axis=1), np.nan)
+        return np.where(known, what(filled), np.nan)
 
-    away = (lambda t: t - base) if cooling else (lambda t: base - t)
+    def away(degrees: Array) -> Array:
+        return degrees - base if cooling else base - degrees
+
     if method == "costic":
-        values = costic(window(-6, np.nanmin), window(6, np.nanmax), base, cooling=cooling)
+        values = costic(window(-6, _lowest), window(6, _highest), base, cooling=cooling)
     elif method == "minmax":
-        values = minmax(window(0, np.nanmin), window(0, np.nanmax), base, cooling=cooling)
+        values = minmax(window(0, _lowest), window(0, _highest), base, cooling=cooling)
     elif method == "mean":
-        values = np.maximum(away(window(0, np.nanmean)), 0.0)
+        values = np.maximum(away(window(0, _mean)), 0.0)
     else:
-        values = window(0, lambda rows, axis: np.nanmean(np.maximum(away(rows), 0.0), axis=axis))
+        values = window(0, lambda rows: _mean(np.maximum(away(rows), 0.0)))
     return DegreeDays(method, base, days, values)
 
 
 def of_file(path: Path, method: Method, base: float, *, cooling: bool = False) -> DegreeDays:
     """Return degree days of a CSV: hourly temperatures, or a day's `tn` and `tx`, or a day's mean. Raises `Problem`."""
     names, lines = read_table(path)
-    low, high = ([names.index(n) for n in among if n in names] for among in (_LOWEST, _HIGHEST))
+    low, high = ([names.index(n) for n in among if n in names] for among in (_LOW_NAMES, _HIGH_NAMES))
     if low and high:
         return _of_extremes(names, lines, low[0], high[0], method, base, cooling=cooling)
     column = read_column(path, temperature=True)
@@ -102,16 +122,33 @@ def of_file(path: Path, method: Method, base: float, *, cooling: bool = False) -
     if float(np.median(np.diff(hours))) < _DAY_H - 1:
         whole, where = np.unique(hours, return_inverse=True)
         good = np.isfinite(column.values)
-        means = np.bincount(where, np.where(good, column.values, 0.0)) / np.maximum(np.bincount(where, good), 1)
-        return degree_days(whole, np.where(np.bincount(where, good) > 0, means, np.nan), method, base, cooling=cooling)
+        means = np.bincount(where, np.where(good, column.values, 0.0)) / np.maximum(
+            np.bincount(where, good), 1
+        )
+        return degree_days(
+            whole, np.where(np.bincount(where, good) > 0, means, np.nan), method, base, cooling=cooling
+        )
     if method != "mean":
-        raise _too_little(method, Text("des températures horaires, ou les colonnes tn et tx", "hourly temperatures, or columns tn and tx"))
+        raise _too_little(
+            method,
+            Text(
+                "des températures horaires, ou les colonnes tn et tx",
+                "hourly temperatures, or columns tn and tx",
+            ),
+        )
     away = column.values - base if cooling else base - column.values
     return DegreeDays(method, base, column.hours // _DAY_H, np.maximum(away, 0.0))
 
 
 def _of_extremes(
-    names: list[str], lines: list[tuple[int, list[str]]], low: int, high: int, method: Method, base: float, *, cooling: bool
+    names: list[str],
+    lines: list[tuple[int, list[str]]],
+    low: int,
+    high: int,
+    method: Method,
+    base: float,
+    *,
+    cooling: bool,
 ) -> DegreeDays:
     if method not in ("costic", "minmax"):
         raise _too_little(method, Text("des températures horaires", "hourly temperatures"))
@@ -125,22 +162,33 @@ def _of_extremes(
         except (ValueError, IndexError) as error:
             raise Problem(
                 Text("Il manque une température", "A temperature is missing"),
-                Text("Donnez tn et tx en °C, ou retirez la ligne.", "Give tn and tx in °C, or take the line out."),
+                Text(
+                    "Donnez tn et tx en °C, ou retirez la ligne.",
+                    "Give tn and tx in °C, or take the line out.",
+                ),
                 f"line {line}",
             ) from error
         if lowest[-1] > highest[-1]:
             raise Problem(
-                Text(f"tn ({lowest[-1]:g}) dépasse tx ({highest[-1]:g})", f"tn ({lowest[-1]:g}) is above tx ({highest[-1]:g})"),
+                Text(
+                    f"tn ({lowest[-1]:g}) dépasse tx ({highest[-1]:g})",
+                    f"tn ({lowest[-1]:g}) is above tx ({highest[-1]:g})",
+                ),
                 Text("Échangez les deux valeurs.", "Swap the two values."),
                 f"line {line}",
             )
     formula = costic if method == "costic" else minmax
-    return DegreeDays(method, base, np.array(days), formula(np.array(lowest), np.array(highest), base, cooling=cooling))
+    return DegreeDays(
+        method, base, np.array(days), formula(np.array(lowest), np.array(highest), base, cooling=cooling)
+    )
 
 
 def _too_little(method: str, needed: Text) -> Problem:
     return Problem(
         Text(f"La méthode {method} demande {needed.fr}", f"The method {method} needs {needed.en}"),
-        Text("Complétez le fichier, ou choisissez --method mean.", "Complete the file, or choose --method mean."),
+        Text(
+            "Complétez le fichier, ou choisissez --method mean.",
+            "Complete the file, or choose --method mean.",
+        ),
         "--method",
     )

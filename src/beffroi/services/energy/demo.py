@@ -6,6 +6,7 @@ well run, and the school's water never stops. What is true is kept beside (setti
 
 from collections.abc import Callable, Iterator
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -66,8 +67,13 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         for meter in _METERS:
             building = buildings.get(meter.use)
             if building is not None and meter.use not in sites:
-                shape = {"type": "Point", "coordinates": wgs84((building.footprint.centroid.x, building.footprint.centroid.y))}
-                sites[meter.use] = writer.create("energy_site", _site(meter, building), shape, building.commune)
+                shape = {
+                    "type": "Point",
+                    "coordinates": wgs84((building.footprint.centroid.x, building.footprint.centroid.y)),
+                }
+                sites[meter.use] = writer.create(
+                    "energy_site", _site(meter, building), shape, building.commune
+                )
         points = [
             (meter, writer.create("delivery_point", _point(meter, sites[meter.use]), None, sites[meter.use].territory))
             for meter in _METERS if meter.use in sites
@@ -134,7 +140,9 @@ def _used(meter: _Meter, sky: _Sky, seed: int) -> Array:
     if meter.fault == "drift":
         used = np.where(age <= _DRIFT_AGO, used * (1 + _DRIFT), used)
     slow = 1 + 0.02 * draw.standard_normal(len(used) // 24 + 1)[: len(used) // 24 + 1].repeat(24)[: len(used)]
-    return np.round(np.maximum(used * slow * (1 + 0.05 * draw.standard_normal(len(used))), 0.0), 3)
+    return np.asarray(
+        np.round(np.maximum(used * slow * (1 + 0.05 * draw.standard_normal(len(used))), 0.0), 3)
+    )
 
 
 def _tell(town: Town, scene: Scene, points: list[tuple[_Meter, Row]]) -> None:
@@ -145,7 +153,10 @@ def _tell(town: Town, scene: Scene, points: list[tuple[_Meter, Row]]) -> None:
     for meter, point in points:
         used = _used(meter, sky, scene.seed)
         first = len(used) - curve_days * 24
-        curve = [Interval(int(t) * HOUR_US, int(t + 1) * HOUR_US, float(v) * 1000) for t, v in zip(sky.at[first:], used[first:], strict=True)]
+        curve = [
+            Interval(int(t) * HOUR_US, int(t + 1) * HOUR_US, float(v) * 1000)
+            for t, v in zip(sky.at[first:], used[first:], strict=True)
+        ]
         keep(town, point, "curve", "raw", curve, Taken())
         if whole and meter.fluid != "water":
             keep(town, point, "day", "raw", list(_by_day(sky, used)), Taken())
@@ -159,20 +170,37 @@ def _tell(town: Town, scene: Scene, points: list[tuple[_Meter, Row]]) -> None:
 def _by_day(sky: _Sky, used: Array) -> Iterator[Interval]:
     """Yield whole civil days."""
     edges = np.flatnonzero(np.diff(sky.day)) + 1
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
-        yield Interval(int(sky.at[begin]) * HOUR_US, int(sky.at[end]) * HOUR_US, float(used[begin:end].sum()) * 1000)
+    for begin, end in pairwise(edges.tolist()):
+        yield Interval(
+            int(sky.at[begin]) * HOUR_US, int(sky.at[end]) * HOUR_US, float(used[begin:end].sum()) * 1000
+        )
 
 
 def _temperature(town: Town, sky: _Sky) -> None:
-    series = Series("energy/outside/temperature", "day_temperature", Station("energy/outside", "Température extérieure"), method="Moyenne du jour")
+    series = Series(
+        "energy/outside/temperature",
+        "day_temperature",
+        Station("energy/outside", "Température extérieure"),
+        method="Moyenne du jour",
+    )
     found = identify(
-        town.store, town.registry.datastream_kind, [series], numeric=lambda _: True, door=OPEN, service_of=town.registry.service_of
+        town.store,
+        town.registry.datastream_kind,
+        [series],
+        numeric=lambda _: True,
+        door=OPEN,
+        service_of=town.registry.service_of,
     )
     number = found[series.key].id
     edges = np.concatenate([[0], np.flatnonzero(np.diff(sky.day)) + 1, [len(sky.day)]])
     drafts = [
-        Draft(number, int(sky.at[begin]) * HOUR_US, number_of(f"{sky.celsius[begin:end].mean():.2f}"), int(sky.at[end - 1] + 1) * HOUR_US)
-        for begin, end in zip(edges[:-1], edges[1:], strict=True)
+        Draft(
+            number,
+            int(sky.at[begin]) * HOUR_US,
+            number_of(f"{sky.celsius[begin:end].mean():.2f}"),
+            int(sky.at[end - 1] + 1) * HOUR_US,
+        )
+        for begin, end in pairwise(edges.tolist())
     ]
     town.store.observations.append(drafts)
 
@@ -186,7 +214,9 @@ def _works(town: Town, scene: Scene, points: list[tuple[_Meter, Row]]) -> None:
         "title": "Luminaires du gymnase remplacés par des LED", "point": point.id, "start": date.fromordinal(end.toordinal() - _WORKS_DAYS),
         "end": end, "cost": 18_400.0,
     }  # fmt: skip
-    town.store.records.put("energy_works", values, territory=point.territory, who=SYSTEM, reason="Travaux de l'année")
+    town.store.records.put(
+        "energy_works", values, territory=point.territory, who=SYSTEM, reason="Travaux de l'année"
+    )
 
 
 def _truth(sky: _Sky, seed: int) -> list[dict[str, object]]:
@@ -204,5 +234,11 @@ def _truth(sky: _Sky, seed: int) -> list[dict[str, object]]:
         elif meter.fault == "works":
             after = (sky.at[-1] + 1 - sky.at) // 24 <= _WORKS_AGO
             would = _used(right, sky, seed)[after].sum()
-            found.append({"point": meter.code, "kind": "works", "share": round(1 - float(_used(meter, sky, seed)[after].sum() / would), 4)})
+            found.append(
+                {
+                    "point": meter.code,
+                    "kind": "works",
+                    "share": round(1 - float(_used(meter, sky, seed)[after].sum() / would), 4),
+                }
+            )
     return found

@@ -22,7 +22,12 @@ _NAMES = {
     "udt": "urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100",
 }  # fmt: skip
 _ATTACHED = ("factur-x.xml", "zugferd-invoice.xml", "xrechnung.xml", "order-x.xml")
-_UNITS = {"KWH": ("kWh", 1.0), "MWH": ("kWh", 1000.0), "MTQ": ("m³", 1.0), "WHR": ("kWh", 0.001)}  # UN/ECE Rec 20
+_UNITS = {
+    "KWH": ("kWh", 1.0),
+    "MWH": ("kWh", 1000.0),
+    "MTQ": ("m³", 1.0),
+    "WHR": ("kWh", 0.001),
+}  # UN/ECE Rec 20
 _LARGEST = 20_000_000
 _SETTLED = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeSettlement"
 
@@ -66,16 +71,24 @@ class ElectronicBill(msgspec.Struct, frozen=True):
         if abs(self.without_tax + self.tax - self.total) > 0.02:
             found.append(Text(f"Hors taxe et taxes font {self.without_tax + self.tax:.2f} €, le total {self.total:.2f} €",
                               f"Without tax and taxes make €{self.without_tax + self.tax:.2f}, the total €{self.total:.2f}"))  # fmt: skip
-        for line in self.lines:
-            if line.quantity is not None and line.price is not None and abs(line.quantity * line.price - line.amount) > max(0.02, 0.0005 * abs(line.amount)):
-                found.append(Text(f"« {line.name} » : {line.quantity:g} × {line.price:g} ne font pas {line.amount:.2f} €",
-                                  f"'{line.name}': {line.quantity:g} × {line.price:g} do not make €{line.amount:.2f}"))  # fmt: skip
+        found += [
+            Text(
+                f"« {line.name} » : {line.quantity:g} × {line.price:g} ne font pas {line.amount:.2f} €",
+                f"'{line.name}': {line.quantity:g} × {line.price:g} do not make €{line.amount:.2f}",
+            )
+            for line in self.lines
+            if line.quantity is not None
+            and line.price is not None
+            and abs(line.quantity * line.price - line.amount) > max(0.02, 0.0005 * abs(line.amount))
+        ]
         return found
 
     @property
     def used(self) -> float | None:
         """The energy (kWh) or water (m³) of all lines, None when no line counts any."""
-        counted = [line.quantity for line in self.lines if line.unit in ("kWh", "m³") and line.quantity is not None]
+        counted = [
+            line.quantity for line in self.lines if line.unit in ("kWh", "m³") and line.quantity is not None
+        ]
         return sum(counted) if counted else None
 
 
@@ -83,7 +96,11 @@ def read_bill(path: Path) -> ElectronicBill:
     """Read a bill. Raises `Problem` when the file is none, or lacks what a bill must say."""
     data = path.read_bytes()
     if len(data) > _LARGEST:
-        raise Problem(Text("Ce fichier est trop lourd", "This file is too heavy"), Text("Donnez moins de 20 Mo.", "Give less than 20 MB."), path.name)
+        raise Problem(
+            Text("Ce fichier est trop lourd", "This file is too heavy"),
+            Text("Donnez moins de 20 Mo.", "Give less than 20 MB."),
+            path.name,
+        )
     return _read(_xml_of(data, path.name))
 
 
@@ -101,7 +118,9 @@ def _xml_of(data: bytes, name: str) -> bytes:
         attached = {n.lower(): files for n, files in PdfReader(io.BytesIO(data)).attachments.items()}
     except (PyPdfError, ValueError, KeyError, OSError) as error:
         raise Problem(
-            Text("Ce PDF ne se lit pas", "This PDF cannot be read"), Text("Redemandez la facture.", "Ask for the bill again."), name
+            Text("Ce PDF ne se lit pas", "This PDF cannot be read"),
+            Text("Redemandez la facture.", "Ask for the bill again."),
+            name,
         ) from error
     for wanted in _ATTACHED:
         if attached.get(wanted):
@@ -116,7 +135,10 @@ def _xml_of(data: bytes, name: str) -> bytes:
 
 def _extra() -> Problem:
     return Problem(
-        Text("Les factures électroniques demandent l'extra « energy ».", "Electronic bills need the extra 'energy'."),
+        Text(
+            "Les factures électroniques demandent l'extra « energy ».",
+            "Electronic bills need the extra 'energy'.",
+        ),
         Text('Installez-le : pip install "beffroi[energy]".', 'Install it: pip install "beffroi[energy]".'),
         status=503,
     )
@@ -139,12 +161,20 @@ def _read(xml: bytes) -> ElectronicBill:
     if root.tag != f"{{{_RSM}}}CrossIndustryInvoice":
         raise Problem(
             Text("Ce XML n'est pas une facture CII", "This XML is no CII invoice"),
-            Text("Beffroi lit Factur-X et CII D16B ; demandez ce format.", "Beffroi reads Factur-X and CII D16B; ask for that format."),
+            Text(
+                "Beffroi lit Factur-X et CII D16B ; demandez ce format.",
+                "Beffroi reads Factur-X and CII D16B; ask for that format.",
+            ),
             f"line {root.sourceline}",
         )
     header = f"{_SETTLED}/ram:SpecifiedTradeSettlementHeaderMonetarySummation"
     seller = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeAgreement/ram:SellerTradeParty"
-    lines = tuple(_line(one) for one in root.iterfind("rsm:SupplyChainTradeTransaction/ram:IncludedSupplyChainTradeLineItem", _NAMES))
+    lines = tuple(
+        _line(one)
+        for one in root.iterfind(
+            "rsm:SupplyChainTradeTransaction/ram:IncludedSupplyChainTradeLineItem", _NAMES
+        )
+    )
     taxes = [_money(one.text, one) for one in root.iterfind(f"{header}/ram:TaxTotalAmount", _NAMES)]
     start, end = _period(root, f"{_SETTLED}/ram:BillingSpecifiedPeriod")
     starts, ends = [line.start for line in lines if line.start], [line.end for line in lines if line.end]
@@ -207,7 +237,9 @@ def _amount(element: Any, path: str) -> float:
 
 
 def _period(element: Any, path: str) -> tuple[date | None, date | None]:
-    return _day(element, f"{path}/ram:StartDateTime/udt:DateTimeString"), _day(element, f"{path}/ram:EndDateTime/udt:DateTimeString")
+    return _day(element, f"{path}/ram:StartDateTime/udt:DateTimeString"), _day(
+        element, f"{path}/ram:EndDateTime/udt:DateTimeString"
+    )
 
 
 def _day(element: Any, path: str) -> date | None:

@@ -29,7 +29,9 @@ def read_adict(data: bytes) -> Iterator[Row]:
         if not _PCE.match(pce):
             raise Problem(
                 Text(f"« {pce} » n'est pas un PCE", f"'{pce}' is no PCE"),
-                Text("Un PCE a 14 chiffres, ou GI et 6 chiffres.", "A PCE has 14 digits, or GI and 6 digits."),
+                Text(
+                    "Un PCE a 14 chiffres, ou GI et 6 chiffres.", "A PCE has 14 digits, or GI and 6 digits."
+                ),
                 f"{place}/pce/id_pce",
             )
         said = one.get("consommation") or {}
@@ -50,13 +52,23 @@ def _row(pce: str, said: dict[str, Any], place: str) -> Row:
         factor = (said.get("coeff_calcul") or {}).get("coeff_conversion") or said.get("coeff_conversion")
         if volume is None or factor is None:
             raise Problem(
-                Text("Ni énergie, ni volume avec son coefficient", "Neither energy, nor volume with its coefficient"),
-                Text("Un m³ ne devient des kWh que par le coefficient du mois.", "A m³ becomes kWh by the month's coefficient only."),
+                Text(
+                    "Ni énergie, ni volume avec son coefficient",
+                    "Neither energy, nor volume with its coefficient",
+                ),
+                Text(
+                    "Un m³ ne devient des kWh que par le coefficient du mois.",
+                    "A m³ becomes kWh by the month's coefficient only.",
+                ),
                 place,
             )
-        energy = known_number(volume, "energy", f"{place}/volume_brut") * known_number(factor, "energy", f"{place}/coeff_calcul/coeff_conversion")
+        energy = known_number(volume, "energy", f"{place}/volume_brut") * known_number(
+            factor, "energy", f"{place}/coeff_calcul/coeff_conversion"
+        )
     value = known_number(energy, "index", f"{place}/energie")  # gas is never given back
-    kind = " ".join(str(said.get(k) or "") for k in ("type_conso", "statut_conso", "qualificatif_conso")).strip()
+    kind = " ".join(
+        str(said.get(k) or "") for k in ("type_conso", "statut_conso", "qualificatif_conso")
+    ).strip()
     nature = "estimé" if any(word in kind.lower() for word in _ESTIMATED) else "réel"
     return Row(pce, "energy", None, str(start)[:10], str(end)[:10], value, "kWh", None, nature, kind or None)
 
@@ -72,11 +84,21 @@ def _objects(data: bytes) -> list[dict[str, Any]]:
                     found.append(msgspec.json.decode(line))
                 except msgspec.DecodeError as error:
                     raise Problem(
-                        Text("Ce n'est pas du JSON, ou la réponse est coupée", "This is not JSON, or the answer is cut"),
-                        Text("Redemandez-la : rien n'en a été repris.", "Ask for it again: nothing of it was taken."),
+                        Text(
+                            "Ce n'est pas du JSON, ou la réponse est coupée",
+                            "This is not JSON, or the answer is cut",
+                        ),
+                        Text(
+                            "Redemandez-la : rien n'en a été repris.",
+                            "Ask for it again: nothing of it was taken.",
+                        ),
                         f"line {number}",
                     ) from error
     objects = found if isinstance(found, list) else [found]
     if not all(isinstance(one, dict) for one in objects):
-        raise Problem(Text("La forme n'est pas celle de GRDF", "The shape is not GRDF's"), Text("Donnez la réponse telle quelle.", "Give the answer as it came."), "/")
+        raise Problem(
+            Text("La forme n'est pas celle de GRDF", "The shape is not GRDF's"),
+            Text("Donnez la réponse telle quelle.", "Give the answer as it came."),
+            "/",
+        )
     return objects

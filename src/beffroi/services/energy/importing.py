@@ -45,7 +45,9 @@ def import_flow(town: Town, flow: str, path: Path, who: Principal, territory: st
 def take_rows(town: Town, rows: Sequence[Value], who: Principal, territory: str | None) -> Taken:
     """Take rows that were read."""
     taken = Taken()
-    points = {number: _point(town, number, who, territory, taken) for number in dict.fromkeys(r.prm for r in rows)}
+    points = {
+        number: _point(town, number, who, territory, taken) for number in dict.fromkeys(r.prm for r in rows)
+    }
     for quantity, settled in (("curve", curve(rows)), ("day", day_energies(rows)), ("day", energies(rows))):
         _keep_settled(town, points, quantity, settled, taken)
     _keep_indexes(town, points, rows, taken)
@@ -60,7 +62,9 @@ def _point(town: Town, number: str, who: Principal, territory: str | None, taken
         return known
     taken.points.append(number)
     values = {"code": number, "fluid": fluid_of_number(number)}
-    return town.store.records.put("delivery_point", values, territory=territory, who=who, reason="Point lu dans un flux")
+    return town.store.records.put(
+        "delivery_point", values, territory=territory, who=who, reason="Point lu dans un flux"
+    )
 
 
 def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Settled, taken: Taken) -> None:
@@ -70,7 +74,9 @@ def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Se
             keep(town, points[number], quantity, state, intervals, taken)
 
 
-def keep(town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken) -> None:
+def keep(
+    town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken
+) -> None:
     """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed."""
     number = series_id(town, point, quantity, state)
     drafts = [
@@ -110,7 +116,12 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
     """Keep the meter's own register: the totaliser, else the sum of the distributor's classes where all are read."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for row in rows:
-        if row.kind == "index" and row.end and isinstance(row.value, (int, float)) and (row.unit or "").lower() in ("wh", "kwh"):
+        if (
+            row.kind == "index"
+            and row.end
+            and isinstance(row.value, (int, float))
+            and (row.unit or "").lower() in ("wh", "kwh")
+        ):
             kind = "total" if row.grid is None else row.grid
             kwh = row.value / (1000 if row.unit == "Wh" else 1)
             if "INJECTION" not in (row.class_ or "") and "/" not in (row.class_ or ""):
@@ -119,16 +130,28 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
         number = series_id(town, points[prm], "index")
         drafts = []
         for end, said in stamps.items():
-            total = [v for k, v in said.items() if k.startswith("total")] or [sum(v for k, v in said.items() if k.startswith("D/"))]
+            total = [v for k, v in said.items() if k.startswith("total")] or [
+                sum(v for k, v in said.items() if k.startswith("D/"))
+            ]
             at = parse_instant(end)
-            drafts.append(Draft(number, at, number_of(_text(total[0])), source_key=sent_key(number, b"index", b"%d" % at)))
+            drafts.append(
+                Draft(
+                    number, at, number_of(_text(total[0])), source_key=sent_key(number, b"index", b"%d" % at)
+                )
+            )
         _store(town, drafts, taken)
 
 
 def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
     found: dict[str, list[Value]] = {}
     for row in rows:
-        if row.kind == "curve" and row.class_ == "PMAX" and row.start and row.end and isinstance(row.value, (int, float)):
+        if (
+            row.kind == "curve"
+            and row.class_ == "PMAX"
+            and row.start
+            and row.end
+            and isinstance(row.value, (int, float))
+        ):
             found.setdefault(row.prm, []).append(row)
     for prm, said in found.items():
         number = series_id(town, points[prm], "power")
@@ -136,11 +159,21 @@ def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], take
         for row in said:
             start, end = parse_instant(row.start or ""), parse_instant(row.end or "")
             kva = float(row.value or 0) / (1000 if row.unit in ("VA", "W") else 1)
-            drafts.append(Draft(number, start, number_of(_text(kva)), end, source_key=sent_key(number, b"power", b"%d" % start)))
+            drafts.append(
+                Draft(
+                    number,
+                    start,
+                    number_of(_text(kva)),
+                    end,
+                    source_key=sent_key(number, b"power", b"%d" % start),
+                )
+            )
         _store(town, drafts, taken)
 
 
-def _contracts(town: Town, points: dict[str, Row], rows: Iterable[Value], who: Principal, taken: Taken) -> None:
+def _contracts(
+    town: Town, points: dict[str, Row], rows: Iterable[Value], who: Principal, taken: Taken
+) -> None:
     """Write the contract of each point as the newest row says it."""
     fields = {"Num_Serie": "meter"}
     changes: dict[str, dict[str, object]] = {}
@@ -153,7 +186,9 @@ def _contracts(town: Town, points: dict[str, Row], rows: Iterable[Value], who: P
         point = points[prm]
         new = {k: v for k, v in values.items() if point.values.get(k) != v}
         if new:
-            town.store.records.put("delivery_point", new, id=point.id, who=who, reason="Contrat lu dans un flux")
+            town.store.records.put(
+                "delivery_point", new, id=point.id, who=who, reason="Contrat lu dans un flux"
+            )
             taken.contracts += 1
 
 
@@ -176,13 +211,26 @@ def take_index(town: Town, point: Row, at_us: int, value: float) -> Taken:
             "value",
         )  # fmt: skip
     taken = Taken()
-    _store(town, [Draft(number, at_us, number_of(_text(value)), source_key=sent_key(number, b"index", b"%d" % at_us))], taken)
+    _store(
+        town,
+        [Draft(number, at_us, number_of(_text(value)), source_key=sent_key(number, b"index", b"%d" % at_us))],
+        taken,
+    )
     if before and not after:
-        keep(town, point, "day", "raw", [Interval(before[0].start_us, at_us, (value - (low or 0.0)) * 1000)], taken)
+        keep(
+            town,
+            point,
+            "day",
+            "raw",
+            [Interval(before[0].start_us, at_us, (value - (low or 0.0)) * 1000)],
+            taken,
+        )
     return taken
 
 
-def take_pulses(town: Town, point: Row, counts: Sequence[tuple[int, int]], taken: Taken | None = None) -> Taken:
+def take_pulses(
+    town: Town, point: Row, counts: Sequence[tuple[int, int]], taken: Taken | None = None
+) -> Taken:
     """Take the counter of a pulse emitter, as (instant, pulses since it was made): each rise is an interval.
 
     A counter that goes back began anew at zero. Raises `Problem` when the point has no pulse weight.
@@ -191,7 +239,10 @@ def take_pulses(town: Town, point: Row, counts: Sequence[tuple[int, int]], taken
     if not weight:
         raise Problem(
             Text("Ce point n'a pas de poids d'impulsion", "This point has no pulse weight"),
-            Text("Écrivez-le dans sa fiche : kWh ou m³ par impulsion.", "Write it in its record: kWh or m³ a pulse."),
+            Text(
+                "Écrivez-le dans sa fiche : kWh ou m³ par impulsion.",
+                "Write it in its record: kWh or m³ a pulse.",
+            ),
             "pulse_weight",
         )
     taken = taken or Taken()
@@ -201,4 +252,3 @@ def take_pulses(town: Town, point: Row, counts: Sequence[tuple[int, int]], taken
     ]
     keep(town, point, "curve", "raw", rises, taken)
     return taken
-

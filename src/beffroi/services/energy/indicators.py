@@ -32,7 +32,11 @@ def saved_kwh(town: Any, territory: str | None, _start_us: int, _end_us: int) ->
 def saved_percent(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
     """Return the mean saving of works, weighted by what their points would have used."""
     works = list(town.store.records.all("energy_works", _query(territory, saved_kwh=Where("known"))))
-    would = [(r.values["saved_kwh"] / r.values["saved_percent"] * 100, r) for r in works if r.values["saved_percent"]]
+    would = [
+        (r.values["saved_kwh"] / r.values["saved_percent"] * 100, r)
+        for r in works
+        if r.values["saved_percent"]
+    ]
     total = sum(w for w, _ in would)
     return 100 * sum(r.values["saved_kwh"] for _, r in would) / total if total else None
 

@@ -75,7 +75,9 @@ def curve(rows: Iterable[Row]) -> Settled:
 def energies(rows: Iterable[Row]) -> Settled:
     """Return the intervals of energies (R65, R67, R15), on the distributor's calendar alone where there are two."""
     rows = [r for r in rows if r.kind == "energy" and r.start and r.end]
-    found: dict[tuple[str, State], dict[tuple[int, int], dict[str, float]]] = defaultdict(lambda: defaultdict(dict))
+    found: dict[tuple[str, State], dict[tuple[int, int], dict[str, float]]] = defaultdict(
+        lambda: defaultdict(dict)
+    )
     doubts: list[Doubt] = []
     with_d = {(r.prm, r.start, r.end) for r in rows if r.grid == "D"}
     for row in rows:
@@ -88,7 +90,8 @@ def energies(rows: Iterable[Row]) -> Settled:
         span = _instant(row.start), _instant(row.end)
         found[row.prm, state_of(row.nature)][span][row.class_ or ""] = row.value * scale
     whole = {
-        key: sorted(Interval(start, end, sum(classes.values())) for (start, end), classes in spans.items()) for key, spans in found.items()
+        key: sorted(Interval(start, end, sum(classes.values())) for (start, end), classes in spans.items())
+        for key, spans in found.items()
     }
     return _settled(whole, doubts)
 
@@ -105,7 +108,11 @@ def day_energies(rows: Iterable[Row]) -> Settled:
     """
     marks: dict[tuple[str, State], dict[str, dict[int, float]]] = defaultdict(lambda: defaultdict(dict))
     doubts: list[Doubt] = []
-    kept = [r for r in rows if r.kind == "index" and r.end and r.grid in ("D", None) and "/" not in (r.class_ or "")]
+    kept = [
+        r
+        for r in rows
+        if r.kind == "index" and r.end and r.grid in ("D", None) and "/" not in (r.class_ or "")
+    ]
     gridded = {r.prm for r in kept if r.grid == "D"}
     for row in kept:
         if (row.grid is None) == (row.prm in gridded) or "INJECTION" in (row.class_ or ""):
@@ -114,7 +121,9 @@ def day_energies(rows: Iterable[Row]) -> Settled:
         if scale is None or not isinstance(row.value, (int, float)):
             doubts.append(_unit_doubt(row))
             continue
-        marks[row.prm, state_of(row.nature)][row.class_ or ""][parse_instant(row.end or "")] = row.value * scale
+        marks[row.prm, state_of(row.nature)][row.class_ or ""][parse_instant(row.end or "")] = (
+            row.value * scale
+        )
     found: dict[tuple[str, State], list[Interval]] = {}
     for key, classes in marks.items():
         found[key] = list(_between(key[0], classes, doubts))

@@ -20,7 +20,16 @@ __all__ = ["EXPORT_COLUMNS", "STEPS", "Declared", "Target", "adjusted", "export"
 STEPS = {2030: 0.40, 2040: 0.50, 2050: 0.60}
 _EARLIEST, _LEAST_M2 = 2010, 1000.0
 # The header of the platform's own file could not be read: this layout is ours, dated, to be mapped before it is sent.
-EXPORT_COLUMNS = ("SIRET", "NOM_EFA", "ANNEE", "SURFACE_M2", "ENERGIE", "CONSOMMATION_KWH_PCI", "METHODE_DJU", "A_VERIFIER")
+EXPORT_COLUMNS = (
+    "SIRET",
+    "NOM_EFA",
+    "ANNEE",
+    "SURFACE_M2",
+    "ENERGIE",
+    "CONSOMMATION_KWH_PCI",
+    "METHODE_DJU",
+    "A_VERIFIER",
+)
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -52,12 +61,19 @@ def adjusted(kwh: float, thermal_percent: float | None, usual: float | None, liv
 
 
 def targets(
-    reference_kwh: float | None, reference_year: int | None, absolute_kwh_m2: float | None, surface_m2: float | None, now_kwh: float | None
+    reference_kwh: float | None,
+    reference_year: int | None,
+    absolute_kwh_m2: float | None,
+    surface_m2: float | None,
+    now_kwh: float | None,
 ) -> list[Target]:
     """Return the targets: the easier of the two ways when both are known. Raises `Problem` for a reference before 2010."""
     if reference_year is not None and reference_year < _EARLIEST:
         raise Problem(
-            Text(f"L'année de référence {reference_year} est trop ancienne", f"The reference year {reference_year} is too early"),
+            Text(
+                f"L'année de référence {reference_year} est trop ancienne",
+                f"The reference year {reference_year} is too early",
+            ),
             Text("La loi demande 2010 ou après.", "The law asks for 2010 or later."),
             "reference_year",
         )
@@ -85,5 +101,16 @@ def export(rows: Iterable[Declared], taken: date) -> str:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(EXPORT_COLUMNS)
     for row in rows:
-        writer.writerow((row.siret, row.name, row.year, f"{row.surface_m2:.0f}", row.energy, f"{row.kwh:.0f}", "COSTIC 18", f"gabarit du {taken}"))
+        writer.writerow(
+            (
+                row.siret,
+                row.name,
+                row.year,
+                f"{row.surface_m2:.0f}",
+                row.energy,
+                f"{row.kwh:.0f}",
+                "COSTIC 18",
+                f"gabarit du {taken}",
+            )
+        )
     return out.getvalue()

@@ -13,7 +13,15 @@ from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["QUANTITIES", "fluid_of_number", "known_series", "point_by_number", "points_of", "series_id", "unit_of"]
+__all__ = [
+    "QUANTITIES",
+    "fluid_of_number",
+    "known_series",
+    "point_by_number",
+    "points_of",
+    "series_id",
+    "unit_of",
+]
 
 _PRM, _PCE = re.compile(r"\d{14}\Z", re.ASCII), re.compile(r"(GI\d{6}|\d{14})\Z", re.ASCII)
 # quantity -> kind of datastream for energy, for water, and its words
@@ -23,7 +31,11 @@ QUANTITIES: dict[str, tuple[str, str, Text]] = {
     "index": ("meter_index", "water_index", Text("Index", "Index")),
     "power": ("highest_power", "highest_power", Text("Puissance maximale", "Highest power")),
 }
-_STATES = {"raw": Text("brute", "raw"), "corrected": Text("corrigée", "corrected"), "estimated": Text("estimée", "estimated")}
+_STATES = {
+    "raw": Text("brute", "raw"),
+    "corrected": Text("corrigée", "corrected"),
+    "estimated": Text("estimée", "estimated"),
+}
 
 
 def unit_of(point: Row) -> str:
@@ -38,12 +50,16 @@ def fluid_of_number(number: str) -> str:
 
 def points_of(town: Town, territories: tuple[str, ...] | None = None, **where: Any) -> list[Row]:
     """Return delivery points, by number."""
-    return list(town.store.records.all("delivery_point", Query(where=where, territories=territories, sort="code")))
+    return list(
+        town.store.records.all("delivery_point", Query(where=where, territories=territories, sort="code"))
+    )
 
 
 def point_by_number(town: Town, number: str) -> Row | None:
     """Return the point that has a number, wherever it is."""
-    return next(iter(town.store.records.find("delivery_point", Query(where={"code": number}, limit=1)).rows), None)
+    return next(
+        iter(town.store.records.find("delivery_point", Query(where={"code": number}, limit=1)).rows), None
+    )
 
 
 def series_id(town: Town, point: Row, quantity: str, state: str = "raw") -> int:

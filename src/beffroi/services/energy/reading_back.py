@@ -19,7 +19,17 @@ from beffroi.store.record import Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["TEMPERATURE", "Days", "Hours", "completeness", "days_of", "hours_of", "local_days", "temperature_of", "use_of"]
+__all__ = [
+    "TEMPERATURE",
+    "Days",
+    "Hours",
+    "completeness",
+    "days_of",
+    "hours_of",
+    "local_days",
+    "temperature_of",
+    "use_of",
+]
 
 TEMPERATURE = "energy.temperature"  # setting: the key of the datastream of outside temperature; else the town's own day_temperature
 _DEFAULT_TEMPERATURE = "energy/outside/temperature"
@@ -77,7 +87,10 @@ def hours_of(town: Town, point: Row, start_us: int, end_us: int) -> Hours:
     if not wanted or not len(utc):
         return Hours(utc, _civil(utc), used)
     query = AggregateQuery(
-        datastreams=tuple(wanted), within=(first * HOUR_US, last * HOUR_US), grain=Grain(HOUR_US), by_series=True
+        datastreams=tuple(wanted),
+        within=(first * HOUR_US, last * HOUR_US),
+        grain=Grain(HOUR_US),
+        by_series=True,
     )
     cells = town.store.observations.aggregate(query)
     for state in reversed(STATES):  # the most trusted last, over the others
@@ -99,7 +112,9 @@ def _usual(cells: Sequence[tuple[int, object]], utc: Ints) -> dict[int, int]:
 
 def local_days(start_us: int, end_us: int) -> Ints:
     """Return the civil days that begin in [start, end)."""
-    first, last = (to_datetime(at).astimezone(PARIS).date().toordinal() - _EPOCH for at in (start_us, end_us - 1))
+    first, last = (
+        to_datetime(at).astimezone(PARIS).date().toordinal() - _EPOCH for at in (start_us, end_us - 1)
+    )
     return np.arange(first, last + 1)
 
 
@@ -107,7 +122,9 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
     """Return the use of each civil day: of the curve where it is whole, else of the daily readings."""
     days = local_days(start_us, end_us)
     used, share, estimated = np.full(len(days), np.nan), np.zeros(len(days)), np.zeros(len(days), dtype=bool)
-    begin = from_datetime(to_datetime(start_us).astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0))
+    begin = from_datetime(
+        to_datetime(start_us).astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
     _daily_readings(town, point, begin, end_us, days, used, share, estimated)
     hours = hours_of(town, point, begin, end_us + DAY_US)
     place = hours.days - days[0] if len(days) else hours.days
@@ -123,7 +140,14 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
 
 
 def _daily_readings(
-    town: Town, point: Row, begin: int, end: int, days: Ints, used: Array, share: Array, estimated: NDArray[np.bool_]
+    town: Town,
+    point: Row,
+    begin: int,
+    end: int,
+    days: Ints,
+    used: Array,
+    share: Array,
+    estimated: NDArray[np.bool_],
 ) -> None:
     series = known_series(town, point)
     for state in reversed(STATES):
@@ -131,7 +155,11 @@ def _daily_readings(
         if number is None:
             continue
         for one in town.store.observations.series(number, begin, end):
-            if one.end_us is None or one.result.value is None or not _LEAST_H * HOUR_US <= one.end_us - one.start_us <= _MOST_H * HOUR_US:
+            if (
+                one.end_us is None
+                or one.result.value is None
+                or not _LEAST_H * HOUR_US <= one.end_us - one.start_us <= _MOST_H * HOUR_US
+            ):
                 continue
             middle = (one.start_us + one.end_us) // 2
             at = to_datetime(middle).astimezone(PARIS).date().toordinal() - _EPOCH - int(days[0])
@@ -142,7 +170,9 @@ def _daily_readings(
 def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
     """Return the share of each civil day that is known."""
     found = days_of(town, point, start_us, end_us)
-    return [(date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in zip(found.days, found.share, strict=True)]
+    return [
+        (date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in zip(found.days, found.share, strict=True)
+    ]
 
 
 def temperature_of(town: Town, days: Ints) -> Array:

@@ -45,7 +45,9 @@ class SchoolCalendar(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=1)
 def school_calendar() -> SchoolCalendar:
     """Return the dated data."""
-    return msgspec.convert(tomllib.loads((Path(__file__).parent / "school_holidays.toml").read_text("utf-8")), SchoolCalendar)
+    return msgspec.convert(
+        tomllib.loads((Path(__file__).parent / "school_holidays.toml").read_text("utf-8")), SchoolCalendar
+    )
 
 
 @lru_cache(maxsize=64)

@@ -18,10 +18,19 @@ from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, dri
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["DEFAULT_PRICES", "Study", "keep_studying", "price_of", "site_of", "studied", "study", "study_town"]
+__all__ = [
+    "DEFAULT_PRICES",
+    "Study",
+    "keep_studying",
+    "price_of",
+    "site_of",
+    "studied",
+    "study",
+    "study_town",
+]
 
 log = logging.getLogger("beffroi.energy")
-_CURVE_US = 120 * DAY_US
+_CURVE_US = 366 * DAY_US
 _DAYS_US = 800 * DAY_US
 _PAUSE_S = 600.0
 _LEAST_EUROS = 20.0  # a year, below which a finding is not worth a line
@@ -32,6 +41,7 @@ _TITLES = {
     "night": "{place} : consomme la nuit plus qu'il ne faut", "weekend": "{place} : consomme en fin de semaine",
     "holiday": "{place} : consomme pendant les vacances", "drift": "{place} : dérive depuis quatre semaines",
 }  # fmt: skip
+_WATER_NIGHT = "{place} : l'eau coule la nuit"
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -83,7 +93,9 @@ def study(town: Town, point: Row, now_us: int) -> Study:
 
 def _end_of(day: int) -> int:
     found = date.fromordinal(day + 1 + _EPOCH)
-    return from_datetime(to_datetime(0).replace(year=found.year, month=found.month, day=found.day, tzinfo=PARIS))
+    return from_datetime(
+        to_datetime(0).replace(year=found.year, month=found.month, day=found.day, tzinfo=PARIS)
+    )
 
 
 def studied(town: Town, point: Row) -> Study:
@@ -119,7 +131,10 @@ def study_town(town: Town, now_us: int) -> int:
 
 def _write_findings(town: Town, point: Row, found: Study) -> None:
     """Open, follow and close what is wasted at a point."""
-    known = {r.values["kind"]: r for r in town.store.records.all("energy_finding", Query(where={"point": point.id}))}
+    known = {
+        r.values["kind"]: r
+        for r in town.store.records.all("energy_finding", Query(where={"point": point.id}))
+    }
     site = site_of(town, point)
     place = site.values["name"] if site else point.values["code"]
     price, unit = price_of(point), unit_of(point)
@@ -129,7 +144,7 @@ def _write_findings(town: Town, point: Row, found: Study) -> None:
             if euros < _LEAST_EUROS:
                 continue
             values = {
-                "title": _TITLES[waste.kind].format(place=place), "point": point.id, "kind": waste.kind, "euro_year": round(euros, 2),
+                "title": (_WATER_NIGHT if waste.kind == "night" and unit == "m³" else _TITLES[waste.kind]).format(place=place), "point": point.id, "kind": waste.kind, "euro_year": round(euros, 2),
                 "per_year": round(waste.per_year, 1), "state": "open", "why": _why(found, waste, unit),
             }  # fmt: skip
             before = known.pop(waste.kind, None)
@@ -159,7 +174,9 @@ def _measure_works(town: Town, point: Row, now_us: int) -> None:
     if not works:
         return
     site = site_of(town, point)
-    use = use_of(town, days_of(town, point, now_us - 4 * 366 * DAY_US, now_us), site.values["zone"] if site else None)
+    use = use_of(
+        town, days_of(town, point, now_us - 4 * 366 * DAY_US, now_us), site.values["zone"] if site else None
+    )
     for one in works:
         start, end = (_day(one.values[name]) for name in ("start", "end"))
         try:
@@ -193,5 +210,3 @@ def keep_studying(town: Town, stop: threading.Event) -> None:
                 log.exception("the delivery points could not be studied")
             town.store.set_setting("energy.studied", now)
         stop.wait(_PAUSE_S)
-
-

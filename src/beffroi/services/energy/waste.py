@@ -67,7 +67,9 @@ class Drift(msgspec.Struct, frozen=True):
     days: int
 
 
-def base_load(civil: NDArray[np.int64], used: Array, closed: NDArray[np.bool_], holiday: NDArray[np.bool_]) -> BaseLoad | None:
+def base_load(
+    civil: NDArray[np.int64], used: Array, closed: NDArray[np.bool_], holiday: NDArray[np.bool_]
+) -> BaseLoad | None:
     """Return the levels of a curve by the hour; `closed` (week-ends, public holidays) and `holiday` are told for each hour."""
     known = np.isfinite(used)
     hour, days = civil % 24, civil // 24
@@ -124,8 +126,16 @@ def drift_of(use: Use) -> Drift | None:
     rho = autocorrelation(errors)
     loss = (1 - rho) / (1 + rho)
     # the level of four weeks wanders too: compare with what four weeks on end miss
-    runs = np.convolve(errors, np.ones(min(_DRIFT_DAYS, len(errors))) / min(_DRIFT_DAYS, len(errors)), mode="valid")
-    spread = max(float(np.sqrt((errors**2).mean())) / math.sqrt(len(last) * loss), float(runs.std()) if len(runs) > 1 else 0.0)
+    runs = np.convolve(
+        errors, np.ones(min(_DRIFT_DAYS, len(errors))) / min(_DRIFT_DAYS, len(errors)), mode="valid"
+    )
+    spread = max(
+        float(np.sqrt((errors**2).mean())) / math.sqrt(len(last) * loss),
+        float(runs.std()) if len(runs) > 1 else 0.0,
+    )
     per_day, level = float(np.nanmean(excess)), float(np.nanmean(said))
-    certain = abs(per_day) > student(0.975, max(len(errors) * loss - 12, 5)) * spread and abs(per_day) > _LEAST_DRIFT * level
+    certain = (
+        abs(per_day) > student(0.975, max(len(errors) * loss - 12, 5)) * spread
+        and abs(per_day) > _LEAST_DRIFT * level
+    )
     return Drift(per_day, per_day / level, certain, since, len(last))

@@ -41,14 +41,23 @@ def judge(past: Use, following: Use) -> Judged:
     """Learn `past`, predict `following`. Raises `Problem` when they share known steps, or differ in step."""
     if past.step_h != following.step_h:
         raise Problem(
-            Text("L'un des fichiers est au jour, l'autre à l'heure", "One of the files is daily, the other hourly"),
-            Text("Demandez --freq daily pour ramener les deux au jour.", "Ask for --freq daily to bring both to days."),
+            Text(
+                "L'un des fichiers est au jour, l'autre à l'heure",
+                "One of the files is daily, the other hourly",
+            ),
+            Text(
+                "Demandez --freq daily pour ramener les deux au jour.",
+                "Ask for --freq daily to bring both to days.",
+            ),
             "--freq",
         )
     shared = np.intersect1d(past.hours[past.known], following.hours[np.isfinite(following.kwh)])
     if len(shared):
         raise Problem(
-            Text(f"Les deux fichiers ont {len(shared)} pas en commun", f"The two files share {len(shared)} steps"),
+            Text(
+                f"Les deux fichiers ont {len(shared)} pas en commun",
+                f"The two files share {len(shared)} steps",
+            ),
             Text("Jugez sur des jours qui n'ont pas été appris.", "Judge on days that were not learned."),
             "TEST",
         )

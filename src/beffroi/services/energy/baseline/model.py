@@ -21,8 +21,14 @@ __all__ = ["Baseline", "fit", "held_out"]
 
 Bools = NDArray[np.bool_]
 _KNOTS = np.array([0.02, 0.2, 0.4, 0.6, 0.8, 0.98])  # change points, as quantiles of the temperatures learned
-_INERTIA = {24: (0.0, 0.3, 0.5), 1: (0.5,)}  # by step: how much of the temperature felt is that of the step before
-_SHRUNK = {24: (0.05, 0.05, 0.05, 0.05), 1: (1.0, 5.0, 5.0, 3.0)}  # by step: kind of day, weekday, temperature, open × temperature
+_INERTIA = {
+    24: (0.0, 0.3, 0.5),
+    1: (0.5,),
+}  # by step: how much of the temperature felt is that of the step before
+_SHRUNK = {
+    24: (0.05, 0.05, 0.05, 0.05),
+    1: (1.0, 5.0, 5.0, 3.0),
+}  # by step: kind of day, weekday, temperature, open × temperature
 _NEAR_DAYS = 14.0  # width of the weighting in time
 _AROUND_DAYS = 42  # beyond, days learned say nothing of a day
 _FOLD_DAYS = 28
@@ -50,18 +56,34 @@ class Baseline(msgspec.Struct, frozen=True):
         `between`: add back what was missed around days that lie between days learned.
         """
         kinds = _kinds_of(use, self.kinds)
-        design = _design(use, kinds, self.openness, _felt(use, self.inertia, self.learned), self.knots, self.centre)
+        design = _design(
+            use, kinds, self.openness, _felt(use, self.inertia, self.learned), self.knots, self.centre
+        )
         said = np.einsum("ij,ij->i", design, self.coefficients[_slots(use)])
-        return said + self._around(use, kinds) if between else said
+        return np.asarray(said + self._around(use, kinds) if between else said)
 
     def share(self, use: Use) -> Array:
         """Return how much each step learned weighs in the sum predicted for `use` (a daily model is linear in what it learned)."""
-        asked = _design(use, _kinds_of(use, self.kinds), self.openness, _felt(use, self.inertia, self.learned), self.knots, self.centre)
+        asked = _design(
+            use,
+            _kinds_of(use, self.kinds),
+            self.openness,
+            _felt(use, self.inertia, self.learned),
+            self.knots,
+            self.centre,
+        )
         mine = self.learned.known
         felt = _felt(self.learned, self.inertia)
-        x = _design(self.learned, _kinds_of(self.learned, self.kinds), self.openness, felt, self.knots, self.centre)[mine]
+        x = _design(
+            self.learned, _kinds_of(self.learned, self.kinds), self.openness, felt, self.knots, self.centre
+        )[mine]
         total = asked[np.isfinite(asked).all(1)].sum(0)
-        return np.asarray(x @ np.linalg.solve(x.T @ x + np.diag(_penalty(self.step_h, len(self.kinds), len(self.knots) - 1)), total))
+        return np.asarray(
+            x
+            @ np.linalg.solve(
+                x.T @ x + np.diag(_penalty(self.step_h, len(self.kinds), len(self.knots) - 1)), total
+            )
+        )
 
     def _around(self, use: Use, kinds: NDArray[np.int64]) -> Array:
         """Return what the model missed around each step, for the same hour of days that are as open or closed."""
@@ -126,8 +148,8 @@ def _felt(use: Use, inertia: float, before: Use | None = None) -> Array:
 def _smoothed(values: Array, inertia: float, last: float) -> Array:
     felt = []
     for value in values.tolist():
-        if value == value:  # noqa: PLR0124 -- unknown (NaN) leaves what is felt as it was
-            last = value if last != last else inertia * last + (1 - inertia) * value  # noqa: PLR0124
+        if value == value:
+            last = value if last != last else inertia * last + (1 - inertia) * value
             felt.append(last)
         else:
             felt.append(np.nan)
@@ -145,7 +167,9 @@ def _hats(celsius: Array, knots: Array) -> Array:
     return columns[:, 1:]
 
 
-def _design(use: Use, kinds: NDArray[np.int64], openness: Array, felt: Array, knots: Array, centre: Array) -> Array:
+def _design(
+    use: Use, kinds: NDArray[np.int64], openness: Array, felt: Array, knots: Array, centre: Array
+) -> Array:
     hats = _hats(felt, knots) - centre
     hats[np.isnan(felt)] = np.nan
     columns = [np.ones((len(use), 1)), np.eye(len(openness))[kinds], np.eye(7)[use.weekday], hats]
@@ -160,12 +184,17 @@ def fit(use: Use, inertia: float | None = None) -> Baseline:
     known = use.known
     if len(np.unique(use.days[known])) < _LEAST_DAYS:
         raise Problem(
-            Text(f"Moins de {_LEAST_DAYS} jours connus pour apprendre", f"Fewer than {_LEAST_DAYS} known days to learn from"),
+            Text(
+                f"Moins de {_LEAST_DAYS} jours connus pour apprendre",
+                f"Fewer than {_LEAST_DAYS} known days to learn from",
+            ),
             Text("Donnez une année, si possible.", "Give a year, if possible."),
         )
     choices = _INERTIA[use.step_h] if inertia is None else (inertia,)
     if len(choices) > 1:
-        scores = [float(np.nanmean((held_out(use, a, _TRIED_FOLD_DAYS) - use.kwh)[known] ** 2)) for a in choices]
+        scores = [
+            float(np.nanmean((held_out(use, a, _TRIED_FOLD_DAYS) - use.kwh)[known] ** 2)) for a in choices
+        ]
         choices = (choices[int(np.argmin(scores))],)
     return _fit(use, choices[0], known)
 
@@ -191,13 +220,23 @@ def _fit(use: Use, inertia: float, known: Bools) -> Baseline:
             coefficients[slot] = np.linalg.solve(x.T @ x + np.diag(shrunk), x.T @ use.kwh[mine])
     said = np.einsum("ij,ij->i", design, coefficients[slots])
     return Baseline(
-        use.step_h, inertia, knots, centre, kinds, openness, coefficients, use, np.where(known, use.kwh - said, np.nan)
+        use.step_h,
+        inertia,
+        knots,
+        centre,
+        kinds,
+        openness,
+        coefficients,
+        use,
+        np.where(known, use.kwh - said, np.nan),
     )
 
 
 def _penalty(step_h: int, kinds: int, width: int) -> Array:
     kind, weekday, warm, warm_open = _SHRUNK[step_h]
-    return np.concatenate([[1e-6], np.full(kinds, kind), np.full(7, weekday), np.full(width, warm), np.full(width, warm_open)])
+    return np.concatenate(
+        [[1e-6], np.full(kinds, kind), np.full(7, weekday), np.full(width, warm), np.full(width, warm_open)]
+    )
 
 
 def _apart(knots: Array) -> Array:

@@ -20,7 +20,20 @@ from numpy.typing import NDArray
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["HOUR_S", "Array", "Column", "Use", "beside", "civil_hour", "daily", "frequency", "read_calendar", "read_column", "read_table", "read_use"]
+__all__ = [
+    "HOUR_S",
+    "Array",
+    "Column",
+    "Use",
+    "beside",
+    "civil_hour",
+    "daily",
+    "frequency",
+    "read_calendar",
+    "read_column",
+    "read_table",
+    "read_use",
+]
 
 Array = NDArray[np.float64]
 Hours = NDArray[np.int64]
@@ -82,8 +95,14 @@ def read_table(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
         text = (gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data).decode("utf-8-sig")
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Problem(
-            Text(f"Le fichier « {path.name} » ne se lit pas : {error}", f"The file '{path.name}' cannot be read: {error}"),
-            Text("Donnez un CSV en UTF-8, compressé par gzip ou non.", "Give a CSV in UTF-8, compressed by gzip or not."),
+            Text(
+                f"Le fichier « {path.name} » ne se lit pas : {error}",
+                f"The file '{path.name}' cannot be read: {error}",
+            ),
+            Text(
+                "Donnez un CSV en UTF-8, compressé par gzip ou non.",
+                "Give a CSV in UTF-8, compressed by gzip or not.",
+            ),
             path.name,
         ) from error
     separator = max(",;\t", key=text.split("\n", 1)[0].count)
@@ -96,7 +115,10 @@ def _column(names: list[str], among: tuple[str, ...], path: Path, what: Text) ->
     found = next((names.index(n) for n in among if n in names), None)
     if found is None:
         raise Problem(
-            Text(f"Il manque la colonne {what.fr} dans {path.name}", f"The column of {what.en} is missing in {path.name}"),
+            Text(
+                f"Il manque la colonne {what.fr} dans {path.name}",
+                f"The column of {what.en} is missing in {path.name}",
+            ),
             Text("Nommez-la : " + ", ".join(among[:3]) + ".", "Name it: " + ", ".join(among[:3]) + "."),
             "line 1",
         )
@@ -108,7 +130,10 @@ def _temperature(names: list[str], path: Path) -> tuple[int, bool]:
     celsius, fahrenheit = ([names.index(n) for n in among if n in names] for among in (_CELSIUS, _FAHRENHEIT))
     if celsius and fahrenheit:
         raise Problem(
-            Text("La température est donnée deux fois, en °C et en °F", "The temperature is given twice, in °C and in °F"),
+            Text(
+                "La température est donnée deux fois, en °C et en °F",
+                "The temperature is given twice, in °C and in °F",
+            ),
             Text("Gardez une seule des deux colonnes.", "Keep one of the two columns only."),
             "line 1",
         )
@@ -127,7 +152,9 @@ def civil_hour(said: str, line: int) -> tuple[int, int]:
         except ValueError as error:
             raise Problem(
                 Text(f"« {said} » n'est pas une date", f"'{said}' is not a date"),
-                Text("Écrivez 2026-06-01 ou 2026-06-01 13:00:00.", "Write 2026-06-01 or 2026-06-01 13:00:00."),
+                Text(
+                    "Écrivez 2026-06-01 ou 2026-06-01 13:00:00.", "Write 2026-06-01 or 2026-06-01 13:00:00."
+                ),
                 f"line {line}",
             ) from error
     at = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
@@ -143,7 +170,11 @@ def _number(said: str, line: int, *, least: float = -math.inf) -> float:
     except ValueError:
         value = math.inf
     if math.isinf(value) or value < least:
-        fr, en = ("n'est pas un nombre", "is not a number") if math.isinf(value) else ("est négatif", "is negative")
+        fr, en = (
+            ("n'est pas un nombre", "is not a number")
+            if math.isinf(value)
+            else ("est négatif", "is negative")
+        )
         raise Problem(
             Text(f"« {text} » {fr}", f"'{text}' {en}"),
             Text("Corrigez la valeur, ou laissez-la vide.", "Mend the value, or leave it empty."),
@@ -152,17 +183,26 @@ def _number(said: str, line: int, *, least: float = -math.inf) -> float:
     return value
 
 
-def _ordered(path: Path, rows: list[tuple[int, int, int, float, float]]) -> list[tuple[int, int, int, float, float]]:
+def _ordered(
+    path: Path, rows: list[tuple[int, int, int, float, float]]
+) -> list[tuple[int, int, int, float, float]]:
     """Return rows (instant, civil hour, line, …) in the order of time, those said twice alike once.
 
     Raises `Problem` for an instant given two values.
     """
     rows.sort(key=lambda r: (r[0], r[2]))
-    rows = [r for i, r in enumerate(rows) if not i or rows[i - 1][0] != r[0] or repr(rows[i - 1][3:]) != repr(r[3:])]
+    rows = [
+        r
+        for i, r in enumerate(rows)
+        if not i or rows[i - 1][0] != r[0] or repr(rows[i - 1][3:]) != repr(r[3:])
+    ]
     for before, after in pairwise(rows):
         if before[0] == after[0]:
             raise Problem(
-                Text(f"Le même instant a deux valeurs dans {path.name}", f"The same instant has two values in {path.name}"),
+                Text(
+                    f"Le même instant a deux valeurs dans {path.name}",
+                    f"The same instant has two values in {path.name}",
+                ),
                 Text(f"Gardez la ligne {before[2]} ou celle-ci.", f"Keep line {before[2]} or this one."),
                 f"line {after[2]}",
             )
@@ -179,13 +219,19 @@ def read_column(path: Path, *, temperature: bool) -> Column:
     """Read a file of one quantity: a meter's use, or a temperature (returned in °C). Raises `Problem`."""
     names, lines = read_table(path)
     time = _column(names, _TIMES, path, Text("du temps", "time"))
-    column, fahrenheit = _temperature(names, path) if temperature else (_column(names, _USES, path, Text("de l'énergie", "energy")), False)
+    column, fahrenheit = (
+        _temperature(names, path)
+        if temperature
+        else (_column(names, _USES, path, Text("de l'énergie", "energy")), False)
+    )
     rows = []
     for line, row in lines:
         value = _number(row[column] if column < len(row) else "", line)
         rows.append((*civil_hour(row[time], line), line, (value - 32) / 1.8 if fahrenheit else value, 0.0))
     rows = _ordered(path, rows)
-    return Column(np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[3] for r in rows]))
+    return Column(
+        np.array([r[0] for r in rows]), np.array([r[1] for r in rows]), np.array([r[3] for r in rows])
+    )
 
 
 def read_use(path: Path, freq: str | None = None) -> Use:
@@ -198,10 +244,23 @@ def read_use(path: Path, freq: str | None = None) -> Use:
     for line, row in lines:
         padded = row + [""] * (len(names) - len(row))
         degrees = _number(padded[warm], line)
-        rows.append((*civil_hour(row[time], line), line, _number(padded[use], line), (degrees - 32) / 1.8 if fahrenheit else degrees))
+        rows.append(
+            (
+                *civil_hour(row[time], line),
+                line,
+                _number(padded[use], line),
+                (degrees - 32) / 1.8 if fahrenheit else degrees,
+            )
+        )
     rows = _ordered(path, rows)
     hours = np.array([r[1] for r in rows])
-    found = Use(hours, frequency(hours), np.array([r[3] for r in rows]), _bridged(np.array([r[4] for r in rows])), np.zeros((len(rows), 0)))
+    found = Use(
+        hours,
+        frequency(hours),
+        np.array([r[3] for r in rows]),
+        _bridged(np.array([r[4] for r in rows])),
+        np.zeros((len(rows), 0)),
+    )
     if freq == "hourly" and found.step_h == 24:
         raise Problem(
             Text(f"{path.name} est au jour, pas à l'heure", f"{path.name} is daily, not hourly"),
@@ -270,9 +329,14 @@ def read_calendar(path: Path, *uses: Use) -> list[Use]:
     said: dict[int, list[float]] = {}
     for line, row in lines:
         padded = row + [""] * (len(names) - len(row))
-        said[civil_hour(row[time], line)[1] // 24] = [float(bool(np.nan_to_num(_number(padded[i], line)))) for i in columns]
+        said[civil_hour(row[time], line)[1] // 24] = [
+            float(bool(np.nan_to_num(_number(padded[i], line)))) for i in columns
+        ]
     nothing = [0.0] * len(columns)
     return [
-        msgspec.structs.replace(use, labels=np.array([said.get(int(d), nothing) for d in use.days]).reshape(len(use), len(columns)))
+        msgspec.structs.replace(
+            use,
+            labels=np.array([said.get(int(d), nothing) for d in use.days]).reshape(len(use), len(columns)),
+        )
         for use in uses
     ]

@@ -63,7 +63,10 @@ def _situation(prm: str, element: Any, at: str | None, nature: str | None) -> It
     tariff = element.find("Situation_Contractuelle/Structure_Tarifaire")
     if tariff is not None and (power := child(tariff, "Puissance_Souscrite")) is not None:
         value = known_number(power, "contract", line(tariff))
-        name, unit = child(tariff, "Formule_Tarifaire_Acheminement"), child(tariff, "Unite_Puissance_Souscrite")
+        name, unit = (
+            child(tariff, "Formule_Tarifaire_Acheminement"),
+            child(tariff, "Unite_Puissance_Souscrite"),
+        )
         yield Row(prm, "contract", None, at, None, value, unit, name, nature, state)
     yield from _words(prm, element, _OF_POINT, at, nature, state)
 

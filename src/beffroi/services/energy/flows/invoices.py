@@ -67,7 +67,9 @@ def _read(path: Path, shape: _Shape) -> Rows:
                 yield from _line(prm, one, shape, bill.get("Devise"), of_line, status)
 
 
-def _lot(prm: str, element: Any, shape: _Shape, bill: dict[str, str | None], status: str | None) -> Iterator[Row]:
+def _lot(
+    prm: str, element: Any, shape: _Shape, bill: dict[str, str | None], status: str | None
+) -> Iterator[Row]:
     day = bill.get("Date_Facture")
     for name in ("Num_Facture", "Date_Facture"):
         if bill.get(name):
@@ -84,10 +86,23 @@ def _lot(prm: str, element: Any, shape: _Shape, bill: dict[str, str | None], sta
     for post in element.iterfind("PS_Poste_Horosaisonnier"):
         value = known_number(need(post, "Puissance_Souscrite"), "contract", line(post))
         # the flow does not say the unit of these
-        yield Row(prm, "contract", None, day, None, value, None, child(post, "Nom_Poste_Horosaisonnier"), "Puissance_Souscrite", status)
+        yield Row(
+            prm,
+            "contract",
+            None,
+            day,
+            None,
+            value,
+            None,
+            child(post, "Nom_Poste_Horosaisonnier"),
+            "Puissance_Souscrite",
+            status,
+        )
 
 
-def _line(prm: str, one: Any, shape: _Shape, currency: str | None, nature: str | None, status: str | None) -> Iterator[Row]:
+def _line(
+    prm: str, one: Any, shape: _Shape, currency: str | None, nature: str | None, status: str | None
+) -> Iterator[Row]:
     code = need(one, "Id_EV")
     for detail in [one] if shape.detail == "." else one.iterfind(shape.detail):
         start, end = child(detail, "Date_Debut"), child(detail, "Date_Fin")
@@ -97,7 +112,18 @@ def _line(prm: str, one: Any, shape: _Shape, currency: str | None, nature: str |
         for path, of_what in (("Quantite", unit), ("Prix_Unitaire", f"{currency}/{unit}")):
             said = child(detail, path)
             if said is not None:
-                yield Row(prm, "invoice", None, start, end, known_number(said, "invoice", line(detail)), of_what, code, nature, status)
+                yield Row(
+                    prm,
+                    "invoice",
+                    None,
+                    start,
+                    end,
+                    known_number(said, "invoice", line(detail)),
+                    of_what,
+                    code,
+                    nature,
+                    status,
+                )
         for path in shape.of_line:
             text = child(one, path)
             if text is not None:

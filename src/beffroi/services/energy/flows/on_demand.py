@@ -118,7 +118,10 @@ def _measures(flow: _Flow, kind: str, before: str, units: Units) -> Rows:
     for m, measure in enumerate(flow.mesures):
         place = f"{before}/mesures/{m}"
         prm = known_prm(measure.id_prm, f"{place}/idPrm")
-        groups = [(c.etape_metier, c.grandeur, f"{place}/contexte/{i}/grandeur") for i, c in enumerate(measure.contexte)]
+        groups = [
+            (c.etape_metier, c.grandeur, f"{place}/contexte/{i}/grandeur")
+            for i, c in enumerate(measure.contexte)
+        ]
         groups.append((measure.etape_metier, measure.grandeur, f"{place}/grandeur"))
         for stage, magnitudes, where in groups:
             for g, magnitude in enumerate(magnitudes):
@@ -129,7 +132,11 @@ def _magnitude(prm: str, flow: str, stage: str | None, one: _Magnitude, place: s
     quantity = f"{one.grandeur_metier}/{one.grandeur_physique}"
     units.check(prm, quantity, one.unite, f"{place}/unite")
     # what is injected, or is not active energy, says so in its class: it must not be added to what is used
-    mark = "" if quantity in ("CONS/EA", "CONS/PA") else f"{one.grandeur_metier or ''}/{one.grandeur_physique or ''} "
+    mark = (
+        ""
+        if quantity in ("CONS/EA", "CONS/PA")
+        else f"{one.grandeur_metier or ''}/{one.grandeur_physique or ''} "
+    )
     for c, calendar in enumerate(one.calendrier):
         grid = _grid(calendar)
         for k, klass in enumerate(calendar.classe_temporelle):
@@ -140,7 +147,9 @@ def _magnitude(prm: str, flow: str, stage: str | None, one: _Magnitude, place: s
     total = one.cadran_totalisateur
     if total is not None:
         where = f"{place}/cadranTotalisateur/valeur"
-        yield from _indexes(prm, None, stage, total.valeur, one.unite, mark + (total.code_cadran or "TOTAL"), where)
+        yield from _indexes(
+            prm, None, stage, total.valeur, one.unite, mark + (total.code_cadran or "TOTAL"), where
+        )
     read = _days if flow == "r65" else _curve
     yield from read(prm, stage, one, mark.strip() or None, f"{place}/points")
 
@@ -170,7 +179,9 @@ def _energies(
         if type(value) is not int:
             value = known_number(value, "energy", f"{place}/{i}/quantite")
         nature = _NATURES.get(one.code_nature or "", one.code_nature)
-        yield Row(prm, "energy", grid, one.dbt_mesure, one.fin_mesure, value, unit, name, nature, one.code_statut)
+        yield Row(
+            prm, "energy", grid, one.dbt_mesure, one.fin_mesure, value, unit, name, nature, one.code_statut
+        )
 
 
 def _curve(prm: str, stage: str | None, one: _Magnitude, name: str | None, place: str) -> Iterator[Row]:
@@ -181,7 +192,18 @@ def _curve(prm: str, stage: str | None, one: _Magnitude, name: str | None, place
         end = clock.instant(point.d, f"{place}/{i}/d")
         value = known_number(point.v, "curve", f"{place}/{i}/v")
         nature = _NATURES.get(point.n or "", point.n or _STAGES.get(stage or "", stage))
-        yield Row(prm, "curve", None, _before(end, step), end, value, one.unite, name, nature, _status(stage, point.iv))
+        yield Row(
+            prm,
+            "curve",
+            None,
+            _before(end, step),
+            end,
+            value,
+            one.unite,
+            name,
+            nature,
+            _status(stage, point.iv),
+        )
 
 
 def _days(prm: str, stage: str | None, one: _Magnitude, name: str | None, place: str) -> Iterator[Row]:
@@ -239,4 +261,3 @@ def _cut(error: Exception, data: bytes) -> Problem:
         Text("Téléchargez le fichier de nouveau : rien n'en a été repris.", "Download the file again: nothing of it was taken."),
         f"line {line}",
     )  # fmt: skip
-

@@ -43,12 +43,8 @@ def read_r151(path: Path) -> Rows:
 def _daily(prm: str, day: tuple[str, str], unit: str | None, power: str | None, one: Any) -> Iterator[Row]:
     """Yield the index of a class, or the highest power of the day."""
     said = parts(one)
-    value: int | float
-    text = said.get("Valeur")
-    if text is not None and text.isdecimal():
-        value = int(text)
-    else:
-        value = known_number(text, "index", line(one))
+    text = said.get("Valeur") or ""
+    value = int(text) if text.isdecimal() else known_number(text, "index", line(one))
     if one.tag in _GRIDS:
         doubt = said.get("Indice_Vraisemblance", "0")
         name = said.get("Id_Classe_Temporelle")
@@ -112,4 +108,11 @@ def classes_of(
         units.check(prm, f"{grid}/{measure}/{away}", unit, line(one))
         value = known_number(said.get("Valeur"), kind, line(one))
         earlier = said.get("Valeur_Precedent")
-        yield kind, grid, name or None, unit, value, known_number(earlier, kind, line(one)) if earlier else None
+        yield (
+            kind,
+            grid,
+            name or None,
+            unit,
+            value,
+            known_number(earlier, kind, line(one)) if earlier else None,
+        )

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -79,7 +79,11 @@ def known_number(said: object, kind: Kind, place: str) -> Number:
     """Return a value, refusing an index or a power below zero. Raises `Problem`."""
     value = number_of(said, place)
     if value < 0 and kind in ("index", "curve"):
-        what = ("Index négatif", "Negative index") if kind == "index" else ("Puissance négative", "Negative power")
+        what = (
+            ("Index négatif", "Negative index")
+            if kind == "index"
+            else ("Puissance négative", "Negative power")
+        )
         raise Problem(
             Text(f"{what[0]} : {value}", f"{what[1]}: {value}"),
             Text("Un compteur ne recule pas : redemandez la mesure, ou retirez-la du fichier.",
@@ -115,8 +119,9 @@ class Clock:
     second hour. A stamp of the hour that spring skips is the instant that a clock left alone would show.
     """
 
-    _offsets: dict[str, tuple[str, str | None]] = {}  # civil hour -> its offset, and the second one if there are two
-    _tails: set[str] = set()  # minutes and seconds that were found right
+    # civil hour -> its offset, and the second one if there are two; minutes and seconds that were found right
+    _offsets: ClassVar[dict[str, tuple[str, str | None]]] = {}
+    _tails: ClassVar[set[str]] = set()
 
     def __init__(self) -> None:
         self._met: set[str] = set()

@@ -20,7 +20,9 @@ def elements(path: Path, flow: str, *tags: str) -> Iterator[Any]:
     except ImportError as error:
         raise Problem(
             Text("Les flux XML demandent l'extra « energy ».", "XML flows need the extra 'energy'."),
-            Text('Installez-le : pip install "beffroi[energy]".', 'Install it: pip install "beffroi[energy]".'),
+            Text(
+                'Installez-le : pip install "beffroi[energy]".', 'Install it: pip install "beffroi[energy]".'
+            ),
             status=503,
         ) from error
     walk = etree.iterparse(
