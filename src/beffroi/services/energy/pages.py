@@ -150,7 +150,7 @@ def site(request: Request) -> Response:
     return render(
         request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now) for p, s in line.points],
         targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"], line.kwh),
-        calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line),
+        calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
     )  # fmt: skip
 
 
