@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from beffroi.terminal import Json, say, tell
+from beffroi.terminal import Data, Json, say, tell
 
 __all__ = ["register"]
 
@@ -74,6 +74,14 @@ Method = Annotated[
 Base = Annotated[
     float, typer.Option("--base", metavar="°C", help=say("Température de seuil.", "Threshold temperature."))
 ]
+Territory = Annotated[
+    str | None,
+    typer.Option(
+        "--territory",
+        metavar="CODE",
+        help=say("Commune des points créés.", "Commune of the points that are made."),
+    ),
+]
 Cooling = Annotated[
     bool, typer.Option("--cooling", help=say("Degrés-jours de climatisation.", "Degree days of cooling."))
 ]
@@ -96,6 +104,34 @@ def register(app: typer.Typer) -> None:
             "Read a flow of Enedis into one JSON array, in its own units.",
         ),
     )(_parse)
+    group.command(
+        "import",
+        help=say(
+            "Reprend un flux dans la ville : chaque valeur une fois.",
+            "Take a flow into the town: each value once.",
+        ),
+    )(_import)
+    group.command(
+        "late",
+        help=say(
+            "Liste les jours à redemander, des dix derniers.",
+            "List the days to ask for again, of the last ten.",
+        ),
+    )(_late)
+    group.command(
+        "study",
+        help=say(
+            "Étudie chaque compteur : gaspillages, dérives, économies.",
+            "Study each meter: waste, drifts, savings.",
+        ),
+    )(_study)
+    group.command(
+        "bill",
+        help=say(
+            "Lit une facture électronique (Factur-X ou CII) et vérifie ses sommes.",
+            "Read an electronic bill (Factur-X or CII) and check its sums.",
+        ),
+    )(_bill)
     baseline = typer.Typer(
         no_args_is_help=True, help=say("Ce qu'un compteur aurait consommé.", "What a meter would have used.")
     )
@@ -264,6 +300,97 @@ def _degree_days(
             total=found.total, base=base, method=method, days=len(found.days), unknown=unknown,
         ),
     )  # fmt: skip
+
+
+def _import(flow: Flow, file: File, data: Data, territory: Territory = None, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.model.principal import SYSTEM  # noqa: PLC0415
+    from beffroi.services.energy.gas import read_adict  # noqa: PLC0415
+    from beffroi.services.energy.importing import import_flow, take_rows  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        if flow.lower() == "adict":
+            taken = take_rows(town, list(read_adict(file.read_bytes())), SYSTEM, territory)
+        else:
+            taken = import_flow(town, flow, file, SYSTEM, territory)
+    finally:
+        town.close()
+    report = msgspec.to_builtins(taken)
+    tell(
+        report,
+        as_json=as_json,
+        words=say(
+            "{stored} valeurs nouvelles, {replaced} remplacées, {known} déjà connues ; {points} points créés, {doubts} valeurs laissées de côté",
+            "{stored} new values, {replaced} replaced, {known} already known; {points} points made, {doubts} values left out",
+            **(report | {"points": len(taken.points), "doubts": len(taken.doubts)}),
+        ),
+    )
+
+
+def _late(data: Data, as_json: Json = False) -> None:
+    from beffroi.model.instant import DAY_US  # noqa: PLC0415
+    from beffroi.services.energy.points import points_of  # noqa: PLC0415
+    from beffroi.services.energy.reading_back import completeness  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        now = town.clock()
+        late = [
+            {"point": point.values["code"], "day": day.isoformat(), "known": round(share, 4)}
+            for point in points_of(town)
+            for day, share in completeness(town, point, now - 10 * DAY_US, now)[:-1]
+            if share < 1
+        ]
+    finally:
+        town.close()
+    lines = "\n".join(f"{one['point']} {one['day']} {one['known']:.0%}" for one in late)
+    tell(late, as_json=as_json, words=lines or say("Aucun jour ne manque.", "No day is missing."))
+
+
+def _study(data: Data, as_json: Json = False) -> None:
+    from beffroi.services.energy.studying import study_town  # noqa: PLC0415
+    from beffroi.store.record import Query  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        points = study_town(town, town.clock())
+        rows = list(
+            town.store.records.all("energy_finding", Query(where={"state": "open"}, sort="-euro_year"))
+        )
+    finally:
+        town.close()
+    found = [{k: r.values[k] for k in ("title", "kind", "euro_year", "per_year", "why")} for r in rows]
+    total = round(sum(one["euro_year"] for one in found), 2)
+    lines = [
+        say(
+            "{points} compteurs étudiés, {total:.0f} € gaspillés par an",
+            "{points} meters studied, €{total:.0f} wasted a year",
+            points=points,
+            total=total,
+        )
+    ]
+    lines += [f"  {one['euro_year']:.0f} € {one['title']} ({one['why']})" for one in found]
+    tell({"points": points, "euro_year": total, "findings": found}, as_json=as_json, words="\n".join(lines))
+
+
+def _bill(file: File, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
+
+    found = read_bill(file)
+    wrong = [text.of(language()) for text in found.wrong_sums()]
+    report = msgspec.to_builtins(found) | {"used": found.used, "wrong": wrong}
+    words = say("Facture {number} de {supplier}, {total:.2f} € : {verdict}", "Bill {number} of {supplier}, €{total:.2f}: {verdict}",
+                number=found.number, supplier=found.supplier, total=found.total,
+                verdict="; ".join(wrong) or say("les sommes sont justes", "the sums are right"))  # fmt: skip
+    tell(report, as_json=as_json, words=words)
 
 
 def _parse(flow: Flow, file: File, as_json: Json = False) -> None:
