@@ -25,19 +25,20 @@ def elements(path: Path, flow: str, *tags: str) -> Iterator[Any]:
             ),
             status=503,
         ) from error
-    walk = etree.iterparse(
-        str(path), events=("end",), tag=("Identifiant_Flux", *tags), resolve_entities=False, no_network=True,
-        load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True,
-    )  # fmt: skip
     try:
-        for _, element in walk:
-            if element.tag == "Identifiant_Flux":
-                _check(element, flow)
-                continue
-            yield element
-            element.clear()
-            while element.getprevious() is not None:
-                del element.getparent()[0]
+        with path.open("rb") as file:
+            walk = etree.iterparse(
+                file, events=("end",), tag=("Identifiant_Flux", *tags), resolve_entities=False, no_network=True, load_dtd=False,
+                huge_tree=False, remove_comments=True, remove_pis=True,
+            )  # fmt: skip
+            for _, element in walk:
+                if element.tag == "Identifiant_Flux":
+                    _check(element, flow)
+                    continue
+                yield element
+                element.clear()
+                while element.getprevious() is not None:
+                    del element.getparent()[0]
     except etree.XMLSyntaxError as error:
         raise Problem(
             Text(f"Le flux est coupé ou n'est pas du XML : {error.msg}", f"The flow is cut or is not XML: {error.msg}"),
