@@ -1,6 +1,6 @@
 """Take flows, manual indexes, pulses and gas readings into a town: each value once, the newest publication winning."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -98,18 +98,17 @@ def _store(town: Town, drafts: Sequence[Draft], taken: Taken) -> None:
         fresh = [d for d in part if d.source_key not in known]
         if fresh:
             taken.stored += town.store.observations.append(fresh).stored
-        for draft in part:
-            if draft.source_key in known:
-                _replace(town, known[draft.source_key or b""], draft.result, taken)
+        _replace(town, {known[d.source_key]: d.result for d in part if d.source_key in known}, taken)
 
 
-def _replace(town: Town, observation_id: int, result: Result, taken: Taken) -> None:
-    before = town.store.observations.get(observation_id)
-    if before is not None and before.result.json() != result.json():
-        town.store.observations.correct(observation_id, result=result)
-        taken.replaced += 1
-    else:
-        taken.known += 1
+def _replace(town: Town, published: Mapping[int, Result], taken: Taken) -> None:
+    """Give known observations what was published since, where that differs; what they were is kept."""
+    before = {i: town.store.observations.get(i) for i in published}
+    changed = {
+        i: r for i, r in published.items() if (o := before[i]) is not None and o.result.json() != r.json()
+    }
+    taken.replaced += town.store.observations.correct_results(changed)
+    taken.known += len(published) - len(changed)
 
 
 def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:

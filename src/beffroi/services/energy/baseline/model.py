@@ -192,10 +192,9 @@ def fit(use: Use, inertia: float | None = None) -> Baseline:
         )
     choices = _INERTIA[use.step_h] if inertia is None else (inertia,)
     if len(choices) > 1:
-        scores = [
-            float(np.nanmean((held_out(use, a, _TRIED_FOLD_DAYS) - use.kwh)[known] ** 2)) for a in choices
-        ]
-        choices = (choices[int(np.argmin(scores))],)
+        missed = [(held_out(use, a, _TRIED_FOLD_DAYS) - use.kwh)[known] for a in choices]
+        if all(np.isfinite(m).any() for m in missed):  # else too few days to leave any out
+            choices = (choices[int(np.argmin([float(np.nanmean(m**2)) for m in missed]))],)
     return _fit(use, choices[0], known)
 
 
