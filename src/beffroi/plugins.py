@@ -13,6 +13,7 @@ and its distribution (ours too) names it in the entry-point group `beffroi.servi
 
 import importlib
 import importlib.util
+import pkgutil
 import re
 import tomllib
 from collections.abc import Callable, Iterable
@@ -42,7 +43,6 @@ __all__ = [
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
-_OURS = ("equipment", "environment", "lighting", "reports", "waste", "water", "works")
 hookspec = pluggy.HookspecMarker("beffroi")
 hookimpl = pluggy.HookimplMarker("beffroi")
 
@@ -137,11 +137,16 @@ def service_of(package: str, *, name: str, title: Text, description: Text = Text
     )
 
 
+def _ours() -> list[str]:
+    """Return the names of the services that came with the house, in either of its wheels."""
+    return sorted(m.name for m in pkgutil.iter_modules([str(Path(__file__).parent / "services")]) if m.ispkg)
+
+
 def command_rooms() -> list[str]:
     """Return the full names of the rooms `commands` of the installed services, found without importing the services:
     a command must start fast, whatever the services weigh."""
     packages = sorted(
-        {p.module for p in entry_points(group=GROUP)} | {f"beffroi.services.{n}" for n in _OURS}
+        {p.module for p in entry_points(group=GROUP)} | {f"beffroi.services.{n}" for n in _ours()}
     )
     rooms = []
     for package in packages:
@@ -217,7 +222,7 @@ def load_registry(extra: Iterable[Any] = (), platform: Iterable[Collection] = ()
     manager.add_hookspecs(HookSpecs)
     for point in sorted(entry_points(group=GROUP), key=lambda p: p.name):
         manager.register(point.load(), name=point.name)
-    for name in _OURS:
+    for name in _ours():
         # a source checkout without an installed distribution has no entry points
         package = f"beffroi.services.{name}"
         if not manager.has_plugin(name) and importlib.util.find_spec(package) is not None:

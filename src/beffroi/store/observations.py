@@ -6,7 +6,7 @@ here merges both, a fresh row winning over a sealed one with its id.
 
 import heapq
 import itertools
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
@@ -125,6 +125,15 @@ class Observations:
         self._appender.rewrite([now], [known], by)
         self._relatest([known, now], gone=0)
         return self.get(observation_id) or now
+
+    def correct_results(self, results: Mapping[int, Result], *, by: By = NOBODY) -> int:
+        """Give observations other results, all in one write; return how many there were. What they were is kept."""
+        known = [o for i in results if (o := self.get(i)) is not None]
+        if known:
+            now = [msgspec.structs.replace(o, result=results[o.id]) for o in known]
+            self._appender.rewrite(now, known, by)
+            self._relatest(now, gone=0)
+        return len(known)
 
     def delete(self, ids: Iterable[int], *, by: By = NOBODY) -> int:
         """Delete observations and return how many there were. What they were is kept as a version."""

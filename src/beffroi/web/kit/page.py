@@ -60,6 +60,7 @@ BELOW = {
     "/alarmes": "situation",
     "/regles": "services",
     "/riviere": "services",
+    "/energie": "services",
 }
 MACROS = {
     "table": "table", "pager": "table", "exports": "table",

@@ -1,0 +1,1 @@
+"""Flows of the network operators: Enedis's files, and GRDF's answers, read into rows."""

@@ -1,0 +1,253 @@
+"""Take flows, manual indexes, pulses and gas readings into a town: each value once, the newest publication winning."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import msgspec
+
+from beffroi.intake.source_keys import sent_key
+from beffroi.model.instant import parse_instant
+from beffroi.model.observation import Draft, Quality
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Problem
+from beffroi.model.result import Result, number_of
+from beffroi.model.text import Text
+from beffroi.services.energy.flows.reading import read_flow
+from beffroi.services.energy.flows.row import Row as Value
+from beffroi.services.energy.intervals import Doubt, Interval, Settled, curve, day_energies, energies
+from beffroi.services.energy.points import fluid_of_number, point_by_number, series_id
+from beffroi.store.record import Row
+from beffroi.town import Town
+
+__all__ = ["Taken", "import_flow", "keep", "take_index", "take_pulses", "take_rows"]
+
+_AT_ONCE = 5000
+_QUALITY = {"raw": Quality.GOOD, "corrected": Quality.GOOD, "estimated": Quality.ESTIMATED}
+
+
+class Taken(msgspec.Struct):
+    """What an import did: new values, values that replaced others, values known already, points made, contracts changed."""
+
+    stored: int = 0
+    replaced: int = 0
+    known: int = 0
+    points: list[str] = []
+    contracts: int = 0
+    doubts: list[Doubt] = []
+
+
+def import_flow(town: Town, flow: str, path: Path, who: Principal, territory: str | None) -> Taken:
+    """Take a whole flow, once it was read to its end. Raises `Problem` with the place; then nothing was taken."""
+    return take_rows(town, list(read_flow(flow, path)), who, territory)
+
+
+def take_rows(town: Town, rows: Sequence[Value], who: Principal, territory: str | None) -> Taken:
+    """Take rows that were read."""
+    taken = Taken()
+    points = {
+        number: _point(town, number, who, territory, taken) for number in dict.fromkeys(r.prm for r in rows)
+    }
+    for quantity, settled in (("curve", curve(rows)), ("day", day_energies(rows)), ("day", energies(rows))):
+        _keep_settled(town, points, quantity, settled, taken)
+    _keep_indexes(town, points, rows, taken)
+    _keep_powers(town, points, rows, taken)
+    _contracts(town, points, rows, who, taken)
+    return taken
+
+
+def _point(town: Town, number: str, who: Principal, territory: str | None, taken: Taken) -> Row:
+    known = point_by_number(town, number)
+    if known is not None:
+        return known
+    taken.points.append(number)
+    values = {"code": number, "fluid": fluid_of_number(number)}
+    return town.store.records.put(
+        "delivery_point", values, territory=territory, who=who, reason="Point lu dans un flux"
+    )
+
+
+def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Settled, taken: Taken) -> None:
+    taken.doubts += settled.doubts
+    for (number, state), intervals in settled.intervals.items():
+        if intervals:
+            keep(town, points[number], quantity, state, intervals, taken)
+
+
+def keep(
+    town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken
+) -> None:
+    """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed."""
+    number = series_id(town, point, quantity, state)
+    drafts = [
+        Draft(number, i.start_us, number_of(_text(i.wh / 1000)), i.end_us, quality=int(_QUALITY[state]),
+              source_key=sent_key(number, b"interval", b"%d-%d" % (i.start_us, i.end_us)))
+        for i in intervals
+    ]  # fmt: skip
+    _store(town, drafts, taken)
+
+
+def _text(value: float) -> str:
+    return f"{value:.9f}".rstrip("0").rstrip(".") or "0"
+
+
+def _store(town: Town, drafts: Sequence[Draft], taken: Taken) -> None:
+    for first in range(0, len(drafts), _AT_ONCE):
+        part = drafts[first : first + _AT_ONCE]
+        known = town.store.observations.of_keys([d.source_key for d in part if d.source_key])
+        fresh = [d for d in part if d.source_key not in known]
+        if fresh:
+            taken.stored += town.store.observations.append(fresh).stored
+        _replace(town, {known[d.source_key]: d.result for d in part if d.source_key in known}, taken)
+
+
+def _replace(town: Town, published: Mapping[int, Result], taken: Taken) -> None:
+    """Give known observations what was published since, where that differs; what they were is kept."""
+    before = {i: town.store.observations.get(i) for i in published}
+    changed = {
+        i: r for i, r in published.items() if (o := before[i]) is not None and o.result.json() != r.json()
+    }
+    taken.replaced += town.store.observations.correct_results(changed)
+    taken.known += len(published) - len(changed)
+
+
+def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
+    """Keep the meter's own register: the totaliser, else the sum of the distributor's classes where all are read."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for row in rows:
+        if (
+            row.kind == "index"
+            and row.end
+            and isinstance(row.value, (int, float))
+            and (row.unit or "").lower() in ("wh", "kwh")
+        ):
+            kind = "total" if row.grid is None else row.grid
+            kwh = row.value / (1000 if row.unit == "Wh" else 1)
+            if "INJECTION" not in (row.class_ or "") and "/" not in (row.class_ or ""):
+                found.setdefault(row.prm, {}).setdefault(row.end, {})[f"{kind}/{row.class_}"] = kwh
+    for prm, stamps in found.items():
+        number = series_id(town, points[prm], "index")
+        drafts = []
+        for end, said in stamps.items():
+            total = [v for k, v in said.items() if k.startswith("total")] or [
+                sum(v for k, v in said.items() if k.startswith("D/"))
+            ]
+            at = parse_instant(end)
+            drafts.append(
+                Draft(
+                    number, at, number_of(_text(total[0])), source_key=sent_key(number, b"index", b"%d" % at)
+                )
+            )
+        _store(town, drafts, taken)
+
+
+def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
+    found: dict[str, list[Value]] = {}
+    for row in rows:
+        if (
+            row.kind == "curve"
+            and row.class_ == "PMAX"
+            and row.start
+            and row.end
+            and isinstance(row.value, (int, float))
+        ):
+            found.setdefault(row.prm, []).append(row)
+    for prm, said in found.items():
+        number = series_id(town, points[prm], "power")
+        drafts = []
+        for row in said:
+            start, end = parse_instant(row.start or ""), parse_instant(row.end or "")
+            kva = float(row.value or 0) / (1000 if row.unit in ("VA", "W") else 1)
+            drafts.append(
+                Draft(
+                    number,
+                    start,
+                    number_of(_text(kva)),
+                    end,
+                    source_key=sent_key(number, b"power", b"%d" % start),
+                )
+            )
+        _store(town, drafts, taken)
+
+
+def _contracts(
+    town: Town, points: dict[str, Row], rows: Iterable[Value], who: Principal, taken: Taken
+) -> None:
+    """Write the contract of each point as the newest row says it."""
+    fields = {"Num_Serie": "meter"}
+    changes: dict[str, dict[str, object]] = {}
+    for row in sorted((r for r in rows if r.kind == "contract"), key=lambda r: r.start or ""):
+        if row.unit == "kVA" and row.class_:
+            changes.setdefault(row.prm, {}).update(power_kva=float(row.value or 0), tariff=row.class_)
+        elif row.class_ in fields:
+            changes.setdefault(row.prm, {})[fields[row.class_]] = row.value
+    for prm, values in changes.items():
+        point = points[prm]
+        new = {k: v for k, v in values.items() if point.values.get(k) != v}
+        if new:
+            town.store.records.put(
+                "delivery_point", new, id=point.id, who=who, reason="Contrat lu dans un flux"
+            )
+            taken.contracts += 1
+
+
+def take_index(town: Town, point: Row, at_us: int, value: float) -> Taken:
+    """Take an index read by hand: its energy since the last one is one interval.
+
+    Raises `Problem` for an index below zero, below the last one, or above the next one.
+    """
+    number = series_id(town, point, "index")
+    before = town.store.observations.series(number, None, at_us, limit=1, newest_first=True)
+    after = town.store.observations.series(number, at_us + 1, None, limit=1)
+    low = before[0].result.value if before else 0.0
+    high = after[0].result.value if after else None
+    if value < (low or 0.0) or (high is not None and value > high):
+        raise Problem(
+            Text(f"L'index {value:g} ne suit pas les autres (de {low or 0:g} à {'…' if high is None else f'{high:g}'})",
+                 f"The index {value:g} does not follow the others (from {low or 0:g} to {'…' if high is None else f'{high:g}'})"),
+            Text("Relisez le compteur ; s'il a été changé, notez-le dans la fiche du point.",
+                 "Read the meter again; if it was changed, note it in the point's record."),
+            "value",
+        )  # fmt: skip
+    taken = Taken()
+    _store(
+        town,
+        [Draft(number, at_us, number_of(_text(value)), source_key=sent_key(number, b"index", b"%d" % at_us))],
+        taken,
+    )
+    if before and not after:
+        keep(
+            town,
+            point,
+            "day",
+            "raw",
+            [Interval(before[0].start_us, at_us, (value - (low or 0.0)) * 1000)],
+            taken,
+        )
+    return taken
+
+
+def take_pulses(
+    town: Town, point: Row, counts: Sequence[tuple[int, int]], taken: Taken | None = None
+) -> Taken:
+    """Take the counter of a pulse emitter, as (instant, pulses since it was made): each rise is an interval.
+
+    A counter that goes back began anew at zero. Raises `Problem` when the point has no pulse weight.
+    """
+    weight = point.values["pulse_weight"]
+    if not weight:
+        raise Problem(
+            Text("Ce point n'a pas de poids d'impulsion", "This point has no pulse weight"),
+            Text(
+                "Écrivez-le dans sa fiche : kWh ou m³ par impulsion.",
+                "Write it in its record: kWh or m³ a pulse.",
+            ),
+            "pulse_weight",
+        )
+    taken = taken or Taken()
+    ordered = sorted(dict(counts).items())
+    rises = [
+        Interval(a, b, ((n - m) if n >= m else n) * weight * 1000) for (a, m), (b, n) in pairwise(ordered)
+    ]
+    keep(town, point, "curve", "raw", rises, taken)
+    return taken

@@ -1,0 +1,410 @@
+"""`/energie`: sites ranked by what they waste, one site, one delivery point, and files taken in."""
+
+import tempfile
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from beffroi.model.declaration import Entrance
+from beffroi.model.instant import DAY_US, from_datetime
+from beffroi.model.principal import Principal
+from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
+from beffroi.model.text import Text
+from beffroi.services.energy.baseline.model import fit
+from beffroi.services.energy.bills import take_bill
+from beffroi.services.energy.contract_power import advise
+from beffroi.services.energy.drawing import Year, year_svg
+from beffroi.services.energy.factors import carbon_kg, factor_of
+from beffroi.services.energy.facturx import read_bill
+from beffroi.services.energy.flows.reading import FLOWS
+from beffroi.services.energy.gas import read_adict
+from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
+from beffroi.services.energy.operat import Declared, export, targets
+from beffroi.services.energy.points import known_series, points_of, unit_of
+from beffroi.services.energy.reading_back import Days, days_of, use_of
+from beffroi.services.energy.school_holidays import school_calendar
+from beffroi.services.energy.studying import DEFAULT_PRICES, Study, studied, study_town
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+from beffroi.web.kit.chart import Plot
+from beffroi.web.kit.page import figures_of, principal_of, render, translate
+
+__all__ = ["ENTRANCES", "ROUTES"]
+
+PLACE = "/energie"
+_LARGEST = 60_000_000
+_SHOWN = 50
+_CURVE_DAYS = 14
+_YEAR_DAYS = 400
+_STANDING_EUROS_KVA = (
+    12.0  # a year, order of magnitude of a small contract's standing charge (2026), to be replaced
+)
+
+ENTRANCES = (
+    Entrance(Text("Énergie gaspillée, par site", "Energy wasted, by site"), PLACE),
+    Entrance(
+        Text("Reprendre un flux ou une facture", "Take in a flow or a bill"), f"{PLACE}/importer", "agent"
+    ),
+    Entrance(Text("Points de livraison", "Delivery points"), "/donnees/delivery_point", "agent"),
+)
+
+
+class Line(msgspec.Struct, frozen=True):
+    """One site of the overview: what it wastes and uses a year, its points with their study, what was found."""
+
+    site: Row | None
+    name: str
+    euros: float
+    points: list[tuple[Row, Study]]
+    findings: list[Row]
+    kwh: float | None
+    cubic_metres: float | None
+
+    @property
+    def share(self) -> float:
+        """The least share of days known among its points."""
+        return min((s.share for _, s in self.points), default=0.0)
+
+    @property
+    def judged(self) -> bool:
+        """True when the levels of all its points are known."""
+        return all(s.load is not None for _, s in self.points)
+
+    @property
+    def last_us(self) -> int | None:
+        """When its freshest day ended."""
+        return max((s.last_us for _, s in self.points if s.last_us is not None), default=None)
+
+
+def _town(request: Request) -> Town:
+    town: Town = request.app.state.town
+    return town
+
+
+def _staff(request: Request) -> Principal:
+    who = principal_of(request)
+    if who.id == "anonymous":
+        raise Unauthorised(
+            Text("Il faut se connecter.", "You need to sign in."),
+            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
+        )
+    if not who.staff:
+        raise Forbidden(
+            Text("Seuls les agents voient les compteurs.", "Only staff see the meters."),
+            Text("Demandez à un agent.", "Ask an agent."),
+        )
+    return who
+
+
+def _lines(town: Town, only: int | None = None) -> list[Line]:
+    sites = {s.id: s for s in town.store.records.all("energy_site")}
+    found: dict[int | None, list[Row]] = {}
+    for point in points_of(town):
+        found.setdefault(point.values["site"], []).append(point)
+    findings: dict[int, list[Row]] = {}
+    for one in town.store.records.all("energy_finding", Query(where={"state": "open"}, sort="-euro_year")):
+        findings.setdefault(one.values["point"], []).append(one)
+    lines = []
+    for number, points in found.items():
+        if only is not None and number != only:
+            continue
+        site = sites.get(number) if number is not None else None
+        mine = sorted(
+            (f for p in points for f in findings.get(p.id, [])), key=lambda f: -f.values["euro_year"]
+        )
+        pairs = [(p, studied(town, p)) for p in points]
+        lines.append(Line(
+            site, site.values["name"] if site else "", sum(f.values["euro_year"] for f in mine), pairs, mine,
+            _sum(s.year for p, s in pairs if p.values["fluid"] != "water"), _sum(s.year for p, s in pairs if p.values["fluid"] == "water"),
+        ))  # fmt: skip
+    return sorted(lines, key=lambda one: (-one.euros, one.name))
+
+
+def _sum(years: Any) -> float | None:
+    known = [y for y in years if y is not None]
+    return sum(known) if known else None
+
+
+def index(request: Request) -> Response:
+    """Answer the sites, the most wasteful first."""
+    town = _town(request)
+    lines = _lines(town)
+    works = list(town.store.records.all("energy_works", Query(sort="-end", limit=_SHOWN)))
+    return render(
+        request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
+        meters=sum(len(one.points) for one in lines), works=works,
+    )  # fmt: skip
+
+
+def site(request: Request) -> Response:
+    """Answer one site: its curve, its levels, its year beside the baseline, its works, its OPERAT trajectory."""
+    town = _town(request)
+    row = town.store.records.get("energy_site", request.path_params["id"])
+    found = _lines(town, row.id)
+    line = found[0] if found else Line(row, row.values["name"], 0.0, [], [], None, None)
+    now = town.clock()
+    v = row.values
+    return render(
+        request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now) for p, s in line.points],
+        targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"], line.kwh),
+        calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
+    )  # fmt: skip
+
+
+def _carbon(line: Line) -> list[tuple[str, float, Any]]:
+    found = []
+    for point, one in line.points:
+        factor = factor_of(point.values["fluid"])
+        if factor is not None and one.year is not None:
+            found.append((point.values["fluid"], carbon_kg(one.year, factor), factor))
+    return found
+
+
+class Block(msgspec.Struct, frozen=True):
+    """What a site's page shows of one of its points."""
+
+    point: Row
+    study: Study
+    unit: str
+    plot: Plot | None
+    drawing: Any
+    baseline: float | None  # its error, over the mean
+    works: list[Row]
+
+
+def _block(request: Request, town: Town, point: Row, found: Study, zone: str | None, now: int) -> Block:
+    _, unit = translate(request), unit_of(point)
+    last = found.last_us or now
+    series = known_series(town, point)
+    number = next(
+        (series[key] for key in (("curve", "corrected"), ("curve", "raw"), ("day", "raw")) if key in series),
+        None,
+    )
+    plot = None
+    if number is not None:
+        start = last - _CURVE_DAYS * DAY_US
+        points = [(o.start_us, o.result.value) for o in town.store.observations.series(number, start, last)]
+        plot = Plot(
+            _("Les {n} derniers jours", n=_CURVE_DAYS),
+            start,
+            last,
+            points,
+            unit,
+            2,
+            files=(("CSV", f"/series/{number}.csv"),),
+            rows=24,
+        )
+    works = list(town.store.records.all("energy_works", Query(where={"point": point.id}, sort="start")))
+    drawing, error = _year(request, town, point, zone, last, works, unit)
+    return Block(point, found, unit, plot, drawing, error, works)
+
+
+def _year(
+    request: Request, town: Town, point: Row, zone: str | None, last: int, works: list[Row], unit: str
+) -> tuple[Any, float | None]:
+    """Return the year drawn beside what the days before the works (or all but the last four weeks) make expect."""
+    _ = translate(request)
+    days = days_of(town, point, last - _YEAR_DAYS * DAY_US, last)
+    known = np.flatnonzero(np.isfinite(days.used))
+    if not len(known):
+        return None, None
+    shown = slice(int(known[0]), None)
+    days = Days(days.days[shown], days.used[shown], days.share[shown], days.estimated[shown])
+    use = use_of(town, days, zone)
+    ends = [w.values["start"] for w in works]
+    until = min((_day(e) for e in ends), default=int(days.days[-1]) - 28 if len(days.days) else 0)
+    past = use.only(use.days < until)
+    try:
+        model = fit(past)
+    except Problem:
+        return None, None
+    expected = model.predict(use, between=False)
+    missed = (past.kwh - model.predict(past, between=False))[past.known]
+    error = float(np.sqrt((missed**2).mean()) / past.kwh[past.known].mean()) if len(missed) else None
+    spans = tuple((_day(w.values["start"]), _day(w.values["end"])) for w in works)
+    return year_svg(
+        Year(days.days, days.used, expected, spans),
+        figures_of(request),
+        _("Une année, et ce que la référence attend"),
+        f"{unit}/{_('jour')}",
+    ), error
+
+
+def _day(said: Any) -> int:
+    found = said if isinstance(said, date) else date.fromisoformat(str(said)[:10])
+    return found.toordinal() - date(1970, 1, 1).toordinal()
+
+
+def _point(request: Request) -> tuple[Row, Principal]:
+    who = _staff(request)
+    row = _town(request).store.records.get("delivery_point", request.path_params["id"])
+    if not who.covers(row.territory):
+        raise NotFound(Text("Ce point n'existe pas.", "There is no such point."))
+    return row, who
+
+
+def point(request: Request) -> Response:
+    """Answer one delivery point: its contract, its series, what is missing, its bills, the form for an index."""
+    row, _ = _point(request)
+    return _point_page(request, row)
+
+
+def _point_page(request: Request, row: Row, problem: Problem | None = None) -> Response:
+    town = _town(request)
+    now = town.clock()
+    found = studied(town, row)
+    last = found.last_us or now
+    days = days_of(town, row, now - 10 * DAY_US, now)
+    late = [
+        date.fromordinal(int(d) + date(1970, 1, 1).toordinal())
+        for d, s in zip(days.days[:-1], days.share[:-1], strict=True)
+        if s < 1
+    ]
+    series = known_series(town, row)
+    powers = (
+        town.store.observations.series(series["power", "raw"], last - 366 * DAY_US, last)
+        if ("power", "raw") in series
+        else []
+    )
+    kva = [o.result.value for o in powers if o.result.value is not None]
+    advice = (
+        advise(kva, row.values["power_kva"], _STANDING_EUROS_KVA) if kva and row.values["power_kva"] else None
+    )
+    bills = town.store.records.find(
+        "energy_bill", Query(where={"point": row.id}, sort="-issued", limit=_SHOWN)
+    ).rows
+    site_row = (
+        town.store.records.get("energy_site", row.values["site"]) if row.values["site"] is not None else None
+    )
+    return render(
+        request, "energy/point.html", problem.status if problem else 200, point=row, site=site_row, study=found, series=sorted(series.items()),
+        late=late, bills=bills, advice=advice, problem=problem, unit=unit_of(row), standing=_STANDING_EUROS_KVA,
+        taken=request.query_params.get("index") == "ok",
+    )  # fmt: skip
+
+
+async def read_index(request: Request) -> Response:
+    """Take an index read by hand."""
+    async with request.form() as form:
+        said = {name: str(form.get(name) or "").strip() for name in ("at", "value")}
+    return await run_in_threadpool(_read_index, request, said)
+
+
+def _read_index(request: Request, said: dict[str, str]) -> Response:
+    row, _ = _point(request)
+    try:
+        try:
+            at, value = (
+                from_datetime(datetime.fromisoformat(said["at"])),
+                float(said["value"].replace(",", ".").replace("\u202f", "").replace(" ", "")),
+            )
+        except ValueError as error:
+            raise Problem(
+                Text("La date ou l'index n'est pas compris", "The date or the reading is not understood"),
+                Text("Écrivez la date et l'index, par exemple 12345,6.", "Write the date and the reading, such as 12345.6."), "value",
+            ) from error  # fmt: skip
+        if at > _town(request).clock() + DAY_US:
+            raise Problem(
+                Text("Cette date est à venir", "That date is to come"),
+                Text("Écrivez la date du relevé.", "Write the date of the reading."),
+                "at",
+            )
+        take_index(_town(request), row, at, value)
+    except Problem as problem:
+        return _point_page(request, row, problem)
+    return RedirectResponse(f"{PLACE}/point/{row.id}?index=ok", 303)
+
+
+def importing(request: Request) -> Response:
+    """Answer the form that takes files in."""
+    _staff(request)
+    return render(
+        request, "energy/importing.html", flows=FLOWS, taken=None, problem=None, bill=None, flow="r151"
+    )
+
+
+async def take(request: Request) -> Response:
+    """Take a file in."""
+    async with request.form() as form:
+        file = form.get("file")
+        data = await file.read(_LARGEST + 1) if isinstance(file, UploadFile) else b""
+        name = Path(file.filename or "").name if isinstance(file, UploadFile) else ""
+        flow = str(form.get("flow") or "")
+    return await run_in_threadpool(_take, request, flow, name, data)
+
+
+def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
+    who, town = _staff(request), _town(request)
+    taken, bill, problem = None, None, None
+    try:
+        if not data or len(data) > _LARGEST:
+            raise Problem(
+                Text("Ce fichier est vide ou trop lourd.", "This file is empty or too heavy."),
+                Text("Choisissez un fichier de moins de 60 Mo ; au-delà, la commande beffroi energy import.",
+                     "Choose a file of less than 60 MB; beyond, the command beffroi energy import."), "file",
+            )  # fmt: skip
+        taken, bill = _taken(town, flow, name, data, who)
+    except Problem as error:
+        problem = error
+    return render(
+        request,
+        "energy/importing.html",
+        problem.status if problem else 200,
+        flows=FLOWS,
+        taken=taken,
+        problem=problem,
+        bill=bill,
+        flow=flow,
+    )
+
+
+def _taken(town: Town, flow: str, name: str, data: bytes, who: Principal) -> tuple[Taken | None, Row | None]:
+    territory = next(iter(who.territories or ()), None)
+    if flow == "adict":
+        return take_rows(town, list(read_adict(data)), who, territory), None
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / (name or "fichier")
+        path.write_bytes(data)
+        if flow == "facturx":
+            return None, take_bill(town, read_bill(path), who, territory)
+        return import_flow(town, flow, path, who, territory), None
+
+
+async def again(request: Request) -> Response:
+    """Study all points now, then go back to the overview."""
+    _staff(request)
+    await run_in_threadpool(study_town, _town(request), _town(request).clock())
+    return RedirectResponse(PLACE, 303)
+
+
+def operat(request: Request) -> Response:
+    """Answer the year's uses in the layout of our OPERAT template, to be mapped before it is sent."""
+    _staff(request)
+    town = _town(request)
+    now = datetime.fromtimestamp(town.clock() / 1e6, figures_of(request).zone).date()
+    rows = [
+        Declared("", line.name, now.year - 1, line.site.values["surface_m2"] or 0.0, p.values["fluid"], s.year)
+        for line in _lines(town) if line.site is not None for p, s in line.points if p.values["fluid"] != "water" and s.year is not None
+    ]  # fmt: skip
+    headers = {"Content-Disposition": f'attachment; filename="operat-gabarit-{now.year - 1}.csv"'}
+    return Response(export(rows, now).encode("utf-8-sig"), media_type="text/csv", headers=headers)
+
+
+ROUTES: list[BaseRoute] = [
+    Route(PLACE, index),
+    Route(f"{PLACE}/etudier", again, methods=["POST"]),
+    Route(f"{PLACE}/importer", importing),
+    Route(f"{PLACE}/importer", take, methods=["POST"]),
+    Route(f"{PLACE}/operat.csv", operat),
+    Route(f"{PLACE}/site/{{id:int}}", site),
+    Route(f"{PLACE}/point/{{id:int}}", point),
+    Route(f"{PLACE}/point/{{id:int}}", read_index, methods=["POST"]),
+]

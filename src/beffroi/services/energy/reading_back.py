@@ -1,0 +1,203 @@
+"""Read a delivery point's use back, by the hour or by the civil day: corrected values first, then raw, then estimated."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+
+from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, to_datetime
+from beffroi.services.energy.baseline.table import Array, Use
+from beffroi.services.energy.intervals import STATES
+from beffroi.services.energy.points import known_series
+from beffroi.services.energy.school_holidays import labels_of
+from beffroi.store.aggregates import AggregateQuery, Grain
+from beffroi.store.record import Row
+from beffroi.store.tables import datastream
+from beffroi.town import Town
+
+__all__ = [
+    "TEMPERATURE",
+    "Days",
+    "Hours",
+    "completeness",
+    "days_of",
+    "hours_of",
+    "local_days",
+    "temperature_of",
+    "use_of",
+]
+
+TEMPERATURE = "energy.temperature"  # setting: the key of the datastream of outside temperature; else the town's own day_temperature
+_DEFAULT_TEMPERATURE = "energy/outside/temperature"
+_LEAST_H, _MOST_H = 20, 28
+_EPOCH = date(1970, 1, 1).toordinal()
+Ints = NDArray[np.int64]
+
+
+class Hours(msgspec.Struct, frozen=True):
+    """Use of each hour: UTC hours since 1970, civil hours since 1970 (Europe/Paris), kWh or m³ (NaN: not wholly known)."""
+
+    utc: Ints
+    civil: Ints
+    used: Array
+
+    @property
+    def days(self) -> Ints:
+        """The civil day of each hour."""
+        return self.civil // 24
+
+
+class Days(msgspec.Struct, frozen=True):
+    """Use of each civil day since 1970; `share` of it that is known, `estimated` where the best value is estimated."""
+
+    days: Ints
+    used: Array
+    share: Array
+    estimated: NDArray[np.bool_]
+
+
+def _civil(utc: Ints) -> Ints:
+    """Return the civil hour of each UTC hour."""
+    offsets: dict[int, int] = {}
+    for day in np.unique(utc // 24).tolist():
+        for half in (2 * day, 2 * day + 1):
+            offset = to_datetime(half * 12 * HOUR_US).astimezone(PARIS).utcoffset()
+            offsets[half] = int(offset.total_seconds()) // 3600 if offset else 0
+    # changes happen at 01:00 UTC: hour 0 of such a day still has the offset of the evening before
+    half = utc // 12
+    found = np.array([offsets[int(h)] for h in half])
+    change = (utc % 24 == 1) | (utc % 24 == 0)
+    for i in np.flatnonzero(change):
+        offset = to_datetime(int(utc[i]) * HOUR_US).astimezone(PARIS).utcoffset()
+        found[i] = int(offset.total_seconds()) // 3600 if offset else 0
+    return np.asarray(utc + found)
+
+
+def hours_of(town: Town, point: Row, start_us: int, end_us: int) -> Hours:
+    """Return the hours of a point's curve in [start, end); those whose every interval is not known are NaN."""
+    first, last = -(-start_us // HOUR_US), end_us // HOUR_US
+    utc = np.arange(first, max(last, first))
+    used = np.full(len(utc), np.nan)
+    series = known_series(town, point)
+    wanted = {number: state for (quantity, state), number in series.items() if quantity == "curve"}
+    if not wanted or not len(utc):
+        return Hours(utc, _civil(utc), used)
+    query = AggregateQuery(
+        datastreams=tuple(wanted),
+        within=(first * HOUR_US, last * HOUR_US),
+        grain=Grain(HOUR_US),
+        by_series=True,
+    )
+    cells = town.store.observations.aggregate(query)
+    for state in reversed(STATES):  # the most trusted last, over the others
+        mine = [(bucket, cell) for (number, _, bucket), cell in cells.items() if wanted.get(number) == state]
+        usual = _usual(mine, utc)
+        for bucket, cell in mine:
+            if cell.numbers >= usual.get((bucket - first) // 24, 1):
+                used[bucket - first] = cell.total
+    return Hours(utc, _civil(utc), used)
+
+
+def _usual(cells: Sequence[tuple[int, object]], utc: Ints) -> dict[int, int]:
+    """Return how many intervals an hour has on each day: the most common count, since the step may change."""
+    by_day: dict[int, Counter[int]] = {}
+    for bucket, cell in cells:
+        by_day.setdefault((bucket - int(utc[0])) // 24, Counter())[cell.numbers] += 1  # type: ignore[attr-defined]
+    return {day: count.most_common(1)[0][0] for day, count in by_day.items()}
+
+
+def local_days(start_us: int, end_us: int) -> Ints:
+    """Return the civil days that begin in [start, end)."""
+    first, last = (
+        to_datetime(at).astimezone(PARIS).date().toordinal() - _EPOCH for at in (start_us, end_us - 1)
+    )
+    return np.arange(first, last + 1)
+
+
+def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
+    """Return the use of each civil day: of the curve where it is whole, else of the daily readings."""
+    days = local_days(start_us, end_us)
+    used, share, estimated = np.full(len(days), np.nan), np.zeros(len(days)), np.zeros(len(days), dtype=bool)
+    begin = from_datetime(
+        to_datetime(start_us).astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0)
+    )
+    _daily_readings(town, point, begin, end_us, days, used, share, estimated)
+    hours = hours_of(town, point, begin, end_us + DAY_US)
+    place = hours.days - days[0] if len(days) else hours.days
+    inside = (place >= 0) & (place < len(days))
+    known = inside & np.isfinite(hours.used)
+    count = np.bincount(place[inside], minlength=len(days))
+    there = np.bincount(place[known], minlength=len(days))
+    total = np.bincount(place[known], hours.used[known], minlength=len(days))
+    whole = (there == count) & (there >= 23)
+    used[whole] = total[whole]
+    share[:] = np.maximum(share, there / np.maximum(count, 1))
+    return Days(days, used, share, estimated)
+
+
+def _daily_readings(
+    town: Town,
+    point: Row,
+    begin: int,
+    end: int,
+    days: Ints,
+    used: Array,
+    share: Array,
+    estimated: NDArray[np.bool_],
+) -> None:
+    series = known_series(town, point)
+    for state in reversed(STATES):
+        number = series.get(("day", state))
+        if number is None:
+            continue
+        for one in town.store.observations.series(number, begin, end):
+            if (
+                one.end_us is None
+                or one.result.value is None
+                or not _LEAST_H * HOUR_US <= one.end_us - one.start_us <= _MOST_H * HOUR_US
+            ):
+                continue
+            middle = (one.start_us + one.end_us) // 2
+            at = to_datetime(middle).astimezone(PARIS).date().toordinal() - _EPOCH - int(days[0])
+            if 0 <= at < len(days):
+                used[at], share[at], estimated[at] = one.result.value, 1.0, state == "estimated"
+
+
+def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
+    """Return the share of each civil day that is known."""
+    found = days_of(town, point, start_us, end_us)
+    return [
+        (date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in zip(found.days, found.share, strict=True)
+    ]
+
+
+def temperature_of(town: Town, days: Ints) -> Array:
+    """Return the mean outside temperature of civil days, NaN where it is not known."""
+    key = str(town.store.setting(TEMPERATURE, _DEFAULT_TEMPERATURE))
+    means = np.full(len(days), np.nan)
+    with town.store.read() as c:
+        number = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    if number is None or not len(days):
+        return means
+    query = AggregateQuery(
+        datastreams=(int(number),), within=(int(days[0]) * DAY_US - 2 * HOUR_US, (int(days[-1]) + 1) * DAY_US),
+        grain=Grain(DAY_US, ((0, 90 * 60_000_000),)),
+    )  # fmt: skip
+    for (_, _, bucket), cell in town.store.observations.aggregate(query).items():
+        if cell.numbers and 0 <= bucket - days[0] < len(days):
+            means[bucket - int(days[0])] = cell.total / cell.numbers
+    return means
+
+
+def use_of(town: Town, found: Days, zone: str | None) -> Use:
+    """Return days as a model takes them: beside the temperature, labelled by the school calendar. A town without temperature
+    has a model of the calendar alone."""
+    celsius = temperature_of(town, found.days)
+    if not np.isfinite(celsius).any():
+        celsius = np.zeros(len(found.days))
+    labels = labels_of(found.days, zone) if zone else labels_of(found.days, "-")[:, 1:]
+    return Use(found.days * 24, 24, found.used, celsius, labels)
