@@ -47,7 +47,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         from beffroi.services.water.camera.frames import Sequence  # noqa: PLC0415
         from beffroi.services.water.camera.measure import measure, water_of  # noqa: PLC0415
         from beffroi.services.water.camera.scene import frames  # noqa: PLC0415
-        from beffroi.services.water.camera.still import still_of  # noqa: PLC0415
+        from beffroi.services.water.camera.still import nearest_person, still_of  # noqa: PLC0415
         from beffroi.services.water.camera.watching import readings_of  # noqa: PLC0415
         from beffroi.services.water.camera.working import Answer  # noqa: PLC0415
 
@@ -62,9 +62,9 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         Intake(town.store, town.registry.datastream_kind, town.registry.service_of).take(
             readings_of(row, answer)
         )
-        staged = town.store.files.stage(
-            still_of(pictures[0], water_of(site, river.level, _SIZE)), "image/jpeg"
-        )
+        water, near = water_of(site, river.level, _SIZE), nearest_person(site, river.level, _SIZE)
+        picture = still_of(pictures[0], water, near)
+        staged = town.store.files.stage(picture, "image/jpeg")
         with town.store.records.writer(SYSTEM, "mesure") as writer:
             writer.change(
                 "river_camera",
