@@ -12,6 +12,7 @@ from beffroi.model.instant import MINUTE_US, SECOND_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
 from beffroi.scene.plan import wgs84
+from beffroi.store.record import Query
 from beffroi.town import Town
 
 __all__ = ["build"]
@@ -36,6 +37,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         "every_min": 15.0, "source_kind": "folder", "site": msgspec.to_builtins(site_of(river)),
     }  # fmt: skip
     point = {"type": "Point", "coordinates": list(wgs84(_PLACE))}
+    stations = town.store.records.find("river_station", Query(where={"code": "sarelle-pont"}, limit=1)).rows
+    values |= {"station": stations[0].id} if stations else {}
     row = town.store.records.put(
         "river_camera", values, geometry=point, territory=scene.communes[0].code, who=SYSTEM
     )
@@ -48,7 +51,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         from beffroi.services.water.camera.measure import measure, water_of  # noqa: PLC0415
         from beffroi.services.water.camera.scene import frames  # noqa: PLC0415
         from beffroi.services.water.camera.still import nearest_person, still_of  # noqa: PLC0415
-        from beffroi.services.water.camera.watching import readings_of  # noqa: PLC0415
+        from beffroi.services.water.camera.watching import readings_of, show  # noqa: PLC0415
         from beffroi.services.water.camera.working import Answer  # noqa: PLC0415
 
         site = site_of(river)
@@ -71,5 +74,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
                 row.id,
                 {"state": "measuring", "still": town.store.files.keep(writer.connection, staged)},
             )
+
+        if stations:
+            show(town, row, picture, scene.end_us - 20 * MINUTE_US)
 
     yield scene.end_us - 5 * MINUTE_US, measured

@@ -41,7 +41,9 @@ def nearest_person(site: Site, level: float | None, size: tuple[int, int]) -> Ar
     rise = _UNKNOWN_RISE
     if projection.pose is not None:
         above = float(projection.pose.place()[2] - site.altitude(level))
-        bank = max((z for _, _, z in site.section.points), default=0.0) if site.section else site.altitude(level)
+        bank = (
+            max((z for _, _, z in site.section.points), default=0.0) if site.section else site.altitude(level)
+        )
         heads = max(bank - site.altitude(level), 0.0) + _PERSON_M
         rise = above / (above - heads) if above > heads else np.inf
     x, y = np.meshgrid(*((np.arange(n) + 0.5) / n * of for n, of in zip(_GRID[::-1], size, strict=True)))

@@ -119,7 +119,10 @@ def _measured(order: Order, folder: Path) -> Answer:
             site, sequence, level.level_m, level_sigma_m=level.sigma_m if level.level_m is not None else None
         )
         flags += found.flags
-    water, near = water_of(site, level.level_m, sequence.size), nearest_person(site, level.level_m, sequence.size)
+    water, near = (
+        water_of(site, level.level_m, sequence.size),
+        nearest_person(site, level.level_m, sequence.size),
+    )
     still = still_of(sequence.frames[0], water, near)
     (folder / "measured").touch()
     return Answer(

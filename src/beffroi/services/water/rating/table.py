@@ -43,6 +43,12 @@ class RatingTable(msgspec.Struct, frozen=True):
             return Estimate(value, low, high, ("extrapolated_high",))
         return Estimate(value, low, high, ("extrapolated_low",) if stage < self.lowest else ())
 
+    def stage_of(self, discharge: float) -> float:
+        """Return the stage at which the river carries a discharge; that of the curve's end when it carries more."""
+        return float(
+            np.interp(np.log(max(discharge, 1e-9)), np.log(np.maximum(self.discharges, 1e-9)), self.stages)
+        )
+
 
 def table_of(tracker: ShiftTracker, at: float, lowest: float, highest: float) -> RatingTable:
     """Return the table of a tracked curve at an instant, from near zero flow to above the highest gauging."""
