@@ -16,9 +16,9 @@ __all__ = ["SEEN", "Answer", "ask", "least_squares"]
 
 _RHO: Floats = np.concatenate([np.linspace(-0.4, 0.9, 27)[:-1], 1 - np.geomspace(0.1, 0.005, 14)])
 _WIDTH: Floats = np.gradient(_RHO)
-# of all studies four in five must see the effect, and their checks stop one in thirty or so whatever it is (measured by
+# of all studies four in five must see the effect, and their checks stop one in twenty or so whatever it is (measured by
 # `python -m bench.impact`): of those that come through a few more must
-SEEN = 0.8 / 0.965
+SEEN = 0.8 / 0.955
 
 
 class Answer(msgspec.Struct, frozen=True, eq=False):
