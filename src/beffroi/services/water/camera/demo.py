@@ -45,6 +45,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
     town.store.set_setting("demo.camera_truth", {"discharge_m3s": truth_m3s(river), "level_m": river.level})
 
     def measured() -> None:
+        import cv2  # noqa: PLC0415
         import numpy as np  # noqa: PLC0415
 
         from beffroi.services.water.camera.frames import Sequence  # noqa: PLC0415
@@ -68,11 +69,17 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         water, near = water_of(site, river.level, _SIZE), nearest_person(site, river.level, _SIZE)
         picture = still_of(pictures[0], water, near)
         staged = town.store.files.stage(picture, "image/jpeg")
+        reference = bytes(cv2.imencode(".jpg", pictures[0], [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
+        surveyed = town.store.files.stage(reference, "image/jpeg")
         with town.store.records.writer(SYSTEM, "mesure") as writer:
             writer.change(
                 "river_camera",
                 row.id,
-                {"state": "measuring", "still": town.store.files.keep(writer.connection, staged)},
+                {
+                    "state": "measuring",
+                    "still": town.store.files.keep(writer.connection, staged),
+                    "reference": town.store.files.keep(writer.connection, surveyed),
+                },
             )
 
         if stations:
