@@ -289,12 +289,21 @@ def test_one_period_before_gives_a_bare_difference_and_no_verdict(evaluate, tmp_
 
 
 def test_two_units_and_two_periods_are_the_difference_of_differences_unjudged(evaluate, tmp_path):
-    rows = [["unit", "year", "y"], ["north", "2019", "20.4"], ["north", "2020", "21.0"], ["south", "2019", "23.3"], ["south", "2020", "21.2"]]
+    rows = [
+        ["unit", "year", "y"],
+        ["north", "2019", "20.4"],
+        ["north", "2020", "21.0"],
+        ["south", "2019", "23.3"],
+        ["south", "2020", "21.2"],
+    ]
     options = ("--outcome", "y", "--unit", "unit", "--time", "year", "--treated", "north", "--start", "2020")
     told = evaluate("did", _write(tmp_path / "two.csv", rows), *options)
     assert told["estimate"] == pytest.approx((21.0 - 20.4) - (21.2 - 23.3))
     assert (told["verdict"], told["p"]) == ("non évaluable", None)
-    assert [("single control" in r, "1 period" in r) for r in told["reasons"]] == [(True, False), (False, True)]
+    assert [("single control" in r, "1 period" in r) for r in told["reasons"]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_french_files(evaluate, tmp_path):

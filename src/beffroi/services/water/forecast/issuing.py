@@ -241,11 +241,9 @@ class Forecasting:
 def _learned(hours: HourlySeries, above: int | None) -> _Learned:
     """Learn from hours, alone and with the station upstream when enough is known of it. Raises `Problem`."""
     alone, below = trained_on(hours.own(), LEADS), None
-    known = np.isfinite(hours.discharge)
-    if (
-        hours.upstream
-        and float(np.isfinite(np.stack(hours.upstream)).all(axis=0)[known].mean()) >= _KNOWN_ABOVE
-    ):
+    known = int(np.isfinite(hours.discharge).sum())
+    both = sum(len(part.discharge) for _, part in hours.parts())
+    if hours.upstream and both >= _KNOWN_ABOVE * known:
         with contextlib.suppress(Problem):
             below = trained_on(hours, LEADS)
     return _Learned(alone, below, above if below else None)
