@@ -21,7 +21,8 @@ from beffroi.services.water.forecast.hours import evaporation_of
 from beffroi.services.water.forecast.issuing import LEADS, Forecasting, _learned, forecast_series
 from beffroi.services.water.forecast.series import HourlySeries
 from beffroi.services.water.forecast.verifying import events_in
-from beffroi.services.water.rating.keeping import current_rating, derive, known_series, rate, rated_series
+from beffroi.services.water.own_series import known_series
+from beffroi.services.water.rating.keeping import current_rating, derive, rate, rated_series
 from beffroi.services.water.warning.thresholds import apply, forecast_key
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store.record import Query, Row

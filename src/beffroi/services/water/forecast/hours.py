@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from beffroi.model.instant import HOUR_US
 from beffroi.services.water.forecast.series import HourlySeries
-from beffroi.services.water.rating.keeping import known_series
+from beffroi.services.water.own_series import known_series
 from beffroi.store.aggregates import AggregateQuery, Grain
 from beffroi.store.record import Query, Row
 from beffroi.town import Town

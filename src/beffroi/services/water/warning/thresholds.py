@@ -12,7 +12,7 @@ import msgspec
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.rules import rulebook
-from beffroi.services.water.rating.keeping import known_series
+from beffroi.services.water.own_series import known_series
 from beffroi.standards.yaml_text import write_yaml
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
