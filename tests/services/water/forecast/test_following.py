@@ -134,6 +134,11 @@ def test_gaugings_make_a_version_once_and_a_new_one_makes_another(town: Town, st
     assert table.read(stage_of(80.0)).flags == ("extrapolated_high",)
     assert table.read(9.0).flags == ("above_curve",)
     assert table.read(-1.0).discharge == 0
+    top = table.stages[-1]
+    assert table.stage_of(table.discharges[-1]) == pytest.approx(top)
+    assert table.stage_of(2 * table.discharges[-1]) == pytest.approx(
+        stage_of(2 * table.discharges[-1]), rel=0.06
+    )
 
 
 def test_discharge_is_computed_from_the_level_and_flagged_beyond_the_gaugings(
