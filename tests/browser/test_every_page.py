@@ -15,6 +15,7 @@ from .crawl import crawl, shape
 
 pytestmark = pytest.mark.browser
 TAGS = ["RGAAv4", "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+STARTS = ("connexion", "capteurs", "alarmes", "regles", "donnees", "services", "riviere/cameras")
 READERS = ("anyone", "administrator")
 RUN = """async (options) => {
   const found = await axe.run(document, options);
@@ -44,7 +45,7 @@ def pages(chromium: Browser, town: Served, administrator: Path) -> Iterator[dict
         context = context_of(chromium, reader, administrator)
         starts = [
             town.url,
-            *(town.url + p for p in ("connexion", "capteurs", "alarmes", "regles", "donnees", "services")),
+            *(town.url + p for p in STARTS),
         ]
         reached = crawl(context.request, starts, each=1).pages
         # a filter or an order does not make another page to look at; the links among them are followed elsewhere

@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ from beffroi.connectors.schedule import run_once
 from beffroi.connectors.source import Source
 from beffroi.identity import territories
 from beffroi.intake.take import Intake
-from beffroi.model.instant import MINUTE_US, parse_instant
+from beffroi.model.instant import MINUTE_US, format_instant, parse_instant
 from beffroi.model.principal import SYSTEM
 from beffroi.model.result import number_of
 from beffroi.services.water.hubeau import polling
@@ -158,3 +159,25 @@ def test_pages_of_observations_follow_a_cursor_with_206_and_end(root: str) -> No
     assert statuses == [206, 206, 206, 206, 200]
     assert seen == sorted(seen, reverse=True)
     assert len(set(seen)) == COUNT
+
+
+def test_days_and_months_are_those_of_the_observations(root: str) -> None:
+    def served(**asked: str) -> list[tuple[str, float]]:
+        query = urllib.parse.urlencode({"code_entite": CODE, **asked})
+        with urllib.request.urlopen(f"{root}/api/hubeau/v2/hydrometrie/obs_elab?{query}") as answer:
+            return [
+                (row["date_obs_elab"], row["resultat_obs_elab"]) for row in json.loads(answer.read())["data"]
+            ]
+
+    held: dict[str, list[int]] = {}
+    for n, value in enumerate(VALUES):
+        held.setdefault(format_instant(NOW - (COUNT - n) * 10 * MINUTE_US)[:10], []).append(value)
+    days = [(day, float(max(values))) for day, values in sorted(held.items())]
+    assert len(days) == 3
+    assert served(grandeur_hydro_elab="HIXnJ") == days
+    assert (
+        served(grandeur_hydro_elab="HIXnJ", date_debut_obs_elab=days[1][0], date_fin_obs_elab=days[1][0])
+        == days[1:2]
+    )
+    assert served(grandeur_hydro_elab="HIXM") == [("2026-11-01", float(max(VALUES)))]
+    assert served(grandeur_hydro_elab="QmnJ") == []

@@ -278,12 +278,32 @@ def test_wrong_options(evaluate, tmp_path, options, place):
     assert told["mend"]
 
 
-def test_one_period_before_gives_no_figure(evaluate, tmp_path):
+def test_one_period_before_gives_a_bare_difference_and_no_verdict(evaluate, tmp_path):
     told = evaluate("did", _panel(tmp_path, years=(2009, 2010)), *LONG)
     assert told["verdict"] == "non évaluable"
-    assert told["estimate"] is None
-    assert told["interval95"] is None
+    assert [told[name] for name in ("interval95", "se", "p", "mde", "relative")] == [None] * 5
+    assert told["unchecked"] is True
     assert "1 period" in told["reasons"][0]
+    for method in ("sc", "sdid"):  # weights fitted to a single period are no figure
+        assert evaluate(method, _panel(tmp_path, years=(2009, 2010)), *LONG)["estimate"] is None
+
+
+def test_two_units_and_two_periods_are_the_difference_of_differences_unjudged(evaluate, tmp_path):
+    rows = [
+        ["unit", "year", "y"],
+        ["north", "2019", "20.4"],
+        ["north", "2020", "21.0"],
+        ["south", "2019", "23.3"],
+        ["south", "2020", "21.2"],
+    ]
+    options = ("--outcome", "y", "--unit", "unit", "--time", "year", "--treated", "north", "--start", "2020")
+    told = evaluate("did", _write(tmp_path / "two.csv", rows), *options)
+    assert told["estimate"] == pytest.approx((21.0 - 20.4) - (21.2 - 23.3))
+    assert (told["verdict"], told["p"]) == ("non évaluable", None)
+    assert [("single control" in r, "1 period" in r) for r in told["reasons"]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 def test_french_files(evaluate, tmp_path):

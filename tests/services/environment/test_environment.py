@@ -19,6 +19,7 @@ from beffroi.model.result import Result
 from beffroi.plugins import load_registry
 from beffroi.rules.reading import read_rule
 from beffroi.scene import Series, Station, make_scene
+from beffroi.services.environment.air_index import CLASSES, POLLUTANTS
 from beffroi.services.environment.datastreams import DATASTREAMS
 from beffroi.services.environment.domain import by_day, days_beyond, middle_day, percent_change
 from beffroi.services.environment.indicators import INDICATORS
@@ -241,3 +242,14 @@ def test_river_peak_is_the_highest_level(town: Town) -> None:
     (gauge,) = write(town, ("a", "river_level", "18901", 10))
     fill(town, gauge, [(END - HOUR_US, 0.4), (END - 2 * HOUR_US, 1.87), (END - 3 * HOUR_US, 1.2)])
     assert figure(town, "river_peak", "18901") == 1.87
+
+
+def test_what_was_not_read_in_its_text_says_so() -> None:
+    said = {i.name: i.formula for i in INDICATORS}
+    for code, limit in (("pm10_who_day", LIMITS["pm10_who_day"]), ("pm10_eu_day", LIMITS["pm10_eu_day"])):
+        assert ("à vérifier" in said[f"days_{code}"].fr, "to be checked" in said[f"days_{code}"].en) == (
+            not limit.read,
+        ) * 2
+    unread = [p for p in POLLUTANTS if p not in CLASSES[-1].read]
+    assert unread == ["pm25", "pm10", "o3"]
+    assert "celles des PM2,5, PM10 et O₃ restent à vérifier" in said["air_index"].fr

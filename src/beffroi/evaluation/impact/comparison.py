@@ -188,7 +188,18 @@ def _missing(design: Design, panel: Panel) -> Finding | None:
             Text(f"Avec {panel.start} période(s) avant le début, la tendance d'avant ne se vérifie pas.",
                  f"With {panel.start} period(s) before the start, the trend before cannot be checked."),
         )  # fmt: skip
-    return unevaluable(design.name, words) if words else None
+    return _unchecked(design, panel, words) if words else None
+
+
+def _unchecked(design: Design, panel: Panel, words: list[Text]) -> Finding:
+    """Return the finding of a study that has too little to be checked. What it comes to is a plain difference of means,
+    which is said without any error, p or effect that could have been seen: there is nothing to take them from. Weights
+    that were fitted to so little would be no figure at all."""
+    bare = unevaluable(design.name, words)
+    if design.weighted or panel.start < 1:
+        return bare
+    fit = design.fit(adjusted(panel))
+    return msgspec.structs.replace(bare, estimate=fit.estimate, values={"unchecked": True})
 
 
 def _enough(before: int, after: int) -> Check:

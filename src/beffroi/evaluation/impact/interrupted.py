@@ -8,7 +8,7 @@ find it at one in a thousand.
 import msgspec
 import numpy as np
 
-from beffroi.evaluation.impact.autocorrelation import ask
+from beffroi.evaluation.impact.autocorrelation import SEEN, ask
 from beffroi.evaluation.impact.finding import (
     LEVEL,
     Check,
@@ -64,12 +64,12 @@ def interrupted(panel: Panel, *, lower_is_better: bool = False) -> Finding:
     checks["pre_trend"] = pre_trend(trend_p, trending=trending)
     checks["placebo_date"] = placebo_date(series, trending=trending)
     checks["placebo_units"] = not_applicable(SINGLE)
-    models = [_model(series, "linear_trend"), _model(series, "local_level")]
+    level = _TREND_LEVEL if trending else LEVEL
+    models = [_model(series, name, level=level) for name in ("linear_trend", "local_level")]
     if not trending:
         models.insert(0, level_model)
     deciding = models if trending else models[:1]
     chosen = max(deciding, key=_p)
-    level = _TREND_LEVEL if trending else LEVEL
     shown = _p(chosen) < level and len({m.estimate > 0 for m in deciding}) == 1
     if trending and not shown:
         checks["pre_trend"] = failed(_NOT_TOGETHER, trend_p)
@@ -95,16 +95,17 @@ _WORDS = {
 }
 
 
-def _model(series: Series, name: str, *extra: Floats) -> Model:
-    """Return one model's effect, in the outcome's unit; `extra` columns stand beside."""
+def _model(series: Series, name: str, *extra: Floats, level: float = LEVEL) -> Model:
+    """Return one model's effect, in the outcome's unit; `extra` columns stand beside. `level`: that at which it decides."""
     step = series.step()
     if name == "local_level":
         effect, error, p, freedom, _ = series.wandering(*extra, step)
         reach = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
-        low_high, mde = (effect - reach, effect + reach), reach + float(stdtrit(freedom, 0.8)) * error
+        low_high = (effect - reach, effect + reach)
+        mde = (float(stdtrit(freedom, 1 - level / 2)) + float(stdtrit(freedom, SEEN))) * error
     else:
         line = (series.trend(),) if name == "linear_trend" else ()
-        answer = series.ask(*extra, *line, step, ordinary=name == "linear_trend")
+        answer = series.ask(*extra, *line, step, ordinary=name == "linear_trend", level=level)
         effect, error, p, low_high, mde = answer.estimate, answer.se, answer.p, answer.interval95, answer.mde
     after = series.raw[series.start :]
     if series.log:

@@ -4,7 +4,7 @@ import msgspec
 import numpy as np
 
 from beffroi.evaluation.impact.autocorrelation import Answer, ask, least_squares
-from beffroi.evaluation.impact.finding import Check, Finding, failed, passed, unevaluable, warned
+from beffroi.evaluation.impact.finding import LEVEL, Check, Finding, failed, passed, unevaluable, warned
 from beffroi.evaluation.impact.local_level import wandering
 from beffroi.evaluation.impact.panel import Floats, Panel
 from beffroi.evaluation.impact.season import find_season, season_columns
@@ -41,12 +41,14 @@ class Series(msgspec.Struct, frozen=True, eq=False):
         """Return the column of a straight line."""
         return np.arange(len(self.values)) / len(self.values) - 0.5
 
-    def ask(self, *columns: Floats, end: int | None = None, ordinary: bool = False) -> Answer:
+    def ask(
+        self, *columns: Floats, end: int | None = None, ordinary: bool = False, level: float = LEVEL
+    ) -> Answer:
         """Return the answer on the last column given, beside the base ones, over the periods before `end`."""
         design = np.column_stack([self.base, *columns])[:end]
         contrast = np.zeros(design.shape[1])
         contrast[-1] = 1
-        return ask(self.values[:end], design, contrast, ordinary=ordinary)
+        return ask(self.values[:end], design, contrast, ordinary=ordinary, level=level)
 
     def wandering(
         self, *columns: Floats, end: int | None = None

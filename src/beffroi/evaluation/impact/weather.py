@@ -1,8 +1,10 @@
 """Before and after, with the weather taken out: the baseline of the time before, carried over (IPMVP, option C).
 
-The baseline is fitted on the time before only; what was avoided is what it predicts less what was measured. With
-the covariates' deviations in the time after as columns of their own, that mean difference is one coefficient of one
-regression, and its uncertainty holds the baseline's, the noise's and the autocorrelation.
+The baseline is that of the time before only; what was avoided is what it predicts less what was measured. With the
+covariates' deviations in the time after as columns of their own, that mean difference is one coefficient of one
+regression by generalised least squares, and its uncertainty holds the baseline's, the noise's and the autocorrelation.
+Without autocorrelation that is IPMVP's difference; with it, ordinary least squares sees only effects twice as large. The
+formula and the quality of the baseline are those of ordinary least squares, as the protocol asks.
 """
 
 import numpy as np
@@ -59,8 +61,10 @@ def before_after(panel: Panel, *, lower_is_better: bool = False) -> Finding:
     beta = least_squares(series.values[:start], baseline[:start])[0]
     predicted = baseline @ beta
     answer = _gap(series, series.base)
+    carried = series.base @ answer.coefficients[: series.base.shape[1]]
     checks = _checks(panel, series, answer, raw)
-    without = float(predicted[start:].mean())
+    measured = float(series.raw[start:].mean())
+    without = measured - answer.estimate
     fit = fit_of(series.raw[:start], series.raw[:start] - predicted[:start])
     checks["baseline"] = _baseline(fit)
     relative = answer.estimate / without if without else None
@@ -75,9 +79,8 @@ def before_after(panel: Panel, *, lower_is_better: bool = False) -> Finding:
     return Finding(
         "before-after", decide(answer.estimate, answer.p, checks, lower_is_better=lower_is_better), answer.estimate,
         relative, answer.se, answer.interval95, answer.p, answer.mde, pre_fit=fit, checks=checks, models=(model,),
-        values={"baseline": formula, "avoided": None if relative is None else -relative, "predicted": without,
-                "measured": float(series.raw[start:].mean())},
-        trace=Trace(panel.times, tuple(map(float, series.raw)), tuple(map(float, predicted)), start),
+        values={"baseline": formula, "avoided": None if relative is None else -relative, "predicted": without, "measured": measured},
+        trace=Trace(panel.times, tuple(map(float, series.raw)), tuple(map(float, carried)), start),
     )  # fmt: skip
 
 
@@ -90,7 +93,7 @@ def _gap(series: Series, base: Floats, *extra: Floats) -> Answer:
     design = np.column_stack([base, *extra, moved, step])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         design = np.column_stack([base, *extra, step])
-    return ask(series.values, design, np.eye(design.shape[1])[-1], ordinary=True)
+    return ask(series.values, design, np.eye(design.shape[1])[-1])
 
 
 def _checks(panel: Panel, series: Series, answer: Answer, raw: dict[str, Floats]) -> dict[str, Check]:

@@ -28,21 +28,23 @@ _GAS = 8.314462618
 
 
 class Classes(msgspec.Struct, frozen=True):
-    """The upper bounds (µg/m³) of classes 1 to 5 of each pollutant, from one day until another; above them is class 6."""
+    """The upper bounds (µg/m³) of classes 1 to 5 of each pollutant, from one day until another; above them is class 6.
+    `read`: the pollutants whose table was read in the text itself; the others are to be checked."""
 
     since: date
     until: date | None
     source: Text
     bounds: Mapping[str, tuple[float, float, float, float, float]]
+    read: frozenset[str] = frozenset()
 
 
 CLASSES = (
     Classes(
         date(2021, 1, 1), None,
-        Text("Arrêté du 10 juillet 2020, annexe (classes de l'Agence européenne pour l'environnement d'alors)",
-             "French order of 10 July 2020, annex (classes of the European Environment Agency as they were)"),
+        Text("Arrêté du 10 juillet 2020 (NOR TRER2017892A), annexe I", "French order of 10 July 2020 (NOR TRER2017892A), annex I"),
         {"pm25": (10, 20, 25, 50, 75), "pm10": (20, 40, 50, 100, 150), "no2": (40, 90, 120, 230, 340),
          "o3": (50, 100, 130, 240, 380), "so2": (100, 200, 350, 500, 750)},
+        frozenset({"no2", "so2"}),
     ),
 )  # fmt: skip
 

@@ -172,8 +172,8 @@ def _most_within(values: Values, span_us: int) -> float:
 EXPOSURE = (
     Indicator(
         "air_index", Text("Indice indicatif de l'air, de 1 (bon) à 6", "Indicative air index, from 1 (good) to 6"), "", _index,
-        Text("Le pire de cinq sous-indices du dernier jour connu (moyenne du jour des PM2,5 et PM10, heure la plus haute de NO₂, O₃ et SO₂ ; médiane des stations), classes de l'arrêté du 10 juillet 2020. L'indice officiel est celui de l'AASQA.",
-             "The worst of five sub-indices of the last known day (day's mean of PM2.5 and PM10, highest hour of NO₂, O₃ and SO₂; median of the stations), classes of the French order of 10 July 2020. The official index is that of the approved network."),
+        Text("Le pire de cinq sous-indices du dernier jour connu (moyenne du jour des PM2,5 et PM10, heure la plus haute de NO₂, O₃ et SO₂ ; médiane des stations), classes de l'arrêté du 10 juillet 2020 (celles des PM2,5, PM10 et O₃ restent à vérifier). L'indice officiel est celui de l'AASQA.",
+             "The worst of five sub-indices of the last known day (day's mean of PM2.5 and PM10, highest hour of NO₂, O₃ and SO₂; median of the stations), classes of the French order of 10 July 2020 (those of PM2.5, PM10 and O₃ are to be checked). The official index is that of the approved network."),
         "lower",
     ),
     Indicator(
@@ -206,8 +206,8 @@ EXPOSURE = (
     ),
     Indicator(
         "heat_spells", Text("Jours de canicule", "Heatwave days"), "", _heat_spells,
-        Text("Jours qui ouvrent trois jours dont la moyenne des minimales et celle des maximales atteignent toutes deux les seuils du département (réglage environment.heat).",
-             "Days that begin three days whose means of lows and of highs both reach the limits of the département (setting environment.heat)."),
+        Text("Jours qui ouvrent trois jours dont la moyenne des minimales et celle des maximales atteignent toutes deux les seuils du département (réglage environment.heat ; à défaut 19 et 34 °C, à vérifier pour votre département).",
+             "Days that begin three days whose means of lows and of highs both reach the limits of the département (setting environment.heat; without it 19 and 34 °C, to be checked for your département)."),
         "lower",
     ),
     Indicator(

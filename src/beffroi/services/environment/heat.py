@@ -9,7 +9,9 @@ from collections.abc import Mapping
 __all__ = ["DEFAULT", "SPAN", "hot_days", "three_day_means"]
 
 SPAN = 3
-DEFAULT = {"min": 19.0, "max": 34.0}  # of the Cher (Santé publique France); others from 18/33 to 24/36
+# where a town says nothing: in the middle of those of the départements, 18/31 (Finistère) to 23/36 (Gard), 24/35
+# (Bouches-du-Rhône) as the press quotes Santé publique France; to be checked, and no département's in particular
+DEFAULT = {"min": 19.0, "max": 34.0}
 Days = Mapping[int, float]
 
 

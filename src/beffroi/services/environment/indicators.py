@@ -117,8 +117,8 @@ def _over(name: str) -> Indicator:
         f"days_{name}",
         Text(f"Jours au-dessus de {limit.value:g} µg/m³ de {label}", f"Days over {limit.value:g} µg/m³ of {label.replace(',', '.')}"),
         "", _days_beyond(limit.kind, _mean, limit.value),
-        Text(f"Jours dont la moyenne (médiane des stations) dépasse {limit.value:g} µg/m³. Source : {limit.source.fr}.",
-             f"Days whose mean (median of the stations) exceeds {limit.value:g} µg/m³. Source: {limit.source.en}."),
+        Text(f"Jours dont la moyenne (médiane des stations) dépasse {limit.value:g} µg/m³. Source : {limit.told.fr}.",
+             f"Days whose mean (median of the stations) exceeds {limit.value:g} µg/m³. Source: {limit.told.en}."),
         "lower",
     )  # fmt: skip
 
@@ -153,14 +153,14 @@ INDICATORS = (
     _over("no2_who_day"),
     Indicator(
         "pm10_mean", Text("PM10, moyenne", "PM10, mean"), "µg/m³", _mean_of("pm10"),
-        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881.",
-             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881."),
+        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881 (à vérifier).",
+             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881 (to be checked)."),
         "lower", 1,
     ),
     Indicator(
         "no2_mean", Text("NO₂, moyenne", "NO₂, mean"), "µg/m³", _mean_of("no2"),
-        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881.",
-             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881."),
+        Text("Moyenne des jours de la période (médiane des stations). Valeur limite annuelle de 2030 : 20 µg/m³, directive (UE) 2024/2881 (à vérifier).",
+             "Mean of the period's days (median of the stations). Yearly limit of 2030: 20 µg/m³, Directive (EU) 2024/2881 (to be checked)."),
         "lower", 1,
     ),
     Indicator(

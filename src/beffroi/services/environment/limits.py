@@ -8,12 +8,23 @@ __all__ = ["LIMITS", "Limit"]
 
 
 class Limit(msgspec.Struct, frozen=True):
-    """A limit: pollutant or property, value in the unit of its kind, over what, and who says so."""
+    """A limit: pollutant or property, value in the unit of its kind, over what, who says so; `read`: whether the text that
+    sets it was read, or another that quotes it, or the figure is known at second hand and has to be checked."""
 
     kind: str
     value: float
     over: Text
     source: Text
+    read: bool = False
+
+    @property
+    def told(self) -> Text:
+        """The source, with the doubt."""
+        return (
+            self.source
+            if self.read
+            else Text(f"{self.source.fr} (à vérifier)", f"{self.source.en} (to be checked)")
+        )
 
 
 _DAY = Text("moyenne journalière", "daily mean")
@@ -32,8 +43,8 @@ LIMITS = {
     "pm10_eu_day": Limit("pm10", 45.0, _DAY, _EU),
     "pm25_eu_day": Limit("pm25", 25.0, _DAY, _EU),
     "no2_eu_day": Limit("no2", 50.0, _DAY, _EU),
-    "pm10_information": Limit("pm10", 50.0, _DAY, _OLD),
-    "pm10_alert": Limit("pm10", 80.0, _DAY, _OLD),
+    "pm10_information": Limit("pm10", 50.0, _DAY, _OLD, read=True),
+    "pm10_alert": Limit("pm10", 80.0, _DAY, _OLD, read=True),
     "no2_information": Limit("no2", 200.0, _HOUR, _OLD),
     "no2_alert": Limit("no2", 400.0, _HOUR, _OLD),
     "o3_information": Limit("o3", 180.0, _HOUR, _OLD),

@@ -35,7 +35,6 @@ DATASTREAMS = (
     _kind("discharge_forecast_mid", "Débit prévu, médian (P50)", "Forecast discharge, median (P50)", _FLOW, 2),
     _kind("discharge_forecast_high", "Débit prévu, haut (P90)", "Forecast discharge, high (P90)", _FLOW, 2),
     _kind("discharge_forecast", "Débit prévu", "Forecast discharge", _FLOW, 2),
-    _kind("discharge_forecast_p95", "Débit prévu, haut (95 %)", "Forecast discharge, high (95 %)", _FLOW, 2),
     _kind("discharge_daily_mean", "Débit moyen journalier", "Daily mean discharge", _FLOW, 2),
     _kind("discharge_daily_max", "Débit maximal du jour", "Daily maximum discharge", _FLOW, 2),
     _kind("discharge_daily_min", "Débit minimal du jour", "Daily minimum discharge", _FLOW, 2),

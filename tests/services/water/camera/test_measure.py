@@ -75,6 +75,7 @@ def test_a_picture_that_shows_nothing_gives_no_figure(river: River, weather: Wea
     [
         (Weather(fog=0.75), {"fog"}), (Weather(glare=0.3), {"glare"}), (Weather(shadow=0.45), {"shadow"}),
         (Weather(rain=60), {"rain"}), (Weather(light=0.35), {"night"}), (Weather(), set()),
+        (Weather(ice=0.6), {"ice"}), (Weather(floes=0.5), {"ice"}),
     ],
 )  # fmt: skip
 def test_a_poor_picture_is_told(river: River, weather: Weather, doubts: set[str]):

@@ -23,10 +23,13 @@ from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Unavailable
 from beffroi.services.water.camera.capture import capture, read_spool
 from beffroi.services.water.camera.lawful import hindrances, may_record
+from beffroi.services.water.camera.projection import projection_of
+from beffroi.services.water.camera.quality import moved_since_survey
 from beffroi.services.water.camera.scene import River, frames, site_of
 from beffroi.services.water.camera.site import Site
 from beffroi.services.water.camera.spool import forget_spool, waiting
 from beffroi.services.water.camera.watching import measure_camera, spool_of
+from beffroi.services.water.warning import images
 from beffroi.store.record import Query
 from beffroi.store.tables import datastream
 from beffroi.town import Town, open_town
@@ -106,6 +109,16 @@ def test_a_lawful_camera_observes_and_an_unlawful_one_takes_no_picture(
     sharp = cv2.imread(str(pictures / "0000.jpg"), 0)
     bank = np.s_[150:220, 5:60]
     assert still[bank].std() < 0.5 * sharp[bank].std()
+
+    station = town.store.records.put(
+        "river_station", {"code": "pont", "name": "Le pont", "river": "L'Essai"}, who=SYSTEM
+    )
+    measure_camera(
+        town, town.store.records.put("river_camera", {"station": station.id}, id=row.id, who=SYSTEM)
+    )
+    shown = images.latest(town, station.id)
+    assert (shown.values["source"], shown.values["at"] > last.start_us) == ("Caméra pont", True)
+    assert shown.values["caption"] == "Caméra pont, Le pont"
 
     row = add(town, "gue", river, pictures, purpose="other")
     assert measure_camera(town, row) is None
@@ -222,13 +235,68 @@ def test_the_survey_page_without_a_script(town: Town, mayor: TestClient, river: 
         True,
     )
     assert mayor.post(address, data=fields).status_code == 303
+    assert (
+        mayor.post(
+            address, data={**fields, "click.x": "10", "click.y": "20", "clicks": "landmark"}
+        ).text.count("10; 20")
+        == 1
+    )
+    corner = mayor.post(address, data={**fields, "click.x": "320", "click.y": "200", "clicks": "region"}).text
+    told = corner.split('name="region"')[1].split(">", 1)[1].split("<")[0]
+    ground = projection_of(site).ground(np.array([(320.0, 200.0)]))[0]
+    assert [float(v) for v in told.split(";")] == pytest.approx(ground.tolist(), abs=0.02)
+    too_few = mayor.post(
+        address,
+        data={
+            "csrf": token,
+            "click.x": "3",
+            "click.y": "2",
+            "clicks": "region",
+            "width": "640",
+            "height": "360",
+        },
+    )
+    assert (too_few.status_code, "quatre points de contrôle" in too_few.text) == (422, True)
+    more = {
+        "region": "1; 0\n5; -2\n5; 2", "landmarks": "30; 170; pile du pont\n600,5; 180",
+        "staff-x": "4", "staff-y": "0,2", "staff-bottom": "0.1", "staff-top": "2.4", "staff-turn": "90",
+    }  # fmt: skip
+    for wrong, place in (
+        ({"region": "1; 0\n2; 2"}, "region"),
+        ({"landmarks": "30"}, "landmarks, 1"),
+        ({"landmarks": "30; 999"}, "landmarks, 1"),
+        ({"staff-top": "0.1"}, "staff-top"),
+    ):
+        refused = mayor.post(address, data={**fields, **more, **wrong})
+        assert (refused.status_code, f"({place})" in refused.text) == (422, True), place
+    assert mayor.post(address, data={**fields, **more}).status_code == 303
+    lens = {"matrix": [[500, 0, 320], [0, 500, 180], [0, 0, 1]], "distortion": [0.01, 0, 0, 0]}
+    marked = town.store.records.get("river_camera", row.id).values["site"]
+    town.store.records.put(
+        "river_camera", {"site": {**marked, "lens": lens, "crs": "EPSG:2154"}}, id=row.id, who=SYSTEM
+    )
+    page = mayor.get(address).text
+    assert ("1; 0\n5; -2\n5; 2" in page, "600.5; 180" in page, 'name="staff-turn" value="90"' in page) == (
+        True,
+        True,
+        True,
+    )
+    assert mayor.post(address, data={**fields, **more}).status_code == 303
     kept = msgspec.convert(town.store.records.get("river_camera", row.id).values["site"], Site)
+    assert (kept.crs, kept.lens.distortion, kept.staff.turn) == (
+        "EPSG:2154",
+        (0.01, 0.0, 0.0, 0.0),
+        pytest.approx(np.pi / 2),
+    )
+    frame = cv2.imread(str(pictures / "0000.jpg"), 0)
+    assert moved_since_survey(frame, kept.landmarks) == []
+    assert moved_since_survey(np.roll(frame, 12, 1), kept.landmarks) == ["camera_moved"]
     assert (len(kept.points), len(kept.section.points), kept.level) == (
         len(site.points),
         len(site.section.points),
         pytest.approx(river.level, abs=1e-3),
     )
-    assert len(town.store.records.history("river_camera", row.id)) == 3
+    assert len(town.store.records.history("river_camera", row.id)) == 6
 
 
 def test_the_public_list_and_the_assessment(town: Town, mayor: TestClient, river: River, pictures: Path):

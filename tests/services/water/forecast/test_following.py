@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,15 +11,19 @@ from hypothesis import strategies as st
 
 from beffroi.cli.init import create_town
 from beffroi.intake.take import Intake
-from beffroi.model.instant import HOUR_US, MINUTE_US, parse_instant
+from beffroi.model.instant import HOUR_US, MINUTE_US, format_instant, parse_instant
 from beffroi.model.observation import Quality
 from beffroi.model.principal import SYSTEM
 from beffroi.model.result import number_of
+from beffroi.rules import rulebook
 from beffroi.services.water.forecast.duties import attend
 from beffroi.services.water.forecast.hours import evaporation_of
-from beffroi.services.water.forecast.issuing import LEADS, Forecasting, forecast_series
+from beffroi.services.water.forecast.issuing import LEADS, Forecasting, _learned, forecast_series
+from beffroi.services.water.forecast.series import HourlySeries
 from beffroi.services.water.forecast.verifying import events_in
+from beffroi.services.water.own_series import known_series
 from beffroi.services.water.rating.keeping import current_rating, derive, rate, rated_series
+from beffroi.services.water.warning.thresholds import apply, forecast_key
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store.record import Query, Row
 from beffroi.town import Town, open_town
@@ -129,6 +134,11 @@ def test_gaugings_make_a_version_once_and_a_new_one_makes_another(town: Town, st
     assert table.read(stage_of(80.0)).flags == ("extrapolated_high",)
     assert table.read(9.0).flags == ("above_curve",)
     assert table.read(-1.0).discharge == 0
+    top = table.stages[-1]
+    assert table.stage_of(table.discharges[-1]) == pytest.approx(top)
+    assert table.stage_of(2 * table.discharges[-1]) == pytest.approx(
+        stage_of(2 * table.discharges[-1]), rel=0.06
+    )
 
 
 def test_discharge_is_computed_from_the_level_and_flagged_beyond_the_gaugings(
@@ -195,11 +205,39 @@ def test_forecasts_are_issued_each_hour_and_every_hour_is_verified(
         assert sums["lower"] + sums["upper"] == held
         if lead <= 3:
             assert sums["squares"] < 0.5 * sums["still_squares"]
+    last = json.loads(made[-1].extra or "")["parameters"]["issued"]
+    table = current_rating(town, station.id)[1]
+    peaks = {}
+    for quantity in ("discharge", "level"):
+        for share in ("low", "mid", "high"):
+            one = town.store.observations.series(known_series(town, station, forecast_key(quantity, share)))
+            assert len(one) == HOURS + 1
+            peaks[quantity, share] = one[-1].result.value
+            course = json.loads(one[-1].extra or "")["parameters"]["forecast"]
+            assert [c["at"] for c in course] == [
+                format_instant(parse_instant(last) + lead * HOUR_US) for lead in LEADS
+            ]
+            assert max(c["value"] for c in course) == one[-1].result.value
+    assert peaks["discharge", "low"] < peaks["discharge", "mid"] < peaks["discharge", "high"]
+    for share in ("low", "mid", "high"):
+        assert peaks["level", share] == pytest.approx(table.stage_of(peaks["discharge", share]), abs=1e-3)
+        assert table.read(table.stage_of(5.0)).discharge == pytest.approx(5.0, rel=1e-3)
     events = town.store.records.find("forecast_event", Query()).rows
     newest = max(events, key=lambda e: e.values["at"]).values
     assert (newest["outcome"], newest["at"] > START + TRAINED * HOUR_US) == ("hit", True)
     assert 1 in newest["leads"]
     assert newest["peak_m3s"] > newest["threshold_m3s"]
+
+
+def test_a_threshold_on_the_forecast_rings_on_what_the_town_forecasts(town: Town, station: Row) -> None:
+    for quantity, value in (("forecast", 0.2), ("forecast_flow", 1.0)):
+        limit = {"station": station.id, "quantity": quantity, "colour": "orange", "value": value}
+        town.store.records.put("river_threshold", limit, who=SYSTEM)
+    assert apply(town, town.store.records.get("river_station", station.id)) == []
+    rules = {r.values["origin"]: r.values["yaml"] for r in rulebook.rules(town.store)}
+    for quantity, of in (("forecast", "level"), ("forecast_flow", "discharge")):
+        number = known_series(town, station, forecast_key(of, "high"))
+        assert f"datastream: {number}\n" in rules[f"water/{station.id}/{quantity}"]
 
 
 def test_a_measured_discharge_is_not_replaced(town: Town, station: Row, intake: Intake, clock: Hand) -> None:
@@ -218,6 +256,37 @@ def test_a_measured_discharge_is_not_replaced(town: Town, station: Row, intake: 
     assert derive(town, measured) == 1
     assert len(town.store.observations.series(number)) == before + 1
     town.store.records.put("river_station", {"flow": None}, id=station.id, who=SYSTEM)
+
+
+def test_a_station_below_another_is_forecast_with_it_and_alone_when_it_is_silent() -> None:
+    hours = 3000
+    chance = np.random.default_rng(8)
+    rain = np.where(chance.random(hours) < 0.02, chance.uniform(1, 12, hours), 0.0)
+    age = np.arange(120.0)
+    above = (
+        2 + np.convolve(chance.permutation(rain), age * np.exp(-age / 5))[:hours]
+    )  # of other rain: nothing else tells
+    below = 1 + np.concatenate([np.full(3, above[0]), above[:-3]])
+    series = HourlySeries(0, rain, np.zeros(hours), below, None, upstream=(above,))
+    learned = _learned(series, 7)
+    (with_it, read), (alone, own) = learned.of(series, 7)
+    assert (read.upstream[0] is above, own.upstream) == (True, ())
+    came = np.concatenate([below[3:], np.full(3, np.nan)])
+    misses = [
+        float(np.nanmean((model.forecast(part)[3].median - came) ** 2))
+        for model, part in ((with_it, read.parts()[0][1]), (alone, own.parts()[0][1]))
+    ]
+    assert misses[0] < 0.1 * misses[1]
+    assert [m for m, _ in learned.of(series, 8)] == [
+        alone
+    ]  # another station upstream than the one learned from
+    silent = msgspec.structs.replace(
+        series, upstream=(np.where(np.arange(hours) < hours - 20, above, np.nan),)
+    )
+    assert [len(silent.parts()), silent.parts()[0][1].upstream[0].size, len(silent.own().parts()[0][1].discharge)] == [
+        1, hours - 17, hours,
+    ]  # fmt: skip
+    assert _learned(msgspec.structs.replace(series, upstream=(np.full(hours, np.nan),)), 7).below is None
 
 
 @given(st.lists(st.sampled_from([1.0, 9.0]), min_size=60, max_size=60), st.integers(-2, 2))

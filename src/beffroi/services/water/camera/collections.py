@@ -65,6 +65,11 @@ class RiverCamera(Record):
         maximum=60,
         listed=False,
     )
+    station: int | None = field(
+        "Station que la caméra regarde", "Station that the camera watches", reference="river_station", listed=False,
+        hint=Text("Ses images sont montrées à qui confirme une alerte de cette station.",
+                  "Its pictures are shown to whoever confirms a warning of this station."),
+    )  # fmt: skip
     level_series: str | None = field(
         "Clé de la série de niveau", "Key of the level series", read="agent", listed=False
     )

@@ -12,6 +12,6 @@ DATASTREAMS = (
     ),
     DatastreamKind(
         "image_quality", Text("Indice de qualité de l'image", "Index of the picture's quality"), "1", "1", "one",
-        "https://beffroi.example/def/image-quality", 0, 1, None, ("indice_qualite",), 2,
+        "urn:beffroi:def:image-quality", 0, 1, None, ("indice_qualite",), 2,
     ),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from beffroi.model.instant import MINUTE_US, SECOND_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
 from beffroi.scene.plan import wgs84
+from beffroi.store.record import Query
 from beffroi.town import Town
 
 __all__ = ["build"]
@@ -36,19 +37,22 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         "every_min": 15.0, "source_kind": "folder", "site": msgspec.to_builtins(site_of(river)),
     }  # fmt: skip
     point = {"type": "Point", "coordinates": list(wgs84(_PLACE))}
+    stations = town.store.records.find("river_station", Query(where={"code": "sarelle-pont"}, limit=1)).rows
+    values |= {"station": stations[0].id} if stations else {}
     row = town.store.records.put(
         "river_camera", values, geometry=point, territory=scene.communes[0].code, who=SYSTEM
     )
     town.store.set_setting("demo.camera_truth", {"discharge_m3s": truth_m3s(river), "level_m": river.level})
 
     def measured() -> None:
+        import cv2  # noqa: PLC0415
         import numpy as np  # noqa: PLC0415
 
         from beffroi.services.water.camera.frames import Sequence  # noqa: PLC0415
         from beffroi.services.water.camera.measure import measure, water_of  # noqa: PLC0415
         from beffroi.services.water.camera.scene import frames  # noqa: PLC0415
-        from beffroi.services.water.camera.still import still_of  # noqa: PLC0415
-        from beffroi.services.water.camera.watching import readings_of  # noqa: PLC0415
+        from beffroi.services.water.camera.still import nearest_person, still_of  # noqa: PLC0415
+        from beffroi.services.water.camera.watching import readings_of, show  # noqa: PLC0415
         from beffroi.services.water.camera.working import Answer  # noqa: PLC0415
 
         site = site_of(river)
@@ -62,14 +66,23 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         Intake(town.store, town.registry.datastream_kind, town.registry.service_of).take(
             readings_of(row, answer)
         )
-        staged = town.store.files.stage(
-            still_of(pictures[0], water_of(site, river.level, _SIZE)), "image/jpeg"
-        )
+        water, near = water_of(site, river.level, _SIZE), nearest_person(site, river.level, _SIZE)
+        picture = still_of(pictures[0], water, near)
+        staged = town.store.files.stage(picture, "image/jpeg")
+        reference = bytes(cv2.imencode(".jpg", pictures[0], [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
+        surveyed = town.store.files.stage(reference, "image/jpeg")
         with town.store.records.writer(SYSTEM, "mesure") as writer:
             writer.change(
                 "river_camera",
                 row.id,
-                {"state": "measuring", "still": town.store.files.keep(writer.connection, staged)},
+                {
+                    "state": "measuring",
+                    "still": town.store.files.keep(writer.connection, staged),
+                    "reference": town.store.files.keep(writer.connection, surveyed),
+                },
             )
+
+        if stations:
+            show(town, row, picture, scene.end_us - 20 * MINUTE_US)
 
     yield scene.end_us - 5 * MINUTE_US, measured

@@ -18,7 +18,8 @@ from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.services.water.camera.collections import CAMERA
 from beffroi.services.water.camera.lawful import hindrances
-from beffroi.services.water.camera.survey import Survey, survey_of, surveyed
+from beffroi.services.water.camera.site import Site
+from beffroi.services.water.camera.survey import CLICKS, STAFF, Survey, site_in, survey_of, surveyed
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -108,7 +109,7 @@ def _shown(request: Request, row: Row, form: Survey, problem: Problem | None, st
     told = surveyed(form) if problem is None else None
     answer = render(
         request, "camera/survey.html", row=row, form=form, told=told, problem=problem,
-        saved=request.query_params.get("fait", ""), picture=row.values.get("reference"),
+        saved=request.query_params.get("fait", ""), picture=row.values.get("reference"), clicks=CLICKS, staff=STAFF,
     )  # fmt: skip
     answer.status_code = status
     return answer
@@ -130,20 +131,35 @@ def _change(request: Request, sent: dict[str, str], data: bytes) -> Response:
     if data:
         _keep_picture(town, request, row, data)
         return RedirectResponse(f"{back}?fait=image", 303)
-    form = Survey.of_form(sent)
-    if "click.x" in sent:  # a click on the picture: the pixel goes into the next point
-        return _shown(request, row, form.clicked(sent["click.x"], sent["click.y"]), None)
+    form = Survey.of_form(sent, site_in(row.values["site"]))
     try:
+        if "click.x" in sent:  # a click on the picture
+            return _shown(request, row, form.clicked(sent["click.x"], sent["click.y"]), None)
         told = surveyed(form)
         if told.problem is not None:
             return _shown(request, row, form, told.problem, 422)
-        site = msgspec.to_builtins(form.site())
+        site = msgspec.to_builtins(_with_patches(town, row, form.site()))
     except Problem as problem:
         return _shown(request, row, form, problem, 422)
     Desk(town.store.records, principal_of(request)).put(
         "river_camera", {"site": site}, id=row.id, reason=sent.get("reason", "")[:200] or "relevé"
     )
     return RedirectResponse(f"{back}?fait=1", 303)
+
+
+def _with_patches(town: Town, row: Row, site: Site) -> Site:
+    """Return the site whose landmarks have the reference picture around them, by which a moved camera is known."""
+    if not row.values.get("reference") or not site.landmarks:
+        return site
+    import cv2  # noqa: PLC0415 -- only here
+    import numpy as np  # noqa: PLC0415
+
+    from beffroi.services.water.camera.quality import landmark_patch  # noqa: PLC0415
+
+    data, _ = town.store.files.read(row.values["reference"])
+    frame = np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE))
+    marks = tuple(msgspec.structs.replace(m, patch=landmark_patch(frame, m.px, m.py)) for m in site.landmarks)
+    return msgspec.structs.replace(site, landmarks=marks)
 
 
 def _keep_picture(town: Town, request: Request, row: Row, data: bytes) -> None:
@@ -176,7 +192,7 @@ def reference(request: Request) -> Response:
 
 
 def still(request: Request) -> Response:
-    """Answer the last picture, blurred outside the water."""
+    """Answer the last picture, in which nobody can be known."""
     where = {"code": request.path_params["code"]}
     found = _town(request).store.records.find("river_camera", Query(where=where, limit=1)).rows
     if not found or not found[0].values["still"]:

@@ -21,7 +21,7 @@ _GLARE_SHARE = 0.03  # of the water that is burnt out
 _RAIN_STREAKS = 6  # upright, on a frame, gone in the next
 _SHADOW = 0.2  # of the water's grey, from one side of a long straight edge to the other
 _DIRT_SHARE = 0.002
-_ICE_GREY, _ICE_SHARE = 200, 0.25
+_ICE_GREY, _ICE_GRAIN, _ICE_SHARE = 190, 8.0, 0.15
 _PATCH = 32
 _MOVED_PX, _LIKE = 5.0, 0.55
 
@@ -116,13 +116,15 @@ def _shadow(middle: Array, mask: Array) -> bool:
 
 
 def _ice(half: list[Array], mask: Array) -> bool:
-    """True when much of the water is white and nothing of that moves."""
-    stack = np.stack(half).astype(np.float32)
-    white = (np.median(stack, 0) > _ICE_GREY) & (np.median(stack, 0) < _SHINES) & mask
-    if white.sum() < _ICE_SHARE * mask.sum() or len(half) < 2:
-        return False
-    still = stack.std(0)
-    return bool(np.median(still[white]) < 4.0)
+    """True when much of the water is white and has no grain, lying still along the banks or drifting in plates: foam is
+    white too, and all grain."""
+    shares = []
+    for picture in half:
+        soft = cv2.blur(picture.astype(np.float32), (5, 5))
+        grain = np.sqrt(np.maximum(cv2.blur(picture.astype(np.float32) ** 2, (5, 5)) - soft**2, 0))
+        white = (soft > _ICE_GREY) & (soft < _SHINES) & (grain < _ICE_GRAIN) & mask
+        shares.append(float(white.sum()) / max(int(mask.sum()), 1))
+    return float(np.median(shares)) > _ICE_SHARE
 
 
 def _dirt(half: list[Array], mask: Array) -> bool:

@@ -34,6 +34,8 @@ class Weather(msgspec.Struct, frozen=True, kw_only=True):
     glare: float = 0.0  # share of the water
     dirt: int = 0  # spots on the lens
     shadow: float = 0.0  # of the light taken from half of the water
+    ice: float = 0.0  # share of the width that is frozen, from the banks
+    floes: float = 0.0  # share of the water that drifting ice covers
     moved_px: float = 0.0  # since the survey
     waves: float = 1.0  # contrast of the water
 
@@ -293,6 +295,12 @@ def _one(
         middle = marks["glare"] * river.bed[-1, 0]
         shine = np.exp(-(((seen.station - middle) / (weather.glare * river.bed[-1, 0])) ** 2) * 2)
         water = water + 240 * shine
+    if weather.ice:
+        edge = weather.ice / 2 * river.bed[-1, 0]
+        water = np.where(np.minimum(seen.station, river.bed[-1, 0] - seen.station) < edge, 222.0, water)
+    if weather.floes:
+        plates = _look_up(_tile(river.seed * 3 + 5, (25.0,), (1.0,)), seen.station, carried)
+        water = np.where(plates > np.quantile(plates[seen.water], 1 - weather.floes), 222.0, water)
     picture = np.where(seen.water, water, land)
     picture = _with_staff(river, picture)
     picture = picture * weather.light

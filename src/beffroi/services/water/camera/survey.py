@@ -1,20 +1,34 @@
-"""The survey as a form: points one a line of fields, the section as a table of lines, and what they give at once."""
+"""The survey as a form: points one a line of fields, tables as lines of text, and what they give at once."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.water.camera.section import Wetted, wetted
-from beffroi.services.water.camera.site import ALPHA, Point, Section, Site
+from beffroi.services.water.camera.site import ALPHA, Landmark, Point, Section, Site
+from beffroi.services.water.camera.staff import STAFF_WIDTH_M, Staff
 
-__all__ = ["Survey", "Told", "survey_of", "surveyed"]
+__all__ = ["CLICKS", "STAFF", "Survey", "Told", "site_in", "survey_of", "surveyed"]
 
 _COLUMNS = ("px", "py", "x", "y", "z")
 _MOST = 40
+CLICKS = (  # what a click on the picture sets
+    ("point", Text("un point de contrôle", "a control point")),
+    ("landmark", Text("un repère fixe", "a fixed landmark")),
+    ("region", Text("un coin de la zone d'eau", "a corner of the water's region")),
+    ("staff", Text("le pied de l'échelle", "the foot of the staff gauge")),
+)
+STAFF = (  # the fields of a staff, in its order
+    ("x", Text("x (m)", "x (m)")), ("y", Text("y (m)", "y (m)")), ("bottom", Text("bas (m)", "bottom (m)")),
+    ("top", Text("haut (m)", "top (m)")), ("zero", Text("zéro des marques (m)", "zero of its marks (m)")),
+    ("turn", Text("direction (°)", "direction (°)")), ("width_m", Text("largeur (m)", "width (m)")),
+)  # fmt: skip
+_TABLES = ("section", "region", "landmarks")
 
 
 class Told(msgspec.Struct, frozen=True, eq=False):
@@ -27,33 +41,52 @@ class Told(msgspec.Struct, frozen=True, eq=False):
 
 
 class Survey(msgspec.Struct, frozen=True):
-    """The fields as typed. `points`: lines of px, py, x, y, z. `section`: a line for each point, x; y; z."""
+    """The fields as typed. `points`: lines of px, py, x, y, z. `section`: a line for each point, x; y; z. `region`: x; y
+    of each corner. `landmarks`: px; py; name. `base`: the site that it changes, what the form does not show included."""
 
     points: tuple[tuple[str, str, str, str, str], ...] = ()
     section: str = ""
+    region: str = ""
+    landmarks: str = ""
+    staff: tuple[str, ...] = ("",) * len(STAFF)
     level: str = ""
     zero: str = "0"
     alpha: str = ""
     width: int = 0
     height: int = 0
-    base: dict[str, Any] = {}
+    clicks: str = "point"
+    base: Site = Site()
 
     @staticmethod
-    def of_form(sent: Mapping[str, str]) -> "Survey":
+    def of_form(sent: Mapping[str, str], base: Site) -> "Survey":
         """Return the survey that a form sent."""
         points = []
         for i in range(_MOST):
             line = tuple(sent.get(f"{c}{i}", "").strip()[:40] for c in _COLUMNS)
             if any(line):
                 points.append((line[0], line[1], line[2], line[3], line[4]))
-        said = {k: sent.get(k, "").strip()[:20000] for k in ("section", "level", "zero", "alpha")}
+        said = {k: sent.get(k, "").strip()[:20000] for k in (*_TABLES, "level", "zero", "alpha")}
         size = [int(sent.get(k, "0") or 0) if sent.get(k, "0").isdigit() else 0 for k in ("width", "height")]
+        clicks = sent.get("clicks", "")
         return Survey(
-            tuple(points), said["section"], said["level"], said["zero"], said["alpha"], size[0], size[1]
-        )
+            points=tuple(points), **said, width=size[0], height=size[1], base=base,
+            staff=tuple(sent.get(f"staff-{name}", "").strip()[:40] for name, _ in STAFF),
+            clicks=clicks if clicks in dict(CLICKS) else "point",
+        )  # fmt: skip
 
     def clicked(self, x: str, y: str) -> "Survey":
-        """Return the survey with a clicked pixel in the first point that has none."""
+        """Return the survey with a clicked pixel where `clicks` says. Raises Problem when the ground under it is asked
+        and the points do not give it yet."""
+        if self.clicks == "landmark":
+            return msgspec.structs.replace(self, landmarks=_with_line(self.landmarks, f"{x}; {y}"))
+        if self.clicks == "point":
+            return self._with_pixel(x, y)
+        east, north = self._ground(x, y)
+        if self.clicks == "region":
+            return msgspec.structs.replace(self, region=_with_line(self.region, f"{east}; {north}"))
+        return msgspec.structs.replace(self, staff=(east, north, *self.staff[2:]))
+
+    def _with_pixel(self, x: str, y: str) -> "Survey":
         points = list(self.points)
         for i, point in enumerate(points):
             if not point[0] and not point[1]:
@@ -63,6 +96,16 @@ class Survey(msgspec.Struct, frozen=True):
             points.append((x, y, "", "", ""))
         return msgspec.structs.replace(self, points=tuple(points))
 
+    def _ground(self, x: str, y: str) -> tuple[str, str]:
+        from beffroi.services.water.camera.projection import projection_of  # noqa: PLC0415 -- of the extra [water]
+
+        complete = tuple(line for line in self.points if all(line[:4]))
+        site = msgspec.structs.replace(
+            self, points=complete, section="", region="", staff=("",) * len(STAFF)
+        ).site()
+        ground = projection_of(site).ground(np.array([(_number(x, "click"), _number(y, "click"))]))[0]
+        return f"{ground[0]:.2f}", f"{ground[1]:.2f}"
+
     def site(self) -> Site:
         """Return the site. Raises Problem at the field that is wrong."""
         points = []
@@ -70,20 +113,92 @@ class Survey(msgspec.Struct, frozen=True):
             px, py, x, y = (_number(line[k], f"{_COLUMNS[k]}{i}") for k in range(4))
             points.append(Point(px, py, x, y, _number(line[4], f"z{i}") if line[4] else None))
         alpha = _number(self.alpha, "alpha") if self.alpha else None
-        rows = []
-        for n, text in enumerate((t for t in self.section.splitlines() if t.strip()), 1):
-            parts = text.replace("\t", ";").split(";") if ";" in text or "\t" in text else text.split(",")
-            if len(parts) != 3:
-                raise Problem(
-                    Text("Cette ligne n'a pas trois valeurs.", "This line has not three values."),
-                    Text("Une ligne par point : x; y; z.", "A line for each point: x; y; z."), f"section, {n}")  # fmt: skip
-            rows.append(tuple(_number(p, f"section, {n}") for p in parts))
-        return Site(
-            width=self.width, height=self.height, points=tuple(points), zero=_number(self.zero or "0", "zero"),
+        rows = _table(
+            self.section,
+            "section",
+            3,
+            Text("Une ligne par point : x; y; z.", "A line for each point: x; y; z."),
+        )
+        base = self.base
+        same = base.section or Section(())
+        return msgspec.structs.replace(
+            base, width=self.width, height=self.height, points=tuple(points), zero=_number(self.zero or "0", "zero"),
+            homography=None if points else base.homography,
             level=_number(self.level, "level") if self.level else None,
-            section=Section(tuple((r[0], r[1], r[2]) for r in rows)) if rows else None,
+            section=msgspec.structs.replace(same, points=tuple((r[0], r[1], r[2]) for r in rows)) if rows else None,
             alpha=ALPHA if alpha is None else alpha, alpha_stated=alpha is not None,
+            alpha_sigma=base.alpha_sigma if alpha == base.alpha else None,
+            region=self._region(), landmarks=self._landmarks(), staff=self._staff(),
         )  # fmt: skip
+
+    def _region(self) -> tuple[tuple[float, float], ...]:
+        corners = _table(
+            self.region, "region", 2, Text("Une ligne par coin : x; y.", "A line for each corner: x; y.")
+        )
+        if corners and len(corners) < 3:
+            raise Problem(
+                Text("Une zone a trois coins au moins.", "A region has three corners at least."),
+                Text("Ajoutez des coins, ou videz le champ : la zone est alors prise autour de la section.",
+                     "Add corners, or empty the field: the region is then taken around the section."), "region")  # fmt: skip
+        return tuple((c[0], c[1]) for c in corners)
+
+    def _landmarks(self) -> tuple[Landmark, ...]:
+        known = {(mark.px, mark.py): mark.patch for mark in self.base.landmarks}
+        found = []
+        for n, parts in _lines(self.landmarks):
+            if len(parts) < 2:
+                raise _columns(n, "landmarks", Text("Une ligne par repère : pixel x; pixel y; nom.", "A line for each landmark: pixel x; pixel y; name."))  # fmt: skip
+            px, py = (_number(part, f"landmarks, {n}") for part in parts[:2])
+            if not (0 <= px < (self.width or math.inf) and 0 <= py < (self.height or math.inf)):
+                raise Problem(
+                    Text("Ce repère est hors de l'image.", "This landmark is outside the picture."),
+                    Text("Cliquez-le dans l'image.", "Click it in the picture."), f"landmarks, {n}")  # fmt: skip
+            found.append(Landmark(px, py, "; ".join(parts[2:])[:80], known.get((px, py), b"")))
+        return tuple(found)
+
+    def _staff(self) -> Staff | None:
+        if not any(self.staff):
+            return None
+        said = {
+            name: _number(text or _STAFF_USUAL.get(name, ""), f"staff-{name}")
+            for (name, _), text in zip(STAFF, self.staff, strict=True)
+        }
+        if said["top"] - said["bottom"] < 0.1 or not 0.02 <= said["width_m"] <= 2:
+            raise Problem(
+                Text("Cette échelle n'a pas de hauteur ou de largeur vraisemblable.", "This staff has no plausible height or width."),
+                Text("Le haut dépasse le bas d'un décimètre au moins ; une plaque est large de quelques décimètres.",
+                     "Its top is a decimetre above its bottom at least; a plate is some decimetres wide."), "staff-top")  # fmt: skip
+        return Staff(**{**said, "turn": math.radians(said["turn"])})
+
+
+_STAFF_USUAL = {"turn": "0", "width_m": str(STAFF_WIDTH_M), "zero": "0"}
+
+
+def _with_line(text: str, line: str) -> str:
+    return f"{text.rstrip()}\n{line}".lstrip()
+
+
+def _lines(text: str) -> list[tuple[int, list[str]]]:
+    found = []
+    for n, line in enumerate((t for t in text.splitlines() if t.strip()), 1):
+        parts = line.replace("\t", ";").split(";") if ";" in line or "\t" in line else line.split(",")
+        found.append((n, [part.strip() for part in parts]))
+    return found
+
+
+def _table(text: str, name: str, columns: int, mend: Text) -> list[list[float]]:
+    rows = []
+    for n, parts in _lines(text):
+        if len(parts) != columns:
+            raise _columns(n, name, mend)
+        rows.append([_number(part, f"{name}, {n}") for part in parts])
+    return rows
+
+
+def _columns(line: int, name: str, mend: Text) -> Problem:
+    return Problem(
+        Text("Cette ligne n'a pas les valeurs attendues.", "This line has not the values expected."), mend, f"{name}, {line}"
+    )  # fmt: skip
 
 
 def _number(text: str, place: str) -> float:
@@ -98,23 +213,35 @@ def _number(text: str, place: str) -> float:
     return value
 
 
+def site_in(value: dict[str, Any] | None) -> Site:
+    """Return the site that a record keeps; an empty one when there is none."""
+    try:
+        return msgspec.convert(value or {}, Site)
+    except msgspec.ValidationError:
+        return Site()
+
+
 def survey_of(value: dict[str, Any] | None) -> Survey:
     """Return the form of a kept site; empty when there is none."""
-    try:
-        site = msgspec.convert(value or {}, Site)
-    except msgspec.ValidationError:
-        return Survey()
+    site = site_in(value)
     points = tuple(
         (_said(p.px), _said(p.py), _said(p.x), _said(p.y), "" if p.z is None else _said(p.z))
         for p in site.points
     )
-    rows = "\n".join(
-        "; ".join(_said(v) for v in row) for row in (site.section.points if site.section else ())
-    )
+    staff = ("",) * len(STAFF)
+    if site.staff is not None:
+        told = msgspec.structs.replace(site.staff, turn=math.degrees(site.staff.turn))
+        staff = tuple(_said(getattr(told, name)) for name, _ in STAFF)
     return Survey(
-        points, rows, "" if site.level is None else _said(site.level), _said(site.zero),
-        _said(site.alpha) if site.alpha_stated else "", site.width, site.height,
+        points=points, section=_written(site.section.points if site.section else ()), region=_written(site.region),
+        landmarks="\n".join("; ".join(filter(None, (_said(m.px), _said(m.py), m.name))) for m in site.landmarks),
+        staff=staff, level="" if site.level is None else _said(site.level), zero=_said(site.zero),
+        alpha=_said(site.alpha) if site.alpha_stated else "", width=site.width, height=site.height, base=site,
     )  # fmt: skip
+
+
+def _written(rows: Iterable[tuple[float, ...]]) -> str:
+    return "\n".join("; ".join(_said(v) for v in row) for row in rows)
 
 
 def _said(value: float) -> str:

@@ -25,12 +25,13 @@ from beffroi.services.water.camera.lawful import may_record
 from beffroi.services.water.camera.site import Site
 from beffroi.services.water.camera.spool import forget_spool, waiting
 from beffroi.services.water.camera.working import Answer, Order, ask
+from beffroi.services.water.warning import images
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["measure_camera", "readings_of", "spool_of", "watch_cameras"]
+__all__ = ["measure_camera", "readings_of", "show", "spool_of", "watch_cameras"]
 
 _TURN_S = 5.0
 _FRESH_US = 3600 * SECOND_US  # a level older than that says nothing of now
@@ -113,7 +114,20 @@ def _take(town: Town, row: Row, answer: Answer) -> None:
         state = "blind"
     elif answer.flags:
         state = "doubtful"
-    _tell(town, row, state, base64.b64decode(answer.still) if answer.still else None)
+    still = base64.b64decode(answer.still) if answer.still else None
+    _tell(town, row, state, still)
+    if still is not None and row.values["station"] is not None:
+        show(town, row, still, int(answer.at_s * SECOND_US))
+
+
+def show(town: Town, row: Row, still: bytes, at_us: int) -> None:
+    """Put a camera's picture, in which nobody can be known, beside the warnings of the station that it watches."""
+    found = town.store.records.find(
+        "river_station", Query(where={"_id": row.values["station"]}, limit=1)
+    ).rows
+    if found:
+        name = str(row.values["name"])
+        images.keep(town, SYSTEM, found[0], still, at_us, name, f"{name}, {found[0].values['name']}")
 
 
 def readings_of(row: Row, answer: Answer) -> list[Reading]:

@@ -100,7 +100,7 @@ def _measured(order: Order, folder: Path) -> Answer:
     from beffroi.services.water.camera.capture import read_spool  # noqa: PLC0415
     from beffroi.services.water.camera.level import LevelReading, fused, read_levels  # noqa: PLC0415
     from beffroi.services.water.camera.measure import measure, water_of  # noqa: PLC0415
-    from beffroi.services.water.camera.still import still_of  # noqa: PLC0415
+    from beffroi.services.water.camera.still import nearest_person, still_of  # noqa: PLC0415
 
     started = time.process_time()
     at_s, sequence = read_spool(folder)
@@ -119,7 +119,11 @@ def _measured(order: Order, folder: Path) -> Answer:
             site, sequence, level.level_m, level_sigma_m=level.sigma_m if level.level_m is not None else None
         )
         flags += found.flags
-    still = still_of(sequence.frames[0], water_of(site, level.level_m, sequence.size))
+    water, near = (
+        water_of(site, level.level_m, sequence.size),
+        nearest_person(site, level.level_m, sequence.size),
+    )
+    still = still_of(sequence.frames[0], water, near)
     (folder / "measured").touch()
     return Answer(
         at_s=at_s,

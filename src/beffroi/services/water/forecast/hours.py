@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from beffroi.model.instant import HOUR_US
 from beffroi.services.water.forecast.series import HourlySeries
-from beffroi.services.water.rating.keeping import known_series
+from beffroi.services.water.own_series import known_series
 from beffroi.store.aggregates import AggregateQuery, Grain
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
 __all__ = ["evaporation_of", "hourly_discharge", "hours_of"]
@@ -19,7 +19,8 @@ _HOUR_S = 3600
 
 
 def hours_of(town: Town, station: Row, start_us: int, end_us: int) -> HourlySeries:
-    """Return the whole hours in [start, end): value at hour h is that of the hour that ends at h."""
+    """Return the whole hours in [start, end), with those of the station upstream: value at hour h is that of the hour that
+    ends at h."""
     first, last = -(-start_us // HOUR_US), end_us // HOUR_US
     discharge = hourly_discharge(town, station, first, last)
     rain = np.zeros(last - first)
@@ -27,7 +28,13 @@ def hours_of(town: Town, station: Row, start_us: int, end_us: int) -> HourlySeri
         sums = _cells(town, station.values["rain"], first, last, total=True)
         rain = np.nan_to_num(sums)
     times = (first + 1 + np.arange(last - first)) * _HOUR_S
-    return HourlySeries(int(times[0]) if len(times) else 0, rain, evaporation_of(times), discharge, None)
+    number = station.values["upstream"]
+    above = (
+        town.store.records.find("river_station", Query(where={"_id": number}, limit=1)).rows if number else []
+    )
+    upstream = tuple(hourly_discharge(town, one, first, last) for one in above)
+    start = int(times[0]) if len(times) else 0
+    return HourlySeries(start, rain, evaporation_of(times), discharge, None, upstream=upstream)
 
 
 def hourly_discharge(town: Town, station: Row, first: int, last: int) -> Array:

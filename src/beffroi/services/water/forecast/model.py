@@ -43,7 +43,7 @@ _FLOOD_WEIGHT = (
 _BLOCKS = 6
 _CLASSES = 5
 _CHANGE = 1  # the column of the change said among what the size of an error depends on
-_TAILS = (0.05, 0.95)
+_TAILS = (0.05, 0.1, 0.9, 0.95)
 _RUNOFF = 0.4  # the share of rain that rivers carry, where the basin's area is not known; the exchange makes up the rest
 
 
@@ -63,15 +63,18 @@ class _Ridge(msgspec.Struct, frozen=True):
 class _Interval(msgspec.Struct, frozen=True):
     size: _Ridge  # ln of the expected size of the error
     bounds: Array  # between classes of that size
-    tails: Array  # (classes, 2)
+    tails: Array  # (classes, len(_TAILS))
 
 
 class Forecasts(msgspec.Struct, frozen=True):
-    """Forecasts of one lead, one for each hour of the past given (NaN while the past is too short), in m³/s."""
+    """Forecasts of one lead, one for each hour of the past given (NaN while the past is too short), in m³/s: the bounds of
+    the 90 % interval, the quantiles at 10 and 90 %, the median."""
 
     low: Array
     median: Array
     high: Array
+    p10: Array
+    p90: Array
 
 
 class Forecaster(msgspec.Struct, frozen=True):
@@ -98,10 +101,11 @@ class Forecaster(msgspec.Struct, frozen=True):
         interval = self.intervals[lead]
         size = np.exp(interval.size(_size_rows(past, change)))
         tails = interval.tails[np.searchsorted(interval.bounds, size)]
-        low = np.maximum(np.minimum(past.discharge + change + tails[:, 0] * size, middle), 0.0)
-        high = np.maximum(past.discharge + change + tails[:, 1] * size, middle)
+        at = (past.discharge + change)[:, None] + tails * size[:, None]
+        low, p10 = (np.maximum(np.minimum(at[:, i], middle), 0.0) for i in (0, 1))
+        p90, high = (np.maximum(at[:, i], middle) for i in (2, 3))
         blank = np.arange(len(middle)) < WARM_UP_H
-        return Forecasts(*(np.where(blank, np.nan, x) for x in (low, middle, high)))
+        return Forecasts(*(np.where(blank, np.nan, x) for x in (low, middle, high, p10, p90)))
 
 
 def told(model: Forecaster) -> Any:
@@ -111,13 +115,16 @@ def told(model: Forecaster) -> Any:
 
 def read_model(said: Any) -> Forecaster:
     """Return a model from what `told` made of it. Raises `msgspec.ValidationError`."""
-    return msgspec.convert(
+    found = msgspec.convert(
         said,
         Forecaster,
         dec_hook=lambda _, array: np.array(array, dtype=np.float64),
         str_keys=True,
         strict=False,
     )
+    if any(interval.tails.shape[1:] != (len(_TAILS),) for interval in found.intervals.values()):
+        raise msgspec.ValidationError("the tails are of another version")
+    return found
 
 
 def scale_of(parts: Sequence[Past]) -> float:

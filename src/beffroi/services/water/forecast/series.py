@@ -38,7 +38,7 @@ class SeriesFlag(msgspec.Struct, frozen=True):
 
 
 class HourlySeries(msgspec.Struct, frozen=True):
-    """Hours on end from `start` (seconds UTC); NaN where unknown. Discharge in m³/s."""
+    """Hours on end from `start` (seconds UTC); NaN where unknown. Discharge in m³/s, that of stations upstream too."""
 
     start: int
     rain: Array
@@ -46,6 +46,7 @@ class HourlySeries(msgspec.Struct, frozen=True):
     discharge: Array
     m3s_per_mm: float | None
     flags: tuple[SeriesFlag, ...] = ()
+    upstream: tuple[Array, ...] = ()
 
     @property
     def times(self) -> NDArray[np.int64]:
@@ -53,9 +54,10 @@ class HourlySeries(msgspec.Struct, frozen=True):
         return self.start + _HOUR_S * np.arange(len(self.rain))
 
     def parts(self) -> list[tuple[int, Past]]:
-        """Return the stretches without a hole: where each begins, and its hours."""
+        """Return the stretches without a hole, upstream neither: where each begins, and its hours."""
         discharge = _bridged(self.discharge)
-        known = np.isfinite(discharge)
+        upstream = [_bridged(one) for one in self.upstream]
+        known = np.isfinite(np.stack([discharge, *upstream])).all(axis=0)
         edges = np.flatnonzero(np.diff(np.concatenate([[False], known, [False]])))
         found = []
         for begin, end in zip(edges[::2], edges[1::2], strict=True):
@@ -63,6 +65,7 @@ class HourlySeries(msgspec.Struct, frozen=True):
                 np.nan_to_num(self.rain[begin:end]),
                 np.nan_to_num(self.evaporation[begin:end]),
                 discharge[begin:end],
+                tuple(one[begin:end] for one in upstream),
                 month=self.month(int(begin)),
             )
             found.append((int(begin), past))
@@ -77,13 +80,18 @@ class HourlySeries(msgspec.Struct, frozen=True):
         known = np.flatnonzero(np.isfinite(self.discharge))
         return self._cut(int(known[0]), int(known[-1]) + 1) if len(known) else self._cut(0, 0)
 
+    def own(self) -> "HourlySeries":
+        """Return this series without the stations upstream."""
+        return msgspec.structs.replace(self, upstream=())
+
     def until(self, hour: int) -> "HourlySeries":
         """Return the first hours of this series."""
         return self._cut(0, hour)
 
     def _cut(self, begin: int, end: int) -> "HourlySeries":
         return HourlySeries(
-            self.start + _HOUR_S * begin, self.rain[begin:end], self.evaporation[begin:end], self.discharge[begin:end], self.m3s_per_mm
+            self.start + _HOUR_S * begin, self.rain[begin:end], self.evaporation[begin:end], self.discharge[begin:end], self.m3s_per_mm,
+            upstream=tuple(one[begin:end] for one in self.upstream),
         )  # fmt: skip
 
     def after(self, earlier: "HourlySeries") -> "HourlySeries":

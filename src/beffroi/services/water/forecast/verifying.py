@@ -11,7 +11,7 @@ from beffroi.model.principal import SYSTEM
 from beffroi.services.water.forecast.evaluation import onsets_of
 from beffroi.services.water.forecast.hours import hourly_discharge
 from beffroi.services.water.forecast.issuing import LEADS
-from beffroi.services.water.rating.keeping import known_series
+from beffroi.services.water.own_series import known_series
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town

@@ -21,6 +21,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.water.public_stations import PublicStation, public_stations
 from beffroi.standards.hubeau import VERSION, thousandfold
+from beffroi.store.aggregates import AggregateQuery, Cell, Grain
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.tables import observation
 from beffroi.town import Town
@@ -348,14 +349,11 @@ def _row(one: Observation, station: PublicStation, grandeur: str) -> dict[str, A
 # --- Elaborated ones: of each UTC day or month.
 
 
-def _mean(values: list[float]) -> float:
-    return math.fsum(values) / len(values)
-
-
-# By name: H or Q, how the values are reduced, and how many characters of the date make the period.
-_ELABORATED: dict[str, tuple[str, Callable[[list[float]], float], int]] = {
-    "QmnJ": ("Q", _mean, 10), "QmM": ("Q", _mean, 7), "HIXnJ": ("H", max, 10), "HIXM": ("H", max, 7), "QIXnJ": ("Q", max, 10),
-    "QIXM": ("Q", max, 7), "QINnJ": ("Q", min, 10), "QINM": ("Q", min, 7),
+# By name: H or Q, what is told of a period, and how many characters of the date make it.
+_ELABORATED: dict[str, tuple[str, Callable[[Cell], float | None], int]] = {
+    "QmnJ": ("Q", lambda c: c.total / c.numbers, 10), "QmM": ("Q", lambda c: c.total / c.numbers, 7), "HIXnJ": ("H", lambda c: c.high, 10),
+    "HIXM": ("H", lambda c: c.high, 7), "QIXnJ": ("Q", lambda c: c.high, 10), "QIXM": ("Q", lambda c: c.high, 7),
+    "QINnJ": ("Q", lambda c: c.low, 10), "QINM": ("Q", lambda c: c.low, 7),
 }  # fmt: skip
 
 
@@ -379,19 +377,26 @@ def elaborated(request: Request) -> Response:
 def _of_station(
     town: Town, station: PublicStation, name: str, start: int | None, end: int | None
 ) -> Iterator[dict[str, Any]]:
-    grandeur, reduced, length = _ELABORATED[name]
+    grandeur, told, length = _ELABORATED[name]
     number = station.series.get(grandeur)
     if number is None:
         return
-    periods: dict[str, list[float]] = {}
-    for one in town.store.observations.series(number, start, end):
-        if one.result.value is not None and one.quality not in (Quality.SUSPECT, Quality.BAD):
-            periods.setdefault(format_instant(one.start_us)[:length], []).append(one.result.value)
+    query = AggregateQuery(
+        datastreams=(number,), within=(start, end), grain=Grain(DAY_US),
+        where=lambda _dialect: observation.c.quality.not_in((int(Quality.SUSPECT), int(Quality.BAD))),
+    )  # fmt: skip
+    periods: dict[str, Cell] = {}
+    for (_, _, day), cell in sorted(town.store.observations.aggregate(query).items()):
+        period = format_instant(day * DAY_US)[:length]
+        if period in periods:
+            periods[period].add(cell)
+        elif cell.numbers:
+            periods[period] = cell
     lon, lat = station.place
-    for period, values in periods.items():
+    for period, cell in periods.items():
         yield {
             "code_site": station.site, "code_station": station.code, "date_obs_elab": period if length == 10 else f"{period}-01",
-            "resultat_obs_elab": round(1000 * reduced(values), 3), "date_prod": format_instant(town.clock()), "code_statut": 4,
+            "resultat_obs_elab": round(1000 * (told(cell) or 0.0), 3), "date_prod": format_instant(town.clock()), "code_statut": 4,
             "libelle_statut": "Donnée brute", "code_methode": 8, "libelle_methode": "Calculée", "code_qualification": 16,
             "libelle_qualification": "Non qualifiée", "longitude": lon, "latitude": lat, "grandeur_hydro_elab": name,
         }  # fmt: skip

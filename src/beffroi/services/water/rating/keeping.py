@@ -18,6 +18,7 @@ from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US
 from beffroi.model.observation import Draft, Observation, Quality
 from beffroi.model.principal import SYSTEM
 from beffroi.model.result import number_of
+from beffroi.services.water.own_series import known_series
 from beffroi.services.water.rating.gaugings import Gauging
 from beffroi.services.water.rating.table import RatingTable, table_of
 from beffroi.services.water.rating.tracking import ShiftTracker
@@ -32,7 +33,6 @@ __all__ = [
     "derive",
     "gaugings_of",
     "import_file",
-    "known_series",
     "rate",
     "rated_series",
     "series_id",
@@ -178,14 +178,6 @@ def series_id(town: Town, station: Row, key: str, code: str, name: str, method: 
         service_of=town.registry.service_of,
     )  # fmt: skip
     return found[series.key].id
-
-
-def known_series(town: Town, station: Row, key: str) -> int | None:
-    """Return the datastream `{station}/{key}`, if it was made."""
-    wanted = select(datastream.c.id).where(datastream.c.key == f"water/{station.values['code']}/{key}")
-    with town.store.read() as c:
-        number = c.execute(wanted).scalar()
-    return None if number is None else int(number)
 
 
 def import_file(town: Town, station: Row, gaugings: Sequence[Gauging], who: object) -> tuple[int, int]:

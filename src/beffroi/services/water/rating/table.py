@@ -43,6 +43,16 @@ class RatingTable(msgspec.Struct, frozen=True):
             return Estimate(value, low, high, ("extrapolated_high",))
         return Estimate(value, low, high, ("extrapolated_low",) if stage < self.lowest else ())
 
+    def stage_of(self, discharge: float) -> float:
+        """Return the stage at which the river carries a discharge. Above the curve's end its last piece is carried on: a
+        flood larger than any gauged must not be told lower than it is."""
+        flows = np.maximum(self.discharges, 1e-9)
+        if discharge <= flows[-1]:
+            return float(np.interp(np.log(max(discharge, 1e-9)), np.log(flows), self.stages))
+        depths = np.array(self.stages[-2:]) - self.zero
+        power = math.log(flows[-1] / flows[-2]) / math.log(depths[1] / depths[0])
+        return float(self.zero + depths[1] * (discharge / flows[-1]) ** (1 / power))
+
 
 def table_of(tracker: ShiftTracker, at: float, lowest: float, highest: float) -> RatingTable:
     """Return the table of a tracked curve at an instant, from near zero flow to above the highest gauging."""

@@ -17,7 +17,8 @@ RAISED = COLOURS[1:]
 QUANTITIES = (
     choice("level", "Hauteur", "Level"), choice("flow", "Débit", "Discharge"), choice("rise", "Montée", "Rise"),
     choice("rain", "Cumul de pluie", "Rain total"), choice("upstream", "Hauteur à l'amont", "Upstream level"),
-    choice("forecast", "Prévision (quantile haut)", "Forecast (high quantile)"),
+    choice("forecast", "Hauteur prévue (quantile haut)", "Forecast level (high quantile)"),
+    choice("forecast_flow", "Débit prévu (quantile haut)", "Forecast discharge (high quantile)"),
 )  # fmt: skip
 STATES = (
     choice("proposed", "À confirmer", "To be confirmed", "orange"), choice("confirmed", "Confirmée", "Confirmed", "rouge"),
@@ -51,8 +52,10 @@ class RiverStation(Record):
     flow: int | None = field("Série des débits", "Series of discharges", hint=_SERIES, listed=False)
     rain: int | None = field("Série de la pluie", "Series of rain", hint=_SERIES, listed=False)
     forecast: int | None = field(
-        "Série de la prévision haute", "Series of the high forecast", hint=_SERIES, listed=False
-    )
+        "Série de la prévision haute", "Series of the high forecast", listed=False,
+        hint=Text("Celle de Vigicrues, par exemple. Vide : la hauteur que la ville prévoit elle-même, à 90 %.",
+                  "That of Vigicrues, for example. Empty: the level that the town itself forecasts, at 90 %."),
+    )  # fmt: skip
     upstream: int | None = field(
         "Station à l'amont", "Station upstream", reference="river_station", listed=False
     )

@@ -12,21 +12,23 @@ import msgspec
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.rules import rulebook
+from beffroi.services.water.own_series import known_series
 from beffroi.standards.yaml_text import write_yaml
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["ORIGIN", "SILENCE", "Watched", "apply", "apply_all", "rules_of", "watched_of"]
+__all__ = ["ORIGIN", "SILENCE", "Watched", "apply", "apply_all", "forecast_key", "rules_of", "watched_of"]
 
 ORIGIN = "water/"
 SILENCE = "silence"
 COLOURS = ("jaune", "orange", "rouge")
 _WORDS = {
     "level": "hauteur", "flow": "débit", "rise": "montée", "rain": "pluie", "upstream": "hauteur à l'amont",
-    "forecast": "prévision",
+    "forecast": "hauteur prévue", "forecast_flow": "débit prévu",
 }  # fmt: skip
 _CONDITIONS = {
     "level": "above", "flow": "above", "rise": "rises", "rain": "totals", "upstream": "above", "forecast": "above",
+    "forecast_flow": "above",
 }  # fmt: skip
 _SAID = {"rain": "cumul au-dessus du seuil", "rise": "plus vite que le seuil, {value} {unit}"}
 _WITHIN_MIN = {"rise": 60, "rain": 180}
@@ -43,11 +45,17 @@ class Watched(msgspec.Struct, frozen=True):
         return self.series.get(quantity)
 
 
-def watched_of(station: Row, upstream: Row | None) -> Watched:
-    """Return the series of a station; `upstream` is the station it names as such."""
+def forecast_key(quantity: str, share: str) -> str:
+    """Return the key, within a station, of the town's own forecasts of a `level` or `discharge`: `low`, `mid`, `high`."""
+    return f"forecast/{quantity}-{share}"
+
+
+def watched_of(station: Row, upstream: Row | None, own: Mapping[str, int | None] = {}) -> Watched:
+    """Return the series of a station; `upstream` is the station it names as such, `own` the town's forecasts of it."""
     v = station.values
     found = {
-        "level": v["level"], "flow": v["flow"], "rise": v["level"], "rain": v["rain"], "forecast": v["forecast"],
+        "level": v["level"], "flow": v["flow"], "rise": v["level"], "rain": v["rain"],
+        "forecast": v["forecast"] if v["forecast"] is not None else own.get("level"), "forecast_flow": own.get("discharge"),
         "upstream": None if upstream is None else upstream.values["level"],
     }  # fmt: skip
     return Watched({name: number for name, number in found.items() if number is not None})
@@ -103,11 +111,9 @@ def apply(town: Town, station: Row) -> list[Problem]:
     rows = list(records.all("river_threshold", Query(where={"station": station.id})))
     number = station.values["upstream"]
     upstream = records.find("river_station", Query(where={"_id": number}, limit=1)).rows if number else []
-    wanted = (
-        {}
-        if station.deleted_us
-        else rules_of(station, rows, watched_of(station, upstream[0] if upstream else None))
-    )
+    own = {q: known_series(town, station, forecast_key(q, "high")) for q in ("level", "discharge")}
+    watched = watched_of(station, upstream[0] if upstream else None, own)
+    wanted = {} if station.deleted_us else rules_of(station, rows, watched)
     prefix = f"{ORIGIN}{station.id}/"
     held = {
         r.values["origin"]: r

@@ -94,7 +94,9 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     verdict = VERDICTS[finding.verdict].of(language)
     verdict = verdict[:1].upper() + verdict[1:]
     unit, step = values["unit"], _per(request, values["step"])
-    if finding.estimate is None:
+    if (
+        finding.estimate is None or finding.interval95 is None
+    ):  # nothing to say how sure it is: nothing to publish
         why = " ".join(reason.of(language) for reason in finding.reasons)
         return Said(MARKS[finding.verdict], verdict, why or _("Les contrôles n'ont pas pu se faire."), "")
     share = (
