@@ -41,7 +41,7 @@ def received(town: Any, territory: str | None, start_us: int, end_us: int) -> fl
 
 def _median_days(town: Any, territory: str | None, start_us: int, end_us: int, column: str) -> float | None:
     who = SYSTEM if territory is None else type(SYSTEM)("system", "Beffroi", "admin", (territory,))
-    facts = facts_of(town, who, start_us, end_us)
+    facts = facts_of(town, who, start_us, end_us, axes=())
     found = wait_of(facts.created, getattr(facts, column), end_us).median
     return None if found is None else found / DAY_US
 

@@ -50,7 +50,6 @@ def test_facts_and_incidents_of_the_stored_reports(settings: Settings) -> None:
         assert (
             len(facts_of(town, Principal("user:1", "", "elu", ("18902",)), NOW - 30 * DAY_US, NOW + 1)) == 0
         )
-        assert len(facts_of(town, SYSTEM, NOW - 30 * DAY_US, NOW + 1, area="Gare")) == 0
         found = {
             i.category: (round(i.days), i.duplicates)
             for i in incidents_watched(town, SYSTEM, NOW - 30 * DAY_US, NOW)
