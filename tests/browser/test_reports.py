@@ -138,10 +138,28 @@ SUBSCRIBING = """() => {
   PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
     if (!userVisibleOnly || applicationServerKey.length !== 65) throw new TypeError("a browser would refuse");
     const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
-    held = { options: { applicationServerKey }, unsubscribe: async () => { held = null; globalThis.unsubscribed = true; return true; },
-             toJSON: () => ({ endpoint: "https://push.example.net/x", expirationTime: null, keys }) };
+    const endpoint = globalThis.elsewhere ?? "https://push.example.net/x";
+    held = { endpoint, options: { applicationServerKey }, unsubscribe: async () => { held = null; globalThis.unsubscribed = true; return true; },
+             toJSON: () => ({ endpoint, expirationTime: null, keys }) };
     return held;
   };
+}"""
+
+
+MOVED = """async () => {
+  const real = self.fetch;
+  let told;
+  self.fetch = async (...asked) => { const answer = await real(...asked); told = await answer.clone().json(); return answer; };
+  const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+  const endpoint = "https://push.example.net/y";
+  const event = new ExtendableEvent("pushsubscriptionchange");
+  Object.defineProperty(event, "newSubscription", { value: { endpoint, toJSON: () => ({ endpoint, keys }) } });
+  let done;
+  Object.defineProperty(event, "waitUntil", { value: (promise) => { done = promise; } });
+  self.dispatchEvent(event);
+  await done;
+  self.fetch = real;
+  return told;
 }"""
 
 
@@ -171,7 +189,12 @@ def test_a_browser_is_told_only_after_it_was_asked_to(chromium: Browser, town: S
             ["Ne plus recevoir"],
         ]
     ]
-    page.reload()
+    # its push service gives the browser another address: the service worker tells the town; then unseen by it, the page
+    assert context.service_workers[0].evaluate(MOVED) == {"moved": 1}
+    context.add_init_script('globalThis.elsewhere = "https://push.example.net/z"')
+    with page.expect_response("**/signalements/appareil") as moved:
+        page.reload()
+    assert moved.value.json() == {"moved": 1}
     page.get_by_text("Être prévenu des suites").click()
     stop = page.get_by_role("button", name="Ne plus l'être sur cet appareil")
     stop.click()
