@@ -239,7 +239,7 @@ def test_a_browser_whose_address_changes_is_told_at_the_new_one(
     assert move({"stops": forged, "push": push}) == (200, {"moved": 0})
     assert move("{")[0] == move({"stops": stops})[0] == move({"stops": stops, "push": {}})[0] == 400
     assert move({"stops": [*forged, *stops], "push": push}) == (200, {"moved": 2})
-    report(visit(address="192.0.2.7"), categories, "Un sommier", lon=lon, lat=lat)
+    report(visit(address="192.0.2.7"), categories, "Un sommier", lon=lon, lat=lat, step="checked")
     close(town, next(row for row in reports(town) if row.values["number"] in own))
     deliver(town)
     assert (len(old.told), sorted(t["stop"].removeprefix("https://essai.fr") for t in new.told)) == (0, sorted(stops))  # fmt: skip
