@@ -63,16 +63,16 @@ def page(request: Request) -> Response:
         request, "desk/bias.html", bias=bias, words=[said.of(language) for said in explain(bias)], enough=ENOUGH,
         areas=[_line(request, cell, cell.area) for cell in bias.areas], categories=[_line(request, cell, titles.get(cell.category, cell.category)) for cell in bias.categories],
         cells=[(cell.area, *_line(request, cell, titles.get(cell.category, cell.category))) for cell in bias.cells if cell.rate.known],
-        alike=_alike(request, sheet), drawing=_drawing(request, bias.areas), days=sheet.days, truth=_truth(request, sheet), **shared,
+        alike=_alike(request, sheet), fit=sheet.alike, drawing=_drawing(request, bias.areas), days=sheet.days, truth=_truth(request, sheet), **shared,
     )  # fmt: skip
 
 
 def _alike(request: Request, sheet: BiasSheet) -> list[tuple[str, str, str]]:
-    """Return each known area, how much sooner or later than on average it reports problems of one category, and between
+    """Return each area that is known, how much sooner or later than on average it reports problems of one category, and between
     what."""
-    if sheet.bias.fit is None:
+    if sheet.alike is None:
         return []
-    figures, unknown = figures_of(request), set(sheet.bias.unknown)
+    figures = figures_of(request)
 
     def times(log_rate: float) -> str:
         return figures.number(math.exp(-log_rate), 2)  # of the delay: the inverse of the rate
@@ -80,7 +80,7 @@ def _alike(request: Request, sheet: BiasSheet) -> list[tuple[str, str, str]]:
     def line(name: str, one: Effect) -> tuple[str, str, str]:
         return name or translate(request)("sans quartier"), times(one.value), f"{times(one.value + _Z * one.error)} – {times(one.value - _Z * one.error)}"  # fmt: skip
 
-    return [line(name, one) for name, one in sorted(sheet.bias.fit.areas.items()) if name not in unknown]
+    return [line(name, one) for name, one in sorted(sheet.alike.areas.items())]
 
 
 def _line(request: Request, cell: Cell, name: str) -> tuple[str, str, str, int, int]:

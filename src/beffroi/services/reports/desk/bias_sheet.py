@@ -15,6 +15,7 @@ from beffroi.services.reports.desk.watched import incidents_watched, neighbours_
 from beffroi.services.reports.rate.bias import Bias, bias_of
 from beffroi.services.reports.rate.extract import write_extract
 from beffroi.services.reports.rate.incidents import Incident
+from beffroi.services.reports.rate.regression import Fit, fit_rates
 from beffroi.town import Town
 
 __all__ = [
@@ -31,9 +32,11 @@ WINDOW_DAYS = 730
 
 
 class BiasSheet(msgspec.Struct, frozen=True):
-    """The numbers, until when; `truth`: in a demonstration town, the true rate (reports a day) of each area."""
+    """The numbers, until when. `alike` is the regression over the areas that are known, so that its average is theirs;
+    None when fewer than two are. `truth`: in a demonstration town, the true rate (reports a day) of each area."""
 
     bias: Bias
+    alike: Fit | None
     end_us: int
     days: int = WINDOW_DAYS
     truth: dict[str, float] = {}
@@ -53,10 +56,11 @@ def bias_now(town: Town, who: Principal, now_us: int) -> BiasSheet:
 
 def sheet_of_incidents(town: Town, incidents: Sequence[Incident], now_us: int) -> BiasSheet:
     """Return the numbers of incidents."""
-    truth = town.store.setting(TRUTH)
-    return BiasSheet(
-        bias_of(incidents, neighbours_of(town)), now_us, truth=true_rates(truth, incidents) if truth else {}
-    )
+    truth, bias = town.store.setting(TRUTH), bias_of(incidents, fitted=False)
+    known = {cell.area for cell in bias.areas if cell.rate.known}
+    there = [one for one in incidents if one.area in known]
+    alike = fit_rates(there, neighbours=neighbours_of(town)) if len(known) > 1 else None
+    return BiasSheet(bias, alike, now_us, truth=true_rates(truth, incidents) if truth else {})
 
 
 def archive_of(town: Town, incidents: Sequence[Incident], now_us: int) -> tuple[str, bytes]:

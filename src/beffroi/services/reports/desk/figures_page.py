@@ -5,6 +5,7 @@ Figures only: no report, no person can be reached from here. The same page print
 
 import csv
 import io
+from itertools import dropwhile
 from typing import Any
 
 from starlette.requests import Request
@@ -155,7 +156,7 @@ def page(request: Request) -> Response:
 def _steps(request: Request, sheet: Sheet) -> list[tuple[int, int, int, str, str]]:
     return [
         (m.start_us, m.came, m.closed, wait_said(request, m.answer.median, m.answer), wait_said(request, m.closing.median, m.closing))
-        for m in sheet.steps[-13:]
+        for m in list(dropwhile(lambda m: not m.came and not m.closed, sheet.steps))[-13:]
     ]  # fmt: skip
 
 
