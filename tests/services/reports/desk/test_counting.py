@@ -7,6 +7,7 @@ from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.plugins import load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
+from beffroi.services.reports import indicators
 from beffroi.services.reports.desk.acting import Deed, Handling
 from beffroi.services.reports.desk.counting import facts_of, months
 from beffroi.services.reports.desk.figures import NEVER
@@ -56,6 +57,10 @@ def test_facts_and_incidents_of_the_stored_reports(settings: Settings) -> None:
         }
         # p2 and p3 said it again; p1, who said it first, insists: not counted
         assert found == {"proprete": (20, 2), "voirie.nid": (5, 0)}
+        # three were open ten days ago, closed since; the fourth and the work split from it are
+        assert indicators.open_reports(town, None, 0, NOW - 10 * DAY_US) == 3
+        assert indicators.open_reports(town, None, 0, NOW + 1) == 2
+        assert indicators.to_triage(town, None, 0, NOW - 10 * DAY_US) is None
         assert len(months(town, NOW - 70 * DAY_US, NOW)) == 4
     finally:
         town.close()
