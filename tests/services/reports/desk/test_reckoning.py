@@ -110,6 +110,16 @@ def test_what_is_a_day_old_is_computed_again_and_its_file_replaced(
     assert before != after  # a day more was watched
 
 
+def test_what_another_version_kept_is_computed_again(town, many, agent, browser) -> None:
+    one, address = browser(agent), PAGES["figures"]
+    one.get(address)
+    (order,) = reckon_all(town)
+    key = f"{order.key}.kept"
+    town.store.set_setting(key, town.store.setting(key) | {"result": {"365": {"days": 365}}})
+    assert "Calcul en cours" in one.get(address).text
+    assert reckon_all(town) == [order] and tables(one.get(address).text) != []
+
+
 def test_the_duty_computes_in_a_process_of_its_own(town, many, agent, browser) -> None:
     browser(agent).get(PAGES["figures"])
     stop, (order,) = threading.Event(), reckoning.orders(town)

@@ -4,12 +4,13 @@ Counted are the problems that people reported: reports merged into another and w
 twice. Nobody's name is read, not even sealed.
 """
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Integer, cast, func, or_, select
 
 from beffroi.model.instant import from_datetime, to_datetime
 from beffroi.model.principal import Principal
@@ -18,11 +19,13 @@ from beffroi.services.reports.desk.figures import Facts, gather
 from beffroi.store.record import Query
 from beffroi.town import Town
 
-__all__ = ["AXES", "LAST", "ROWS", "between", "facts_of", "months", "people_of"]
+__all__ = ["AXES", "LAST", "ROWS", "between", "facts_of", "months", "people_of", "squares_of"]
 
 AXES = ("category", "area", "department", "reason", "channel")
 _COLUMNS = ("requested", "first_answered", "closed", "due", "reopened", "satisfied")
 ROWS = 20_000  # read at once
+ACROSS = 24  # squares of a map, from one side to the other
+METRES = 111_320.0  # of one degree of latitude
 LAST = 1 << 62  # later than any instant
 
 
@@ -64,6 +67,32 @@ def _followed(
         yield part
         progress((part[-1][0] - start_us) / max(1, end_us - start_us))
     progress(1.0)
+
+
+def squares_of(
+    town: Town, who: Principal, start_us: int, end_us: int
+) -> list[tuple[float, float, float, float, int]]:
+    """Return where reports were made: west, south, east, north and count of squares of the ground that hold some, at most
+    `ACROSS` side by side, of 200 m at least."""
+    t = town.store.records.shelf(REQUEST).table.c
+    there = [*between(t, who, start_us, end_us), func.coalesce(t["duplicate_of"], 0) == 0, t["_minx"].is_not(None)]  # fmt: skip
+    extent = select(func.min(t["_minx"]), func.min(t["_miny"]), func.max(t["_minx"]), func.max(t["_miny"]))
+    with town.store.read() as c:
+        west, south, east, north = c.execute(extent.where(*there)).one()
+        if west is None:
+            return []
+        stretch = max(0.01, math.cos(math.radians((south + north) / 2)))
+        high = max(200 / METRES, (north - south) / ACROSS, (east - west) * stretch / ACROSS)
+        wide = high / stretch
+        # what is not negative is cut by SQLite, and would be rounded by PostgreSQL
+        column, row = ((t[name] - first) / step for name, first, step in (("_minx", west, wide), ("_miny", south, high)))  # fmt: skip
+        floor = func.floor if town.store.dialect == "postgresql" else (lambda number: cast(number, Integer))
+        x, y = floor(column).label("x"), floor(row).label("y")
+        rows = c.execute(select(x, y, func.count()).where(*there).group_by(x, y).order_by(x, y)).all()
+    return [
+        (west + x * wide, south + y * high, west + (x + 1) * wide, south + (y + 1) * high, count)
+        for x, y, count in ((int(a), int(b), n) for a, b, n in rows)
+    ]
 
 
 def people_of(town: Town) -> dict[str, int]:

@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.instant import DAY_US
 from beffroi.model.text import Text
 from beffroi.services.reports.collections import CHANNELS
-from beffroi.services.reports.desk.area_map import area_map
+from beffroi.services.reports.desk.area_map import area_map, heat_map
 from beffroi.services.reports.desk.counting import AXES
 from beffroi.services.reports.desk.figures import Wait
 from beffroi.services.reports.desk.reckoned import PLACES, kept_or_asked, not_yet, require_reader
@@ -148,7 +148,7 @@ def page(request: Request) -> Response:
     )
     return render(
         request, "desk/figures.html", sheet=sheet, cards=_cards(request, sheet), periods=PERIODS, plot=plot if len(closing) > 2 else None,
-        tables=[(axis, TITLES[axis], _lines(request, sheet, axis, names)) for axis in AXES], drawing=_drawing(request, sheet),
+        tables=[(axis, TITLES[axis], _lines(request, sheet, axis, names)) for axis in AXES], drawing=_drawing(request, sheet), heat=_heat(request, sheet), most_in_square=max((square[4] for square in sheet.squares), default=0),
         steps=_steps(request, sheet), standing=standing, reckoning=FIGURES, here=with_query(request),
     )  # fmt: skip
 
@@ -170,6 +170,14 @@ def _drawing(request: Request, sheet: Sheet) -> Any:
         for row in rows if row.geometry
     ]  # fmt: skip
     return area_map(shades, translate(request)("Signalements par an pour 1 000 habitants"))
+
+
+def _heat(request: Request, sheet: Sheet) -> Any:
+    """Return the map of where reports were made."""
+    rows = town_of(request).store.records.all("report_area", Query(limit=500))
+    return heat_map(
+        sheet.squares, [row.geometry for row in rows if row.geometry], translate(request)("Où l'on signale")
+    )
 
 
 def paper(request: Request) -> Response:

@@ -94,12 +94,15 @@ def few(town: Town, who: Principal, start_us: int) -> bool:
 
 
 def kept_of(town: Town, name: str, who: Principal, kind: type[T]) -> tuple[Kept, T] | None:
-    """Return what is kept for a reader, None when nothing is."""
+    """Return what is kept for a reader, None when nothing is, or by a version that computed other things."""
     stored = town.store.setting(f"{Order(name, _scope(who)).key}.kept")
     if stored is None:
         return None
     kept = msgspec.convert(stored, Kept)
-    return kept, msgspec.convert(kept.result, kind)
+    try:
+        return kept, msgspec.convert(kept.result, kind)
+    except msgspec.ValidationError:
+        return None
 
 
 def standing_of(town: Town, name: str, who: Principal, kept: Kept | None) -> Standing:

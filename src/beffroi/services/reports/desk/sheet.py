@@ -6,7 +6,7 @@ import msgspec
 
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
-from beffroi.services.reports.desk.counting import AXES, facts_of, months, people_of
+from beffroi.services.reports.desk.counting import AXES, facts_of, months, people_of, squares_of
 from beffroi.services.reports.desk.figures import Facts, Group, Month, by, group, trend
 from beffroi.town import Town
 
@@ -27,6 +27,7 @@ class Sheet(msgspec.Struct, frozen=True):
     groups: dict[str, list[Group]]
     steps: list[Month]
     repaired: float | None  # of those closed: share repaired, or found done
+    squares: list[tuple[float, float, float, float, int]]  # where they were made (see `squares_of`)
 
 
 def since_of(days: int, now_us: int) -> int:
@@ -36,7 +37,7 @@ def since_of(days: int, now_us: int) -> int:
 
 def sheet_now(town: Town, who: Principal, days: int, now_us: int) -> Sheet:
     """Return the sheet of the last `days`, from the reports as they are now."""
-    return _sheet(town, facts_of(town, who, since_of(days, now_us), now_us + 1), days, now_us)
+    return _sheet(town, who, facts_of(town, who, since_of(days, now_us), now_us + 1), days, now_us)
 
 
 def sheets_of(
@@ -46,12 +47,14 @@ def sheets_of(
     facts = facts_of(town, who, since_of(ALL_DAYS, now_us), now_us + 1, progress=lambda share: progress(share * 0.7))  # fmt: skip
     found = {}
     for n, days in enumerate(DAYS, 1):
-        found[str(days)] = _sheet(town, facts.where(facts.created >= since_of(days, now_us)), days, now_us)
+        found[str(days)] = _sheet(
+            town, who, facts.where(facts.created >= since_of(days, now_us)), days, now_us
+        )
         progress(0.7 + 0.3 * n / len(DAYS))
     return len(facts), found
 
 
-def _sheet(town: Town, known: Facts, days: int, now_us: int) -> Sheet:
+def _sheet(town: Town, who: Principal, known: Facts, days: int, now_us: int) -> Sheet:
     start = now_us - days * DAY_US
     facts, earlier = known.where(known.created >= start), known.where(known.created < start)
     if days == ALL_DAYS and len(facts):
@@ -64,5 +67,5 @@ def _sheet(town: Town, known: Facts, days: int, now_us: int) -> Sheet:
     total = sum(people.values()) or None
     return Sheet(
         days, start, now_us, group("", facts, now_us, total, span), group("", earlier, start, total, span), groups,
-        trend(facts, months(town, start, now_us), now_us), share,
+        trend(facts, months(town, start, now_us), now_us), share, squares_of(town, who, start, now_us + 1),
     )  # fmt: skip
