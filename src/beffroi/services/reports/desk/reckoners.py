@@ -5,7 +5,6 @@ page is served slower for it.
 """
 
 import logging
-import os
 import subprocess
 import sys
 import threading
@@ -29,6 +28,7 @@ from beffroi.services.reports.desk.reckoning import (
     tell,
 )
 from beffroi.services.reports.desk.sheet import sheets_of
+from beffroi.services.reports.giving_way import give_way
 from beffroi.town import Town, open_town
 
 __all__ = ["BIAS", "FIGURES", "compute_reckonings", "reckon", "reckon_apart"]
@@ -36,7 +36,6 @@ __all__ = ["BIAS", "FIGURES", "compute_reckonings", "reckon", "reckon_apart"]
 log = logging.getLogger("beffroi.reports")
 FIGURES, BIAS = "figures", "bias"
 RENEW_S = 3600.0
-_NICEST = 19
 _POLL_S = 0.2
 Made = tuple[int, Any, bytes | None]  # reports read, result, file
 Progress = Callable[[float], None]
@@ -118,7 +117,7 @@ def _one(town: Town, order: Order, stop: threading.Event) -> None:
 
 
 def _main(data: str, order: str) -> None:
-    os.nice(_NICEST)
+    give_way()
     town = open_town(Path(data))
     try:
         reckon(town, msgspec.json.decode(order, type=Order))
