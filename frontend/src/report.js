@@ -74,6 +74,58 @@ async function choose(after) {
   after.after(figure);
 }
 
+// A photo first: one button takes it before anything is written, and where it was taken is proposed. That is read here;
+// the town hall cuts it out of the photo before it keeps anything.
+function photo() {
+  const input = field("photo");
+  const box = input.closest(".field");
+  const shown = Object.assign(document.createElement("p"), { className: "previews" });
+  const button = Object.assign(document.createElement("button"), { type: "button", className: "button quiet", textContent: say.photo });
+  const line = Object.assign(document.createElement("p"), { className: "actions" });
+  line.append(button);
+  form.querySelector(".field").before(line);
+  button.addEventListener("click", () => { line.after(box); input.click(); });
+  box.append(shown);
+  input.addEventListener("change", async () => {
+    shown.replaceChildren(...[...input.files].slice(0, 4).map((file) => Object.assign(new Image(), { src: URL.createObjectURL(file), alt: "", width: 96 })));
+    if (field("lon").value || field("place").value || !input.files.length) return;
+    const at = placeIn(await input.files[0].slice(0, 1 << 18).arrayBuffer());
+    const inside = at && (!say.box || say.box.split(",").every((edge, n) => (n < 2 ? at[n] >= edge : at[n - 2] <= edge)));
+    if (!inside) return;
+    point(...at);
+    status(say.photographed);
+    field("place").addEventListener("input", () => { field("lon").value = field("lat").value = ""; }, { once: true }); // the words are right
+  });
+}
+
+// Longitude and latitude in the EXIF of a JPEG (EXIF 2.32, 4.6.6), null when it tells none.
+function placeIn(buffer) {
+  try {
+    const view = new DataView(buffer);
+    for (let at = 2; view.getUint16(0) === 0xffd8 && view.getUint8(at) === 0xff; at += 2 + view.getUint16(at + 2)) {
+      if (view.getUint16(at) !== 0xffe1 || view.getUint32(at + 4) !== 0x45786966) continue; // "Exif"
+      const base = at + 10;
+      const small = view.getUint16(base) === 0x4949;
+      const four = (n) => view.getUint32(base + n, small);
+      const entry = (directory, tag) => {
+        const count = view.getUint16(base + directory, small);
+        return [...Array(count).keys()].map((n) => directory + 2 + 12 * n).find((n) => view.getUint16(base + n, small) === tag);
+      };
+      const gps = four(entry(four(4), 0x8825) + 8);
+      const degrees = (tag, negative) => {
+        const [one, parts] = [entry(gps, tag), four(entry(gps, tag + 1) + 8)];
+        const value = [0, 1, 2].reduce((sum, n) => sum + four(parts + 8 * n) / four(parts + 8 * n + 4) / 60 ** n, 0);
+        return String.fromCharCode(view.getUint8(base + one + 8)) === negative ? -value : value;
+      };
+      const found = [degrees(3, "W"), degrees(1, "S")];
+      return found.every(Number.isFinite) ? found : null;
+    }
+  } catch {
+    // what is cut short or made up tells no place
+  }
+  return null;
+}
+
 async function prove() {
   const mark = field("start").value;
   for (let n = 0; n < 40000; n += 1) {
@@ -103,5 +155,6 @@ field("category").addEventListener("change", ({ target }) => {
 addEventListener("online", () => status(say.kept));
 restore();
 place();
+photo();
 if (say.riddle && globalThis.crypto?.subtle) prove();
 if (navigator.serviceWorker && isSecureContext) navigator.serviceWorker.register("/signaler.sw.js").catch(() => {});

@@ -1,11 +1,13 @@
 """A citizen in Chromium: the whole path without script within its weight, by keyboard; with script, a draft and the map."""
 
+import io
 import json
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
 from .conftest import Served
@@ -114,6 +116,43 @@ def test_a_point_is_chosen_on_the_map_by_press_and_by_keyboard(chromium: Browser
     context.close()
 
 
+def telephoned(lon: float, lat: float) -> bytes:
+    """Return a photo as a telephone writes it, with where it was taken."""
+    held, about = io.BytesIO(), Image.Exif()
+
+    def parts(degrees: float) -> tuple[float, float, float]:
+        minutes = degrees % 1 * 60
+        return float(int(degrees)), float(int(minutes)), minutes % 1 * 60
+
+    about.get_ifd(0x8825).update({1: "N" if lat >= 0 else "S", 2: parts(abs(lat)), 3: "E" if lon >= 0 else "W", 4: parts(abs(lon))})  # fmt: skip
+    Image.new("RGB", (60, 40), "#446").save(held, "JPEG", exif=about.tobytes())
+    return held.getvalue()
+
+
+def test_a_photo_first_brings_its_place_when_it_was_taken_in_the_town(
+    chromium: Browser, town: Served
+) -> None:
+    context = chromium.new_context(locale="fr", viewport={"width": 360, "height": 740})
+    page = context.new_page()
+    page.goto(town.url + "signaler")
+    west, south, east, north = map(float, (page.locator("form[data-report]").get_attribute("data-box") or "").split(","))  # fmt: skip
+    inside = (west + east) / 2, (south + north) / 2
+    for lon, lat, told in ((-inside[0], -inside[1], False), (*inside, True)):
+        with page.expect_file_chooser() as chosen:
+            page.get_by_role("button", name="Commencer par une photo").click()
+        chosen.value.set_files([{"name": "p.jpg", "mimeType": "image/jpeg", "buffer": telephoned(lon, lat)}])
+        expect(page.locator(".previews img")).to_have_count(1)
+        if told:
+            expect(page.get_by_text("Le lieu de la photo est joint.")).to_be_visible()
+        found = page.locator("input[name=lon]").input_value(), page.locator("input[name=lat]").input_value()
+        assert found == ((f"{lon:.6f}", f"{lat:.6f}") if told else ("", ""))
+    fields = page.locator("form[data-report] > .field label").all_inner_texts()
+    assert fields[0].startswith("Photo")  # it stands first now, for the eye and the keyboard
+    page.get_by_label("Où est-ce ?").fill("12 rue du Lavoir")  # the photo was taken elsewhere
+    assert page.locator("input[name=lon]").input_value() == ""
+    context.close()
+
+
 def test_choosing_a_category_with_questions_asks_them_and_keeps_what_was_typed(
     chromium: Browser, town: Served, tmp_path: Path
 ) -> None:
@@ -138,10 +177,28 @@ SUBSCRIBING = """() => {
   PushManager.prototype.subscribe = async ({ userVisibleOnly, applicationServerKey }) => {
     if (!userVisibleOnly || applicationServerKey.length !== 65) throw new TypeError("a browser would refuse");
     const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
-    held = { options: { applicationServerKey }, unsubscribe: async () => { held = null; globalThis.unsubscribed = true; return true; },
-             toJSON: () => ({ endpoint: "https://push.example.net/x", expirationTime: null, keys }) };
+    const endpoint = globalThis.elsewhere ?? "https://push.example.net/x";
+    held = { endpoint, options: { applicationServerKey }, unsubscribe: async () => { held = null; globalThis.unsubscribed = true; return true; },
+             toJSON: () => ({ endpoint, expirationTime: null, keys }) };
     return held;
   };
+}"""
+
+
+MOVED = """async () => {
+  const real = self.fetch;
+  let told;
+  self.fetch = async (...asked) => { const answer = await real(...asked); told = await answer.clone().json(); return answer; };
+  const keys = { p256dh: "BCVxsr7N_eNgVRqvHtD0zTZsEc6-VV-JvLexhqUzORcxaOzi6-AYWXvTBHm4bjyPjs7Vd8pZGH6SRpkNtoIAiw4", auth: "BTBZMqHH6r4Tts7J_aSIgg" };
+  const endpoint = "https://push.example.net/y";
+  const event = new ExtendableEvent("pushsubscriptionchange");
+  Object.defineProperty(event, "newSubscription", { value: { endpoint, toJSON: () => ({ endpoint, keys }) } });
+  let done;
+  Object.defineProperty(event, "waitUntil", { value: (promise) => { done = promise; } });
+  self.dispatchEvent(event);
+  await done;
+  self.fetch = real;
+  return told;
 }"""
 
 
@@ -171,7 +228,12 @@ def test_a_browser_is_told_only_after_it_was_asked_to(chromium: Browser, town: S
             ["Ne plus recevoir"],
         ]
     ]
-    page.reload()
+    # its push service gives the browser another address: the service worker tells the town; then unseen by it, the page
+    assert context.service_workers[0].evaluate(MOVED) == {"moved": 1}
+    context.add_init_script('globalThis.elsewhere = "https://push.example.net/z"')
+    with page.expect_response("**/signalements/appareil") as moved:
+        page.reload()
+    assert moved.value.json() == {"moved": 1}
     page.get_by_text("Être prévenu des suites").click()
     stop = page.get_by_role("button", name="Ne plus l'être sur cet appareil")
     stop.click()

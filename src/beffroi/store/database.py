@@ -19,6 +19,7 @@ from sqlalchemy.pool import QueuePool
 from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.settings import Settings
+from beffroi.store.durable import Log
 from beffroi.store.geometry import intersects
 from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sqlite
 from beffroi.store.quick import quick
@@ -84,6 +85,7 @@ class Database:
         self.records_path: Path | None = paths[0] if paths else None
         self.observations_path: Path | None = paths[1] if paths else None
         self._turn = Turn(self.records_path)
+        self._log = Log(self.records_path) if self.records_path else None
         self.observations_turn = Turn(self.observations_path)
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
@@ -119,7 +121,16 @@ class Database:
                     driver.execute(f"PRAGMA cache_size={-CACHE_KB}")
         if many and self.dialect == "sqlite":
             driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
+        self._reach_disk()
         self.notify()
+
+    def _reach_disk(self) -> None:
+        """Wait, outside of the turn to write, until what was committed is on the disk (PostgreSQL's commit does)."""
+        if self._log is not None:
+            try:
+                self._log.reach()
+            except OSError as error:
+                raise unavailable(error) from error
 
     def checkpoint(self) -> None:
         """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
@@ -224,6 +235,8 @@ class Database:
         for engine in (self.reader, self.writer, self.observer):
             engine.dispose()
         self._turn.close()
+        if self._log is not None:
+            self._log.close()
         self.observations_turn.close()
 
 
@@ -285,7 +298,7 @@ def open_database(settings: Settings) -> Database:
 
 
 def _open_sqlite(records: Path, observations: Path) -> Database:
-    def engine(begin: str, main: Path, attached: Path | None) -> Engine:
+    def engine(begin: str, main: Path, attached: Path | None, synchronous: str = "FULL") -> Engine:
         made = create_engine(
             f"sqlite:///{main}",
             poolclass=QueuePool,
@@ -298,7 +311,7 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
         @event.listens_for(made, "connect")
         def on_connect(connection: Any, _record: object) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves
-            _prepare(connection, "FULL")
+            _prepare(connection, synchronous)
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
                 # each reader would map it again, and count it again as memory; a page of it is read by a call as fast
@@ -316,7 +329,9 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
     return Database(
         "sqlite",
         engine("BEGIN", records, observations),
-        engine("BEGIN IMMEDIATE", records, None),
+        engine(
+            "BEGIN IMMEDIATE", records, None, "NORMAL"
+        ),  # `Database.write` syncs, after the turn (`durable`)
         observer.execution_options(schema_translate_map={"obs": None}),
         (records, observations),
     )

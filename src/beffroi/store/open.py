@@ -101,7 +101,7 @@ class Store:
     def set_setting(self, key: str, value: Any) -> None:
         """Keep `value` (JSON) under `key`; None forgets it."""
         with self.write() as connection:
-            self._keep(connection, key, value)
+            self.put_setting(connection, key, value)
 
     def change_settings(
         self, who: Principal, settings: Mapping[str, Any], action: str, target: str, detail: dict[str, Any] | None = None
@@ -110,10 +110,11 @@ class Store:
         that nobody is known to have changed does not exist."""
         with self.write() as connection:
             for key, value in settings.items():
-                self._keep(connection, key, value)
+                self.put_setting(connection, key, value)
             self.audit.note(connection, who, action, target, detail)
 
-    def _keep(self, connection: Connection, key: str, value: Any) -> None:
+    def put_setting(self, connection: Connection, key: str, value: Any) -> None:
+        """Keep (or forget: None) `value` under `key` in the transaction of `connection`."""
         if value is None:
             connection.execute(text("DELETE FROM setting WHERE key = :key"), {"key": key})
             return

@@ -33,6 +33,7 @@ def test_it_makes_what_is_made_here_at_the_lowest_priority(room: Darkroom) -> No
     pid = room.pid
     assert pid is not None
     assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    assert os.sched_getscheduler(pid) == os.SCHED_IDLE
     with pytest.raises(Problem) as refused:
         room.remake(photo[:300], "image/jpeg")
     assert refused.value.place == "photo"

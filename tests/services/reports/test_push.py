@@ -218,6 +218,35 @@ def test_a_device_that_is_gone_is_forgotten(visit, categories, town: Town, servi
     assert waiting(town) == []
 
 
+def test_a_browser_whose_address_changes_is_told_at_the_new_one(
+    visit, categories, town: Town, service: PushService
+) -> None:
+    who, old, new = visit(), Device(service, "old"), Device(service, "new")
+    own = report(who, categories)
+    lon, lat = str(HERE[0]), str(HERE[1])
+    stops = [
+        ask(who, own, old).json()["stop"],
+        ask(who, "/signalements/alertes", old, lon=lon, lat=lat, radius="200").json()["stop"],
+    ]
+    forged = [f"{stops[0][:-4]}AAAA", "/alertes/99/AAAAAAAAAA", "/suivi"]
+
+    def move(body: str | dict) -> tuple[int, dict]:
+        sent = body if isinstance(body, str) else json.dumps(body)
+        answer = visit().client.post("/signalements/appareil", content=sent, headers={"Content-Type": "application/json", "Accept": "application/json"})  # fmt: skip
+        return answer.status_code, answer.json()
+
+    push = json.loads(new.json())
+    assert move({"stops": forged, "push": push}) == (200, {"moved": 0})
+    assert move("{")[0] == move({"stops": stops})[0] == move({"stops": stops, "push": {}})[0] == 400
+    assert move({"stops": [*forged, *stops], "push": push}) == (200, {"moved": 2})
+    report(visit(address="192.0.2.7"), categories, "Un sommier", lon=lon, lat=lat, step="checked")
+    close(town, next(row for row in reports(town) if row.values["number"] in own))
+    deliver(town)
+    assert (old.told, {t["stop"].removeprefix("https://essai.fr") for t in new.told}) == ([], set(stops))
+    assert ask(who, own, new).json()["stop"] == stops[0]  # it is the same subscription
+    assert "push.example" not in str(town.store.records.find("report_follower").rows[0].values["reporter"])
+
+
 def waiting(town: Town) -> list[tuple[str, str]]:
     with town.store.read() as c:
         found = c.execute(

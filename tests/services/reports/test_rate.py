@@ -148,27 +148,37 @@ def test_the_zero_inflated_regression_recovers_what_made_the_data() -> None:
 
 
 def test_the_slopes_of_the_regression_are_those_of_finite_differences() -> None:
-    from beffroi.services.reports.rate.regression import _prior, _slopes, _sum_to_zero
+    from beffroi.services.reports.rate.regression import _Lines, _prior, _slopes, _sum_to_zero
 
     incidents, x = invented(200, 8)
     design = np.hstack([np.ones((200, 1)), x])
     log_t, m = np.log([i.days for i in incidents]), np.array([i.duplicates for i in incidents], float)
     prior = np.diag([0.0, 0.04, 1.0, 1.0])
     at = np.array([-0.3, -2.5, 0.2, 0.1])
-    height, slope, bend = _slopes(at, design, log_t, m, prior)
+    lines = _Lines(design, np.arange(200), log_t, m)
+    height, slope, bend = _slopes(at, lines, prior)
     assert math.isfinite(height)
-    assert slope == pytest.approx(
-        approx_fprime(at, lambda v: _slopes(v, design, log_t, m, prior)[0], 1e-6), abs=1e-3
-    )
+    assert slope == pytest.approx(approx_fprime(at, lambda v: _slopes(v, lines, prior)[0], 1e-6), abs=1e-3)
     for i in range(4):
         assert bend[i] == pytest.approx(
-            approx_fprime(at, lambda v, i=i: _slopes(v, design, log_t, m, prior)[1][i], 1e-6), abs=1e-3
+            approx_fprime(at, lambda v, i=i: _slopes(v, lines, prior)[1][i], 1e-6), abs=1e-3
         )
     # the prior of sum-zero effects is that of the paper: N(0, 1/sqrt(1 - 1/K)) on each of the K effects
     coding = _sum_to_zero(4)
     assert _prior(coding, _sum_to_zero(1), 0, np.zeros((4, 4)))[2:, 2:] == pytest.approx(
         coding.T @ coding * (1 - 1 / 4)
     )
+
+
+def test_incidents_of_one_area_and_category_may_share_a_line_of_the_design() -> None:
+    """The same fit when each incident has a line of its own, as with covariates (here of no effect at all)."""
+    some = [Incident("ab"[n % 2], "xyz"[n % 3], 10.0 + n % 7, (n * n) % 4) for n in range(300)]
+    shared, own = fit_rates(some), fit_rates(some, covariates=np.zeros((300, 1)))
+    assert own.theta.value == pytest.approx(shared.theta.value, rel=1e-9)
+    for name in ("areas", "categories"):
+        assert {k: e.value for k, e in getattr(own, name).items()} == pytest.approx(
+            {k: e.value for k, e in getattr(shared, name).items()}, abs=1e-9
+        )
 
 
 def test_areas_that_touch_are_smoothed() -> None:

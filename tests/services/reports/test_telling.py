@@ -18,6 +18,8 @@ from tests.services.reports.test_citizens import close, reports, updates
 
 from beffroi.model.principal import SYSTEM
 from beffroi.services.reports import notices, states
+from beffroi.services.reports.keys import key_of
+from beffroi.services.reports.letters import key_name
 from beffroi.settings import MailSettings
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -263,9 +265,30 @@ def test_text_messages_by_the_towns_gateway(visit, categories, town: Town) -> No
         server.shutdown()
         server.server_close()
         thread.join(5)
-    assert [(one["to"], one["text"].split(" /")[0][:30]) for one in taken] == [
-        ("06 12 34 56 78", "Report 25-00001 received")
-    ]
+    (row,) = reports(town)
+    key = key_of(town.settings.secret(), key_name(row.values))
+    assert taken == [{"to": "06 12 34 56 78", "text": f"Report 25-00001 received /suivi/25-00001/{key}"}]
+
+
+def test_the_letter_of_an_ordinary_report_says_what_was_sent_and_leads_to_its_paper(
+    visit, categories, town: Town, post: Postman
+) -> None:
+    who: Citizen = visit()
+    sent = who.fill_in(
+        category=str(categories["depot"]),
+        place="rue des Tilleuls",
+        description="Un matelas",
+        mail="v@exemple.fr",
+    )
+    deliver(town)
+    (letter,) = post.letters
+    body = letter.get_body().get_content().replace("\r\n", "\n")
+    own = sent.headers["location"].split("?")[0]
+    assert "Quoi : Dépôt sauvage\nOù : rue des Tilleuls\nVous avez écrit : Un matelas\n" in body
+    link = f"https://essai.fr{own}"
+    assert f"Suivre, compléter, retirer : {link}\nAccusé à imprimer : {link}/accuse\n" in body
+    assert list(letter.iter_attachments()) == []
+    assert who.client.get(f"{own}/accuse").status_code == 200
 
 
 def test_jobs_hold_no_name_and_no_address(visit, categories, town: Town) -> None:

@@ -19,19 +19,29 @@ def _count(town: Any, territory: str | None, **where: Any) -> float:
     return float(town.store.records.count("service_request", query))
 
 
-def to_triage(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return the number of reports that nobody has triaged yet."""
+def to_triage(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return the number of reports that nobody has triaged yet; of another moment than now it is not known."""
+    if end_us < town.clock() - DAY_US:
+        return None
     return _count(town, territory, state=("received", "reopened"))
 
 
-def open_reports(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return the number of reports that are not closed."""
-    return _count(town, territory, state=OPEN)
+def _open_at(town: Any, territory: str | None, end_us: int, **where: Any) -> float:
+    """Return the number of reports that were open at an instant: those open since, and those closed later."""
+    before = {"requested": Where("<", end_us), **where}
+    return _count(town, territory, state=OPEN, **before) + _count(
+        town, territory, closed=Where(">=", end_us), state="closed", **before
+    )
 
 
-def late_reports(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return the number of open reports whose promised delay is over."""
-    return _count(town, territory, state=OPEN, due=Where("<", town.clock()))
+def open_reports(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return the number of reports that are not closed at the end of the period."""
+    return _open_at(town, territory, end_us)
+
+
+def late_reports(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return the number of reports that are open at the end of the period, and whose promised delay is over then."""
+    return _open_at(town, territory, end_us, due=Where("<", end_us))
 
 
 def received(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
@@ -41,7 +51,7 @@ def received(town: Any, territory: str | None, start_us: int, end_us: int) -> fl
 
 def _median_days(town: Any, territory: str | None, start_us: int, end_us: int, column: str) -> float | None:
     who = SYSTEM if territory is None else type(SYSTEM)("system", "Beffroi", "admin", (territory,))
-    facts = facts_of(town, who, start_us, end_us)
+    facts = facts_of(town, who, start_us, end_us, axes=())
     found = wait_of(facts.created, getattr(facts, column), end_us).median
     return None if found is None else found / DAY_US
 
@@ -64,12 +74,12 @@ INDICATORS = (
     ),
     Indicator(
         "reports_late", Text("Signalements en retard", "Late reports"), "", late_reports,
-        Text("Signalements ouverts dont le délai promis est passé, maintenant.", "Open reports whose promised delay is over, now."),
+        Text("Signalements ouverts à la fin de la période, dont le délai promis est passé.", "Reports open at the end of the period, whose promised delay is over."),
         better="lower", read="elu",
     ),
     Indicator(
         "reports_open", Text("Signalements ouverts", "Open reports"), "", open_reports,
-        Text("Signalements qui ne sont pas clos, maintenant.", "Reports that are not closed, now."), better="lower",
+        Text("Signalements qui ne sont pas clos à la fin de la période.", "Reports that are not closed at the end of the period."), better="lower",
     ),
     Indicator(
         "reports_received", Text("Signalements reçus", "Reports received"), "", received,

@@ -73,9 +73,15 @@ def _choice(options: Any, value: Any, language: str) -> str:
 
 
 def receipt_words(
-    settings: Settings, values: dict[str, Any], what: str, department: Department, language: str
+    settings: Settings,
+    values: dict[str, Any],
+    what: str,
+    department: Department,
+    category: str,
+    language: str,
 ) -> Words:
-    """Return the receipt of a report: `what` is "received" (signalement), "aee" or "are" (saisine)."""
+    """Return the receipt of a report: `what` is "received" (signalement), "aee" or "are" (saisine). It says what was sent,
+    under the title of its `category`, and leads to the page that prints it."""
     number, at = values["number"], _moment(settings, values["requested"], language)
     key = written(key_of(settings.secret(), key_name(values)))
     said = _RECEIPTS[what]
@@ -88,12 +94,22 @@ def receipt_words(
         .of(language)
         .format(n=number, k=key)
     )
-    lines.append(
-        Text("Suivre, compléter, retirer : {u}", "Follow, complete, withdraw: {u}")
-        .of(language)
-        .format(u=own_link(settings, values))
+    if copy := _copy(values, category, language):
+        lines.append(copy)
+    own = own_link(settings, values)
+    links = Text("Suivre, compléter, retirer : {u}\nAccusé à imprimer : {u}/accuse", "Follow, complete, withdraw: {u}\nReceipt to print: {u}/accuse")  # fmt: skip
+    lines.append(links.of(language).format(u=own))
+    return Words(receipt_subject(values, what, language), "\n\n".join(lines), page=own)
+
+
+def _copy(values: dict[str, Any], category: str, language: str) -> str:
+    """Return what was sent, so that its author keeps it: what, where, and in what words."""
+    told = (
+        (Text("Quoi : {v}", "What: {v}"), category),
+        (Text("Où : {v}", "Where: {v}"), values.get("place") or values.get("address")),
+        (Text("Vous avez écrit : {v}", "You wrote: {v}"), values.get("description")),
     )
-    return Words(receipt_subject(values, what, language), "\n\n".join(lines))
+    return "\n".join(said.of(language).format(v=value) for said, value in told if value)
 
 
 def receipt_subject(values: dict[str, Any], what: str, language: str) -> str:

@@ -351,8 +351,7 @@ def _text(town: Town, phone: str, words: letters.Words, key: str) -> None:
     gateway = town.store.setting(SMS)
     if not gateway:
         return  # nobody promised a message: the number and the key follow
-    last = [line for line in words.body.split("\n\n") if line.startswith(("http", "/"))][:1]
-    body = msgspec.json.encode({"to": phone, "text": " ".join([words.subject, *last])[:300]})
+    body = msgspec.json.encode({"to": phone, "text": f"{words.subject} {words.page}".strip()[:300]})
     status = post(str(gateway), body, town.settings.secret().hex().encode(), key, now_us=town.clock(),
                   private=bool(town.store.setting("webhook.private", False)), timeout_s=15)  # fmt: skip
     if not 200 <= status < 300:
@@ -366,7 +365,12 @@ def _compose_receipt(town: Town, payload: dict[str, Any]) -> Composed:
     row = town.store.records.get("service_request", payload["report"])
     to = _To(row.values["mail"], row.values["phone"], row.values["language"])
     words = letters.receipt_words(
-        town.settings, row.values, payload["what"], department_of(town, row, to.language), to.language
+        town.settings,
+        row.values,
+        payload["what"],
+        department_of(town, row, to.language),
+        categories_of(town).title(row.values["category"], to.language),
+        to.language,
     )
     return to, words, row.id
 

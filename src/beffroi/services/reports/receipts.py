@@ -47,8 +47,9 @@ def on_paper(town: Town, row: Row, department: Department, what: str, language: 
 def attached(
     town: Town, row: Row, department: Department, what: str, language: str
 ) -> tuple[str, bytes] | None:
-    """Return the name and the bytes of a legal receipt, to go with its letter; None for an ordinary one, whose letter
-    leads to its page, and where no paper can be made."""
+    """Return the name and the bytes of a legal receipt, to go with its letter; None where no paper can be made, and for
+    an ordinary one: its letter says all that the paper would, and leads to the page that prints it. A paper with each
+    would weigh twenty times the letter, and a second of processor on the day when everybody writes."""
     if what == "received":
         return None
     try:

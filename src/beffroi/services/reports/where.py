@@ -14,6 +14,7 @@ from shapely.prepared import prep
 
 from beffroi.model.instant import MINUTE_US
 from beffroi.model.problem import Problem
+from beffroi.services.reports.place_codes import point_written
 from beffroi.store.record import Query
 from beffroi.town import Town
 
@@ -168,6 +169,8 @@ def spot(town: Town, *, point: LonLat | None, asset: str, words: str, private_ho
     if exact is None and asset:
         exact, located = asset_point(town, asset), "asset"
     if exact is None and words:
+        exact, located = _written(town, words), "map"
+    if exact is None and words:
         exact, located = named_point(town, words), "street"
     if exact is None:
         return Spot(territory=territory_at(town, None))
@@ -175,6 +178,17 @@ def spot(town: Town, *, point: LonLat | None, asset: str, words: str, private_ho
     return Spot(
         exact if hidden else None, coarse(exact) if hidden else exact, territory_at(town, exact), area_at(town, exact), located
     )  # fmt: skip
+
+
+def _written(town: Town, words: str) -> LonLat | None:
+    """Return the point that words write as coordinates or by a code, when it is in the town."""
+    rows = town.store.glance("SELECT geometry FROM territory ORDER BY code", {})
+    outlines = [_outline(outline) for (outline,) in rows if outline]
+    middle = outlines[0].representative_point() if outlines else None
+    at = point_written(words, (middle.x, middle.y) if middle is not None else None)
+    if at is None or not outlines:
+        return at
+    return at if any(outline.covers(Point(at)) for outline in outlines) else None
 
 
 def asset_point(town: Town, asset: str) -> LonLat | None:

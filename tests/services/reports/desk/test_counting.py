@@ -7,8 +7,9 @@ from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.plugins import load_registry
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
+from beffroi.services.reports import indicators
 from beffroi.services.reports.desk.acting import Deed, Handling
-from beffroi.services.reports.desk.counting import facts_of, months
+from beffroi.services.reports.desk.counting import facts_of, months, squares_of
 from beffroi.services.reports.desk.figures import NEVER
 from beffroi.services.reports.desk.watched import incidents_watched
 from beffroi.settings import Settings
@@ -50,13 +51,22 @@ def test_facts_and_incidents_of_the_stored_reports(settings: Settings) -> None:
         assert (
             len(facts_of(town, Principal("user:1", "", "elu", ("18902",)), NOW - 30 * DAY_US, NOW + 1)) == 0
         )
-        assert len(facts_of(town, SYSTEM, NOW - 30 * DAY_US, NOW + 1, area="Gare")) == 0
         found = {
             i.category: (round(i.days), i.duplicates)
             for i in incidents_watched(town, SYSTEM, NOW - 30 * DAY_US, NOW)
         }
         # p2 and p3 said it again; p1, who said it first, insists: not counted
         assert found == {"proprete": (20, 2), "voirie.nid": (5, 0)}
+        # three were open ten days ago, closed since; the fourth and the work split from it are
+        assert indicators.open_reports(town, None, 0, NOW - 10 * DAY_US) == 3
+        assert indicators.open_reports(town, None, 0, NOW + 1) == 2
+        assert indicators.to_triage(town, None, 0, NOW - 10 * DAY_US) is None
+        # two problems, the first report of each at its own place: 20 and 5 days ago
+        squares = squares_of(town, SYSTEM, NOW - 30 * DAY_US, NOW + 1)
+        assert sorted(square[4] for square in squares) == [1, 1]
+        x = 2.365 + 0.0003
+        (first,) = [square for square in squares if square[0] <= x < square[2]]
+        assert first[1] <= 47.045 < first[3]
         assert len(months(town, NOW - 70 * DAY_US, NOW)) == 4
     finally:
         town.close()

@@ -18,9 +18,8 @@ AXES = ("category", "area")
 
 def facts(*rows: tuple) -> Facts:
     """Rows in days: (created, answered, closed, due, reopened, satisfied, category, area)."""
-    return gather(
-        [(*(None if v is None else int(v * DAY_US) for v in row[:4]), *row[4:]) for row in rows], AXES
-    )
+    told = [(*(None if v is None else int(v * DAY_US) for v in row[:4]), *row[4:]) for row in rows]
+    return gather([told[:2], told[2:]], AXES)
 
 
 def by_definition(waits: list[tuple[int, bool]], share: Fraction) -> int | None:

@@ -4,7 +4,9 @@ Only script sends here, after the person pressed the button that says what happe
 """
 
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,8 +19,8 @@ from beffroi.services.reports.abuse import crowded, marked
 from beffroi.services.reports.citizen.alerts import ask_on_device
 from beffroi.services.reports.citizen.reading import TRAP, address_of, town_of
 from beffroi.services.reports.devices import subscription_of
-from beffroi.services.reports.subscriptions import follower_path
-from beffroi.standards.web_push import Subscription
+from beffroi.services.reports.subscriptions import follower_path, move_device
+from beffroi.standards.web_push import Subscription, read_subscription
 from beffroi.web.kit.page import language_of
 
 __all__ = ["ROUTES"]
@@ -32,6 +34,15 @@ _CROWDED = Problem(
     Text("Beaucoup d'appareils de ce réseau viennent de s'abonner.", "Many devices of this network have just subscribed."),
     Text("Recommencez dans dix minutes.", "Try again in ten minutes."), status=429,
 )  # fmt: skip
+
+
+class _Moved(msgspec.Struct):
+    """A browser's new subscription, and the pages that end those it has."""
+
+    stops: list[str]
+    push: dict[str, Any]
+
+
 Deed = Callable[[Request, dict[str, str], Subscription], str]
 
 
@@ -65,7 +76,26 @@ def _subscribe(request: Request, sent: dict[str, str], deed: Deed) -> Response:
     return JSONResponse({"stop": deed(request, sent, device)}, headers={"Cache-Control": "no-store"})
 
 
+async def move(request: Request) -> Response:
+    """Reach a browser by another address from now on: it names its subscriptions by the pages that end them."""
+    return await run_in_threadpool(_move, request, await request.body())
+
+
+def _move(request: Request, body: bytes) -> Response:
+    town = town_of(request)
+    try:
+        sent = msgspec.json.decode(body, type=_Moved)
+    except msgspec.MsgspecError as error:
+        raise Problem(
+            Text("La demande n'est pas lisible.", "The request cannot be read."), place=str(error)
+        ) from error
+    device = read_subscription(sent.push, private=town.settings.push.private)
+    moved = sum(move_device(town, path, device) for path in sent.stops[:MOST])
+    return JSONResponse({"moved": moved}, headers={"Cache-Control": "no-store"})
+
+
 ROUTES: list[BaseRoute] = [
+    Route("/signalements/appareil", move, methods=["POST"]),
     Route("/signalements/alertes/appareil", _subscribing(ask_on_device), methods=["POST"]),
     Route("/signalements/{number}/appareil", _subscribing(_report), methods=["POST"]),
     Route("/suivi/{number}/{key}/appareil", _subscribing(_report), methods=["POST"]),

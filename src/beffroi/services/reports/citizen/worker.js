@@ -29,3 +29,14 @@ self.addEventListener("notificationclick", (event) => {
   event.notification.close();
   event.waitUntil(self.clients.openWindow(event.action === "stop" ? stop : page));
 });
+// The browser is reached by another address now: the town is told, by the pages that end each subscription.
+self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil((async () => {
+  const store = await caches.open("beffroi-push");
+  const kept = await (await store.match("/push"))?.json();
+  if (!kept) return;
+  const bytes = Uint8Array.from(atob(kept.key.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
+  const push = event.newSubscription ?? await self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: bytes });
+  const body = JSON.stringify({ stops: kept.stops, push });
+  const answer = await fetch("/signalements/appareil", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+  if (answer.ok) await store.put("/push", Response.json({ ...kept, endpoint: push.endpoint }));
+})()));

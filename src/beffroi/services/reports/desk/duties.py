@@ -1,4 +1,4 @@
-"""What one process does for the desk until told to stop: letters in, links out, alarms that open and close reports."""
+"""What one process does for the desk until told to stop: letters in, links out, alarms that open and close reports, figures kept."""
 
 import logging
 import os
@@ -11,6 +11,7 @@ from beffroi.rules.mail import ActionError
 from beffroi.services.reports.desk.alarms import follow_alarms
 from beffroi.services.reports.desk.forwarding import KIND, deliver
 from beffroi.services.reports.desk.mailbox import receive_letters
+from beffroi.services.reports.desk.reckoners import compute_reckonings
 from beffroi.town import Town
 
 __all__ = ["DESK_DUTIES", "deliver_due"]
@@ -49,4 +50,4 @@ def deliver_due(town: Town) -> int:
     return tried
 
 
-DESK_DUTIES = (receive_letters, deliver_links, follow_alarms)
+DESK_DUTIES = (receive_letters, deliver_links, follow_alarms, compute_reckonings)

@@ -52,18 +52,31 @@ class Facts(msgspec.Struct, frozen=True):
         return np.isin(self.words[axis], places)
 
 
-def gather(rows: Iterable[Sequence[Any]], axes: Sequence[str]) -> Facts:
-    """Return facts from rows of (created, answered, closed, due, reopened, satisfied, *one word for each axis)."""
-    columns = list(zip(*rows, strict=True)) or [()] * (6 + len(axes))
-    instants = [np.array([NEVER if v is None else v for v in columns[n]], np.int64) for n in range(4)]
-    satisfied = np.array([-1 if v is None else int(v) for v in columns[5]], np.int8)
-    words, names = {}, {}
-    for n, axis in enumerate(axes):
-        known: dict[str, int] = {}
-        words[axis] = np.array([known.setdefault(v or "", len(known)) for v in columns[6 + n]], np.int64)
-        names[axis] = tuple(known)
-    reopened = np.array(columns[4], np.bool_)
-    return Facts(instants[0], instants[1], instants[2], instants[3], reopened, satisfied, words, names)
+def gather(parts: Iterable[Sequence[Sequence[Any]]], axes: Sequence[str]) -> Facts:
+    """Return facts from parts of rows of (created, answered, closed, due, reopened, satisfied, *one word for each axis).
+
+    A million rows are never held at once but as columns."""
+    known: dict[str, dict[str, int]] = {axis: {} for axis in axes}
+    found = [_part(part, known) for part in parts if part] or [_part((), known)]
+    joined = [np.concatenate(columns) for columns in zip(*found, strict=True)]
+    words = dict(zip(axes, joined[6:], strict=True))
+    names = {axis: tuple(words) for axis, words in known.items()}
+    return Facts(joined[0], joined[1], joined[2], joined[3], joined[4], joined[5], words, names)
+
+
+def _part(rows: Sequence[Sequence[Any]], known: dict[str, dict[str, int]]) -> list[NDArray[Any]]:
+    """Return the columns of some rows; words that were not met yet are added to `known`."""
+    columns = list(zip(*rows, strict=True)) or [()] * (6 + len(known))
+    found: list[NDArray[Any]] = [
+        np.array([NEVER if v is None else v for v in columns[n]], np.int64) for n in range(4)
+    ]
+    found.append(np.array([bool(v) for v in columns[4]], np.bool_))
+    found.append(np.array([-1 if v is None else int(v) for v in columns[5]], np.int8))
+    for values, words in zip(columns[6:], known.values(), strict=True):
+        found.append(
+            np.array([words.setdefault("" if v is None else str(v), len(words)) for v in values], np.int64)
+        )
+    return found
 
 
 class Wait(msgspec.Struct, frozen=True):

@@ -5,32 +5,34 @@ Figures only: no report, no person can be reached from here. The same page print
 
 import csv
 import io
+from itertools import dropwhile
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US
-from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Unauthorised
 from beffroi.model.text import Text
 from beffroi.services.reports.collections import CHANNELS
-from beffroi.services.reports.desk.area_map import area_map
-from beffroi.services.reports.desk.counting import AXES, facts_of, months, people_of
-from beffroi.services.reports.desk.figures import Facts, Group, Month, Wait, by, group, trend
+from beffroi.services.reports.desk.area_map import area_map, heat_map
+from beffroi.services.reports.desk.counting import AXES
+from beffroi.services.reports.desk.figures import Wait
+from beffroi.services.reports.desk.reckoned import PLACES, kept_or_asked, not_yet, require_reader
+from beffroi.services.reports.desk.reckoners import FIGURES
+from beffroi.services.reports.desk.reckoning import Standing, few
 from beffroi.services.reports.desk.seen import Names, names_of, town_of, word
+from beffroi.services.reports.desk.sheet import Sheet, sheet_now, since_of
 from beffroi.services.reports.states import REASONS
 from beffroi.store.record import Query
 from beffroi.web.kit.card import Card
 from beffroi.web.kit.chart import Plot, spark
-from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, render, translate, with_query
 from beffroi.web.kit.paper import pdf
 
-__all__ = ["ROUTES", "require_reader"]
+__all__ = ["ROUTES"]
 
-PLACE = "/services/reports/chiffres"
+PLACE = PLACES[FIGURES]
 MOST_ON_PAPER = 7  # groups of each table, so that the paper is one page
 PERIODS = (("30", Text("30 jours", "30 days")), ("90", Text("3 mois", "3 months")), ("365", Text("1 an", "1 year")), ("3650", Text("tout", "all")))  # fmt: skip
 TITLES = {
@@ -40,54 +42,25 @@ TITLES = {
 }  # fmt: skip
 
 
-def require_reader(request: Request) -> Principal:
-    """Return who asks, when they may read figures: staff and elected officials."""
-    who = principal_of(request)
-    if who.staff or who.role == "elu":
-        return who
-    said = Text(
-        "Ces chiffres sont pour les élus et les agents.", "These figures are for elected officials and staff."
-    )
-    if who.role == "citizen":
-        raise Unauthorised(said, Text("Connectez-vous.", "Sign in."))
-    raise Forbidden(said)
-
-
-class Sheet(msgspec.Struct, frozen=True):
-    """Everything the page and the paper show."""
-
-    days: int
-    start_us: int
-    end_us: int
-    whole: Group
-    before: Group
-    groups: dict[str, list[Group]]
-    steps: list[Month]
-    repaired: float | None  # of those closed: share repaired, or found done
-    facts: Facts
-
-
-def sheet_of(request: Request) -> Sheet:
-    """Return the figures of the period that the address asks for (a year by default)."""
+def sheet_of(request: Request) -> tuple[Sheet | None, Standing | None]:
+    """Return the figures of the period that the address asks for (a year by default): as they are now, with None, or the
+    last that were kept and how that stands."""
     who, town = require_reader(request), town_of(request)
     asked = request.query_params.get("jours", "365")
     days = int(asked) if asked in {name for name, _ in PERIODS} else 365
     now = town.clock()
-    start = now - days * DAY_US
-    facts = facts_of(town, who, start, now + 1)
-    if days == 3650 and len(facts):
-        start = int(facts.created.min())
-    span, people = now - start, people_of(town)
-    earlier = facts_of(town, who, start - span, start) if days < 3650 else facts.where(facts.created < 0)
-    groups = {axis: by(axis, facts, now, people if axis == "area" else None, span) for axis in AXES}
-    closed = ~facts.said("reason", "")
-    done = facts.said("reason", "repaired", "already_done")
-    share = int(done.sum()) / int(closed.sum()) if closed.any() else None
-    total = sum(people.values()) or None
-    return Sheet(
-        days, start, now, group("", facts, now, total, span), group("", earlier, start, total, span), groups,
-        trend(facts, months(town, start, now), now), share, facts,
-    )  # fmt: skip
+    if few(town, who, since_of(days, now)):
+        return sheet_now(town, who, days, now), None
+    sheets, standing = kept_or_asked(town, who, FIGURES, dict[str, Sheet])
+    return (None if sheets is None else sheets[1][str(days)]), standing
+
+
+def sheet_at_hand(request: Request) -> Sheet:
+    """Return the figures for a file. Raises `Unavailable` while they are computed for the first time."""
+    sheet, _standing = sheet_of(request)
+    if sheet is None:
+        raise not_yet()
+    return sheet
 
 
 def name_of(axis: str, name: str, names: Names, nothing: str) -> str:
@@ -155,7 +128,13 @@ def _cards(request: Request, sheet: Sheet) -> list[Card]:
 
 def page(request: Request) -> Response:
     """Answer the figures."""
-    sheet, names, _ = sheet_of(request), names_of(request), translate(request)
+    sheet, standing = sheet_of(request)
+    if sheet is None:
+        return render(
+            request, "desk/reckoning.html", standing=standing, reckoning=FIGURES, here=with_query(request),
+            title=translate(request)("Signalements en chiffres"),
+        )  # fmt: skip
+    names, _ = names_of(request), translate(request)
     closing = [
         (m.start_us, None if m.closing.median is None else m.closing.median / DAY_US) for m in sheet.steps
     ]
@@ -169,15 +148,15 @@ def page(request: Request) -> Response:
     )
     return render(
         request, "desk/figures.html", sheet=sheet, cards=_cards(request, sheet), periods=PERIODS, plot=plot if len(closing) > 2 else None,
-        tables=[(axis, TITLES[axis], _lines(request, sheet, axis, names)) for axis in AXES], drawing=_drawing(request, sheet),
-        steps=_steps(request, sheet),
+        tables=[(axis, TITLES[axis], _lines(request, sheet, axis, names)) for axis in AXES], drawing=_drawing(request, sheet), heat=_heat(request, sheet), most_in_square=max((square[4] for square in sheet.squares), default=0),
+        steps=_steps(request, sheet), standing=standing, reckoning=FIGURES, here=with_query(request),
     )  # fmt: skip
 
 
 def _steps(request: Request, sheet: Sheet) -> list[tuple[int, int, int, str, str]]:
     return [
         (m.start_us, m.came, m.closed, wait_said(request, m.answer.median, m.answer), wait_said(request, m.closing.median, m.closing))
-        for m in sheet.steps[-13:]
+        for m in list(dropwhile(lambda m: not m.came and not m.closed, sheet.steps))[-13:]
     ]  # fmt: skip
 
 
@@ -193,9 +172,17 @@ def _drawing(request: Request, sheet: Sheet) -> Any:
     return area_map(shades, translate(request)("Signalements par an pour 1 000 habitants"))
 
 
+def _heat(request: Request, sheet: Sheet) -> Any:
+    """Return the map of where reports were made."""
+    rows = town_of(request).store.records.all("report_area", Query(limit=500))
+    return heat_map(
+        sheet.squares, [row.geometry for row in rows if row.geometry], translate(request)("Où l'on signale")
+    )
+
+
 def paper(request: Request) -> Response:
     """Answer the figures as one page of council paper."""
-    sheet, names = sheet_of(request), names_of(request)
+    sheet, names = sheet_at_hand(request), names_of(request)
     lines = {
         axis: _lines(request, sheet, axis, names)[:12]
         for axis in ("category", "area", "department", "reason")
@@ -215,7 +202,7 @@ def paper(request: Request) -> Response:
 
 def table(request: Request) -> Response:
     """Answer one table as CSV: waits in hours, shares from 0 to 1, empty when not known."""
-    sheet, names = sheet_of(request), names_of(request)
+    sheet, names = sheet_at_hand(request), names_of(request)
     axis = request.path_params["axis"]
     text = io.StringIO()
     written = csv.writer(text)

@@ -9,6 +9,7 @@ from beffroi.services.reports.desk import (
     firm_page,
     one,
     queue,
+    reckoned,
     rounds_page,
     routing_page,
     teams_page,
@@ -24,6 +25,7 @@ DESK_ROUTES: list[BaseRoute] = [
     *field_page.ROUTES,
     *figures_page.ROUTES,
     *bias_page.ROUTES,
+    *reckoned.ROUTES,
     *firm_page.ROUTES,
     *one.ROUTES,
 ]

@@ -5,15 +5,17 @@ the town takes it on. Persons are pseudonyms; nobody's name is read.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 from shapely import touches
 from shapely.geometry import shape
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.services.reports.desk.acting import DEPTH, REQUEST, UPDATE
+from beffroi.services.reports.desk.counting import ROWS, between
 from beffroi.services.reports.rate.incidents import Incident, Told, incidents_of
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -23,65 +25,68 @@ __all__ = ["incidents_watched", "neighbours_of"]
 _SEEN_TO = ("take", "schedule")
 
 
-def incidents_watched(town: Town, who: Principal, start_us: int, end_us: int) -> list[Incident]:
+def incidents_watched(
+    town: Town, who: Principal, start_us: int, end_us: int, progress: Callable[[float], None] = lambda _: None
+) -> list[Incident]:
     """Return the incidents first reported in a range, in the reader's territories. Areas are names, categories codes."""
-    return incidents_of(_told(town, who, start_us, end_us), end_us / DAY_US)
+    return incidents_of(_told(town, who, start_us, end_us, progress), end_us / DAY_US)
 
 
-def _told(town: Town, who: Principal, start_us: int, end_us: int) -> Iterator[Told]:
+def _told(
+    town: Town, who: Principal, start_us: int, end_us: int, progress: Callable[[float], None]
+) -> Iterator[Told]:
     records = town.store.records
-    r, u = records.shelf(REQUEST).table.c, records.shelf(UPDATE).table.c
     codes = {row.id: str(row.values["code"]) for row in records.all("report_category", Query(limit=500))}
-    live = [
-        r["_deleted_us"].is_(None),
-        r["requested"] >= start_us,
-        r["requested"] < end_us,
-        r["parent"].is_(None),
-    ]
-    live.append(r["channel"] != "sensor")  # a machine reports always
-    if who.territories:
-        live.append(r["_territory"].in_((*who.territories, "")))
-    names = ("_id", "requested", "area", "category", "reporter", "closed", "reason", "duplicate_of")
     with town.store.read() as c:
-        reports = {row[0]: row for row in c.execute(select(*(r[n] for n in names)).where(*live))}
-        said = c.execute(
-            select(u["request"], u["at"], u["kind"], u["action"], u["reporter"]).where(
-                u["_deleted_us"].is_(None),
-                (u["kind"] == "me_too") | u["action"].in_(_SEEN_TO),
-                u["at"] < end_us,
-            )
-        ).all()
-    root = {number: _root(number, {n: row[7] for n, row in reports.items()}) for number in reports}
+        reports = {row[0]: row for row in _reports(town, c, who, start_us, end_us)}
+        progress(0.5)
+        said = _said(town, c, end_us)
+    progress(0.6)
+    above = {number: row[6] for number, row in reports.items() if row[6] in reports}
     seen: dict[int, float] = defaultdict(lambda: float("inf"))
-    for request, at, kind, _action, _who in said:
-        if kind != "me_too" and request in root:
-            seen[root[request]] = min(seen[root[request]], at / DAY_US)
+    for request, at, kind, _who in said:
+        if kind != "me_too" and request in reports:
+            first = _root(request, above)
+            seen[first] = min(seen[first], at / DAY_US)
     for number, row in reports.items():
-        first = reports[root[number]]
+        root = _root(number, above)
+        first = reports[root]
         # a duplicate closed by merging ends nothing: only the end of what was kept does
         closed = first[5] / DAY_US if first[5] is not None else None
-        inspected = seen.get(root[number])
-        yield Told(
-            str(root[number]),
-            row[1] / DAY_US,
-            first[2] or "",
-            codes.get(first[3], ""),
-            row[4] or "",
-            inspected,
-            closed,
-        )
-    for request, at, kind, _action, reporter in said:
-        if kind == "me_too" and request in root:
-            first = reports[root[request]]
-            yield Told(
-                str(root[request]), at / DAY_US, first[2] or "", codes.get(first[3], ""), reporter or ""
-            )
+        area, category = first[2] or "", codes.get(first[3], "")
+        yield Told(str(root), row[1] / DAY_US, area, category, row[4] or "", seen.get(root), closed)
+    progress(0.8)
+    for request, at, kind, who_said in said:
+        if kind == "me_too" and request in reports:
+            root = _root(request, above)
+            first = reports[root]
+            yield Told(str(root), at / DAY_US, first[2] or "", codes.get(first[3], ""), who_said or "")
+    progress(1.0)
 
 
-def _root(number: int, above: dict[int, int | None]) -> int:
+def _reports(town: Town, c: Connection, who: Principal, start_us: int, end_us: int) -> Iterator[Any]:
+    """Yield number, instant, area, category, pseudonym, closing and what it was merged into, of each report of people."""
+    r = town.store.records.shelf(REQUEST).table.c
+    live = [*between(r, who, start_us, end_us), r["channel"] != "sensor"]  # a machine reports always
+    names = ("_id", "requested", "area", "category", "reporter", "closed", "duplicate_of")
+    rows = c.execution_options(yield_per=ROWS).execute(select(*(r[n] for n in names)).where(*live))
+    for part in rows.partitions():
+        yield from part
+
+
+def _said(town: Town, c: Connection, end_us: int) -> Sequence[Any]:
+    """Return report, instant, kind and pseudonym of each "me too" and of each step of someone who takes one on."""
+    u = town.store.records.shelf(UPDATE).table.c
+    wanted = (u["kind"] == "me_too") | u["action"].in_(_SEEN_TO)
+    asked = select(u["request"], u["at"], u["kind"], u["reporter"])
+    return c.execute(asked.where(u["_deleted_us"].is_(None), wanted, u["at"] < end_us)).all()
+
+
+def _root(number: int, above: Mapping[int, int]) -> int:
+    """Return what a report was merged into at last."""
     for _ in range(DEPTH):
         up = above.get(number)
-        if up is None or up not in above:
+        if up is None:
             return number
         number = up
     return number

@@ -20,6 +20,7 @@ import msgspec
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.reports.giving_way import give_way
 from beffroi.services.reports.photos.broken import broken
 from beffroi.services.reports.photos.remake import Made, remake
 
@@ -27,7 +28,6 @@ __all__ = ["Darkroom", "Interrupted"]
 
 MOST_S = 120.0  # of work on one photo, once begun
 _HEAD = struct.Struct(">I")
-_NICEST = 19
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 
 
@@ -157,7 +157,7 @@ def _areas_of(image: Any) -> list[Any]:
 
 
 if __name__ == "__main__":
-    os.nice(_NICEST)
+    give_way()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl+C is for the town, which ends this
     answering = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what a library prints must not pass for an answer

@@ -61,11 +61,16 @@ def fit_rates(
         )
     area_names, area = _coded([i.area for i in incidents])
     kind_names, kind = _coded([i.category for i in incidents])
-    extra = np.zeros((len(m), 0)) if covariates is None else np.asarray(covariates, dtype=np.float64)
+    if covariates is None:  # incidents of one area and category share their line of the design
+        cells, cell = np.unique(area * len(kind_names) + kind, return_inverse=True)
+        area, kind = np.divmod(cells, len(kind_names))
+        extra = np.zeros((len(cells), 0))
+    else:
+        cell, extra = np.arange(len(m)), np.asarray(covariates, dtype=np.float64)
     of_area, of_kind = _sum_to_zero(len(area_names)), _sum_to_zero(len(kind_names))
-    design = np.hstack([np.ones((len(m), 1)), of_area[area], of_kind[kind], extra])
+    design = np.hstack([np.ones((len(extra), 1)), of_area[area], of_kind[kind], extra])
     prior = _prior(of_area, of_kind, extra.shape[1], _laplacian(area_names, neighbours) * smoothing)
-    values, spread, height = _mode(design, np.log(t), m, prior)
+    values, spread, height = _mode(_Lines(design, cell, np.log(t), m), prior)
     a, k = 2 + of_area.shape[1], 2 + of_area.shape[1] + of_kind.shape[1]
     theta = 1 / (1 + np.exp(-values[0]))
     return Fit(
@@ -120,12 +125,26 @@ def _prior(of_area: Floats, of_kind: Floats, extra: int, laplacian: Floats) -> F
     return precision
 
 
-def _slopes(
-    values: Floats, design: Floats, log_t: Floats, m: Floats, prior: Floats
-) -> tuple[float, Floats, Floats]:
+class _Lines(msgspec.Struct, frozen=True):
+    """The lines of the design, the line of each incident, and its log T and M: a line is many incidents'."""
+
+    design: Floats
+    line: NDArray[np.intp]
+    log_t: Floats
+    m: Floats
+
+    def total(self, values: Floats) -> Floats:
+        """Return the sum of the incidents' values on each line."""
+        return np.bincount(self.line, weights=values, minlength=len(self.design)).astype(
+            np.float64, copy=False
+        )
+
+
+def _slopes(values: Floats, lines: _Lines, prior: Floats) -> tuple[float, Floats, Floats]:
     """Return the log posterior up to a constant, its gradient and its Hessian."""
     theta = 1 / (1 + np.exp(-np.clip(values[0], -_MOST, _MOST)))
-    log_mu = np.clip(design @ values[1:] + log_t, -_MOST * 3, _MOST)
+    design, m = lines.design, lines.m
+    log_mu = np.clip((design @ values[1:])[lines.line] + lines.log_t, -_MOST * 3, _MOST)
     mu = np.exp(log_mu)
     zero = m == 0
     gone = np.exp(-mu)
@@ -135,9 +154,9 @@ def _slopes(
     )  # probability that a silent incident is of those never reported
     alive = 1 - never
     height = float(np.where(zero, np.log(either), np.log1p(-theta) + m * log_mu - mu).sum())
-    on_rate = m - alive * mu  # for m = 0: -alive mu
-    bend = -alive * mu + never * alive * mu**2
-    cross = design.T @ (never * alive * mu)
+    on_rate = lines.total(m - alive * mu)  # for m = 0: -alive mu
+    bend = lines.total(-alive * mu + never * alive * mu**2)
+    cross = design.T @ lines.total(never * alive * mu)
     slope = np.append((never - theta).sum(), design.T @ on_rate) - prior @ values
     hessian = np.empty((len(values), len(values)))
     hessian[0, 0] = (never * alive - theta * (1 - theta)).sum()
@@ -146,18 +165,18 @@ def _slopes(
     return height - 0.5 * float(values @ prior @ values), slope, hessian - prior
 
 
-def _mode(design: Floats, log_t: Floats, m: Floats, prior: Floats) -> tuple[Floats, Floats, float]:
+def _mode(lines: _Lines, prior: Floats) -> tuple[Floats, Floats, float]:
     """Return the mode, the covariance there and the log posterior, by damped Newton steps."""
     values = np.zeros(len(prior))
     values[0] = -1.0
-    values[1] = np.log(max(m.sum(), 0.5) / np.exp(log_t).sum()) + 0.3
+    values[1] = np.log(max(lines.m.sum(), 0.5) / np.exp(lines.log_t).sum()) + 0.3
     damping = 1e-3
-    height, slope, hessian = _slopes(values, design, log_t, m, prior)
+    height, slope, hessian = _slopes(values, lines, prior)
     for _ in range(_STEPS):
         scale = np.diag(np.maximum(np.abs(np.diag(hessian)), 1e-6))
         step = np.linalg.solve(-hessian + damping * scale, slope)
         tried = values + np.clip(step, -2, 2)
-        found = _slopes(tried, design, log_t, m, prior)
+        found = _slopes(tried, lines, prior)
         if found[0] >= height:
             small = np.abs(tried - values).max() < 1e-9
             values, (height, slope, hessian), damping = tried, found, damping / 10

@@ -1,0 +1,82 @@
+"""A commit has reached the disk when it returns, and one sync serves all who wait."""
+
+import os
+import threading
+
+import pytest
+from sqlalchemy import text
+
+from beffroi.model.problem import Unavailable
+from beffroi.settings import Settings
+from beffroi.store import durable
+from beffroi.store.durable import Log
+from beffroi.store.open import Store
+
+
+@pytest.fixture
+def store(tmp_path):
+    opened = Store.open(Settings(data=tmp_path))
+    yield opened
+    opened.close()
+
+
+def test_every_commit_is_synced_after_it_was_written(store, monkeypatch) -> None:
+    real, log, seen = os.fsync, store.settings.data / "records.db-wal", []
+    monkeypatch.setattr(
+        os, "fsync", lambda file: (seen.append((os.fstat(file).st_ino, log.read_bytes())), real(file))
+    )
+    store.set_setting("essai", "un mot que rien d'autre ne dit")
+    assert [inode for inode, _ in seen] == [log.stat().st_ino]
+    assert b"un mot que rien d'autre ne dit" in seen[0][1]
+
+
+def test_what_cannot_reach_the_disk_is_said(store, monkeypatch) -> None:
+    def broken(_file: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(durable.os, "fsync", broken)
+        with pytest.raises(Unavailable):
+            store.set_setting("essai", 1)
+    store.set_setting("essai", 2)
+    assert store.setting("essai") == 2
+
+
+def test_one_sync_serves_all_who_committed_before_it_began(tmp_path, monkeypatch) -> None:
+    """Nobody returns from `reach` without a sync that began after they asked, and ten who wait cost one more."""
+    (tmp_path / "a.db-wal").write_bytes(b"")
+    log, first, go, syncs = Log(tmp_path / "a.db"), threading.Event(), threading.Event(), []
+
+    def slow(_file: int) -> None:
+        syncs.append(log._asked)
+        if len(syncs) == 1:
+            first.set()
+            assert go.wait(5)
+
+    monkeypatch.setattr(durable.os, "fsync", slow)
+    leader = threading.Thread(target=log.reach)
+    leader.start()
+    assert first.wait(5)
+    others = [threading.Thread(target=log.reach) for _ in range(10)]
+    for one in others:
+        one.start()
+    while log._asked < 11:
+        pass
+    assert all(one.is_alive() for one in others)  # the sync that runs began before they committed
+    go.set()
+    for one in (leader, *others):
+        one.join(5)
+    assert syncs == [1, 11]
+    log.close()
+
+
+def test_a_log_that_was_taken_away_is_found_again(store) -> None:
+    path = store.settings.data / "records.db"
+    store.set_setting("essai", 1)
+    store.database.close()
+    assert not path.with_name("records.db-wal").exists()
+    again = Store.open(store.settings)
+    again.set_setting("essai", 2)
+    with again.read() as c:
+        assert c.execute(text("SELECT value FROM setting WHERE key = 'essai'")).scalar() == "2"
+    again.close()
