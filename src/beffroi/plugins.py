@@ -42,7 +42,7 @@ __all__ = [
 
 API_VERSION = "1.0"
 GROUP = "beffroi.services"
-_OURS = ("equipment", "environment", "reports", "water")
+_OURS = ("equipment", "environment", "reports", "water", "watergrid")
 hookspec = pluggy.HookspecMarker("beffroi")
 hookimpl = pluggy.HookimplMarker("beffroi")
 

@@ -143,6 +143,13 @@ class Project:
         self._call("setdemandpattern", index, count.value, 0)
         return count.value
 
+    def still(self, node: str) -> None:
+        """Let a node draw nothing, in any of its categories."""
+        count = ctypes.c_int()
+        self._call("getnumdemands", self.nodes[node], ctypes.byref(count))
+        for category in range(1, count.value + 1):
+            self.draw(node, 0.0, category)
+
     def shut(self, link: str, *, closed: bool = True) -> None:
         """Close or open a link, from the next step on."""
         self._call("setlinkvalue", self.links[link], _STATUS, ctypes.c_double(0.0 if closed else 1.0))

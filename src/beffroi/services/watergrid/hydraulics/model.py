@@ -15,7 +15,7 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["Link", "Model", "Node", "Unread", "read_model"]
+__all__ = ["Link", "Model", "Node", "Unread", "fed_by", "read_model"]
 
 _US = {"CFS", "GPM", "MGD", "IMGD", "AFD"}
 _FOOT_M, _INCH_MM = 0.3048, 25.4
@@ -225,3 +225,20 @@ def _link(kind: str, cells: list[str], metre: float, mm: float) -> Link:
         float(cells[5]) if len(cells) > _PIPE_FIELDS else None,
         "closed" if closed else "check" if check else "open",
     )  # fmt: skip
+
+
+def fed_by(model: Model, link: str, cuts: Iterable[str]) -> set[str]:
+    """Return the nodes that one reaches from the far end of `link` without crossing the links `cuts`."""
+    closed = {link, *cuts}
+    ways: dict[str, list[str]] = defaultdict(list)
+    for x in model.links.values():
+        if x.name not in closed:
+            ways[x.start].append(x.end)
+            ways[x.end].append(x.start)
+    reached, queue = {model.link(link).end}, [model.link(link).end]
+    while queue:
+        for following in ways[queue.pop()]:
+            if following not in reached:
+                reached.add(following)
+                queue.append(following)
+    return reached
