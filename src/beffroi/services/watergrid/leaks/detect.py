@@ -28,6 +28,7 @@ _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _DAY_S = 86_400
 _NEGATIVE = 0.01  # share of negative inflow above which the expression is wrong, not the meter
 _IDLE, _OFTEN = 0.05, 0.03
+_JUMP = 3.5
 
 
 class File(msgspec.Struct, frozen=True):
@@ -199,21 +200,28 @@ def _second(name: str, base: Table, year: Table, main: _Watched) -> Area:
 
 def _pumped(name: str, first: datetime, before: Array, now: Array, main: _Watched) -> Area:
     """Users of the pumped area follow those of the main one: the rest of what they draw is lost."""
-    use_before, use_now = _drawn(before, main.base, main.before.loss), _drawn(now, main.year, main.balance.loss)
+    sigma = main.learnt.sigma
+    use_before = _drawn(before, main.base, main.before.loss, sigma)
+    use_now = _drawn(now, main.year, main.balance.loss, sigma)
     good = np.isfinite(use_before).all(axis=1)
     design = np.column_stack([np.ones(good.sum()), use_before[good, 1]])
     found, *_ = np.linalg.lstsq(design, use_before[good, 0], rcond=None)
     rest_before = use_before[:, 0] - found[0] - found[1] * use_before[:, 1]
     rest = use_now[:, 0] - found[0] - found[1] * use_now[:, 1]
     calm = rest_before[np.isfinite(rest_before)]
-    sigma = max(1.4826 * float(np.median(np.abs(calm - np.median(calm)))), 0.02 * abs(float(found[0])) + 1e-3)
-    files = watch(rest, sigma, 0.0, before=rest_before)
+    sigma = max(float(np.std(calm)), 1e-3)
+    follows = np.isfinite(rest_before[1:]) & np.isfinite(rest_before[:-1])
+    echo = float(np.clip(np.corrcoef(rest_before[1:][follows], rest_before[:-1][follows])[0, 1], 0.0, 0.45))
+    files = watch(rest, sigma, echo, before=rest_before)
     return Area(name, first, rest, sigma, max(float(found[0]), 0.0), tuple(files))
 
 
-def _drawn(pumped: Array, inflow: Array, loss: Array) -> Array:
+def _drawn(pumped: Array, inflow: Array, loss: Array, sigma: float) -> Array:
     """Return for each day the mean flow drawn since the last start of the pump but one, and the use of the main area."""
     days, samples = pumped.shape
+    # on the day when the main area begins or ceases to leak, its users are not known
+    jumps = np.abs(np.diff(loss, prepend=loss[0])) > _JUMP * sigma
+    loss = np.where(jumps, np.nan, loss)
     flow, use = np.nan_to_num(pumped.reshape(-1)), inflow.reshape(-1) - np.repeat(loss, samples)
     starts = np.flatnonzero((flow[1:] > _IDLE * flow.max()) & (flow[:-1] <= _IDLE * flow.max())) + 1
     found = np.full((days, 2), np.nan)

@@ -29,19 +29,19 @@ class Limits:
     """Thresholds in standard deviations, spans in days; tuned on generated years (`bench/leaks`), never on the published one."""
 
     step: float = 3.7
-    step_one: float = 4.2
-    step_in_growth: float = 3.9
-    growth: float = 4.4
-    stop: float = 3.7
+    step_one: float = 4.1
+    step_in_growth: float = 4.4
+    growth: float = 3.8
+    stop: float = 2.5
     down: float = 4.2
-    merge: float = 2.0  # in variances: how much worse one growth may explain what two events do
-    merge_span: int = 40
-    merge_back: int = 5
+    merge: float = 3.5  # in variances: how much worse one growth may explain what two events do
+    merge_span: int = 20
+    merge_back: int = 12
     step_span: int = 30
     growth_span: int = 50
-    growth_least: int = 4
+    growth_least: int = 2
     stop_span: int = 25
-    history: int = 60
+    history: int = 90
 
 
 LIMITS = Limits()
