@@ -94,7 +94,10 @@ class Grid:
         chosen = [self.source]
         while len(chosen) <= _SENSORS:
             chosen.append(
-                max(range(len(self.places)), key=lambda i: min(math.dist(self.places[i], self.places[j]) for j in chosen))
+                max(
+                    range(len(self.places)),
+                    key=lambda i: min(math.dist(self.places[i], self.places[j]) for j in chosen),
+                )
             )
         return chosen[1:]
 
@@ -114,7 +117,7 @@ class Grid:
             following = flow - (loss + a @ head + fixed) / slope
             moved = float(np.abs(following - flow).max())
             flow = following
-            if moved < 1e-7:  # noqa: PLR2004 -- a tenth of a millilitre a second
+            if moved < 1e-7:
                 break
         heads = np.full(len(demand), _HEAD_M)
         heads[free] = head
@@ -123,7 +126,7 @@ class Grid:
 
     def loaded(self, use_m3h: float, leaks: Mapping[str, float]) -> Array:
         """Return the demand at each node: the use of the area along its pipes, and leaks at theirs."""
-        demand = use_m3h * self.share
+        demand: Array = use_m3h * self.share
         for p in self.pipes:
             lost = leaks.get(p.code, 0.0)
             if lost:
@@ -135,7 +138,11 @@ class Grid:
 def _laid(plan: Plan, draw: Chance) -> tuple[list[tuple[float, float]], list[Pipe]]:
     streets = [s.axis for s in plan.streets if s.commune == TOWN and s.rank in ("street", "avenue", "lane")]
     middle = shapely.Point(0, 0)
-    near = [g for g in shapely.unary_union(streets).geoms if g.centroid.distance(middle) < _RADIUS_M and g.length > _SNAP_M]
+    near = [
+        g
+        for g in shapely.unary_union(streets).geoms
+        if g.centroid.distance(middle) < _RADIUS_M and g.length > _SNAP_M
+    ]
     spots: list[tuple[float, float]] = []
 
     def spot(point: tuple[float, float]) -> int:
@@ -155,7 +162,9 @@ def _laid(plan: Plan, draw: Chance) -> tuple[list[tuple[float, float]], list[Pip
     pipes = []
     for i, ((a, b), course) in enumerate((k, links[k]) for k in sorted(links) if k[0] in number):
         size = (80.0, 100.0, 150.0)[draw.pick(i, (0.35, 0.5, 0.15), 1)]
-        pipes.append(Pipe(f"C{i + 1:03d}", number[a], number[b], course, size, 1938 + int(draw.unit(i, 2) * 80)))
+        pipes.append(
+            Pipe(f"C{i + 1:03d}", number[a], number[b], course, size, 1938 + int(draw.unit(i, 2) * 80))
+        )
     return [spots[k] for k in kept], pipes
 
 
@@ -165,7 +174,8 @@ def _largest(count: int, links: Iterable[tuple[int, int]]) -> set[int]:
     for a, b in links:
         ways[a].append(b)
         ways[b].append(a)
-    left, best = set(range(count)), set()
+    left = set(range(count))
+    best: set[int] = set()
     while left:
         part, queue = set(), [min(left)]
         while queue:
@@ -195,11 +205,18 @@ class Waterworks:
         slot = int(hour)
         following = _HOURS[(slot + 1) % 24]
         shape = _HOURS[slot] + (hour - slot) * (following - _HOURS[slot])
-        if weekday > 4 or holiday:  # noqa: PLR2004 -- people sleep longer, wash more
+        if weekday > 4 or holiday:
             shape = 0.75 * shape + 0.35 * _HOURS[(slot - 2) % 24]
         season = 1 + 0.07 * math.sin((day_of_year(at_us) - 110) / 365.25 * 2 * math.pi)
         noise = self.noise[area]
-        return homes * each * shape * season * (1 + 0.02 * noise.normal(day)) * (1 + 0.035 * noise.smooth(at_us, 3 * HOUR_US, 1))
+        return (
+            homes
+            * each
+            * shape
+            * season
+            * (1 + 0.02 * noise.normal(day))
+            * (1 + 0.035 * noise.smooth(at_us, 3 * HOUR_US, 1))
+        )
 
     def inflow(self, area: str, start_us: int, end_us: int) -> float:
         """Return the mean flow that entered an area over an interval, in m³/h."""
@@ -251,7 +268,9 @@ def water_stations(build: Builder, works: Waterworks) -> Iterator[Station]:
 
     def metered(*areas: str) -> Callable[[int, int], float]:
         draw = Chance(build.seed, f"meter-{areas[0]}")
-        return lambda a, b: sum(works.inflow(area, a, b) for area in areas) * (1 + 0.005 * draw.normal(b // MINUTE_US))
+        return lambda a, b: (
+            sum(works.inflow(area, a, b) for area in areas) * (1 + 0.005 * draw.normal(b // MINUTE_US))
+        )
 
     for code, name, areas, place in (
         ("CPT01", "Compteur de la sortie du château d'eau", ("CENTRE", "FAUBOURGS"), grid.places[grid.source]),

@@ -92,7 +92,9 @@ class Area(Record):
     )  # fmt: skip
     households: int | None = field("Logements", "Households", minimum=0)
     connections: int | None = field("Branchements", "Connections", minimum=0)
-    length_km: float | None = field("Linéaire hors branchements", "Length without connections", unit="km", minimum=0)
+    length_km: float | None = field(
+        "Linéaire hors branchements", "Length without connections", unit="km", minimum=0
+    )
     pressure_m: float | None = field("Pression moyenne", "Mean pressure", unit="m", minimum=0, maximum=300)
     legitimate_lh: float = field(
         "Usage nocturne légitime", "Legitimate night use", unit="L/h", default=1.7, minimum=0,
@@ -111,7 +113,9 @@ class Area(Record):
         ),
         default="unknown",
     )  # fmt: skip
-    learnt: dict[str, Any] | None = field("Ce qui est appris", "What is learnt", listed=False, read="responsable")
+    learnt: dict[str, Any] | None = field(
+        "Ce qui est appris", "What is learnt", listed=False, read="responsable"
+    )
 
 
 class Meter(Record):
@@ -171,12 +175,16 @@ class Year(Record):
     imported_m3: float | None = field("Volume importé", "Volume imported", unit="m³", minimum=0)
     exported_m3: float | None = field("Volume exporté", "Volume exported", unit="m³", minimum=0)
     domestic_m3: float | None = field("Comptabilisé domestique", "Metered domestic", unit="m³", minimum=0)
-    other_m3: float | None = field("Comptabilisé non domestique", "Metered non-domestic", unit="m³", minimum=0)
+    other_m3: float | None = field(
+        "Comptabilisé non domestique", "Metered non-domestic", unit="m³", minimum=0
+    )
     unmetered_m3: float | None = field("Consommé sans comptage", "Used without a meter", unit="m³", minimum=0,
                                        hint=Text("Facultatif : laissez vide si vous ne savez pas.", "Optional: leave empty when not known."))  # fmt: skip
     service_m3: float | None = field("Volume de service du réseau", "Water of the service itself", unit="m³", minimum=0,
                                      hint=Text("Facultatif : laissez vide si vous ne savez pas.", "Optional: leave empty when not known."))  # fmt: skip
-    length_km: float | None = field("Linéaire hors branchements", "Length without connections", unit="km", minimum=0)
+    length_km: float | None = field(
+        "Linéaire hors branchements", "Length without connections", unit="km", minimum=0
+    )
     renewed_km: float | None = field("Renouvelé en 5 ans", "Renewed over 5 years", unit="km", minimum=0)
     scarce: bool | None = field("Zone de répartition des eaux", "Water-scarcity zone (ZRE)")
     days: int = field("Jours entre relèves", "Days between readings", default=365, minimum=300, maximum=430)

@@ -27,7 +27,9 @@ Inflow = Annotated[
 BaseFlows = Annotated[Path, _path("--base", "CSV", "Débits d'un an sans fuite nouvelle, où l'on apprend.", "Flows of a year without a new leak, to learn from.")]  # fmt: skip
 YearFlows = Annotated[Path, _path("--year", "CSV", "Débits que l'on surveille.", "Flows to watch.")]
 Price = Annotated[float, typer.Option("--price", metavar="EUR", min=0, help=say("Prix d'un m³ perdu.", "Price of a lost m³."))]  # fmt: skip
-ModelFile = Annotated[Path, _path("--model", "INP", "Modèle EPANET du réseau.", "EPANET model of the network.")]
+ModelFile = Annotated[
+    Path, _path("--model", "INP", "Modèle EPANET du réseau.", "EPANET model of the network.")
+]
 BasePressures = Annotated[Path, _path("--base", "CSV", "Pressions de l'an sans fuite nouvelle.", "Pressures of the year without a new leak.")]  # fmt: skip
 YearPressures = Annotated[Path, _path("--year", "CSV", "Pressions de l'année surveillée.", "Pressures of the watched year.")]  # fmt: skip
 Files = Annotated[Path, _path("--files", "JSON", "Dossiers écrits par « leaks detect --json ».", "Files written by 'leaks detect --json'.")]  # fmt: skip
@@ -41,7 +43,9 @@ LeakFlows = Annotated[list[Path], _path("--flows", "CSV", "Débits des vraies fu
 ScoreModel = Annotated[Path | None, _path("--model", "INP", "Modèle EPANET, pour mesurer les distances.", "EPANET model, to measure distances.")]  # fmt: skip
 Model = Annotated[Path, typer.Argument(metavar="INP", exists=True, dir_okay=False, help=say("Modèle EPANET.", "EPANET model."))]  # fmt: skip
 Days = Annotated[int, typer.Option("--days", min=1, max=3660, help=say("Jours simulés.", "Simulated days."))]
-Step = Annotated[int, typer.Option("--step", min=60, max=3600, help=say("Pas, en secondes.", "Step, in seconds."))]
+Step = Annotated[
+    int, typer.Option("--step", min=60, max=3600, help=say("Pas, en secondes.", "Step, in seconds."))
+]
 Links = Annotated[list[str], typer.Option("--close", metavar="LINK", help=say("Vanne ou conduite fermée ; répétable.", "Closed valve or pipe; repeatable."))]  # fmt: skip
 At = Annotated[float, typer.Option("--hour", min=0, max=24, help=say("Heure du jour.", "Hour of the day."))]
 Least = Annotated[float, typer.Option("--least", min=0, help=say("Pression au-dessous de laquelle on n'est plus desservi, en m.", "Pressure below which one is no longer served, in m."))]  # fmt: skip
@@ -61,7 +65,9 @@ def register(app: typer.Typer) -> None:
     group.command("close", help=say("Dit qui n'a plus d'eau si l'on ferme une vanne.", "Tell who is without water when a valve is closed."))(_close)  # fmt: skip
 
 
-def _detect(inflow: Inflow, base: BaseFlows, year: YearFlows, price: Price = 0.80, as_json: Json = False) -> None:
+def _detect(
+    inflow: Inflow, base: BaseFlows, year: YearFlows, price: Price = 0.80, as_json: Json = False
+) -> None:
     import msgspec  # noqa: PLC0415
 
     from beffroi.services.watergrid.leaks.detect import detect  # noqa: PLC0415
@@ -109,7 +115,11 @@ def _locate(model: ModelFile, base: BasePressures, year: YearPressures, files: F
         answer.write_text("\n".join(["# linkID, startTime", *lines, ""]), "utf-8")
     report = {
         "files": [
-            {**msgspec.to_builtins(s.file), "candidates": msgspec.to_builtins(s.candidates), "strength": s.strength}
+            {
+                **msgspec.to_builtins(s.file),
+                "candidates": msgspec.to_builtins(s.candidates),
+                "strength": s.strength,
+            }
             for s in found
         ]
     }
@@ -121,7 +131,9 @@ def _locate(model: ModelFile, base: BasePressures, year: YearPressures, files: F
     tell(report, as_json=as_json, words="\n".join(words))
 
 
-def _score(answer: Answer, leaks: Leaks, flows: LeakFlows, model: ScoreModel = None, as_json: Json = False) -> None:
+def _score(
+    answer: Answer, leaks: Leaks, flows: LeakFlows, model: ScoreModel = None, as_json: Json = False
+) -> None:
     import msgspec  # noqa: PLC0415
 
     from beffroi.services.watergrid.hydraulics.model import read_model  # noqa: PLC0415

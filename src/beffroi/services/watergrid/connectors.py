@@ -51,7 +51,11 @@ def _nodes(model: Model, turn: Any) -> Iterator[Entry]:
             "demand_m3h": round(max(node.demand, 0.0) * per_hour, 4) if node.kind == "junction" else None,
             "x_model": None if node.place is None else node.place[0], "y_model": None if node.place is None else node.place[1],
         }  # fmt: skip
-        point = None if turn is None or node.place is None else {"type": "Point", "coordinates": list(turn(*node.place))}
+        point = (
+            None
+            if turn is None or node.place is None
+            else {"type": "Point", "coordinates": list(turn(*node.place))}
+        )
         yield Entry({k: v for k, v in values.items() if v is not None}, point, place=node.name)
 
 

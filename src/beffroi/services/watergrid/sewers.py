@@ -31,7 +31,12 @@ def infiltration(flow: Array, rain_mm: Array, homes: int, legitimate_lh: float) 
     with np.errstate(invalid="ignore"):
         night = flow[:, _NIGHT].mean(axis=1)
     seen = np.isfinite(night) & np.isfinite(rain_mm)
-    before = np.array([rain_mm[max(0, i - _DRY_DAYS) : i + 1].sum() if i >= _DRY_DAYS else np.nan for i in range(len(rain_mm))])
+    before = np.array(
+        [
+            rain_mm[max(0, i - _DRY_DAYS) : i + 1].sum() if i >= _DRY_DAYS else np.nan
+            for i in range(len(rain_mm))
+        ]
+    )
     dry, wet = seen & (before <= _DRY_MM), seen & (rain_mm >= _WET_MM)
     people = homes * legitimate_lh / 1000
     base = float(np.median(night[dry])) if dry.sum() >= _FEWEST else None

@@ -31,9 +31,11 @@ def check_meter(flow: Array, nominal_m3h: float | None, usual_m3h: float | None 
         return Verdict("ok")
     if (seen < 0).mean() > _BACK:
         return Verdict("backward")
-    still = len(seen) - int(np.flatnonzero(seen != seen[-1])[-1]) - 1 if (seen != seen[-1]).any() else len(seen)
+    still = (
+        len(seen) - int(np.flatnonzero(seen != seen[-1])[-1]) - 1 if (seen != seen[-1]).any() else len(seen)
+    )
     if still >= _STOPPED_H and (usual_m3h or float(np.abs(seen).max())) > 0:
         return Verdict("stopped", still)
-    if nominal_m3h and (seen < _LOW_SHARE * nominal_m3h).mean() > _OFTEN and seen.max() < 0.3 * nominal_m3h:  # noqa: PLR2004
+    if nominal_m3h and (seen < _LOW_SHARE * nominal_m3h).mean() > _OFTEN and seen.max() < 0.3 * nominal_m3h:
         return Verdict("oversized")
     return Verdict("ok")

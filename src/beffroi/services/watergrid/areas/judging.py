@@ -5,6 +5,7 @@ gives the same files, so a day is never judged twice: files are found again by t
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,7 +24,7 @@ from beffroi.services.watergrid.areas.reading import (
     told,
 )
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR, Learnt, follow, learn
-from beffroi.services.watergrid.leaks.watch import LeakFile, watch
+from beffroi.services.watergrid.leaks.watch import LIMITS, LeakFile, watch
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
@@ -32,6 +33,8 @@ __all__ = ["Story", "judge", "learn_area", "overdue", "story"]
 Array = NDArray[np.float64]
 LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
+# a small area is quieter than a leak is regular: how far a growth may leave its shape counts for more than the noise
+_LIMITS = replace(LIMITS, unshapely=0.07, absorb=1.5)
 _WORTH = 0.02  # a flow is written again when it moved by more
 
 
@@ -73,7 +76,7 @@ def _learnt(kept: Mapping[str, Any]) -> Learnt:
 def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
     """Return an area's watched days until now, None while it is not learnt. Raises `Problem` for its expression."""
     kept = area.values.get("learnt")
-    if not told(kept):
+    if kept is None or not told(kept):
         return None
     now = town.clock() if now_us is None else now_us
     last = last_day(now)
@@ -85,11 +88,19 @@ def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
     learnt = _learnt(kept)
     loss = follow(learnt, flow, first.weekday(), first.timetuple().tm_yday).loss
     before = np.array([np.nan if x is None else x for x in kept["before"]])
-    files = watch(loss, learnt.sigma, learnt.echo, before=before)
+    files = watch(loss, learnt.sigma, learnt.echo, _LIMITS, before)
     with np.errstate(invalid="ignore"):
         night = flow[:, _NIGHT].mean(axis=1)
     homes = area.values.get("households") or 0
-    return Story(first, night, loss, learnt.sigma, learnt.standing, homes * area.values["legitimate_lh"] / 1000, tuple(files))
+    return Story(
+        first,
+        night,
+        loss,
+        learnt.sigma,
+        learnt.standing,
+        homes * area.values["legitimate_lh"] / 1000,
+        tuple(files),
+    )
 
 
 def judge(town: Town, area: Row) -> list[Row]:
@@ -103,7 +114,7 @@ def judge(town: Town, area: Row) -> list[Row]:
             return []
         used = min(days, MOST_DAYS)
         flow = rows_of(town, signed, begun, used)
-        if np.isfinite(flow).mean() < 0.5:  # noqa: PLR2004 -- more holes than measurements
+        if np.isfinite(flow).mean() < 0.5:
             return []
         area = learn_area(town, area, flow, begun)
     found = story(town, area, now)
@@ -132,6 +143,13 @@ def _keep(town: Town, area: Row, found: Story) -> list[Row]:
             opened.append(town.store.records.put("water_leak", values, geometry=None, territory=area.territory, who=SYSTEM, reason="Fuite détectée"))  # fmt: skip
         elif held.values["state"] in ("open", "growing"):
             _change(town, held, values)
+    for number, held in known.items():
+        if (
+            number not in numbers
+            and held.values["state"] in ("open", "growing")
+            and held.values["detected"] >= local_day(found.first)
+        ):
+            town.store.records.put("water_leak", {"state": "false"}, id=held.id, who=SYSTEM, reason="Réunie à un autre dossier : c'était la même fuite")  # fmt: skip
     return opened
 
 
@@ -167,6 +185,9 @@ def _change(town: Town, held: Row, values: dict[str, Any]) -> None:
     moved = abs(values["m3_per_day"] - before["m3_per_day"]) > _WORTH * max(before["m3_per_day"], 1.0)
     if not moved and values["state"] == before["state"] and values["kind"] == before["kind"]:
         return
+    values["title"] = held.values["title"].replace(
+        f"{before['m3_per_day']:.0f} m³/j", f"{values['m3_per_day']:.0f} m³/j"
+    )
     town.store.records.put("water_leak", values, id=held.id, who=SYSTEM, reason="Bilan du jour")
 
 

@@ -50,9 +50,14 @@ def _kept(town: Town, area: Row) -> tuple[Signatures, Nights] | None:
     if not document:
         return None
     found = Signatures(
-        tuple(document["pipes"]), tuple(document["sensors"]), np.array(document["drop"]), np.array(document["demand"])
+        tuple(document["pipes"]),
+        tuple(document["sensors"]),
+        np.array(document["drop"]),
+        np.array(document["demand"]),
     )
-    nights = np.array([[np.nan if v is None else v for v in night] for night in document["nights"]], dtype=float)
+    nights = np.array(
+        [[np.nan if v is None else v for v in night] for night in document["nights"]], dtype=float
+    )
     return found, Nights(document["first_day"], nights.reshape(-1, len(found.sensors)))
 
 
@@ -78,13 +83,18 @@ def network(town: Town, territory: str | None = None) -> Model:
         v = r.values
         if v.get("start") in nodes and v.get("end") in nodes:
             kind = "pump" if v["kind"] == "pump" else "valve"
-            links[v["code"]] = Link(v["code"], kind, v["start"], v["end"], 0.0, v.get("diameter_mm"), None, v["state"])
+            links[v["code"]] = Link(
+                v["code"], kind, v["start"], v["end"], 0.0, v.get("diameter_mm"), None, v["state"]
+            )
     return Model("", "CMH", nodes, links)
 
 
 def calm_nights(town: Town, sensors: tuple[str, ...], first: int, count: int) -> Nights:
     """Return the mean pressures of nights, from 01:00 to 05:00 on the wall clock; days are counted since 1970."""
-    by_code = {r.values["code"]: r.id for r in town.store.records.all("water_node", Query(where={"code": list(sensors)}))}
+    by_code = {
+        r.values["code"]: r.id
+        for r in town.store.records.all("water_node", Query(where={"code": list(sensors)}))
+    }
     series = series_of(town, "water_node", "water_pressure")
     sums, seen = np.zeros((count, len(sensors))), np.zeros((count, len(sensors)))
     start = first * DAY_US - 3 * HOUR_US
@@ -95,7 +105,12 @@ def calm_nights(town: Town, sensors: tuple[str, ...], first: int, count: int) ->
         for one in town.store.observations.series(number, start, start + (count + 1) * DAY_US):
             at = wall(one.start_us)
             night = at.toordinal() - 719_163 - first
-            if _FROM_H <= at.hour < _TO_H and 0 <= night < count and one.result.value is not None and one.quality <= 1:
+            if (
+                _FROM_H <= at.hour < _TO_H
+                and 0 <= night < count
+                and one.result.value is not None
+                and one.quality != 3
+            ):
                 sums[night, column] += float(one.result.value)
                 seen[night, column] += 1
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -116,13 +131,15 @@ def locate_area(town: Town, area: Row) -> int:
     first = min(r.values["start"] for r in leaks) // DAY_US - 30
     first = max(first, base.first_day + len(base.values))
     count = now // DAY_US - first + 1
-    if count < 6:  # noqa: PLR2004 -- nights before and after are needed
+    if count < 6:
         return 0
     year = calm_nights(town, found.sensors, first, count)
-    alive = [i for i in range(len(found.sensors)) if np.isfinite(year.values[:, i]).mean() > 0.7]  # noqa: PLR2004
+    alive = [i for i in range(len(found.sensors)) if np.isfinite(year.values[:, i]).mean() > 0.7]
     if len(alive) < _FEW:
         return 0
-    seen = Signatures(found.pipes, tuple(found.sensors[i] for i in alive), found.drop[:, :, alive], found.demand[alive])
+    seen = Signatures(
+        found.pipes, tuple(found.sensors[i] for i in alive), found.drop[:, :, alive], found.demand[alive]
+    )
     model = network(town, area.territory)
     known = [p for p in found.pipes if p in model.links]
     if len(known) < len(found.pipes):
@@ -130,13 +147,20 @@ def locate_area(town: Town, area: Row) -> int:
     courses = [_course(r) for r in leaks]
     located = locate(Nights(base.first_day, base.values[:, alive]), Nights(first, year.values[:, alive]), courses, seen, model)  # fmt: skip
     for row, place in zip(leaks, located, strict=True):
-        best = [[p, round(v, 4)] for p, v in place.best(_TOLD) if v > 0.005]  # noqa: PLR2004 -- half a per cent
-        if place.strength < 4 or best == row.values.get("candidates"):  # noqa: PLR2004 -- no trace above the noise
+        best: list[Any] = [[p, round(v, 4)] for p, v in place.best(_TOLD) if v > 0.005]
+        if place.strength < 4 or best == row.values.get("candidates"):
             continue
         values: dict[str, Any] = {"candidates": best}
-        if row.values["state"] in ("open", "growing"):
+        if not row.values.get("found"):  # what was seen on site is not guessed again
             values["pipe"] = best[0][0]
-        town.store.records.put("water_leak", values, id=row.id, who=SYSTEM, reason="Localisation", geometry=_line(model, best[0][0]))
+        town.store.records.put(
+            "water_leak",
+            values,
+            id=row.id,
+            who=SYSTEM,
+            reason="Localisation",
+            geometry=_line(model, best[0][0]),
+        )
     return len(leaks)
 
 
@@ -150,10 +174,12 @@ def _course(row: Row) -> Course:
 
     def days(instant_us: int) -> float:
         at = wall(instant_us)
-        return at.toordinal() - 719_163 + (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
+        return (
+            at.toordinal()
+            - 719_163
+            + (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(days=1)
+        )
 
     return Course(
         days(v["start"]), days(v["detected"]), None if v["end"] is None else days(v["end"]), max(v["m3_per_day"] / 24, 0.3), v["kind"]
     )  # fmt: skip
-
-

@@ -23,7 +23,7 @@ __all__ = ["HOURS", "local_day", "rows_of", "series_of", "signed_meters", "wall"
 
 Array = NDArray[np.float64]
 HOURS = 24
-_GOOD = 1  # qualities above are suspect or wrong
+_BAD = 3  # a suspect value still says that a meter is stopped; a bad one says nothing
 
 
 def series_of(town: Town, collection: str, kind: str) -> dict[int, int]:
@@ -40,7 +40,9 @@ def series_of(town: Town, collection: str, kind: str) -> dict[int, int]:
 
 def signed_meters(town: Town, area: Row) -> list[tuple[int, int, str]]:
     """Return sign, datastream and code of the meters of an area. Raises `Problem` when its expression names no meter."""
-    meters = {r.values["code"]: r.id for r in town.store.records.all("water_meter", Query(territories=_of(area)))}
+    meters = {
+        r.values["code"]: r.id for r in town.store.records.all("water_meter", Query(territories=_of(area)))
+    }
     series = series_of(town, "water_meter", "water_flow")
     found = []
     for sign, code in terms(area.values["inflow"], list(meters)):
@@ -78,7 +80,7 @@ def _hours(town: Town, series: int, start: datetime, count: int) -> Array:
     offsets: dict[int, int] = {}
     for one in town.store.observations.series(series, begin - HOUR_US, end):
         value = one.result.value
-        if value is None or one.quality > _GOOD:
+        if value is None or one.quality == _BAD:
             continue
         at = one.start_us if one.end_us is None else (one.start_us + one.end_us) // 2
         hour = at // HOUR_US
@@ -95,7 +97,9 @@ def _hours(town: Town, series: int, start: datetime, count: int) -> Array:
 def last_day(now_us: int) -> datetime:
     """Return the last wall-clock day whose balance, which ends at 06:00 of the next, is over."""
     now = wall(now_us)
-    return (now - timedelta(hours=CUT_HOUR)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=1)
+    return (now - timedelta(hours=CUT_HOUR)).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(
+        days=1
+    )
 
 
 def first_day(town: Town, series: Iterable[int], now_us: int) -> datetime | None:
@@ -106,7 +110,11 @@ def first_day(town: Town, series: Iterable[int], now_us: int) -> datetime | None
         if not found:
             return None
         firsts.append(found[0].start_us)
-    return None if not firsts else wall(max(firsts)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    return (
+        None
+        if not firsts
+        else wall(max(firsts)).replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=1)
+    )
 
 
 def told(learnt: Mapping[str, Any] | None) -> bool:

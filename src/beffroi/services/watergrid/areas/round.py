@@ -69,8 +69,16 @@ def _sewer(town: Town, point: Row) -> None:
     flow = series_of(town, "sewer_point", "sewer_flow").get(point.id)
     if flow is not None:
         rows = rows_of(town, [(1, flow, "")], first, _SEWER_DAYS)
-        found = infiltration(rows, _rain(town, local_day(first + timedelta(hours=6))), point.values.get("households") or 0, point.values["legitimate_lh"])
-        values |= {k: None if v is None else round(v, 2) for k, v in (("dry_m3h", found.dry_m3h), ("wet_m3h", found.wet_m3h))}
+        found = infiltration(
+            rows,
+            _rain(town, local_day(first + timedelta(hours=6))),
+            point.values.get("households") or 0,
+            point.values["legitimate_lh"],
+        )
+        values |= {
+            k: None if v is None else round(v, 2)
+            for k, v in (("dry_m3h", found.dry_m3h), ("wet_m3h", found.wet_m3h))
+        }
     ran = series_of(town, "sewer_point", "sewer_overflow").get(point.id)
     if ran is not None:
         hours = overflow_hours(rows_of(town, [(1, ran, "")], first, _SEWER_DAYS).reshape(-1), 1.0)
@@ -81,10 +89,14 @@ def _sewer(town: Town, point: Row) -> None:
 def _rain(town: Town, start_us: int) -> Any:
     """Return the rain of each day from an instant, the mean of the town's gauges, NaN where none speaks."""
     with town.store.read() as connection:
-        gauges = [n for (n,) in connection.execute(select(datastream.c.id).where(datastream.c.kind == "rain"))]
+        gauges = [
+            n for (n,) in connection.execute(select(datastream.c.id).where(datastream.c.kind == "rain"))
+        ]
     sums = np.full((_SEWER_DAYS, max(len(gauges), 1)), np.nan)
     for column, number in enumerate(gauges):
-        for one in town.store.observations.series(number, start_us, start_us + _SEWER_DAYS * DAY_US + HOUR_US):
+        for one in town.store.observations.series(
+            number, start_us, start_us + _SEWER_DAYS * DAY_US + HOUR_US
+        ):
             day = (one.start_us - start_us) // DAY_US
             if one.result.value is not None and 0 <= day < _SEWER_DAYS:
                 sums[day, column] = np.nan_to_num(sums[day, column]) + float(one.result.value)

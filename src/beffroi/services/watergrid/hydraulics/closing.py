@@ -62,7 +62,9 @@ def cut_off(model: Model, links: Sequence[str]) -> set[str]:
     for x in model.links.values():
         if x.name not in closed:
             ways[x.start].append(x.end)
-            if x.kind == "pipe" and x.status != "check":  # water goes one way only through pumps and regulating valves
+            if (
+                x.kind == "pipe" and x.status != "check"
+            ):  # water goes one way only through pumps and regulating valves
                 ways[x.end].append(x.start)
     reached = {n.name for n in model.nodes.values() if n.kind in ("reservoir", "tank")}
     queue = list(reached)

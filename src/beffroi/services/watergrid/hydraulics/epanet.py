@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from beffroi.model.problem import Problem, Unavailable
@@ -49,7 +48,10 @@ def _library() -> ctypes.CDLL:
             return ctypes.CDLL(str(path))
     raise Unavailable(
         Text("Le simulateur EPANET n'est pas installé ici.", "The EPANET simulator is not installed here."),
-        Text("Installez-le : pip install 'beffroi[watergrid]'.", "Install it: pip install 'beffroi[watergrid]'."),
+        Text(
+            "Installez-le : pip install 'beffroi[watergrid]'.",
+            "Install it: pip install 'beffroi[watergrid]'.",
+        ),
     )
 
 
@@ -75,7 +77,10 @@ class Project:
                     f"EPANET refuse le modèle {path.name} (erreur {code}). {text}",
                     f"EPANET refuses the model {path.name} (error {code}). {text}",
                 ),
-                Text("Ouvrez-le dans EPANET et corrigez ce qu'il dit.", "Open it in EPANET and mend what it says."),
+                Text(
+                    "Ouvrez-le dans EPANET et corrigez ce qu'il dit.",
+                    "Open it in EPANET and mend what it says.",
+                ),
                 place,
             )
         units = ctypes.c_int()
@@ -89,7 +94,7 @@ class Project:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:

@@ -154,15 +154,17 @@ def _sections(text: str) -> dict[str, list[tuple[int, list[str]]]]:
     found: dict[str, list[tuple[int, list[str]]]] = defaultdict(list)
     name = ""
     for number, line in enumerate(text.splitlines(), start=1):
-        line = line.split(";", 1)[0].strip()
-        if line.startswith("["):
-            name = line.strip("[]").upper()
-        elif line:
-            found[name].append((number, line.split()))
+        said = line.split(";", 1)[0].strip()
+        if said.startswith("["):
+            name = said.strip("[]").upper()
+        elif said:
+            found[name].append((number, said.split()))
     return found
 
 
-def _points(rows: list[tuple[int, list[str]]], unread: list[Unread]) -> Iterable[tuple[str, tuple[float, float]]]:
+def _points(
+    rows: list[tuple[int, list[str]]], unread: list[Unread]
+) -> Iterable[tuple[str, tuple[float, float]]]:
     for number, cells in rows:
         try:
             yield cells[0], (float(cells[1]), float(cells[2]))
@@ -183,8 +185,10 @@ def _nodes(sections: dict[str, list[tuple[int, list[str]]]], metre: float, place
         for number, cells in sections[section]:
             try:
                 name = cells[0]
-                own = float(cells[2]) if kind == "junction" and len(cells) > 2 else 0.0  # noqa: PLR2004
-                found[name] = Node(name, kind, float(cells[1]) * metre, demands.get(name, own), places.get(name))
+                own = float(cells[2]) if kind == "junction" and len(cells) > 2 else 0.0
+                found[name] = Node(
+                    name, kind, float(cells[1]) * metre, demands.get(name, own), places.get(name)
+                )
             except (ValueError, IndexError):
                 unread.append(Unread(number, " ".join(cells)))
     return found

@@ -48,14 +48,14 @@ def learn(flow: Array, first_weekday: int, first_day_of_year: int) -> Learnt:
     """Learn an area from a year of inflow (days × samples, each row 06:00 to 06:00)."""
     n, samples = flow.shape
     weekday = (np.arange(n) + first_weekday) % 7
-    angle = 2 * np.pi * ((np.arange(n) + first_day_of_year) % 365.25) / 365.25
+    angle = _angle(n, first_day_of_year)
     standing = 0.0
     low = float(np.nanpercentile(flow, 1))
     for _ in range(3):
         shape, season, noise = _describe(flow - standing, weekday, angle)
         covariance = _covariance(noise, samples)
         learnt = Learnt(shape, standing, season, covariance, 1.0)
-        free = _estimate(learnt, flow, weekday, None)
+        free = _estimate(learnt, flow, weekday)
         change = _constant(free, angle)
         standing = float(np.clip(standing + change, 0.0, 0.9 * low))
     shape, season, noise = _describe(flow - standing, weekday, angle)
@@ -65,14 +65,16 @@ def learn(flow: Array, first_weekday: int, first_day_of_year: int) -> Learnt:
     sigma = float(1.4826 * np.median(np.abs(spread - np.median(spread)))) if len(spread) else 1.0
     pairs = np.isfinite(loss[1:]) & np.isfinite(loss[:-1])
     echo = float(np.corrcoef(loss[1:][pairs], loss[:-1][pairs])[0, 1]) if pairs.sum() > _ENOUGH else 0.0
-    return Learnt(shape, standing, season, learnt.covariance, max(sigma, 1e-6), float(np.clip(echo, 0.0, 0.45)))
+    return Learnt(
+        shape, standing, season, learnt.covariance, max(sigma, 1e-6), float(np.clip(echo, 0.0, 0.45))
+    )
 
 
 def follow(learnt: Learnt, flow: Array, first_weekday: int, first_day_of_year: int) -> Balance:
     """Return the daily losses of another period, each day from itself and the days before."""
     n = len(flow)
     weekday = (np.arange(n) + first_weekday) % 7
-    angle = 2 * np.pi * ((np.arange(n) + first_day_of_year) % 365.25) / 365.25
+    angle = _angle(n, first_day_of_year)
     season = _waves(angle) @ learnt.season
     loss, use = np.full(n, np.nan), np.full(n, np.nan)
     ratio = 1.0
@@ -89,6 +91,14 @@ def follow(learnt: Learnt, flow: Array, first_weekday: int, first_day_of_year: i
         use[i] = weights[1] @ row[seen]
         ratio += _FORGET * float(np.clip(use[i] / season[i] - ratio, -0.1, 0.1))
     return Balance(loss, use)
+
+
+def _angle(days: int, first_day_of_year: int) -> Array:
+    """Return where each day is in the year, in radians."""
+    angle: Array = np.array(
+        2 * np.pi * ((np.arange(days) + first_day_of_year) % 365.25) / 365.25, dtype=np.float64
+    )
+    return angle
 
 
 def _waves(angle: Array) -> Array:
@@ -134,7 +144,9 @@ def _covariance(noise: Array, samples: int) -> Array:
     return covariance
 
 
-def _weights(learnt: Learnt, weekday: int, seen: NDArray[np.bool_], cache: dict[tuple[int, bytes], Any]) -> Any:
+def _weights(
+    learnt: Learnt, weekday: int, seen: NDArray[np.bool_], cache: dict[tuple[int, bytes], Any]
+) -> Any:
     """Return the two rows that read, from a day's samples, the loss at a known level, and the level at a free loss."""
     key = (weekday, seen.tobytes())
     if key not in cache:
@@ -150,7 +162,7 @@ def _weights(learnt: Learnt, weekday: int, seen: NDArray[np.bool_], cache: dict[
     return cache[key]
 
 
-def _estimate(learnt: Learnt, flow: Array, weekday: NDArray[np.int64], _: None) -> Array:
+def _estimate(learnt: Learnt, flow: Array, weekday: NDArray[np.int64]) -> Array:
     """Return the level and the constant of each day, both free."""
     found = np.full((len(flow), 2), np.nan)
     for k in range(7):
@@ -169,11 +181,11 @@ def _constant(free: Array, angle: Array) -> float:
     """Return what of the flow does not follow the season: the constant of a day falls as the season rises when the
     shape holds a constant part; noise of a single day, which does the same, is left out by smoothing over the year."""
     good = np.isfinite(free).all(axis=1)
-    if good.sum() < 200:  # noqa: PLR2004 -- a season is not seen in less
+    if good.sum() < 200:
         return 0.0
     waves = _waves(angle[good])
     smooth = waves @ np.linalg.lstsq(waves, free[good], rcond=None)[0]
     level = smooth[:, 0] - smooth[:, 0].mean()
-    if float(level.std()) < 0.02:  # noqa: PLR2004 -- 2 %: no season to tell them apart
+    if float(level.std()) < 0.02:
         return 0.0
     return float(-(level @ (smooth[:, 1] - smooth[:, 1].mean())) / (level @ level))

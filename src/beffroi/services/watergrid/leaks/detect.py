@@ -146,10 +146,12 @@ def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Ar
     """Return the first 06:00 and the inflow of each day from there, NaN where a meter is silent."""
     first, grid = table.on_grid()
     samples = grid.shape[1]
-    flow = sum((sign * grid[:, :, table.names.index(name)] for sign, name in signed), np.zeros(grid.shape[:2]))
+    flow = sum(
+        (sign * grid[:, :, table.names.index(name)] for sign, name in signed), np.zeros(grid.shape[:2])
+    )
     flat = flow.reshape(-1)
     seen = flat[np.isfinite(flat)]
-    negative = flat < -0.02 * max(float(np.abs(seen).mean()), 1e-9)  # noqa: PLR2004 -- two per cent is a meter's noise
+    negative = flat < -0.02 * max(float(np.abs(seen).mean()), 1e-9)
     if len(seen) and negative.sum() > _NEGATIVE * len(seen):
         at = int(np.flatnonzero(negative)[0])
         when = _EPOCH + timedelta(seconds=first + at * table.step_s)
@@ -169,7 +171,9 @@ def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Ar
             Text("Donnez des semaines de mesures.", "Give weeks of measurements."),
             "time",
         )
-    return _EPOCH + timedelta(seconds=first, hours=CUT_HOUR), flat[cut : cut + whole * samples].reshape(whole, samples)
+    return _EPOCH + timedelta(seconds=first, hours=CUT_HOUR), flat[cut : cut + whole * samples].reshape(
+        whole, samples
+    )
 
 
 def _aligned(learnt: Learnt, year: Array, weekday: int) -> int:
@@ -184,7 +188,7 @@ def _aligned(learnt: Learnt, year: Array, weekday: int) -> int:
         wanted = shapes[(np.arange(len(days)) + weekday + shift) % 7]
         error.append(float(np.nanmean((relative - wanted) ** 2)))
     best = int(np.argmin(error))
-    return weekday + (best if error[best] < 0.9 * error[0] else 0)  # noqa: PLR2004 -- the calendar unless plainly wrong
+    return weekday + (best if error[best] < 0.9 * error[0] else 0)
 
 
 def _second(name: str, base: Table, year: Table, main: _Watched) -> Area:
@@ -227,7 +231,7 @@ def _drawn(pumped: Array, inflow: Array, loss: Array, sigma: float) -> Array:
     found = np.full((days, 2), np.nan)
     held: list[list[tuple[float, float, int]]] = [[] for _ in range(days)]
     for a, b in zip(starts[:-1], starts[1:], strict=True):
-        if b - a >= samples // 12 and np.isfinite(use[a:b]).mean() > 0.8:  # noqa: PLR2004 -- a gap says nothing
+        if b - a >= samples // 12 and np.isfinite(use[a:b]).mean() > 0.8:
             held[b // samples].append((float(flow[a:b].mean()), float(np.nanmean(use[a:b])), b - a))
     for day, cycles in enumerate(held):
         if cycles:

@@ -64,7 +64,9 @@ class _Space(msgspec.Struct):
     first: int
 
 
-def locate(base: Nights, year: Nights, courses: Sequence[Course], found: Signatures, model: Model) -> list[Located]:
+def locate(
+    base: Nights, year: Nights, courses: Sequence[Course], found: Signatures, model: Model
+) -> list[Located]:
     """Return where each leak is. `found` has the sensors of the nights, in their order."""
     space = _space(base, year)
     n = len(space.nights)
@@ -97,19 +99,19 @@ def _line(n: int, course: Course, first: int, start: float, length: float | None
 
 
 def _window(n: int, line: Array) -> NDArray[np.int64]:
-    at = np.flatnonzero(line > 0.01)  # noqa: PLR2004 -- one per cent of its flow
+    at = np.flatnonzero(line > 0.01)
     if not len(at):
         return np.arange(0)
     last = min(int(at[-1]) + 10, int(at[0]) + _LONGEST)
     return np.arange(max(0, int(at[0]) - _BEFORE), min(n - 1, max(int(at[0]) + _AFTER, last)) + 1)
 
 
-def _others(space: _Space, lines: Sequence[Array], i: int, window: NDArray[np.int64]) -> Array:
+def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64]) -> Array:
     """Return an orthonormal basis of a level and the other leaks within the window."""
     columns = [np.ones(len(window))]
-    columns += [x[window] for j, x in enumerate(lines) if j != i and float(np.ptp(x[window])) > 0.02]  # noqa: PLR2004
+    columns += [x[window] for j, x in enumerate(lines) if j != i and float(np.ptp(x[window])) > 0.02]
     q, r = np.linalg.qr(np.column_stack(columns))
-    basis: Array = q[:, np.abs(np.diag(r)) > 1e-3]  # noqa: PLR2004 -- two leaks of the same course
+    basis: Array = q[:, np.abs(np.diag(r)) > 1e-3]
     return basis
 
 
@@ -118,16 +120,16 @@ def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) ->
     n = len(space.nights)
     window = _window(n, _line(n, course, space.first, course.start - _BEFORE / 2, None))
     window = window[np.isfinite(space.nights[window]).all(axis=1)]
-    if len(window) < 6:  # noqa: PLR2004 -- nothing to sharpen on
+    if len(window) < 6:
         return lines[i]
     tries = [_line(n, course, space.first, course.start + s, None) for s in (np.arange(-4, 5) if course.kind == "abrupt" else ())]  # fmt: skip
     slow = range(-20, 8, 2) if course.kind != "abrupt" else range(-20, 3, 4)
     tries += [_line(n, course, space.first, course.start + s, length) for s in slow for length in _LENGTHS]
-    basis = _others(space, lines, i, window)
+    basis = _others(lines, i, window)
     shapes = np.column_stack([t[window] for t in tries])
     free = shapes - basis @ (basis.T @ shapes)
     size = (free**2).sum(axis=0)
-    good = size > 0.2  # noqa: PLR2004 -- what the others nearly explain is no course
+    good = size > 0.2
     if not good.any():
         return lines[i]
     z = space.nights[window]
@@ -135,7 +137,9 @@ def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) ->
     return tries[int(np.argmax(np.where(good, energy, -1)))]
 
 
-def _place(space: _Space, lines: Sequence[Array], i: int, course: Course, found: Signatures, model: Model) -> Located:
+def _place(
+    space: _Space, lines: Sequence[Array], i: int, course: Course, found: Signatures, model: Model
+) -> Located:
     n = len(space.nights)
     window = _window(n, lines[i])
     window = window[np.isfinite(space.nights[window]).all(axis=1)] if len(window) else window
@@ -143,9 +147,9 @@ def _place(space: _Space, lines: Sequence[Array], i: int, course: Course, found:
     allowed = np.isin(pipes, course.allowed) if course.allowed else np.ones(len(pipes), dtype=bool)
     length = np.array([model.links[p].length_m for p in found.pipes])
     prior = np.where(allowed, length, 0.0)
-    if len(window) < 6:  # noqa: PLR2004 -- no night before and after
+    if len(window) < 6:
         return Located(dict(zip(found.pipes, (prior / prior.sum()).tolist(), strict=True)), 0.0)
-    basis = _others(space, lines, i, window)
+    basis = _others(lines, i, window)
     line = lines[i][window]
     free = line - basis @ (basis.T @ line)
     size = max(float(free @ free), 1e-6)
@@ -158,4 +162,6 @@ def _place(space: _Space, lines: Sequence[Array], i: int, course: Course, found:
     top = fit.max()
     weight = np.exp(fit - top).sum(axis=1) * prior
     weight = weight / weight.sum() if weight.sum() > 0 else prior / prior.sum()
-    return Located(dict(zip(found.pipes, weight.tolist(), strict=True)), float(np.linalg.norm(trace) / noise**0.5))
+    return Located(
+        dict(zip(found.pipes, weight.tolist(), strict=True)), float(np.linalg.norm(trace) / noise**0.5)
+    )

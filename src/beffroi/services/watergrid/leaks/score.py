@@ -68,13 +68,18 @@ def read_answer(path: Path) -> list[tuple[str, datetime]]:
     """Read `linkID, startTime`. Raises `Problem` with the line."""
     found = []
     for number, cells in _rows(path):
-        if len(cells) != 2:  # noqa: PLR2004 -- a pipe and an instant
+        if len(cells) != 2:
             raise _wrong(path, number, "« conduite, date » est attendu", "'pipe, date' is expected")
         found.append((cells[0], _when(path, number, cells[1])))
     return sorted(found, key=lambda x: x[1])
 
 
-def score(answer: Sequence[tuple[str, datetime]], truths: Sequence[Truth], flows: Sequence[Table], model: Model | None) -> Score:
+def score(
+    answer: Sequence[tuple[str, datetime]],
+    truths: Sequence[Truth],
+    flows: Sequence[Table],
+    model: Model | None,
+) -> Score:
     """Judge an answer. Without a model a detection must name the very pipe of a leak. Raises `Problem`."""
     volumes = _Remaining(flows)
     year = volumes.first.year
@@ -98,7 +103,9 @@ def score(answer: Sequence[tuple[str, datetime]], truths: Sequence[Truth], flows
     return Score(round(sum(x.euro for x in lines), 2), len(taken), len(truths), missed, len(lines) - missed - len(taken), tuple(lines))  # fmt: skip
 
 
-def _nearest(pipe: str, when: datetime, truths: Sequence[Truth], model: Model | None) -> tuple[str, float] | None:
+def _nearest(
+    pipe: str, when: datetime, truths: Sequence[Truth], model: Model | None
+) -> tuple[str, float] | None:
     active = [t for t in truths if t.start <= when <= t.end]
     if model is None:
         if pipe not in {t.pipe for t in truths}:
@@ -159,12 +166,16 @@ def _when(path: Path, number: int, cell: str) -> datetime:
     try:
         return datetime.fromisoformat(cell).replace(tzinfo=None)
     except ValueError:
-        raise _wrong(path, number, f"« {cell[:40]} » n'est pas une date", f"'{cell[:40]}' is no date") from None
+        raise _wrong(
+            path, number, f"« {cell[:40]} » n'est pas une date", f"'{cell[:40]}' is no date"
+        ) from None
 
 
 def _wrong(path: Path, number: int, fr: str, en: str) -> Problem:
     return Problem(
         Text(f"{path.name}, ligne {number} : {fr}.", f"{path.name}, line {number}: {en}."),
-        Text("Écrivez par exemple « p523, 2019-01-15 23:00 ».", "Write for example 'p523, 2019-01-15 23:00'."),
+        Text(
+            "Écrivez par exemple « p523, 2019-01-15 23:00 ».", "Write for example 'p523, 2019-01-15 23:00'."
+        ),
         f"line {number}",
     )

@@ -20,6 +20,7 @@ from beffroi.services.watergrid.leaks.signature import signatures
 __all__ = ["Candidate", "Searched", "digs", "nights", "read_files", "search"]
 
 _DAY_S = 86_400
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _FROM_H, _TO_H = 2, 4  # the hours of a night whose pressures are looked at
 _KEPT = 0.8  # share of the nights that a sensor must have
 _RADIUS_M, _DIG_EUR = 300.0, 500.0
@@ -70,7 +71,9 @@ def _file(row: Any, place: str) -> File:
         try:
             datetime.fromisoformat(str(value))
         except ValueError:
-            raise _unfit(f"{place}/{name}", f"« {value} » n'est pas une date", f"'{value}' is no date") from None
+            raise _unfit(
+                f"{place}/{name}", f"« {value} » n'est pas une date", f"'{value}' is no date"
+            ) from None
     flow = row.get("m3_per_day")
     if not isinstance(flow, (int, float)) or isinstance(flow, bool) or flow < 0:
         raise _unfit(f"{place}/m3_per_day", "un volume positif est attendu", "a positive volume is expected")
@@ -139,7 +142,7 @@ def search(path: Path, base: Table, year: Table, files: Sequence[File]) -> tuple
 
 def _course(file: File, model: Model) -> Course:
     def days(text: str) -> float:
-        return (datetime.fromisoformat(text).replace(tzinfo=None) - datetime(1970, 1, 1)).total_seconds() / _DAY_S  # noqa: DTZ001
+        return (datetime.fromisoformat(text).replace(tzinfo=None) - _EPOCH).total_seconds() / _DAY_S
 
     start, until = days(file.start), None if file.stable is None else days(file.stable)
     return Course(

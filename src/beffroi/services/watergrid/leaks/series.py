@@ -105,7 +105,9 @@ def _text(path: Path) -> str:
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise Problem(
             Text(f"Le fichier {path} ne se lit pas : {error}", f"The file {path} cannot be read: {error}"),
-            Text("Donnez un CSV en UTF-8, compressé par gzip ou non.", "Give a CSV in UTF-8, gzipped or not."),
+            Text(
+                "Donnez un CSV en UTF-8, compressé par gzip ou non.", "Give a CSV in UTF-8, gzipped or not."
+            ),
             str(path),
         ) from error
 
@@ -122,7 +124,9 @@ def _instant(path: Path, number: int, cell: str) -> int:
     try:
         when = datetime.fromisoformat(cell.strip())
     except ValueError:
-        raise _wrong(path, number, f"« {cell[:40]} » n'est pas une date", f"'{cell[:40]}' is no date") from None
+        raise _wrong(
+            path, number, f"« {cell[:40]} » n'est pas une date", f"'{cell[:40]}' is no date"
+        ) from None
     bare = when.replace(tzinfo=None)
     return int((bare - datetime(1970, 1, 1)).total_seconds())  # noqa: DTZ001 -- wall clock of the file
 

@@ -41,7 +41,9 @@ class Signatures(msgspec.Struct, frozen=True):
         return between
 
 
-def signatures(path: Path, model: Model, sensors: Sequence[str], hour: float, factor: float = 1.0) -> Signatures:
+def signatures(
+    path: Path, model: Model, sensors: Sequence[str], hour: float, factor: float = 1.0
+) -> Signatures:
     """Simulate a leak at every node in turn; a pipe is the mean of its two ends.
 
     `hour` of the day, `factor` of the demands. Raises `Problem` when the model has none of the sensors.
@@ -74,5 +76,7 @@ def signatures(path: Path, model: Model, sensors: Sequence[str], hour: float, fa
             project.draw(name, 0.0, drain)
     nowhere = len(junctions)  # a reservoir or a tank: a leak there is seen by nobody
     pipes = model.pipes
-    ends = np.array([[row.get(model.links[p].start, nowhere), row.get(model.links[p].end, nowhere)] for p in pipes])
+    ends = np.array(
+        [[row.get(model.links[p].start, nowhere), row.get(model.links[p].end, nowhere)] for p in pipes]
+    )
     return Signatures(tuple(pipes), tuple(sensors), drop[:, ends, :].mean(axis=2), demand)

@@ -35,6 +35,8 @@ class Limits:
     stop: float = 2.5
     down: float = 4.2
     merge: float = 3.5  # in variances: how much worse one growth may explain what two events do
+    unshapely: float = 0.03  # share of a growing flow by which it may leave its shape
+    absorb: float = 1.0
     merge_span: int = 20
     merge_back: int = 12
     step_span: int = 30
@@ -73,7 +75,9 @@ class _Watch:
     downs: list[int] = field(default_factory=list)
 
 
-def watch(loss: Array, sigma: float, echo: float = 0.0, limits: Limits = LIMITS, before: Array | None = None) -> list[LeakFile]:
+def watch(
+    loss: Array, sigma: float, echo: float = 0.0, limits: Limits = LIMITS, before: Array | None = None
+) -> list[LeakFile]:
     """Return the files of a period from its daily losses (m³/h, NaN where unknown) and their noise.
 
     `sigma` is the noise of a day, `echo` its correlation with the next day's. `before` are losses of the learnt period, which tell the level at the start.
@@ -93,22 +97,25 @@ def watch(loss: Array, sigma: float, echo: float = 0.0, limits: Limits = LIMITS,
 
 def _day(values: Array, known: _Watch) -> None:
     today = len(values) - 1
-    day = np.arange(max(0, today - known.limits.history), today + 1)
-    day = day[np.isfinite(values[day])]
+    day = np.arange(max(0, today - known.limits.history), today + 1).astype(float)
+    day = day[np.isfinite(values[day.astype(int)])]
     if len(day) < _FEWEST:
         return
-    y = values[day]
+    y = values[day.astype(int)]
     for _ in range(3):
         found = _look(day, y, known)
         if found is None:
             break
         _note(*found, day, y, known)
     _measure(day, y, known)
+    _absorb(int(day[-1]), known)
 
 
 def _shape(day: Array, kind: str, at: int, until: int | None = None) -> Array:
     if kind == "incipient":
-        return np.clip((day if until is None else np.minimum(day, until)) - at + 1, 0, None).astype(float) ** 2
+        return (
+            np.clip((day if until is None else np.minimum(day, until)) - at + 1, 0, None).astype(float) ** 2
+        )
     return (day >= at).astype(float)
 
 
@@ -129,7 +136,11 @@ def _columns(day: Array, files: Iterable[LeakFile], downs: Iterable[int]) -> lis
 
 def _inside(day: Array, known: _Watch) -> list[LeakFile]:
     """The files whose shape varies within the days."""
-    return [f for f in known.files if f.onset > day[0] or (f.kind == "incipient" and (f.until or day[-1]) > day[0])]
+    return [
+        f
+        for f in known.files
+        if f.onset > day[0] or (f.kind == "incipient" and (f.until or day[-1]) > day[0])
+    ]
 
 
 @lru_cache(maxsize=512)
@@ -149,7 +160,7 @@ def _basis(columns: list[Array], white: Array) -> Array:
     matrix = white @ np.column_stack(columns)
     scaled = matrix / np.maximum(np.abs(matrix).max(axis=0), 1e-9)
     q, r = np.linalg.qr(scaled)
-    basis: Array = q[:, np.abs(np.diag(r)) > 1e-6]  # noqa: PLR2004 -- twice the same shape
+    basis: Array = q[:, np.abs(np.diag(r)) > 1e-6]
     return basis
 
 
@@ -169,12 +180,16 @@ def _look(day: Array, y: Array, known: _Watch) -> tuple[str, int, float] | None:
     free = shapes - basis @ (basis.T @ shapes)
     norm = np.sqrt((free**2).sum(axis=0))
     score = np.where(norm > _APART * size, rest @ free / np.maximum(norm, 1e-9) / known.sigma, 0.0)
+    if grower is not None:  # no hole widens exactly as the square of time
+        score *= known.sigma / float(np.hypot(known.sigma, limits.unshapely * grower.flow))
     limit, wanted = _limits(limits, grower is not None, events, score, int(day[-1]))
     best = int(np.argmax(wanted / limit))
     return (*events[best], float(score[best])) if wanted[best] > limit[best] else None
 
 
-def _candidates(day: Array, limits: Limits, grower: LeakFile | None, taken: set[int]) -> tuple[Array, list[tuple[str, int]]]:
+def _candidates(
+    day: Array, limits: Limits, grower: LeakFile | None, taken: set[int]
+) -> tuple[Array, list[tuple[str, int]]]:
     """Return the shapes of the events that may have begun, days × events, and what they are."""
     first, today = int(day[0]) + 2, int(day[-1])
     steps = [at for at in range(max(first, today - limits.step_span), today + 1) if at not in taken]
@@ -194,7 +209,9 @@ def _candidates(day: Array, limits: Limits, grower: LeakFile | None, taken: set[
     return np.concatenate(columns, axis=1).astype(float), events
 
 
-def _limits(limits: Limits, growing: bool, events: list[tuple[str, int]], score: Array, today: int) -> tuple[Array, Array]:
+def _limits(
+    limits: Limits, growing: bool, events: list[tuple[str, int]], score: Array, today: int
+) -> tuple[Array, Array]:
     """Return the threshold of each event, and its score counted in the direction that it may have."""
     up = limits.step_in_growth if growing else limits.step
     one = max(limits.step_one, limits.step_in_growth) if growing else limits.step_one
@@ -238,10 +255,26 @@ def _merged(new: LeakFile, day: Array, y: Array, known: _Watch) -> bool:
     if not one:
         return False
     begin = min(one, key=lambda b: one[b])
-    if one[begin] > two + known.limits.merge * known.sigma**2:
+    spread = known.sigma**2 + (
+        (2 * known.limits.unshapely * last.flow) ** 2 if last.kind == "incipient" else 0.0
+    )
+    if one[begin] > two + known.limits.merge * spread:
         return False
     last.kind, last.until, last.onset = "incipient", None, min(begin, last.detected)
     return True
+
+
+def _absorb(today: int, known: _Watch) -> None:
+    """Give a step that a growth around it has explained away to that growth: it was its first alarm."""
+    for growth in [f for f in known.files if f.kind == "incipient"]:
+        within = (growth.onset - known.limits.merge_back, today if growth.until is None else growth.until)
+        for step in [f for f in known.files if f.kind == "abrupt" and f.end is None]:
+            small = step.flow < max(
+                known.limits.absorb * known.sigma, 2 * known.limits.unshapely * growth.flow
+            )
+            if small and within[0] <= step.onset <= within[1] and today - step.onset > _FEWEST:
+                known.files.remove(step)
+                growth.detected = min(growth.detected, step.detected)
 
 
 def _left(white: Array, y: Array, columns: list[Array]) -> float:

@@ -28,8 +28,12 @@ def read(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
         there = {row[0] for row in base.execute("SELECT table_name FROM gpkg_contents")}
         if not there & set(MAPPED):
             raise Problem(
-                Text("Le GeoPackage n'a aucune couche de StaR-Eau.", "The GeoPackage has no layer of StaR-Eau."),
-                Text("Couches attendues : {names}.", "Expected layers: {names}.").filled(names=", ".join(MAPPED)),
+                Text(
+                    "Le GeoPackage n'a aucune couche de StaR-Eau.", "The GeoPackage has no layer of StaR-Eau."
+                ),
+                Text("Couches attendues : {names}.", "Expected layers: {names}.").filled(
+                    names=", ".join(MAPPED)
+                ),
                 "gpkg_contents",
             )
         seen: set[str] = set()
@@ -57,19 +61,26 @@ def _layer(base: sqlite3.Connection, layer: str, mapped: Mapped, seen: set[str])
     for number, cells in enumerate(cursor, start=1):
         row = dict(zip(names, cells, strict=True))
         place = f"{layer}, fid {row.get('fid', number)}"
-        code = next((str(row[k]).strip() for k in mapped.keys if row.get(k) not in (None, "")), "")  # noqa: SIM118
+        code = next((str(row[k]).strip() for k in mapped.keys if row.get(k) not in (None, "")), "")
         if not code:
             yield _reject(place, mapped.keys[0], "l'identifiant manque", "the identifier is missing")
             continue
         if code in seen:
-            yield _reject(place, mapped.keys[0], f"« {code} » est déjà dans ce fichier", f"'{code}' is in this file already")
+            yield _reject(
+                place,
+                mapped.keys[0],
+                f"« {code} » est déjà dans ce fichier",
+                f"'{code}' is in this file already",
+            )
             continue
         seen.add(code)
         try:
             geometry = _geojson(row.get(shape[0]), shape[1]) if shape else None
             yield Entry(_values(row, code, mapped), geometry, place=place)
         except (ValueError, TypeError) as error:
-            yield _reject(place, "", f"la ligne ne se comprend pas ({error})", f"the row is not understood ({error})")
+            yield _reject(
+                place, "", f"la ligne ne se comprend pas ({error})", f"the row is not understood ({error})"
+            )
 
 
 def _reject(place: str, field: str, fr: str, en: str) -> Reject:
@@ -87,12 +98,16 @@ def _values(row: Mapping[str, Any], code: str, mapped: Mapped) -> dict[str, Any]
             continue
         if name in _WHOLE:
             year = "".join(ch for ch in str(value) if ch.isdigit())[:4]
-            if len(year) == 4:  # noqa: PLR2004 -- a year
+            if len(year) == 4:
                 values[name] = int(year)
         else:
             values[name] = float(value) if name in _NUMBERS else str(value)
     if mapped.collection == "water_pipe":
-        kept = {k: v for k, v in row.items() if k not in ("fid", "geom") and v is not None and not isinstance(v, bytes)}
+        kept = {
+            k: v
+            for k, v in row.items()
+            if k not in ("fid", "geom") and v is not None and not isinstance(v, bytes)
+        }
         values["starred"] = kept
         if row.get("an_abandon_sup"):
             values["state"] = "abandoned"

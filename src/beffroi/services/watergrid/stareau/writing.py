@@ -39,7 +39,9 @@ class Lacking(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
 
 
-def write(path: Path, rows: Mapping[str, Iterable[Row]], now: datetime, common: Mapping[str, str]) -> tuple[int, list[Lacking]]:
+def write(
+    path: Path, rows: Mapping[str, Iterable[Row]], now: datetime, common: Mapping[str, str]
+) -> tuple[int, list[Lacking]]:
     """Write the collections of `rows` by name; return how many rows were written and what was left out.
 
     `common` gives columns the same value in every row that has none (`insee_commune`, `maitre_ouvrage`, `exploitant`, …).
@@ -63,7 +65,10 @@ def write(path: Path, rows: Mapping[str, Iterable[Row]], now: datetime, common: 
                 names = ["geom", *values]
                 marks = ", ".join("?" * len(names))
                 columns = ", ".join(f'"{n}"' for n in names)
-                base.execute(f'INSERT INTO "{name}" ({columns}) VALUES ({marks})', (_blob(row.geometry, turn), *values.values()))
+                base.execute(
+                    f'INSERT INTO "{name}" ({columns}) VALUES ({marks})',
+                    (_blob(row.geometry, turn), *values.values()),
+                )
                 written += 1
         base.commit()
     aside.replace(path)
@@ -94,23 +99,41 @@ def _found(base: sqlite3.Connection, now: datetime) -> None:
         kind = "features" if layer.geometry else "attributes"
         base.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) VALUES (?, ?, ?, ?, ?, ?)",
-            (layer.name, kind, layer.name, f"StaR-Eau {VERSION}", _stamp(now), _SRS if layer.geometry else None),
+            (
+                layer.name,
+                kind,
+                layer.name,
+                f"StaR-Eau {VERSION}",
+                _stamp(now),
+                _SRS if layer.geometry else None,
+            ),
         )
         if layer.geometry:
-            base.execute("INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)", (layer.name, layer.geometry, _SRS))
+            base.execute(
+                "INSERT INTO gpkg_geometry_columns VALUES (?, 'geom', ?, ?, 0, 0)",
+                (layer.name, layer.geometry, _SRS),
+            )
 
 
-def _row(layer: Layer, mapped: Mapped, row: Row, now: datetime, common: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+def _row(
+    layer: Layer, mapped: Mapped, row: Row, now: datetime, common: Mapping[str, str]
+) -> tuple[dict[str, Any], list[str]]:
     """Return the values of one row by column, and the needed columns that have none."""
     code = row.values["code"]
     ours = {column: row.values.get(name) for name, column in mapped.fields.items()}
-    fixed = {key: code for key in mapped.keys}
+    fixed = dict.fromkeys(mapped.keys, code)
     stamps = {"date_creation": _stamp(row.created_us), "date_maj": _stamp(now), "origine_creation": "Beffroi"}
     beside = row.values.get("starred") or {}
     values: dict[str, Any] = {}
     missing: list[str] = [] if row.geometry is not None else ["geom"]
     for c in layer.columns:
-        options = (ours.get(c.name), beside.get(c.name), fixed.get(c.name), common.get(c.name), stamps.get(c.name))
+        options = (
+            ours.get(c.name),
+            beside.get(c.name),
+            fixed.get(c.name),
+            common.get(c.name),
+            stamps.get(c.name),
+        )
         value = next((v for v in options if v not in (None, "")), None)
         if value is not None:
             values[c.name] = str(value) if c.kind.startswith("TEXT") else value
@@ -139,4 +162,5 @@ def _blob(geometry: Mapping[str, Any], turn: Callable[[Any], Any]) -> bytes:
     placed = shapely.transform(shape(geometry), turn)
     if placed.geom_type.startswith("Multi") and len(placed.geoms) == 1:
         placed = placed.geoms[0]
-    return b"GP\x00\x01" + struct.pack("<i", _SRS) + shapely.to_wkb(placed, byte_order=1)
+    well_known: bytes = shapely.to_wkb(placed, byte_order=1)
+    return b"GP\x00\x01" + struct.pack("<i", _SRS) + well_known
