@@ -35,8 +35,8 @@ class Limits:
     stop: float = 2.5
     down: float = 4.2
     merge: float = 3.5  # in variances: how much worse one growth may explain what two events do
-    unshapely: float = 0.03  # share of a growing flow by which it may leave its shape
-    absorb: float = 1.0
+    unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
+    absorb: float = 0.0
     merge_span: int = 20
     merge_back: int = 12
     step_span: int = 30
