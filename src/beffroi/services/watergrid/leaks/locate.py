@@ -24,7 +24,8 @@ _BEFORE, _AFTER, _LONGEST = 15, 25, 60
 _TOLD = 0.4  # what detection said weighs as much as this of likeness
 _AROUND = 4  # nights before and after a change
 _ROUNDING_M = 0.0006
-_MODEL_ERROR = 0.15  # share of a signature that the model is allowed to get wrong
+_MODEL_ERROR = 0.4  # share of a signature that the model is allowed to get wrong
+_DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
 _SCALES = np.linspace(0.5, 3.2, 28)
 _LIKELY_SCALE, _SCALE_SPREAD = 1.35, 0.5
 _LENGTHS = (8, 14, 20, 28, 38, 50, 65)
@@ -203,6 +204,7 @@ def _place(
     top = fit.max()
     weight = np.exp(fit - top).sum(axis=1) * prior
     weight = weight / weight.sum() if weight.sum() > 0 else prior / prior.sum()
+    weight = (1 - _DOUBT) * weight + _DOUBT * prior / prior.sum()
     return Located(
         dict(zip(found.pipes, weight.tolist(), strict=True)), float(np.linalg.norm(trace) / noise**0.5)
     )
