@@ -5,7 +5,6 @@ gives the same files, so a day is never judged twice: files are found again by t
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -24,7 +23,7 @@ from beffroi.services.watergrid.areas.reading import (
     told,
 )
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR, Learnt, follow, learn
-from beffroi.services.watergrid.leaks.watch import LIMITS, LeakFile, watch
+from beffroi.services.watergrid.leaks.watch import QUIET, LeakFile, watch
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
@@ -33,8 +32,6 @@ __all__ = ["Story", "judge", "learn_area", "overdue", "story"]
 Array = NDArray[np.float64]
 LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
-# a small area is quieter than a leak is regular: how far a growth may leave its shape counts for more than the noise
-_LIMITS = replace(LIMITS, unshapely=0.07, absorb=1.5)
 _WORTH = 0.02  # a flow is written again when it moved by more
 
 
@@ -88,7 +85,7 @@ def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
     learnt = _learnt(kept)
     loss = follow(learnt, flow, first.weekday(), first.timetuple().tm_yday).loss
     before = np.array([np.nan if x is None else x for x in kept["before"]])
-    files = watch(loss, learnt.sigma, learnt.echo, _LIMITS, before)
+    files = watch(loss, learnt.sigma, learnt.echo, QUIET, before)
     with np.errstate(invalid="ignore"):
         night = flow[:, _NIGHT].mean(axis=1)
     homes = area.values.get("households") or 0

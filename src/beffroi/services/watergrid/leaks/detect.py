@@ -8,6 +8,7 @@ between two starts of the pump, when the tank is at the same level again.
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 import numpy as np
@@ -24,6 +25,7 @@ __all__ = ["Area", "Detected", "File", "detect", "terms"]
 Array = NDArray[np.float64]
 PRICE_EUR_M3 = 0.80  # what a lost m³ costs, BattLeDIM's; each town has its own
 _FEWEST_DAYS = 60
+_SIGN, _END = re.compile(r"\s*([+-]?)\s*"), re.compile(r"[\s+-]|$")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _DAY_S = 86_400
 _NEGATIVE = 0.01  # share of negative inflow above which the expression is wrong, not the meter
@@ -68,20 +70,18 @@ def terms(expression: str, names: Sequence[str]) -> list[tuple[int, str]]:
     """Return the signed columns of an expression. Raises `Problem` at the character that is no column."""
     known = sorted(names, key=len, reverse=True)
     found: list[tuple[int, str]] = []
-    at, sign = 0, 1
-    text = expression.rstrip()
-    while at < len(text):
-        gap = re.compile(r"\s*([+-]?)\s*").match(text, at)
-        mark = gap.group(1) if gap else ""
-        if found and not mark:
+    at, text, whole = 0, expression.rstrip(), False
+    while not whole:
+        mark = _SIGN.match(text, at)
+        assert mark is not None
+        at = mark.end()
+        name = next((n for n in known if text.startswith(n, at) and _END.match(text, at + len(n))), None)
+        if name is None or (found and not mark[1]):
             break
-        sign, at = (-1 if mark == "-" else 1), gap.end() if gap else at
-        name = next((n for n in known if text.startswith(n, at) and text[at + len(n) : at + len(n) + 1] in ("", " ", "+", "-")), None)  # fmt: skip
-        if name is None:
-            break
-        found.append((sign, name))
+        found.append((-1 if mark[1] == "-" else 1, name))
         at += len(name)
-    if at < len(text) or not found or all(s < 0 for s, _ in found):
+        whole = at == len(text)
+    if not whole or all(s < 0 for s, _ in found):
         wrong = re.split(r"[\s+]", text[at:] or text)[0][:40]
         raise Problem(
             Text(f"L'expression « {expression[:80]} » ne se comprend pas à « {wrong} ».", f"The expression '{expression[:80]}' is not understood at '{wrong}'."),
@@ -230,7 +230,7 @@ def _drawn(pumped: Array, inflow: Array, loss: Array, sigma: float) -> Array:
     starts = np.flatnonzero((flow[1:] > _IDLE * flow.max()) & (flow[:-1] <= _IDLE * flow.max())) + 1
     found = np.full((days, 2), np.nan)
     held: list[list[tuple[float, float, int]]] = [[] for _ in range(days)]
-    for a, b in zip(starts[:-1], starts[1:], strict=True):
+    for a, b in pairwise(starts):
         if b - a >= samples // 12 and np.isfinite(use[a:b]).mean() > 0.8:
             held[b // samples].append((float(flow[a:b].mean()), float(np.nanmean(use[a:b])), b - a))
     for day, cycles in enumerate(held):

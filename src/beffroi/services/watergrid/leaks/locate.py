@@ -24,7 +24,10 @@ _BEFORE, _AFTER, _LONGEST = 15, 25, 60
 _TOLD = 0.4  # what detection said weighs as much as this of likeness
 _AROUND = 4  # nights before and after a change
 _ROUNDING_M = 0.0006
-_MODEL_ERROR = 0.4  # share of a signature that the model is allowed to get wrong
+_MODEL_ERROR, _CROWD_ERROR = (
+    0.1,
+    0.3,
+)  # shares of a trace: what the model gets wrong, what leaks at the same time may
 _DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
 _SCALES = np.linspace(0.5, 3.2, 28)
 _LIKELY_SCALE, _SCALE_SPREAD = 1.35, 0.5
@@ -89,7 +92,9 @@ def _repaired(space: _Space, courses: Sequence[Course]) -> list[Course]:
     for end in ends:
         gone = _jump(space, end)
         likeness = [
-            _alike(begun[i], gone, float(courses[i].end == end)) if c.end is None and c.start < end - 1 else -1.0
+            _alike(begun[i], gone, float(courses[i].end == end))
+            if c.end is None and c.start < end - 1
+            else -1.0
             for i, c in enumerate(left)
         ]
         best = int(np.argmax(likeness))
@@ -199,7 +204,9 @@ def _place(
     noise = 1 / size
     shape = (found.at(course.flow) * course.flow) @ space.white
     error = trace[None, :, None] - _SCALES[None, None, :] * shape[:, :, None]
-    worst = noise + (_MODEL_ERROR * float(np.linalg.norm(trace))) ** 2 / len(trace)
+    crowd = basis.shape[1] - 1
+    doubt = _MODEL_ERROR + _CROWD_ERROR * crowd / (1 + crowd)
+    worst = noise + (doubt * float(np.linalg.norm(trace))) ** 2 / len(trace)
     fit = -0.5 * (error**2).sum(axis=1) / worst - 0.5 * ((_SCALES - _LIKELY_SCALE) / _SCALE_SPREAD) ** 2
     top = fit.max()
     weight = np.exp(fit - top).sum(axis=1) * prior

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +105,7 @@ def nights(table: Table, sensors: Sequence[str]) -> Nights:
     first = int(day[0])
     values = np.full((int(day[-1]) - first + 1, len(sensors)), np.nan)
     edges = np.searchsorted(day, np.arange(first, int(day[-1]) + 2))
-    for i, (a, b) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (a, b) in enumerate(pairwise(edges)):
         if b > a:
             values[i] = columns[a:b].mean(axis=0)
     return Nights(first, values)

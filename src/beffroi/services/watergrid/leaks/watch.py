@@ -11,16 +11,17 @@ day detected.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LIMITS", "LeakFile", "Limits", "watch"]
+__all__ = ["LIMITS", "QUIET", "LeakFile", "Limits", "watch"]
 
 Array = NDArray[np.float64]
 _APART = 0.35  # of its size: a shape that what is known already nearly explains says nothing
+_TOGETHER = 3  # files that one growth may take together
 _FEWEST = 4  # days before which there is nothing to compare with
 
 
@@ -28,16 +29,16 @@ _FEWEST = 4  # days before which there is nothing to compare with
 class Limits:
     """Thresholds in standard deviations, spans in days; tuned on generated years (`bench/leaks`), never on the published one."""
 
-    step: float = 3.7
-    step_one: float = 4.1
+    step: float = 3.5
+    step_one: float = 3.9
     step_in_growth: float = 4.4
-    growth: float = 3.8
+    growth: float = 3.6
     stop: float = 2.5
     down: float = 4.2
-    merge: float = 3.5  # in variances: how much worse one growth may explain what two events do
+    merge: float = 4.0  # in variances: how much worse one growth may explain what two events do
     unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
     absorb: float = 0.0
-    merge_span: int = 20
+    merge_span: int = 30
     merge_back: int = 12
     step_span: int = 30
     growth_span: int = 50
@@ -47,9 +48,12 @@ class Limits:
 
 
 LIMITS = Limits()
+# Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
+# two, and how far a growth leaves its shape counts for more than the noise of a small area.
+QUIET = replace(LIMITS, unshapely=0.07, absorb=1.5, merge=9.0, merge_span=40, merge_back=15)
 
 
-@dataclass
+@dataclass(eq=False)
 class LeakFile:
     """One leak. Days are counted from the first day of the period; flows in m³/h."""
 
@@ -239,29 +243,31 @@ def _note(what: str, at: int, score: float, day: Array, y: Array, known: _Watch)
 
 
 def _merged(new: LeakFile, day: Array, y: Array, known: _Watch) -> bool:
-    """Say whether what is new is an earlier file growing on, and make it so: one growth explains both nearly as well."""
+    """Say whether what is new is earlier files growing on, and make them one: one growth explains all nearly as well."""
     inside = _inside(day, known)
-    last = next((f for f in reversed(inside) if f.end is None), None)
-    if last is None or not 1 <= new.onset - last.onset <= known.limits.merge_span:
-        return False
-    others = [f for f in inside if f is not last]
-    white = _white(day, known.echo)
-    two = _left(white, y, _columns(day, [*others, last, new], known.downs))
-    first = max(int(day[0]) + 3, last.onset - known.limits.merge_back)
-    one = {
-        b: _left(white, y, _columns(day, [*others, LeakFile(b, b, "incipient")], known.downs))
-        for b in range(first, last.onset + 3)
-    }
-    if not one:
-        return False
-    begin = min(one, key=lambda b: one[b])
-    spread = known.sigma**2 + (
-        (2 * known.limits.unshapely * last.flow) ** 2 if last.kind == "incipient" else 0.0
-    )
-    if one[begin] > two + known.limits.merge * spread:
-        return False
-    last.kind, last.until, last.onset = "incipient", None, min(begin, last.detected)
-    return True
+    limits, white = known.limits, _white(day, known.echo)
+    near = [f for f in inside if f.end is None and 1 <= new.onset - f.onset <= limits.merge_span]
+    apart = _left(white, y, _columns(day, [*inside, new], known.downs))
+    for count in range(min(len(near), _TOGETHER), 0, -1):
+        group = near[-count:]
+        others = [f for f in inside if f not in group]
+        oldest = min(group, key=lambda f: f.onset)
+        begins = range(max(int(day[0]) + 3, oldest.onset - limits.merge_back), oldest.onset + 3)
+        one = {
+            b: _left(white, y, _columns(day, [*others, LeakFile(b, b, "incipient")], known.downs))
+            for b in begins
+        }
+        if not one:
+            continue
+        begin = min(one, key=lambda b: one[b])
+        grown = max((f.flow for f in group if f.kind == "incipient"), default=0.0)
+        spread = known.sigma**2 + (2 * limits.unshapely * grown) ** 2
+        if one[begin] <= apart + limits.merge * count * spread:
+            first = min(group, key=lambda f: f.detected)
+            first.kind, first.until, first.onset = "incipient", None, min(begin, first.detected)
+            known.files[:] = [f for f in known.files if f is first or f not in group]
+            return True
+    return False
 
 
 def _absorb(today: int, known: _Watch) -> None:
