@@ -1,6 +1,5 @@
 """The demonstration's water alone, told in a real store: one town for all the tests of this folder."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,9 +53,7 @@ def watertown(tmp_path_factory: pytest.TempPathFactory, scene: Scene) -> Iterato
     town.close()
 
 
-@pytest.fixture
-def shared() -> Path:
-    folder = Path(os.environ.get("BEFFROI_SHARED", "")) / "data" / "networks"
-    if not os.environ.get("BEFFROI_SHARED") or not folder.exists():
-        pytest.skip("the shared data are not here")
-    return folder
+@pytest.fixture(scope="session")
+def shared(shared: Path) -> Path:
+    """The real networks."""
+    return shared / "data" / "networks"

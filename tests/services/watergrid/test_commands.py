@@ -108,7 +108,7 @@ def test_an_answer_is_weighed_by_distance_and_time(shared: Path, tmp_path: Path)
     words = [
         "leaks", "score", str(answer), "--leaks", str(water / "leakages_info.yalm"), "--flows", str(water / "leak_flows_2019_15min_12.csv.gz"),
     ]  # fmt: skip
-    assert "p524" in beffroi(*words, code=2).stderr
+    assert "p1" in beffroi(*words, code=2).stderr
     said = json.loads(beffroi(*words, "--model", str(water / "L-TOWN.inp"), "--json").stdout)
     assert [line["leak"] for line in said["lines"]] == ["p523", None, "p523"]
     assert [line["euro"] for line in said["lines"]][1:] == [-500.0, 0.0]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from beffroi.terminal import Json, say, tell
+from beffroi.terminal import Data, Json, say, tell
 
 if TYPE_CHECKING:
     from beffroi.services.watergrid.leaks.detect import File
@@ -49,6 +49,12 @@ Step = Annotated[
 Links = Annotated[list[str], typer.Option("--close", metavar="LINK", help=say("Vanne ou conduite fermée ; répétable.", "Closed valve or pipe; repeatable."))]  # fmt: skip
 At = Annotated[float, typer.Option("--hour", min=0, max=24, help=say("Heure du jour.", "Hour of the day."))]
 Least = Annotated[float, typer.Option("--least", min=0, help=say("Pression au-dessous de laquelle on n'est plus desservi, en m.", "Pressure below which one is no longer served, in m."))]  # fmt: skip
+AreaCode = Annotated[str, typer.Option("--area", metavar="CODE", help=say("Secteur.", "Area."))]
+OutFile = Annotated[Path, typer.Option("--out", metavar="GPKG", help=say("GeoPackage à écrire.", "GeoPackage to write."))]  # fmt: skip
+Given = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="COLUMN=VALUE", help=say("Valeur d'une colonne là où elle manque ; répétable.", "Value of a column where it lacks; repeatable.")),
+]  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -63,6 +69,8 @@ def register(app: typer.Typer) -> None:
     group.command("score", help=say("Juge une réponse par l'économie de BattLeDIM.", "Judge an answer by the economics of BattLeDIM."))(_score)  # fmt: skip
     group.command("simulate", help=say("Simule un modèle EPANET et dit ce que cela coûte.", "Simulate an EPANET model and tell what it costs."))(_simulate)  # fmt: skip
     group.command("close", help=say("Dit qui n'a plus d'eau si l'on ferme une vanne.", "Tell who is without water when a valve is closed."))(_close)  # fmt: skip
+    group.command("model", help=say("Apprend d'un modèle EPANET où chercher les fuites d'un secteur.", "Learn from an EPANET model where to look for the leaks of an area."))(_model)  # fmt: skip
+    group.command("stareau", help=say("Écrit le réseau d'eau au format StaR-Eau 2024.", "Write the water network as StaR-Eau 2024."))(_stareau)  # fmt: skip
 
 
 def _detect(
@@ -188,3 +196,46 @@ def _close(model: Model, links: Links, hour: At = 8.0, least: Least = 5.0, as_js
             cut=len(found.cut), m3h=found.cut_m3h, low=len(found.low),
         ),
     )  # fmt: skip
+
+
+def _model(model: Model, area: AreaCode, data: Data = Path(), hour: At = 3.0, as_json: Json = False) -> None:
+    from beffroi.services.watergrid.areas.places import teach_places  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        pipes, sensors = teach_places(town, area, model, hour)
+    finally:
+        town.close()
+    tell(
+        {"area": area, "pipes": pipes, "sensors": sensors},
+        as_json=as_json,
+        words=say("{pipes} conduites et {sensors} sondes : les fuites de ce secteur seront situées.", "{pipes} pipes and {sensors} sensors: the leaks of this area will be located.", pipes=pipes, sensors=sensors),
+    )  # fmt: skip
+
+
+def _stareau(out: OutFile, data: Data = Path(), given: Given = None, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.model.instant import to_datetime  # noqa: PLC0415
+    from beffroi.services.watergrid.connectors import IMPORTS  # noqa: PLC0415
+    from beffroi.services.watergrid.stareau.writing import common_of, write  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    common = common_of(given or [])
+    town = open_town(data)
+    try:
+        rows = {name: list(town.store.records.all(name)) for name in IMPORTS[1].collections}
+        written, lacking = write(out, rows, to_datetime(town.clock()), common)
+    finally:
+        town.close()
+    words = [say("{n} objets écrits dans {out}", "{n} objects written to {out}", n=written, out=out)]
+    words += [
+        say("  {c} {code} : il manque {columns}", "  {c} {code}: lacks {columns}", c=x.collection, code=x.code, columns=", ".join(x.columns[:6]))
+        for x in lacking[:20]
+    ]  # fmt: skip
+    if len(lacking) > 20:
+        words.append(say("  … et {n} autres", "  … and {n} more", n=len(lacking) - 20))
+    tell(
+        {"written": written, "lacking": msgspec.to_builtins(lacking)}, as_json=as_json, words="\n".join(words)
+    )

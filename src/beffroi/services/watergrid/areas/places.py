@@ -5,34 +5,28 @@ no simulator to locate.
 """
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM
+from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
 from beffroi.services.watergrid.areas.reading import series_of, wall
-from beffroi.services.watergrid.hydraulics.model import Link, Model, Node
+from beffroi.services.watergrid.hydraulics.model import Link, Model, Node, read_model
 from beffroi.services.watergrid.leaks.locate import Course, Nights, locate
-from beffroi.services.watergrid.leaks.signature import Signatures
+from beffroi.services.watergrid.leaks.signature import Signatures, signatures
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["calm_nights", "keep_signatures", "locate_area", "network"]
+__all__ = ["calm_nights", "keep_signatures", "locate_area", "network", "teach_places"]
 
 _BASE_NIGHTS, _LEAST_NIGHTS = 90, 30
 _TOLD = 12
 _FROM_H, _TO_H = 1, 5
 _FEW = 4  # sensors below which a place would be a guess
-
-
-class Kept(msgspec.Struct):
-    """The signatures of one area's network, and the nights that its sensors had while it was learnt."""
-
-    signatures: Signatures
-    first_day: int
-    nights: list[list[float]]
 
 
 def keep_signatures(town: Town, area: Row, found: Signatures, base: Nights) -> None:
@@ -43,6 +37,37 @@ def keep_signatures(town: Town, area: Row, found: Signatures, base: Nights) -> N
         "nights": [[None if not np.isfinite(v) else round(float(v), 3) for v in night] for night in base.values],
     }  # fmt: skip
     town.store.set_setting(f"watergrid.signatures.{area.values['code']}", document)
+
+
+def teach_places(town: Town, code: str, path: Path, hour: float) -> tuple[int, int]:
+    """Compute by EPANET what a leak at each pipe does to the town's sensors; return how many pipes and sensors.
+
+    The nights until now are taken as calm. Raises `Problem` when there are too few sensors or nights.
+    """
+    area = next(iter(town.store.records.find("water_area", Query(where={"code": code})).rows), None)
+    if area is None:
+        raise NotFound(
+            Text(f"Il n'y a pas de secteur « {code} ».", f"There is no area '{code}'."),
+            Text("Déclarez-le dans les données, collection water_area.", "Declare it in the data, collection water_area."),
+            "--area",
+        )  # fmt: skip
+    model = read_model(path)
+    series = series_of(town, "water_node", "water_pressure")
+    sensors = tuple(
+        r.values["code"] for r in town.store.records.all("water_node") if r.id in series and r.values["code"] in model.nodes
+    )  # fmt: skip
+    last = town.clock() // DAY_US
+    base = calm_nights(town, sensors, last - _BASE_NIGHTS, _BASE_NIGHTS)
+    heard = int(np.isfinite(base.values).all(axis=1).sum()) if sensors else 0
+    if len(sensors) < _FEW or heard < _LEAST_NIGHTS:
+        raise Problem(
+            Text(f"{len(sensors)} sondes et {heard} nuits entières : trop peu pour situer une fuite.", f"{len(sensors)} sensors and {heard} whole nights: too few to locate a leak."),
+            Text(f"Il faut {_FEW} sondes posées sur des nœuds du modèle, et {_LEAST_NIGHTS} nuits.", f"It takes {_FEW} sensors on nodes of the model, and {_LEAST_NIGHTS} nights."),
+            "--area",
+        )  # fmt: skip
+    found = signatures(path, model, sensors, hour)
+    keep_signatures(town, area, found, base)
+    return len(found.pipes), len(sensors)
 
 
 def _kept(town: Town, area: Row) -> tuple[Signatures, Nights] | None:

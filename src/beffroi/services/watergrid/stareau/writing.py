@@ -13,10 +13,12 @@ from typing import Any
 
 import msgspec
 
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
 from beffroi.services.watergrid.stareau.layers import MAPPED, VERSION, Layer, Mapped, layers
 from beffroi.store.record import Row
 
-__all__ = ["Lacking", "write"]
+__all__ = ["Lacking", "common_of", "write"]
 
 _SRS = 2154
 _APPLICATION, _USER = 0x47504B47, 10400  # "GPKG", version 1.4
@@ -73,6 +75,22 @@ def write(
         base.commit()
     aside.replace(path)
     return written, lacking
+
+
+def common_of(given: Iterable[str]) -> dict[str, str]:
+    """Return `COLUMN=VALUE` words as values by column. Raises `Problem` for a column that no layer has."""
+    known = {c.name for layer in layers().values() for c in layer.columns}
+    found = {}
+    for word in given:
+        name, _, value = word.partition("=")
+        if name not in known or not value:
+            raise Problem(
+                Text(f"« {word[:60]} » ne donne pas de valeur à une colonne de StaR-Eau.", f"'{word[:60]}' gives no value to a column of StaR-Eau."),
+                Text("Écrivez par exemple --set exploitant=Régie.", "Write for example --set exploitant=Régie."),
+                "--set",
+            )  # fmt: skip
+        found[name] = value
+    return found
 
 
 def _kind(row: Row) -> str:
