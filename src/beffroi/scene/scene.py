@@ -13,6 +13,7 @@ from beffroi.scene.river import River
 from beffroi.scene.series import Fault, Station
 from beffroi.scene.stations import Builder, environment_stations
 from beffroi.scene.story import storms, told_faults
+from beffroi.scene.waterworks import Waterworks, water_stations
 from beffroi.scene.weather import Weather
 
 __all__ = ["Scene", "make_scene"]
@@ -30,6 +31,7 @@ class Scene(msgspec.Struct, frozen=True, eq=False):
     stations: tuple[Station, ...]
     faults: tuple[Fault, ...]
     people: tuple[Person, ...]
+    waterworks: Waterworks
     name: str = "Brévigny-sur-Sarelle"
 
     @property
@@ -59,8 +61,10 @@ def make_scene(seed: int, days: int, end_us: int) -> Scene:
     assets = make_assets(seed, plan)
     faults = told_faults(end_us)
     build = Builder(seed, faults)
+    works = Waterworks(plan, seed, weather, end_us)
     stations = (
         *environment_stations(build, weather, River(seed, weather), end_us),
         *equipment_stations(build, assets, weather, end_us),
+        *water_stations(build, works),
     )
-    return Scene(seed, days, end_us, plan, weather, assets, stations, faults, tuple(people()))
+    return Scene(seed, days, end_us, plan, weather, assets, stations, faults, tuple(people()), works)

@@ -1,0 +1,217 @@
+"""Where a leak is, from what pressures became when it began: a likelihood for every pipe of the model.
+
+Differences in time, not levels: each night's pressures are explained by a level and by the flows of all the files at work
+around it, so that overlapping leaks are told apart and what the model says wrongly of the calm network does not matter. A
+base period without new leaks gives the covariance of the nights: use, tank and pump move the sensors together, and those
+directions count for little. The course of a leak (when it began, how it grew) is sharpened on the pressures themselves.
+What is left is compared with what EPANET says of a leak of that flow at each pipe. Its size may differ: the same leak costs
+more pressure when more water flows.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from beffroi.services.watergrid.hydraulics.model import Model
+from beffroi.services.watergrid.leaks.signature import Signatures
+
+__all__ = ["Course", "Located", "Nights", "locate"]
+
+Array = NDArray[np.float64]
+_BEFORE, _AFTER, _LONGEST = 15, 25, 60
+_TOLD = 0.4  # what detection said weighs as much as this of likeness
+_AROUND = 4  # nights before and after a change
+_ROUNDING_M = 0.0006
+_MODEL_ERROR, _CROWD_ERROR = (
+    0.1,
+    0.3,
+)  # shares of a trace: what the model gets wrong, what leaks at the same time may
+_DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
+_SCALES = np.linspace(0.5, 3.2, 28)
+_LIKELY_SCALE, _SCALE_SPREAD = 1.35, 0.5
+_LENGTHS = (8, 14, 20, 28, 38, 50, 65)
+
+
+class Nights(msgspec.Struct, frozen=True):
+    """Mean pressures of nights on end, nights × sensors, m; NaN where a night or a sensor is missing."""
+
+    first_day: int  # days since 1970
+    values: Array
+
+
+class Course(msgspec.Struct):
+    """What detection knows of one leak: days since 1970, flow in m³/h at its latest."""
+
+    start: float
+    detected: float
+    end: float | None
+    flow: float
+    kind: str
+    growing_days: float | None = None
+    allowed: tuple[str, ...] | None = None  # the pipes of its area, when known
+
+
+class Located(msgspec.Struct, frozen=True):
+    """The likelihood of each pipe, summing to one, and the night from which the leak is seen in the pressures."""
+
+    likelihood: dict[str, float]
+    strength: float  # of the trace, in standard deviations
+
+    def best(self, count: int) -> list[tuple[str, float]]:
+        """Return the likeliest pipes."""
+        return sorted(self.likelihood.items(), key=lambda x: -x[1])[:count]
+
+
+class _Space(msgspec.Struct):
+    white: Array  # sensors × sensors: makes a night's noise independent and of size one
+    nights: Array
+    first: int
+
+
+def locate(
+    base: Nights, year: Nights, courses: Sequence[Course], found: Signatures, model: Model
+) -> list[Located]:
+    """Return where each leak is. `found` has the sensors of the nights, in their order."""
+    space = _space(base, year)
+    n = len(space.nights)
+    courses = _repaired(space, courses)
+    lines = [_line(n, c, space.first, c.start, c.growing_days) for c in courses]
+    for _ in range(2):
+        for i, course in enumerate(courses):
+            lines[i] = _sharpened(space, lines, i, course)
+    return [_place(space, lines, i, c, found, model) for i, c in enumerate(courses)]
+
+
+def _repaired(space: _Space, courses: Sequence[Course]) -> list[Course]:
+    """Give each repair to the leak whose trace it takes back: two leaks of one flow are not told apart by the flow."""
+    ends = sorted({c.end for c in courses if c.end is not None})
+    begun = [_jump(space, c.start) for c in courses]
+    left = [msgspec.structs.replace(c, end=None) for c in courses]
+    for end in ends:
+        gone = _jump(space, end)
+        likeness = [
+            _alike(begun[i], gone, float(courses[i].end == end))
+            if c.end is None and c.start < end - 1
+            else -1.0
+            for i, c in enumerate(left)
+        ]
+        best = int(np.argmax(likeness))
+        if likeness[best] > 0:
+            left[best] = msgspec.structs.replace(left[best], end=end)
+    return left
+
+
+def _jump(space: _Space, at: float) -> Array | None:
+    """Return how the pressures changed around an instant, in the noise of a night."""
+    night = round(at - space.first)
+    before = space.nights[max(0, night - _AROUND) : max(0, night)]
+    after = space.nights[night + 1 : night + 1 + _AROUND]
+    before, after = (x[np.isfinite(x).all(axis=1)] for x in (before, after))
+    if not len(before) or not len(after):
+        return None
+    change: Array = after.mean(axis=0) - before.mean(axis=0)
+    return change
+
+
+def _alike(begun: Array | None, gone: Array | None, told: float) -> float:
+    """Return how well a change is the reverse of another, 0 to 1, with a little for what detection said."""
+    if begun is None or gone is None:
+        return told
+    size = float(np.linalg.norm(begun) * np.linalg.norm(gone))
+    cosine = -float(begun @ gone) / size if size > 0 else 0.0
+    return cosine + _TOLD * told
+
+
+def _space(base: Nights, year: Nights) -> _Space:
+    calm = base.values[np.isfinite(base.values).all(axis=1)]
+    covariance = np.cov(calm.T) + _ROUNDING_M**2 * np.eye(calm.shape[1])
+    white = np.linalg.cholesky(np.linalg.inv(covariance))
+    return _Space(white, year.values @ white, year.first_day)
+
+
+def _line(n: int, course: Course, first: int, start: float, length: float | None) -> Array:
+    """Return the flow of a leak on each night, 1 at its largest."""
+    night = np.arange(n) + 0.125  # three in the morning
+    since = night - (start - first)
+    if course.kind == "abrupt" and length is None:
+        line = (since >= 0).astype(float)
+    else:
+        grown = length or max(course.detected - course.start, 10.0) * 2
+        line = np.clip(since / grown, 0, 1) ** 2
+    if course.end is not None:
+        line = np.where(night < course.end - first, line, 0.0)
+    return line
+
+
+def _window(n: int, line: Array) -> NDArray[np.int64]:
+    at = np.flatnonzero(line > 0.01)
+    if not len(at):
+        return np.arange(0)
+    last = min(int(at[-1]) + 10, int(at[0]) + _LONGEST)
+    return np.arange(max(0, int(at[0]) - _BEFORE), min(n - 1, max(int(at[0]) + _AFTER, last)) + 1)
+
+
+def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64]) -> Array:
+    """Return an orthonormal basis of a level and the other leaks within the window."""
+    columns = [np.ones(len(window))]
+    columns += [x[window] for j, x in enumerate(lines) if j != i and float(np.ptp(x[window])) > 0.02]
+    q, r = np.linalg.qr(np.column_stack(columns))
+    basis: Array = q[:, np.abs(np.diag(r)) > 1e-3]
+    return basis
+
+
+def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) -> Array:
+    """Return the course whose trace in the pressures is strongest, near to what detection said."""
+    n = len(space.nights)
+    window = _window(n, _line(n, course, space.first, course.start - _BEFORE / 2, None))
+    window = window[np.isfinite(space.nights[window]).all(axis=1)]
+    if len(window) < 6:
+        return lines[i]
+    tries = [_line(n, course, space.first, course.start + s, None) for s in (np.arange(-4, 5) if course.kind == "abrupt" else ())]  # fmt: skip
+    slow = range(-20, 8, 2) if course.kind != "abrupt" else range(-20, 3, 4)
+    tries += [_line(n, course, space.first, course.start + s, length) for s in slow for length in _LENGTHS]
+    basis = _others(lines, i, window)
+    shapes = np.column_stack([t[window] for t in tries])
+    free = shapes - basis @ (basis.T @ shapes)
+    size = (free**2).sum(axis=0)
+    good = size > 0.2
+    if not good.any():
+        return lines[i]
+    z = space.nights[window]
+    energy = ((free.T @ z) ** 2).sum(axis=1) / np.maximum(size, 1e-9)
+    return tries[int(np.argmax(np.where(good, energy, -1)))]
+
+
+def _place(
+    space: _Space, lines: Sequence[Array], i: int, course: Course, found: Signatures, model: Model
+) -> Located:
+    n = len(space.nights)
+    window = _window(n, lines[i])
+    window = window[np.isfinite(space.nights[window]).all(axis=1)] if len(window) else window
+    pipes = np.array(found.pipes)
+    allowed = np.isin(pipes, course.allowed) if course.allowed else np.ones(len(pipes), dtype=bool)
+    length = np.array([model.links[p].length_m for p in found.pipes])
+    prior = np.where(allowed, length, 0.0)
+    if len(window) < 6:
+        return Located(dict(zip(found.pipes, (prior / prior.sum()).tolist(), strict=True)), 0.0)
+    basis = _others(lines, i, window)
+    line = lines[i][window]
+    free = line - basis @ (basis.T @ line)
+    size = max(float(free @ free), 1e-6)
+    trace = -(free @ space.nights[window]) / size  # of the whole flow, in units of a night's noise
+    noise = 1 / size
+    shape = (found.at(course.flow) * course.flow) @ space.white
+    error = trace[None, :, None] - _SCALES[None, None, :] * shape[:, :, None]
+    crowd = basis.shape[1] - 1
+    doubt = _MODEL_ERROR + _CROWD_ERROR * crowd / (1 + crowd)
+    worst = noise + (doubt * float(np.linalg.norm(trace))) ** 2 / len(trace)
+    fit = -0.5 * (error**2).sum(axis=1) / worst - 0.5 * ((_SCALES - _LIKELY_SCALE) / _SCALE_SPREAD) ** 2
+    top = fit.max()
+    weight = np.exp(fit - top).sum(axis=1) * prior
+    weight = weight / weight.sum() if weight.sum() > 0 else prior / prior.sum()
+    weight = (1 - _DOUBT) * weight + _DOUBT * prior / prior.sum()
+    return Located(
+        dict(zip(found.pipes, weight.tolist(), strict=True)), float(np.linalg.norm(trace) / noise**0.5)
+    )

@@ -1,0 +1,189 @@
+"""From files of leaks and pressures to candidates, and to the list of places where digging pays."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from beffroi.model.problem import Problem
+from beffroi.model.text import Text
+from beffroi.services.watergrid.hydraulics.model import Model, fed_by, read_model
+from beffroi.services.watergrid.leaks.detect import File, terms
+from beffroi.services.watergrid.leaks.locate import Course, Located, Nights, locate
+from beffroi.services.watergrid.leaks.series import Table
+from beffroi.services.watergrid.leaks.signature import signatures
+
+__all__ = ["Candidate", "Searched", "digs", "nights", "read_files", "search"]
+
+_DAY_S = 86_400
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
+_FROM_H, _TO_H = 2, 4  # the hours of a night whose pressures are looked at
+_KEPT = 0.8  # share of the nights that a sensor must have
+_RADIUS_M, _DIG_EUR = 300.0, 500.0
+_RUNS_DAYS = 60.0  # how long a leak runs on when nobody looks for it, to weigh a dig
+_LOOKED_AT = 60
+_MOST_DIGS = 4
+
+
+class Candidate(msgspec.Struct, frozen=True):
+    """A pipe and its share of the likelihood."""
+
+    pipe: str
+    likelihood: float
+
+
+class Searched(msgspec.Struct, frozen=True):
+    """One file with its candidates, the likeliest first, and how strong its trace is in the pressures (σ)."""
+
+    file: File
+    candidates: tuple[Candidate, ...]
+    strength: float
+    located: Located
+
+
+def read_files(path: Path) -> list[File]:
+    """Read what `leaks detect --json` wrote. Raises `Problem` with the JSON pointer."""
+    try:
+        document = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise Problem(
+            Text(f"{path.name} n'est pas du JSON : {error}", f"{path.name} is no JSON: {error}"),
+            Text("Donnez ce que « beffroi leaks detect --json » a écrit.", "Give what 'beffroi leaks detect --json' wrote."),
+            str(path),
+        ) from error  # fmt: skip
+    rows = document.get("files") if isinstance(document, dict) else document
+    if not isinstance(rows, list):
+        raise _unfit("/files", "une liste est attendue", "a list is expected")
+    return [_file(row, f"/files/{i}") for i, row in enumerate(rows)]
+
+
+def _file(row: Any, place: str) -> File:
+    if not isinstance(row, dict):
+        raise _unfit(place, "un objet est attendu", "an object is expected")
+    for name in ("start", "detected", "end"):
+        value = row.get(name)
+        if value is None and name == "end":
+            continue
+        try:
+            datetime.fromisoformat(str(value))
+        except ValueError:
+            raise _unfit(
+                f"{place}/{name}", f"« {value} » n'est pas une date", f"'{value}' is no date"
+            ) from None
+    flow = row.get("m3_per_day")
+    if not isinstance(flow, (int, float)) or isinstance(flow, bool) or flow < 0:
+        raise _unfit(f"{place}/m3_per_day", "un volume positif est attendu", "a positive volume is expected")
+    return File(
+        str(row["start"]), str(row["detected"]), None if row.get("end") is None else str(row["end"]), float(flow),
+        float(row.get("euro_per_day") or 0.0), str(row.get("kind", "abrupt")), str(row.get("state", "open")),
+        str(row.get("area", "")), row.get("stable"),
+    )  # fmt: skip
+
+
+def _unfit(place: str, fr: str, en: str) -> Problem:
+    mend = Text("Chaque dossier a start, detected, end, m3_per_day et kind.", "Each file has start, detected, end, m3_per_day and kind.")  # fmt: skip
+    return Problem(Text(f"Dossiers de fuites : {fr}.", f"Files of leaks: {en}."), mend, place)
+
+
+def nights(table: Table, sensors: Sequence[str]) -> Nights:
+    """Return the mean pressure of each night, from 02:00 to 04:00, at `sensors`."""
+    hour = table.times % _DAY_S / 3600
+    inside = (hour >= _FROM_H) & (hour < _TO_H)
+    if not inside.any():
+        raise Problem(
+            Text(f"{table.path} n'a aucune pression entre 2 h et 4 h.", f"{table.path} has no pressure between 02:00 and 04:00."),
+            Text("Ce sont celles de la nuit qui montrent les fuites.", "Those of the night show the leaks."),
+            "time",
+        )  # fmt: skip
+    columns = table.values[inside][:, [table.names.index(s) for s in sensors]]
+    day = table.times[inside] // _DAY_S
+    first = int(day[0])
+    values = np.full((int(day[-1]) - first + 1, len(sensors)), np.nan)
+    edges = np.searchsorted(day, np.arange(first, int(day[-1]) + 2))
+    for i, (a, b) in enumerate(pairwise(edges)):
+        if b > a:
+            values[i] = columns[a:b].mean(axis=0)
+    return Nights(first, values)
+
+
+def search(path: Path, base: Table, year: Table, files: Sequence[File]) -> tuple[list[Searched], Model]:
+    """Return the candidates of each file. Raises `Problem` when the model and the pressures do not go together."""
+    model = read_model(path)
+    both = [n for n in base.names if n in year.names]
+    if not any(n in model.nodes for n in both):
+        raise Problem(
+            Text("Aucune colonne des pressions n'est un nœud du modèle {name}.", "No column of the pressures is a node of the model {name}.").filled(name=path.name),
+            Text("Donnez à --base et --year des pressions par nœud : {names}…", "Give --base and --year pressures by node: {names}…").filled(names=", ".join(list(model.nodes)[:5])),
+            both[0] if both else "time",
+        )  # fmt: skip
+    calm, watched = nights(base, both), nights(year, both)
+    alive = [
+        i for i in range(len(both))
+        if min(np.isfinite(calm.values[:, i]).mean(), np.isfinite(watched.values[:, i]).mean()) >= _KEPT
+    ]  # fmt: skip
+    sensors = [both[i] for i in alive]
+    hour = float(np.median(base.times[(base.times % _DAY_S >= _FROM_H * 3600) & (base.times % _DAY_S < _TO_H * 3600)] % _DAY_S)) / 3600  # fmt: skip
+    found = signatures(path, model, sensors, hour)
+    courses = [_course(f, model) for f in files]
+    located = locate(
+        Nights(calm.first_day, calm.values[:, alive]), Nights(watched.first_day, watched.values[:, alive]),
+        courses, found, model,
+    )  # fmt: skip
+    told = [
+        Searched(f, tuple(Candidate(p, round(v, 4)) for p, v in x.best(10) if v > 0), round(x.strength, 1), x)
+        for f, x in zip(files, located, strict=True)
+    ]
+    return told, model
+
+
+def _course(file: File, model: Model) -> Course:
+    def days(text: str) -> float:
+        return (datetime.fromisoformat(text).replace(tzinfo=None) - _EPOCH).total_seconds() / _DAY_S
+
+    start, until = days(file.start), None if file.stable is None else days(file.stable)
+    return Course(
+        start, days(file.detected), None if file.end is None else days(file.end), max(file.m3_per_day / 24, 0.5), file.kind,
+        None if until is None else max(until - start, 5.0), _allowed(file.area, model),
+    )  # fmt: skip
+
+
+def _allowed(area: str, model: Model) -> tuple[str, ...] | None:
+    """Return the pipes of an area named by its meters, None when it is not."""
+    if not area:
+        return None
+    try:
+        signed = terms(area, list(model.links))
+    except Problem:
+        return None
+    names = [n for _, n in signed]
+    if len(names) == 1:
+        inside = fed_by(model, names[0], ())
+    else:
+        outside = set().union(*(fed_by(model, n, ()) for s, n in signed if s < 0)) if any(s < 0 for s, _ in signed) else set()  # fmt: skip
+        inside = set(model.nodes) - outside
+    kept = tuple(p for p in model.pipes if model.links[p].start in inside and model.links[p].end in inside)
+    return kept if 0 < len(kept) < len(model.pipes) else None
+
+
+def digs(searched: Sequence[Searched], model: Model, price_eur_m3: float) -> list[tuple[str, datetime]]:
+    """Return where to dig and when, one place a day from the detection: as long as what it may save is worth the search."""
+    found = []
+    for s in searched:
+        worth = s.file.m3_per_day * price_eur_m3 * _RUNS_DAYS
+        left = dict(s.located.likelihood)
+        when = datetime.fromisoformat(s.file.detected)
+        for k in range(_MOST_DIGS):
+            top = sorted(left, key=lambda p: -left[p])[:_LOOKED_AT]
+            around = {p: model.distances(p, _RADIUS_M) for p in top}
+            mass = {p: sum(left.get(q, 0.0) for q in around[p]) for p in top}
+            best = max(top, key=lambda p: (round(mass[p], 6), left[p]), default=None)
+            if best is None or mass[best] * worth < _DIG_EUR:
+                break
+            found.append((best, when + timedelta(days=k)))
+            left = {p: v for p, v in left.items() if p not in around[best]}
+    return sorted(found, key=lambda x: x[1])

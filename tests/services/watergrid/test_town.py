@@ -1,0 +1,118 @@
+"""The daily round in a town: leaks opened, located, repaired; meters and sewers judged; the pages that tell of it."""
+
+import html
+import re
+from collections.abc import Iterator
+
+import pytest
+from starlette.testclient import TestClient
+
+from beffroi.app import create_app
+from beffroi.identity import people, sign_in
+from beffroi.model.instant import DAY_US
+from beffroi.model.principal import SYSTEM
+from beffroi.scene import Scene
+from beffroi.services.watergrid.areas.round import look_round
+from beffroi.services.watergrid.indicators import INDICATORS
+from beffroi.store.record import Query, Row
+from beffroi.town import Town
+from beffroi.web.kit.who import SESSION_COOKIE
+
+
+def leaks_of(town: Town, area: str) -> list[Row]:
+    (one,) = town.store.records.find("water_area", Query(where={"code": area})).rows
+    rows = town.store.records.find("water_leak", Query(where={"area": one.id}, sort="detected")).rows
+    return [r for r in rows if r.values["state"] != "false"]
+
+
+def test_the_round_finds_the_leaks_of_the_story(watertown: Town, scene: Scene) -> None:
+    first, second, third = scene.waterworks.bursts
+    repaired, running = leaks_of(watertown, "CENTRE")
+    assert repaired.values["state"] == "repaired"
+    assert running.values["state"] == "open"
+    for leak, burst in ((repaired, first), (running, second)):
+        assert abs(leak.values["start"] - burst.start_us) < 1.5 * DAY_US
+        assert leak.values["detected"] - burst.start_us < 3 * DAY_US
+        assert leak.values["m3_per_day"] == pytest.approx(24 * burst.peak_m3h, rel=0.15)
+        assert burst.pipe in [pipe for pipe, _ in leak.values["candidates"][:3]]
+    assert abs(repaired.values["end"] - (first.end_us or 0)) < 1.5 * DAY_US
+    (growing,) = leaks_of(watertown, "FAUBOURGS")
+    assert growing.values["kind"] == "incipient"
+    assert growing.values["m3_per_day"] == pytest.approx(24 * third.peak_m3h, rel=0.2)
+    assert growing.values["pipe"] is None
+
+
+def test_a_second_round_of_the_day_changes_nothing(watertown: Town) -> None:
+    before = [(r.id, r.version) for r in watertown.store.records.all("water_leak")]
+    look_round(watertown)
+    assert [(r.id, r.version) for r in watertown.store.records.all("water_leak")] == before
+
+
+def test_what_staff_closed_stays_closed(watertown: Town) -> None:
+    (leak,) = leaks_of(watertown, "FAUBOURGS")
+    records = watertown.store.records
+    records.put("water_leak", {"state": "repaired"}, id=leak.id, who=SYSTEM)
+    (area,) = records.find("water_area", Query(where={"code": "FAUBOURGS"})).rows
+    records.put("water_area", {"judged": int(area.values["judged"]) - DAY_US}, id=area.id, who=SYSTEM)
+    look_round(watertown)
+    assert records.get("water_leak", leak.id).values["state"] == "repaired"
+    records.put("water_leak", {"state": "open"}, id=leak.id, who=SYSTEM)
+
+
+def test_indicators_come_from_the_files(watertown: Town) -> None:
+    said = {i.name: i.compute(watertown, None, 0, watertown.clock()) for i in INDICATORS}
+    assert said["open_leaks"] == 2
+    assert said["leak_cost"] == pytest.approx(1.1 * (said["leak_volume"] or 0), abs=0.1)
+    assert said["network_yield"] == pytest.approx(82.22, abs=0.01)
+
+
+@pytest.fixture(scope="module")
+def agent(watertown: Town) -> Iterator[TestClient]:
+    person = people.add(watertown.store, SYSTEM, email="eau@essai.fr", name="Ève Onde", role="responsable")
+    app = create_app(watertown)
+    with TestClient(app, base_url="http://127.0.0.1:8080") as client:
+        link = sign_in.make_link(watertown.store, SYSTEM, person.id)
+        client.cookies.set(SESSION_COOKIE, sign_in.by_link(watertown.store, link, agent="Firefox")[1])
+        yield client
+
+
+def words(page: str) -> str:
+    return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page)))
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+@pytest.mark.parametrize("page", ["fuites", "secteurs", "vannes", "indicateurs"])
+def test_pages_answer_in_both_languages(agent: TestClient, page: str, language: str) -> None:
+    answer = agent.get(f"/services/watergrid/{page}", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    assert f'lang="{language}"' in answer.text
+
+
+def test_the_list_leads_to_a_leak_with_its_places(agent: TestClient, watertown: Town) -> None:
+    page = agent.get("/services/watergrid/fuites")
+    assert "2 fuites ouvertes" in words(page.text)
+    _, running = leaks_of(watertown, "CENTRE")
+    one = agent.get(f"/services/watergrid/fuites/{running.id}")
+    assert one.status_code == 200
+    told = words(one.text)
+    assert running.values["pipe"] in told
+    assert "Qui serait sans eau" in told
+    assert '<svg class="ground"' in one.text
+
+
+def test_closing_says_who_is_without_water(agent: TestClient, watertown: Town, scene: Scene) -> None:
+    grid = scene.waterworks.grid
+    ends = [
+        n
+        for n in range(len(grid.places))
+        if sum(n in (p.start, p.end) for p in grid.pipes) == 1 and n != grid.source
+    ]
+    pipe = next(p for p in grid.pipes if ends[0] in (p.start, p.end))
+    assert grid.code(ends[0]) in words(agent.get(f"/services/watergrid/vannes?fermer={pipe.code}").text)
+    assert "ni une vanne ni une conduite" in words(agent.get("/services/watergrid/vannes?fermer=ZZZ").text)
+
+
+def test_the_public_sees_the_indicators_alone(watertown: Town) -> None:
+    with TestClient(create_app(watertown), base_url="http://127.0.0.1:8080") as anyone:
+        assert anyone.get("/services/watergrid/indicateurs").status_code == 200
+        assert anyone.get("/services/watergrid/fuites").status_code in (401, 403)
