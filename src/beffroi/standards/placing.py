@@ -21,7 +21,7 @@ from shapely.geometry import mapping, shape
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["Placement", "placed", "sample", "unknown_system"]
+__all__ = ["SWAPPED", "WGS84", "Placement", "as_told", "placed", "sample", "unknown_system"]
 
 WGS84 = "EPSG:4326"
 SWAPPED = "EPSG:4326 (latitude, longitude)"
@@ -126,6 +126,13 @@ def placed(points: Points, named: str | None, near: tuple[float, float] | None =
     if not fits and said is None and _degrees(points):
         return Placement(WGS84, "assumed", _same)  # degrees, outside France
     raise _doubtful(points, named, fits)
+
+
+def as_told(code: str) -> Placement:
+    """Return the placement in a system that a person named, whatever the coordinates. Raises `Problem` when PROJ does not
+    know it."""
+    known = code if code in CANDIDATES else _code(code)
+    return Placement(known, "named", _mover(known))
 
 
 def _believed(fits: list[str]) -> list[str]:
