@@ -43,6 +43,7 @@ FACES = (
     "beffroi.web.site.series",
     "beffroi.web.site.retention",
     "beffroi.web.site.observation",
+    "beffroi.web.site.bring",
     "beffroi.web.site.data",
     "beffroi.web.site.watch",
     "beffroi.web.site.services",

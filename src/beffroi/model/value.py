@@ -24,7 +24,9 @@ _LARGEST = 2**63 - 1
 _TRUE = {"1", "true", "vrai", "oui", "yes", "o", "y", "on", "x"}
 _FALSE = {"0", "false", "faux", "non", "no", "n", "off"}
 _FRENCH_DATE = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})\Z")
-_FRENCH_INSTANT = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:(?:\s+|T)(\d{1,2})[:hH](\d{2})(?::?(\d{2}))?)?\Z")
+_FRENCH_INSTANT = re.compile(
+    r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:(?:\s+|T)(\d{1,2})[:hH](\d{2})(?::?(\d{2}))?)?\Z"
+)
 _MEND = {
     "text": Text("Écrivez un texte.", "Write a text."),
     "integer": Text("Écrivez un nombre entier, par exemple 12.", "Write a whole number, such as 12."),

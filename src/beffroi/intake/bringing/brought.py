@@ -19,7 +19,7 @@ from beffroi.store.open import Store
 from beffroi.store.tables import brought, file_mapping
 
 __all__ = [
-    "KEPT_US", "Brought", "Column", "Corrections", "Difference", "Found", "Mapping", "Plan", "State", "Trouble", "Work",
+    "WAITING", "Brought", "Column", "Corrections", "Difference", "Found", "Mapping", "Plan", "State", "Trouble", "Work",
     "add", "claim", "folder_of", "forget", "forget_mapping", "get", "listed", "mapping_for", "mappings", "remember",
     "rename_mapping", "save", "shape_of",
 ]  # fmt: skip
@@ -27,7 +27,8 @@ __all__ = [
 State = Literal["reading", "read", "comparing", "importing", "imported", "undoing", "undone", "failed"]
 WAITING: tuple[State, ...] = ("reading", "comparing", "importing", "undoing")
 LEASE_US = 2 * MINUTE_US
-KEPT_US = 30 * DAY_US
+KEPT_US = 400 * DAY_US  # reports: next year's file is told what the earlier ones brought
+FILES_KEPT_US = 30 * DAY_US
 
 
 class Trouble(msgspec.Struct, frozen=True):
@@ -205,7 +206,7 @@ def get(store: Store, number: int) -> Brought:
         row = c.execute(select(brought).where(brought.c.id == number)).first() if number < 2**63 else None
     if row is None:
         raise NotFound(Text("Ce fichier n'est pas connu, ou plus.", "This file is not known, or no longer."),
-                       Text("Les rapports d'import sont gardés trente jours.", "Reports of imports are kept for thirty days."))  # fmt: skip
+                       Text("Les rapports d'import sont gardés un peu plus d'un an.", "Reports of imports are kept for a little more than a year."))  # fmt: skip
     return _row(row)
 
 
@@ -257,13 +258,18 @@ def advance(store: Store, one: Brought, done: int, whole: int) -> None:
         c.execute(update(brought).where(brought.c.id == one.id).values(**values))
 
 
-def forget(store: Store, before_us: int) -> int:
-    """Forget the files and reports of before an instant; what they brought stays. Return how many."""
+def forget(store: Store, now_us: int) -> int:
+    """Forget the reports of before 400 days, and files and refused rows of before thirty; what was stored stays. Return
+    how many reports went."""
+    rest = brought.c.state.not_in(WAITING)
     with store.write() as c:
-        old = and_(brought.c.at_us < before_us, brought.c.state.not_in(WAITING))
+        old = and_(brought.c.at_us < now_us - KEPT_US, rest)
         gone = list(c.execute(select(brought.c.id).where(old)).scalars())
         c.execute(delete(brought).where(brought.c.id.in_(gone)))
-    for number in gone:
+        stale = list(
+            c.execute(select(brought.c.id).where(brought.c.at_us < now_us - FILES_KEPT_US, rest)).scalars()
+        )
+    for number in (*gone, *stale):
         shutil.rmtree(folder_of(store, number), ignore_errors=True)
     return len(gone)
 

@@ -84,11 +84,34 @@ def fields_for(found: Found, collection: Collection) -> dict[str, str]:
     for column in found.columns:
         hit = names.get(folded(column.name)) or names.get(folded(_bare(column.name)))
         free = hit is not None and hit.name not in matched.values() and hit.name != MADE_KEY
-        matched[column.name] = hit.name if hit is not None and free else ""
+        matched[column.name] = hit.name if hit is not None and free and _fits(column, hit) else ""
     for column in found.columns:
         if not matched[column.name]:
             matched[column.name] = _by_words(column, collection, set(matched.values()))
     return matched
+
+
+def _words_of(field: Field) -> set[str]:
+    return {folded(w) for c in field.choices for w in (c.value, c.title.fr, c.title.en)}
+
+
+def _fits(column: Column, field: Field) -> bool:
+    """True unless what a column holds says that it is no such field, whatever its name."""
+    if not column.samples or field.reference:
+        return True
+    if field.choices:
+        words = _words_of(field)
+        return sum(folded(s) in words for s in column.samples) >= len(column.samples) / 2
+    if field.kind in (*_NUMBERS, *_TIMES, "boolean"):
+        near = {
+            "integer": _NUMBERS,
+            "number": _NUMBERS,
+            "date": _TIMES,
+            "instant": _TIMES,
+            "boolean": ("boolean", "integer"),
+        }
+        return column.kind in near[field.kind] or (column.kind == "text" and field.kind in _NUMBERS)
+    return True
 
 
 def _bare(name: str) -> str:
@@ -101,7 +124,7 @@ def _by_words(column: Column, collection: Collection, taken: set[str]) -> str:
         return ""
     said = {folded(s) for s in column.samples}
     for field in collection.fields:
-        words = {folded(w) for c in field.choices for w in (c.value, c.title.fr, c.title.en)}
+        words = _words_of(field)
         if field.name not in taken and len(words) > 2 and said <= words:
             return field.name
     return ""

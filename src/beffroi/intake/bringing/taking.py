@@ -2,15 +2,17 @@
 is, and goes on where a killed process left it."""
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from sqlalchemy import func, select
 
 from beffroi.intake.bringing.brought import (
+    WAITING,
     Brought,
     Difference,
     Plan,
@@ -18,6 +20,7 @@ from beffroi.intake.bringing.brought import (
     advance,
     claim,
     folder_of,
+    forget,
     mapping_for,
     remember,
     save,
@@ -41,7 +44,7 @@ from beffroi.store.record_writer import draft
 from beffroi.store.tables import brought, datastream, history, latest, thing
 from beffroi.store.versions import By
 
-__all__ = ["Rejected", "carry_on", "rejects_of"]
+__all__ = ["Rejected", "carry_on", "rejects_of", "work_through"]
 
 log = logging.getLogger(__name__)
 _SAID_EVERY_S = 0.5
@@ -162,9 +165,8 @@ def _compare(intake: Intake, one: Brought) -> None:
             progress=lambda _p, _s, done, whole: told(done, whole),
         )  # fmt: skip
         work.difference = Difference(report.stored, 0, report.unchanged, report.rejected)
-        _keep_rejects(
-            store, one, (RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
-        )
+        with _Report(store, one) as kept:
+            kept.write(RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
     else:
         collection, fields, new = collection_of(store, one)
         if not work.plan.prefix:
@@ -173,20 +175,23 @@ def _compare(intake: Intake, one: Brought) -> None:
             )
         keys: set[Any] = set()
         rows = entries(store, one, collection, fields, keys.add)
-        outcome = _would_take(
-            store, collection, rows, new, lambda n: told(n, work.found.rows if work.found else 0)
-        )
+        with _Report(store, one) as refused:
+
+            def so_far(outcome: Outcome) -> None:
+                refused.take(outcome)
+                told(outcome.read, work.found.rows if work.found else 0)
+
+            outcome = _would_take(store, collection, rows, new, so_far)
         gone = 0 if new else len(_gone(store, one, collection, keys))
         work.difference = Difference(
-            outcome.created, outcome.updated, outcome.unchanged, len(outcome.rejects), gone
+            outcome.created, outcome.updated, outcome.unchanged, outcome.rejected, gone
         )
-        _keep_rejects(store, one, outcome.rejects)
     one.state, work.trouble = "read", None
     save(store, one)
 
 
 def _would_take(
-    store: Store, collection: Collection, rows: Iterable[Entry | RecordReject], new: bool, told: Callable[[int], None]
+    store: Store, collection: Collection, rows: Iterable[Entry | RecordReject], new: bool, told: Callable[[Outcome], None]
 ) -> Outcome:  # fmt: skip
     """Say what `record_import.take` would do, changing nothing."""
     outcome = Outcome(0)
@@ -215,7 +220,7 @@ def _would_take(
             outcome.created += len(made)
         else:
             record_import.compare(store.records, held, made, outcome)
-        told(outcome.read)
+        told(outcome)
     return outcome
 
 
@@ -314,18 +319,23 @@ def _import_records(store: Store, one: Brought) -> None:
     keys: set[Any] = set()
     whole = work.found.rows + work.found.unread
     wanted: Callable[[Any], None] = keys.add if work.plan.gone == "delete" else (lambda _key: None)
-    outcome = record_import.take(
-        store.records, collection.name, entries(store, one, collection, fields, wanted), who=work.who, reason=one.name,
-        progress=lambda so_far: told(so_far.read, whole), change_set=work.change_set,
-    )  # fmt: skip
+    with _Report(store, one) as report:
+
+        def so_far(outcome: Outcome) -> None:
+            report.take(outcome)
+            told(outcome.read, whole)
+
+        outcome = record_import.take(
+            store.records, collection.name, entries(store, one, collection, fields, wanted), who=work.who, reason=one.name,
+            progress=so_far, change_set=work.change_set,
+        )  # fmt: skip
     gone = _gone(store, one, collection, keys) if work.plan.gone == "delete" else []
     for start in range(0, len(gone), _IN):
         with store.records.writer(work.who, one.name, work.change_set, many=True) as writer:
             for number in gone[start : start + _IN]:
                 writer.delete(collection, number)
-    _keep_rejects(store, one, outcome.rejects)
     work.outcome = Difference(
-        outcome.created, outcome.updated, outcome.unchanged, len(outcome.rejects), len(gone)
+        outcome.created, outcome.updated, outcome.unchanged, outcome.rejected, len(gone)
     )
 
 
@@ -347,9 +357,8 @@ def _import_measures(intake: Intake, one: Brought) -> None:
         told={"file": one.name, "brought": one.id},
     )  # fmt: skip
     work.series = tuple(sorted(report.datastreams))
-    _keep_rejects(
-        store, one, (RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
-    )
+    with _Report(store, one) as kept:
+        kept.write(RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
     work.outcome = Difference(report.stored, 0, report.unchanged, report.rejected)
 
 
@@ -445,16 +454,34 @@ def _remove_empty(store: Store, one: Brought, by: By) -> None:
 # --- Rejects.
 
 
-def _keep_rejects(store: Store, one: Brought, rejects: Iterable[RecordReject]) -> None:
-    folder = folder_of(store, one.id)
-    folder.mkdir(parents=True, exist_ok=True)
-    fresh = folder / "rejects.part"
-    with fresh.open("wb") as file:
-        for n, r in enumerate(rejects):
-            if n == _MOST_REJECTS:
-                break
-            file.write(msgspec.json.encode(Rejected(r.place, r.field, r.reason, r.mend)) + b"\n")
-    fresh.replace(folder / "rejects.jsonl")
+class _Report:
+    """The refused rows of a file, written as they come and in place when all are there."""
+
+    def __init__(self, store: Store, one: Brought) -> None:
+        self._folder = folder_of(store, one.id)
+        self._written = 0
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._file = (self._folder / "rejects.part").open("wb")
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._file.close()
+        if kind is None:
+            (self._folder / "rejects.part").replace(self._folder / "rejects.jsonl")
+
+    def write(self, rejects: Iterable[RecordReject]) -> None:
+        for r in rejects:
+            if self._written < _MOST_REJECTS:
+                self._written += 1
+                self._file.write(msgspec.json.encode(Rejected(r.place, r.field, r.reason, r.mend)) + b"\n")
+
+    def take(self, outcome: Outcome) -> None:
+        """Write the rejects of an outcome and take them out of its list: a million of them are no list."""
+        self.write(outcome.rejects)
+        outcome.told += len(outcome.rejects)
+        outcome.rejects.clear()
 
 
 def rejects_of(store: Store, number: int) -> Iterator[Rejected]:
@@ -469,3 +496,22 @@ def rejects_of(store: Store, number: int) -> Iterator[Rejected]:
 _WORK: dict[str, Callable[[Intake, Brought], None]] = {
     "reading": _read, "comparing": _compare, "importing": _import, "undoing": _undo,
 }  # fmt: skip
+
+
+# --- The keeper's part.
+
+PAUSE_S = 1.0
+FORGETTING_S = 3600.0
+
+
+def work_through(intake: Intake, stop: threading.Event) -> None:
+    """Do the work of brought files as it comes, and forget old ones; ends when `stop` is set."""
+    store = intake.store
+    forgotten_s = -FORGETTING_S
+    while not stop.is_set():
+        if time.monotonic() - forgotten_s >= FORGETTING_S:
+            forgotten_s = time.monotonic()
+            forget(store, store.clock())
+        one = carry_on(intake)
+        if one is None or one.state in WAITING:
+            stop.wait(PAUSE_S)
