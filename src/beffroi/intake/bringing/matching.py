@@ -14,6 +14,11 @@ from beffroi.standards.mapped_table import TIME_NAMES, series_part
 __all__ = ["fields_for", "into", "measured", "proposed", "targets"]
 
 _ENOUGH = 0.5
+# what lists of anything have: such a field says nothing of what a list is of
+_COMMON = {
+    "code", "gid", "name", "nom", "title", "street", "address", "installed", "state", "height_m", "material", "kind", "notes", "tel1",
+    "adr_num", "adr_voie", "com_cp", "com_insee", "com_nom",
+}  # fmt: skip
 _NUMBERS = ("number", "integer")
 _TIMES = ("date", "instant")
 _END = re.compile(r"(fin|end.*|date_fin|.*_end|jusqu.*)\Z")
@@ -161,7 +166,7 @@ def _sample_for(found: Found) -> Sample | None:
                 or not any(_is(n, sample.thing) for n in names)
             ):
                 continue
-        elif len(hits) < 3:
+        elif len(hits) < 3 or _COMMON.issuperset(w.to for n in hits if (w := sample.wanted(n)) is not None):
             continue
         if share > max(most, _ENOUGH):
             best, most = sample, share
