@@ -36,6 +36,7 @@ FACES = (
     "beffroi.web.kit.static",
     "beffroi.web.site.live",
     "beffroi.web.site.situation",
+    "beffroi.web.site.tour",
     "beffroi.web.site.map",
     "beffroi.web.site.base_map",
     "beffroi.web.site.things",

@@ -16,6 +16,7 @@ from beffroi.connectors.tasking import Command, Ways
 from beffroi.connectors.tasking import work as send_commands
 from beffroi.election import Election
 from beffroi.intake.bringing.taking import work_through
+from beffroi.intake.moving_in import order
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
@@ -273,6 +274,11 @@ async def _bringing(keeper: Keeper) -> None:
     await _thread(lambda: work_through(intake, keeper.stop))
 
 
+async def _moving_in(keeper: Keeper) -> None:
+    """Fetch the public data of the commune when an administrator asked for it."""
+    await _thread(lambda: order.work_through(keeper.town.store, keeper.stop))
+
+
 async def _experiments(keeper: Keeper) -> None:
     """Begin, conclude and stop the experiments whose day has come."""
     await _thread(lambda: experiments(keeper.town, keeper.stop))
@@ -286,6 +292,7 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "unfinished": _unfinished,
     "commands": _commands,
     "bringing": _bringing,
+    "moving in": _moving_in,
     "experiments": _experiments,
     "sealing": _sealing,
     "retention": _retention,

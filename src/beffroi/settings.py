@@ -108,6 +108,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     language: str = "fr"
     time_zone: str = "Europe/Paris"
     base_url: str = ""  # the public address, when behind a proxy
+    sources: str = (
+        ""  # a server that holds the public sources of a commune under /HOST/PATH, instead of theirs
+    )
     store: StoreSettings = StoreSettings()
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()

@@ -16,7 +16,7 @@ from beffroi.store.record_writer import Draft, Writer, draft
 from beffroi.store.records import Records, Shelf
 from beffroi.store.tables import history
 
-__all__ = ["Undone", "chunks", "compare", "linked", "take", "take_back"]
+__all__ = ["Undone", "linked", "take", "take_back", "would_take"]
 
 _CHUNK = 2000  # entries in one transaction: other writers wait for its end
 _LOG = 10  # transactions between two passes over the log
@@ -39,7 +39,7 @@ def take(
     shelf = records.shelf(collection)
     outcome = Outcome(change_set)
     seen: dict[tuple[str, Any], str] = {}
-    for n, chunk in enumerate(chunks(entries), 1):
+    for n, chunk in enumerate(_chunks(entries), 1):
         for generation in _generations(shelf.collection, chunk):
             ready = _linked(records, shelf.collection, generation)
             drafts = [
@@ -93,8 +93,7 @@ def take_back(
     return undone
 
 
-def chunks(entries: Iterable[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
-    """Yield entries by as many as one transaction takes."""
+def _chunks(entries: Iterable[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
     source = iter(entries)
     while chunk := list(islice(source, _CHUNK)):
         yield chunk
@@ -104,7 +103,7 @@ def linked(
     records: Records, collection: Collection, entries: Iterable[Entry | Reject]
 ) -> Iterator[Entry | Reject]:
     """Yield the entries, the keys that their references hold replaced by ids; an unknown key is a reject."""
-    for chunk in chunks(entries):
+    for chunk in _chunks(entries):
         yield from _linked(records, collection, chunk)
 
 
@@ -192,10 +191,29 @@ def _drafted(
     return entry, made
 
 
-def compare(
+def would_take(
+    records: Records, collection: Collection, entries: Iterable[Entry | Reject],
+    progress: Callable[[Outcome], None] | None = None,
+) -> Outcome:  # fmt: skip
+    """Say what `take` would do, changing nothing; `collection` may be one that is not declared yet, or that has fields
+    which the declared one has not."""
+    outcome = Outcome(0)
+    held = records.collections.get(collection.name)
+    seen: dict[tuple[str, Any], str] = {}
+    for chunk in _chunks(linked(records, collection, entries)):
+        made = [d for d in (_drafted(collection, e, seen, outcome) for e in chunk) if d is not None]
+        if held is None or held.key is None:
+            outcome.created += len(made)
+        else:
+            _compare(records, held, made, outcome)
+        if progress is not None:
+            progress(outcome)
+    return outcome
+
+
+def _compare(
     records: Records, collection: Collection, drafts: list[tuple[Entry, Draft]], outcome: Outcome
 ) -> None:
-    """Count what storing some drafts would do, changing nothing."""
     shelf = records.shelf(collection)
     key = shelf.collection.key
     assert key is not None

@@ -32,15 +32,14 @@ from beffroi.intake.bringing.rows import collection_of, entries, kind_of_measure
 from beffroi.intake.files import ImportReport, import_files
 from beffroi.intake.identify import Entrance
 from beffroi.intake.take import Intake
-from beffroi.model.collection import OWN, Collection, Field
+from beffroi.model.collection import OWN, Collection
 from beffroi.model.problem import Forbidden, Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.standards.inferring import MADE_KEY, slug
 from beffroi.store import catalogue, record_import
 from beffroi.store.open import Store
-from beffroi.store.record import Entry, Outcome
+from beffroi.store.record import Outcome
 from beffroi.store.record import Reject as RecordReject
-from beffroi.store.record_writer import draft
 from beffroi.store.tables import brought, datastream, history, latest, thing
 from beffroi.store.versions import By
 
@@ -181,55 +180,13 @@ def _compare(intake: Intake, one: Brought) -> None:
                 refused.take(outcome)
                 told(outcome.read, work.found.rows if work.found else 0)
 
-            outcome = _would_take(store, collection, rows, new, so_far)
+            outcome = record_import.would_take(store.records, collection, rows, so_far)
         gone = 0 if new else len(_gone(store, one, collection, keys))
         work.difference = Difference(
             outcome.created, outcome.updated, outcome.unchanged, outcome.rejected, gone
         )
     one.state, work.trouble = "read", None
     save(store, one)
-
-
-def _would_take(
-    store: Store, collection: Collection, rows: Iterable[Entry | RecordReject], new: bool, told: Callable[[Outcome], None]
-) -> Outcome:  # fmt: skip
-    """Say what `record_import.take` would do, changing nothing."""
-    outcome = Outcome(0)
-    key = collection.key
-    assert key is not None
-    seen: set[tuple[str, Any]] = set()
-    held = store.records.collections.get(collection.name)
-    for chunk in record_import.chunks(record_import.linked(store.records, collection, rows)):
-        made = []
-        for entry in chunk:
-            if isinstance(entry, RecordReject):
-                outcome.rejects.append(entry)
-                continue
-            try:
-                one = draft(collection, entry.values, entry.geometry, entry.territory)
-            except Problem as problem:
-                outcome.rejects.append(RecordReject(entry.place, problem.place, problem.reason, problem.mend))
-                continue
-            own = (one.territory, one.values[key.name])
-            if own in seen:
-                outcome.rejects.append(_twice(entry.place, key))
-                continue
-            seen.add(own)
-            made.append((entry, one))
-        if new or held is None:
-            outcome.created += len(made)
-        else:
-            record_import.compare(store.records, held, made, outcome)
-        told(outcome)
-    return outcome
-
-
-def _twice(place: str, key: Field) -> RecordReject:
-    return RecordReject(
-        place, key.name, Text(f"{key.title.fr} : déjà dans ce fichier.", f"{key.title.en}: already in this file."),
-        Text("Gardez une seule des deux lignes, ou choisissez une autre colonne comme identifiant.",
-             "Keep only one of the two lines, or choose another column as the key."),
-    )  # fmt: skip
 
 
 def _gone(store: Store, one: Brought, collection: Collection, keys: set[Any]) -> list[int]:

@@ -116,6 +116,7 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
     if not principal_of(request).territories:
         names += [
             (_("Ville"), "/administration/ville"),
+            (_("Commune"), "/administration/commune"),
             (_("Conservation"), "/administration/conservation"),
             (_("Registre"), "/administration/registre"),
             (_("Journal"), "/administration/journal"),
