@@ -41,6 +41,7 @@ SETTINGS = {
     "language": "Language of readers who chose none: `fr` or `en`.",
     "time_zone": "Civil time of the town, an IANA name; files without offsets are read in it.",
     "base_url": "Public address behind a proxy, such as `https://ville.example`; used in links that are sent.",
+    "sources": "Another server that holds the public sources of a commune under `/HOST/PATH`, asked instead of theirs; empty: none.",
     "store.records": "`postgresql://user:password@host/database`; empty: SQLite files in the data directory.",
     "store.segments": "Directory of the sealed history; empty: `segments/` in the data directory.",
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",
