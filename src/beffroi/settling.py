@@ -164,7 +164,8 @@ class _Settling:
             rows = [{k: _column(k, v, blobs) for k, v in row.items() if k in known} for row in chunk]
             every = sorted({k for row in rows for k in row})
             whole = [dict.fromkeys(every) | row for row in rows]
-            with self.store.write(many=True) as c:
+            observed = table.metadata is tables.obs_metadata
+            with self.store.database.write_observations() if observed else self.store.write(many=True) as c:
                 for row in _defaulted(table, whole):
                     c.execute(insert(table), row)
 

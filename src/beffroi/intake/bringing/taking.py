@@ -113,7 +113,8 @@ def _read(intake: Intake, one: Brought) -> None:
     found = read_file(store, path_of(store, one), work.kind, work.corrections, lambda n: told(n, 0))
     first = work.found is None
     known = None if work.found is None else {c.name for c in work.found.columns}
-    one.shape = shape_of(work.kind, found.columns, found.layer)
+    if first:  # as it is guessed before any correction: so next month's file will be, too
+        one.shape = shape_of(work.kind, found.columns, found.layer)
     work.found, work.trouble, work.difference = found, None, None
     mapping = mapping_for(store, one.shape) if first else None
     held = mapping is not None and (
