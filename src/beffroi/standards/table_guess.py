@@ -40,7 +40,10 @@ def guess_of(path: Path, encoding: str = "", delimiter: str = "") -> Guess:
     marks = delimiter or "\t;,|"
     best = max(marks, key=lambda mark: _agreement(lines, mark))
     rows = list(csv.reader(lines, delimiter=best))
-    return Guess(named, best, header_in(rows), _agreement(lines, best)[0] >= 0.8)
+    header = header_in(rows)
+    widths = [len(row) for row in rows[max(0, header - 1) :] if any(map(str.strip, row))]
+    usual = _usual(widths)
+    return Guess(named, best, header, sum(w == usual for w in widths) >= 0.8 * len(widths))
 
 
 def header_in(rows: list[list[str]]) -> int:
