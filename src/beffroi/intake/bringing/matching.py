@@ -8,7 +8,7 @@ from beffroi.intake.bringing.brought import Column, Found, Plan
 from beffroi.intake.bringing.samples import Sample, samples
 from beffroi.model.collection import OWN, Collection, Field
 from beffroi.standards.inferring import MADE_KEY, slug
-from beffroi.standards.layer_file import folded
+from beffroi.standards.layer_file import folded, number_of
 from beffroi.standards.mapped_table import TIME_NAMES, series_part
 
 __all__ = ["fields_for", "into", "measured", "proposed", "targets"]
@@ -178,10 +178,18 @@ def _is(column: str, names: Iterable[str]) -> bool:
     return any(folded(name) in (plain, bare) for name in names)
 
 
+def _numeric(column: Column) -> bool:
+    """True for numbers; for most of them too: one word among the values of a meter is a reject, not another kind."""
+    if column.kind in _NUMBERS:
+        return True
+    numbers = sum(number_of(written) is not None for written in column.samples)
+    return column.kind == "text" and len(column.samples) > 1 and numbers >= 0.6 * len(column.samples)
+
+
 def _looks_measured(found: Found) -> bool:
     """True for a time column that is always filled, columns of numbers, and hardly anything else."""
     time = _time_of(found)
-    numbers = [c for c in found.columns if c.kind in _NUMBERS]
+    numbers = [c for c in found.columns if _numeric(c) and c != time]
     others = [c for c in found.columns if c not in numbers and c != time]
     return (
         time is not None
@@ -205,11 +213,20 @@ def measured(found: Found, title: str, sample: Sample | None = None) -> Plan:
         _is(c.name, sample.end if sample else ()) or (c.kind in _TIMES and _END.match(folded(c.name))))), "")  # fmt: skip
     thing = next((c.name for c in found.columns if sample and _is(c.name, sample.thing)), "")
     if not thing:
-        thing = next((c.name for c in found.columns if c.kind == "text" and c.filled == found.rows), "")
+        texts = (
+            c
+            for c in found.columns
+            if c.kind == "text" and c.filled == found.rows and c != time and not _numeric(c)
+        )
+        thing = next((c.name for c in texts), "")
     series: dict[str, tuple[str, str]] = {}
     for column in found.columns:
         wanted = sample.wanted(column.name) if sample else None
-        if column.kind in _NUMBERS and column.name != thing and (wanted is not None or sample is None):
+        if (
+            _numeric(column)
+            and column.name not in (thing, time.name if time else "")
+            and (wanted is not None or sample is None)
+        ):
             part = series_part(column.name)
             series[column.name] = (wanted.to, wanted.unit) if wanted else (part.code, part.unit)
     return Plan("measures", title=title, time=time.name if time else "", end=end, thing=thing,
