@@ -42,6 +42,7 @@ SETTINGS = {
     "time_zone": "Civil time of the town, an IANA name; files without offsets are read in it.",
     "base_url": "Public address behind a proxy, such as `https://ville.example`; used in links that are sent.",
     "trusted_proxies": "Addresses or networks of the proxies in front whose `X-Forwarded-For` and `-Proto` are believed; nobody else is.",
+    "sources": "Another server that holds the public sources of a commune under `/HOST/PATH`, asked instead of theirs; empty: none.",
     "store.records": "`postgresql://user:password@host/database`; empty: SQLite files in the data directory.",
     "store.segments": "Directory of the sealed history; empty: `segments/` in the data directory.",
     "store.seal_after_days": "Observations older than that many days are sealed into Parquet.",

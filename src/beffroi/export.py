@@ -9,7 +9,7 @@ import hashlib
 import io
 import json
 import mimetypes
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +24,37 @@ from beffroi.store import tables
 from beffroi.store.open import Store
 from beffroi.store.record import Query
 
-__all__ = ["export_town"]
+__all__ = ["CATALOGUE", "HOUSE", "JSON_COLUMNS", "LEFT_OUT", "OBSERVED", "SETTINGS", "export_town", "text_of"]
 
 CATALOGUE = (
     tables.thing, tables.location, tables.thing_location, tables.historical_location,
     tables.historical_location_location, tables.sensor, tables.observed_property, tables.feature_of_interest,
-    tables.datastream, tables.multi_datastream_property,
+    tables.datastream, tables.multi_datastream_property, tables.actuator, tables.tasking_capability, tables.task,
+    *(table for name, table in tables.past.items() if name != "observation"),
 )  # fmt: skip
-HOUSE = (tables.territory, tables.setting, tables.saved_view, tables.audit, tables.declared)
-_JSON = {
+HOUSE = (
+    tables.territory, tables.setting, tables.saved_view, tables.audit, tables.declared, tables.cursor, tables.page_reading,
+    tables.file_mapping,
+)  # fmt: skip
+OBSERVED = (
+    tables.past["observation"], tables.pace, tables.source_key, tables.provenance, tables.thinned, tables.gap, tables.ledger,
+)  # fmt: skip
+# People leave without what lets them in; they are given new links.
+ACCOUNT = ("id", "email", "name", "role", "territories", "service", "language", "disabled", "created_us")
+# What stays behind, and why.
+LEFT_OUT = {
+    "account": "exported by `ACCOUNT`, without passwords and other secrets", "counter": "exported last",
+    "history": "exported by collection", "stored_file": "exported with the files",
+    "latest": "follows from the observations", "observation": "exported by datastream",
+    "segment": "how this machine keeps sealed days", "segment_series": "the same", "long_rollup": "the same",
+    "token": "a secret", "session": "a secret", "sign_in_link": "a secret", "attempt": "who tried to sign in",
+    "audit_head": "signed by this installation's key", "person_key": "a secret: personal values leave in clear",
+    "sighting": "forgotten after a day", "job": "work in hand", "unfinished": "work in hand", "brought": "reports of imports",
+    "mqtt_session": "who is connected", "mqtt_message": "the same", "mqtt_retained": "the same",
+}  # fmt: skip
+SETTINGS = ("name", "language", "time_zone", "base_url")
+FORMAT = 2
+JSON_COLUMNS = {
     "properties",
     "location",
     "feature",
@@ -41,7 +63,6 @@ _JSON = {
     "settings",
     "value",
     "declaration",
-    "query",
     "detail",
     "multi",
     "multi_units",
@@ -57,22 +78,7 @@ _OBSERVATION = (
     "extra",
 )
 _CHUNK = 50_000
-README = """# {name}
-
-Export de Beffroi {version} / Export of Beffroi {version}
-
-| dossier, folder | contenu | content |
-| --- | --- | --- |
-| `catalogue/` | capteurs, séries, lieux (modèle OGC SensorThings), une ligne JSON par entité | sensors, datastreams, places (OGC SensorThings model), one JSON line each |
-| `observations/` | une série par fichier CSV compressé (gzip), temps en UTC, chiffres tels que reçus | one gzipped CSV per datastream, times in UTC, digits as received |
-| `records/` | une collection par fichier, une entité GeoJSON par ligne (WGS 84) | one collection per file, one GeoJSON feature per line (WGS 84) |
-| `house/` | territoires, réglages, vues, journal d'audit, déclarations | territories, settings, views, audit, declarations |
-| `files/` | documents, photos, logo | documents, photos, logo |
-| `manifest.json` | nombre de lignes et empreinte SHA-256 de chaque fichier | row count and SHA-256 of each file |
-
-Les valeurs personnelles sont en clair : gardez cet export comme vous gardez la base.
-Personal values are readable: guard this export as you guard the database.
-"""
+README = Path(__file__).with_name("export_readme.md").read_text("utf-8")
 
 
 def export_town(
@@ -98,6 +104,8 @@ def export_town(
         keep(f"catalogue/{table.name}.jsonl", _rows(store, table))
     for table in HOUSE:
         keep(f"house/{table.name}.jsonl", _rows(store, table))
+    keep("house/account.jsonl", _rows(store, tables.account, ACCOUNT))
+    keep("house/settings.json", [_line({n: getattr(store.settings, n) for n in SETTINGS})])
     with store.read() as connection:
         series = sorted(connection.execute(select(tables.latest.c.datastream_id)).scalars())
         collections = sorted(connection.execute(select(tables.declared.c.collection)).scalars())
@@ -106,11 +114,20 @@ def export_town(
     for collection in collections:
         keep(f"records/{collection}.geojsonl", _features(store, collection))
         keep(f"records/{collection}.history.jsonl", _history(store, collection))
+    for table in OBSERVED:
+        keep(f"observations/{table.name}.jsonl", _rows(store, table))
     for name_of_file in store.files.names():
         data, media_type = store.files.read(name_of_file)
         keep(f"files/{name_of_file}{mimetypes.guess_extension(media_type) or ''}", [data])
-    keep("README.md", [README.format(name=name, version=__version__).encode()])
-    manifest = {"name": name, "version": __version__, "files": files}
+    keep(
+        "house/stored_file.jsonl",
+        _rows(store, tables.stored_file, ("name", "size", "media_type", "created_us", "uses")),
+    )
+    # the numbers last: above all that was written while this went on
+    keep("house/counter.jsonl", _rows(store, tables.counter))
+    keep("observations/counter.jsonl", _rows(store, tables.obs_counter))
+    keep("LISEZMOI.md", [README.replace("{name}", name).replace("{version}", __version__).encode()])
+    manifest = {"name": name, "version": __version__, "format": FORMAT, "files": files}
     (target / "manifest.json").write_text(
         json.dumps(manifest, indent=1, ensure_ascii=False, sort_keys=True) + "\n", "utf-8"
     )
@@ -133,21 +150,27 @@ def _write(path: Path, lines: Iterable[bytes], *, packed: bool) -> dict[str, Any
 
 
 def _line(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+    return text_of(value).encode() + b"\n"
 
 
 def _plain(name: str, value: Any) -> Any:
     if isinstance(value, bytes | memoryview):
         return bytes(value).hex()
-    if name in _JSON and isinstance(value, str):
+    if name in JSON_COLUMNS and isinstance(value, str):
         return json.loads(value)
     return value
 
 
-def _rows(store: Store, table: Table) -> Iterator[bytes]:
-    order = list(table.primary_key.columns)
+def text_of(value: Any) -> str:
+    """Return JSON as text, always the same for the same value."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def _rows(store: Store, table: Table, names: Sequence[str] = ()) -> Iterator[bytes]:
+    columns = [table.c[n] for n in names] or list(table.c)
+    order = list(table.primary_key.columns) or list(table.c)
     with store.read() as connection:
-        for row in connection.execute(select(table).order_by(*order).execution_options(yield_per=5000)):
+        for row in connection.execute(select(*columns).order_by(*order).execution_options(yield_per=5000)):
             values = {n: _plain(n, v) for n, v in row._mapping.items() if v is not None}
             yield _line(values)
 
@@ -176,10 +199,12 @@ def _observations(store: Store, series: int) -> Iterator[bytes]:
 
 def _features(store: Store, collection: str) -> Iterator[bytes]:
     fields = {f.name: f for f in store.records.shelf(collection).collection.fields}
-    for row in store.records.all(collection, Query(sort="_id")):
+    for row in store.records.all(collection, Query(sort="_id", deleted=None)):
         values = {n: json_value(fields[n], v) if n in fields else v for n, v in row.values.items()}
         yield _line({"type": "Feature", "id": row.id, "geometry": row.geometry, "properties": values,
-                     "territory": row.territory, "version": row.version})  # fmt: skip
+                     "territory": row.territory, "version": row.version, "created": format_instant(row.created_us),
+                     "updated": format_instant(row.updated_us), "author": row.author, "person": row.person,
+                     "deleted": None if row.deleted_us is None else format_instant(row.deleted_us)})  # fmt: skip
 
 
 def _history(store: Store, collection: str) -> Iterator[bytes]:

@@ -15,6 +15,8 @@ from beffroi.connectors.source import sources_of
 from beffroi.connectors.tasking import Command, Ways
 from beffroi.connectors.tasking import work as send_commands
 from beffroi.election import Election
+from beffroi.intake.bringing.taking import work_through
+from beffroi.intake.moving_in import order
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US
 from beffroi.mqtt.service import serve_mqtt
@@ -265,6 +267,18 @@ async def _commands(keeper: Keeper) -> None:
     await _thread(lambda: send_commands(keeper.town.store, ways, keeper.stop))
 
 
+async def _bringing(keeper: Keeper) -> None:
+    """Read, take in and take back the files that people brought."""
+    town = keeper.town
+    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
+    await _thread(lambda: work_through(intake, keeper.stop))
+
+
+async def _moving_in(keeper: Keeper) -> None:
+    """Fetch the public data of the commune when an administrator asked for it."""
+    await _thread(lambda: order.work_through(keeper.town.store, keeper.stop))
+
+
 async def _experiments(keeper: Keeper) -> None:
     """Begin, conclude and stop the experiments whose day has come."""
     await _thread(lambda: experiments(keeper.town, keeper.stop))
@@ -277,6 +291,8 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "actions": _actions,
     "unfinished": _unfinished,
     "commands": _commands,
+    "bringing": _bringing,
+    "moving in": _moving_in,
     "experiments": _experiments,
     "sealing": _sealing,
     "retention": _retention,

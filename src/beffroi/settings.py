@@ -110,6 +110,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_url: str = ""  # the public address, when behind a proxy
     # whose X-Forwarded-For and -Proto are believed: addresses or networks of the proxies in front
     trusted_proxies: tuple[str, ...] = ("127.0.0.1", "::1")
+    sources: str = (
+        ""  # a server that holds the public sources of a commune under /HOST/PATH, instead of theirs
+    )
     store: StoreSettings = StoreSettings()
     mqtt: MqttSettings = MqttSettings()
     mail: MailSettings = MailSettings()

@@ -85,6 +85,9 @@ def register(app: typer.Typer) -> None:
                      "Write: beffroi import KIND FILE… --data DIR (see --list)."),
                 place="KIND FILE…",
             )  # fmt: skip
+        if kind == "town":
+            _settle(files, data, as_json=as_json)
+            return
         options = _options(mapping)
         if collection:
             options["collection"] = collection
@@ -101,6 +104,29 @@ def register(app: typer.Typer) -> None:
         )
 
 
+def _settle(files: list[Path], data: Path, *, as_json: bool) -> None:
+    """Make the town of an export again (`beffroi export`) in a new directory."""
+    from rich.console import Console
+
+    from beffroi.settling import settle
+
+    if len(files) != 1:
+        raise Problem(
+            Text("Donnez le dossier d'un seul export.", "Give the directory of one export."), place="FILE…"
+        )
+    with Console(stderr=True).status("") as status:
+        manifest = settle(
+            files[0], data, progress=lambda name, done, whole: status.update(f"{done} / {whole}  {name}")
+        )
+    rows = sum(f["rows"] for f in manifest["files"].values())
+    report = {"data": str(data), "name": manifest["name"], "files": len(manifest["files"]), "rows": rows}
+    tell(report, as_json=as_json, words=say(
+        "« {name} » est dans {data} : {rows} lignes.\n"
+        "  Les personnes y sont, sans leurs mots de passe. Un lien pour entrer : beffroi user link ADRESSE --data {data}",
+        "'{name}' is in {data}: {rows} rows.\n"
+        "  Its people are there, without their passwords. A link to enter: beffroi user link ADDRESS --data {data}", **report))  # fmt: skip
+
+
 def _kinds() -> "tuple[KindOfImport, ...]":
     from beffroi.intake.kinds import KINDS
     from beffroi.plugins import load_registry
@@ -113,6 +139,7 @@ def _kinds() -> "tuple[KindOfImport, ...]":
 def _list(*, as_json: bool) -> None:
     tongue = language()
     kinds = [(kind.name, kind.title.of(tongue), list(kind.extensions)) for kind in _kinds()]
+    kinds.append(("town", say("Une ville exportée par beffroi export, dans un dossier nouveau", "A town exported by beffroi export, into a new directory"), []))  # fmt: skip
     report = {"kinds": [dict(zip(("name", "title", "extensions"), kind, strict=True)) for kind in kinds]}
     tell(report, as_json=as_json, words="\n".join(f"{name:14} {title}" for name, title, _ in kinds))
 

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
+from beffroi.intake.identify import OPEN, Entrance
 from beffroi.intake.source_keys import Occurrences, file_key, row_text
 from beffroi.intake.take import Intake
 from beffroi.model.declaration import KindOfImport
@@ -67,9 +68,13 @@ Progress = Callable[[Path, str, int, int], None]
 
 def import_files(
     intake: Intake, kind: KindOfImport, paths: Iterable[Path], options: Mapping[str, Any], *,
-    dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None,
+    dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None, door: Entrance = OPEN,
+    told: Mapping[str, Any] | None = None, again: bool = False,
 ) -> ImportReport:  # fmt: skip
     """Take files of one kind in; with `dry`, only say what would be stored.
+
+    `told` is kept with the observations as where they came from; `again`: this goes on where a killed process ended, so
+    what it stored without saying where from is said now.
 
     Every file is read whole before the first row of any is stored. Raises `Problem` with the file as its
     place when one cannot be read, `Unavailable` when the store cannot write: importing again goes on from there.
@@ -77,7 +82,8 @@ def import_files(
     files = [(path, _checked(kind, path, options, progress)) for path in paths]
     report = ImportReport(rejects=[], datastreams={})
     for path, (occurrences, whole) in files:
-        _take_file(intake, kind, path, options, occurrences, whole, dry, progress, report)
+        batch = _Batch(intake, occurrences, report, _told(kind, path, told) if not dry else {}, door, again)
+        _take_file(batch, kind, path, options, whole, dry, progress)
     return report
 
 
@@ -110,25 +116,38 @@ def _rows(kind: KindOfImport, path: Path, options: Mapping[str, Any]) -> Iterato
         ) from error  # fmt: skip
 
 
+class _Batch(msgspec.Struct, frozen=True):
+    """What taking a batch of readings needs besides them."""
+
+    intake: Intake
+    occurrences: Occurrences
+    report: ImportReport
+    told: dict[str, Any]
+    door: Entrance
+    again: bool
+
+
+def _told(kind: KindOfImport, path: Path, told: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"file": path.name, "sha256": _digest(path), "reader": kind.name, **(told or {})}
+
+
 def _take_file(
-    intake: Intake, kind: KindOfImport, path: Path, options: Mapping[str, Any], occurrences: Occurrences,
-    whole: int, dry: bool, progress: Progress, report: ImportReport,
+    batch: _Batch, kind: KindOfImport, path: Path, options: Mapping[str, Any], whole: int, dry: bool, progress: Progress
 ) -> None:  # fmt: skip
     rows = _rows(kind, path, options)
-    told = {"file": path.name, "sha256": _digest(path), "reader": kind.name} if not dry else {}
     done = 0
-    while batch := list(islice(rows, BATCH)):
+    while some := list(islice(rows, BATCH)):
         readings = []
-        for row in batch:
+        for row in some:
             if isinstance(row, Reject):
-                report.reject(str(path), row)
+                batch.report.reject(str(path), row)
             else:
                 readings.append(row)
         if readings and dry:
-            _would_take(intake, readings, occurrences, report)
+            _would_take(batch.intake, readings, batch.occurrences, batch.report)
         elif readings:
-            _take_batch(intake, readings, occurrences, report, told)
-        done += len(batch)
+            _take_batch(batch, readings)
+        done += len(some)
         progress(path, "store", done, whole)
 
 
@@ -146,19 +165,17 @@ def _lines(readings: list[Reading], ids: Sequence[int | None]) -> list[list[int]
     return found
 
 
-def _take_batch(
-    intake: Intake,
-    readings: list[Reading],
-    occurrences: Occurrences,
-    report: ImportReport,
-    told: dict[str, Any],
-) -> None:
-    found = intake.identified(readings)
-    drafts = intake.drafts(
-        readings, keys=_keys(readings, {k: one.id for k, one in found.items()}, occurrences)
-    )
+def _take_batch(batch: _Batch, readings: list[Reading]) -> None:
+    intake, report = batch.intake, batch.report
+    found = intake.identified(readings, door=batch.door)
+    keys = _keys(readings, {k: one.id for k, one in found.items()}, batch.occurrences)
+    drafts = intake.drafts(readings, keys=keys, door=batch.door)
     ack = intake.store.observations.append(drafts)
-    intake.store.provenance.note("file", {**told, "lines": _lines(readings, ack.ids)}, ack.ids)
+    told = {**batch.told, "lines": _lines(readings, ack.ids)}
+    intake.store.provenance.note("file", told, ack.ids)
+    if batch.again:
+        folded = [key for key, number in zip(keys, ack.ids, strict=True) if number is None]
+        intake.store.provenance.note_keys("file", batch.told, folded)
     report.read += len(drafts)
     report.stored += ack.stored
     report.unchanged += ack.folded

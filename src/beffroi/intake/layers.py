@@ -23,11 +23,11 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry
 from beffroi.store.record import Reject as RecordReject
 
-__all__ = ["LAYER_KINDS", "Taken", "import_layers"]
+__all__ = ["LAYER_KINDS", "TERRITORY", "Taken", "import_layers", "moved", "near", "value_of"]
 
 LAYER_KINDS = ("geojson", "csv", "xlsx", "gpkg", "shp")
 _SAMPLED = 2_000
-_TERRITORY = ("code_insee", "insee", "insee_com", "codeinsee", "depcom", "code_commune_insee")
+TERRITORY = ("code_insee", "insee", "insee_com", "codeinsee", "depcom", "code_commune_insee")
 _SAID_EVERY = 5_000
 
 
@@ -107,7 +107,7 @@ def _plan(store: Store, path: Path, layer: Layer, options: Mapping[str, Any], pr
         raise Problem(Text("Le fichier n'a aucune ligne.", "The file has no rows."),
                       Text("Vérifiez que c'est le bon fichier.", "Check that it is the right file."))  # fmt: skip
     told = str(options.get("crs") or "")
-    placement = placed(sample(shapes), told or layer.crs, _near(store))
+    placement = placed(sample(shapes), told or layer.crs, near(store))
     title = str(options.get("name") or "") or " ".join(filter(None, (path.stem, layer.name)))
     held, name = _named(store, title)
     inferred = learnt.collection(name, title, read="agent" if options.get("private") else "citizen")
@@ -158,7 +158,7 @@ def _widened(
     return made, mine
 
 
-def _near(store: Store) -> tuple[float, float] | None:
+def near(store: Store) -> tuple[float, float] | None:
     """Return about where the town has things: the middle of some records of the first collection with places."""
     for name, collection in store.records.collections.items():
         if collection.geometry == "none":
@@ -176,27 +176,28 @@ def _entries(plan: _Plan, territory: str) -> Iterator[Entry | RecordReject]:
     source = slug(plan.path.stem)
     key = plan.collection.key
     made = key is not None and key.name == MADE_KEY
-    coded = {column for column in plan.fields if folded(column) in _TERRITORY}
+    coded = {column for column in plan.fields if folded(column) in TERRITORY}
     for number, row in enumerate(plan.layer.rows(), 1):
         if isinstance(row, Reject):
             yield RecordReject(f"line {row.line}", row.field, row.reason, row.mend)
             continue
         try:
             values = {
-                field.name: _value(field, value)
+                field.name: value_of(field, value)
                 for column, field in plan.fields.items()
                 if (value := row.values.get(column)) not in (None, "")
             }
             if made:
                 values[MADE_KEY] = row.id or f"{source}-{number}"
             where = territory or next((str(row.values[c]) for c in coded if row.values.get(c)), "")
-            geometry = None if row.geometry is None else _moved(plan.placement, row.geometry)
+            geometry = None if row.geometry is None else moved(plan.placement, row.geometry)
             yield Entry(values, geometry, where or None, row.place)
         except Problem as problem:
             yield RecordReject(row.place, problem.place, problem.reason, problem.mend)
 
 
-def _value(field: Field, value: Any) -> Any:
+def value_of(field: Field, value: Any) -> Any:
+    """Return what a cell of a file holds, as a field keeps it. Raises `Problem`."""
     if field.kind == "number" and isinstance(value, str):
         found = number_of(value)
         if found is not None:
@@ -206,7 +207,8 @@ def _value(field: Field, value: Any) -> Any:
     return parse_value(field, value) if isinstance(value, str) else check_value(field, value)
 
 
-def _moved(placement: Placement, geometry: dict[str, Any]) -> dict[str, Any]:
+def moved(placement: Placement, geometry: dict[str, Any]) -> dict[str, Any]:
+    """Return a geometry of a file in WGS 84. Raises `Problem` for one that cannot be read."""
     try:
         return placement.move(geometry)
     except Exception as error:

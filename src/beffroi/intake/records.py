@@ -17,7 +17,6 @@ from beffroi.store import record_import
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Outcome
 from beffroi.store.record import Reject as RecordReject
-from beffroi.store.record_writer import draft
 
 __all__ = ["import_records", "keyed", "take_entries", "unreadable"]
 
@@ -85,7 +84,7 @@ def take_entries(
         progress(path, "store", outcome.read, whole)
 
     if dry:
-        outcome = _would_take(store, collection, entries)
+        outcome = record_import.would_take(store.records, collection, entries)
     else:
         outcome = record_import.take(
             store.records, collection, entries, who=who, reason=path.name, progress=told
@@ -99,36 +98,6 @@ def take_entries(
         report.rejects.append(
             FileReject(str(path), int(line[1]) if line else 0, one.field, one.reason, one.mend)
         )
-
-
-def _would_take(store: Store, collection: Collection, entries: Iterator[Entry | RecordReject]) -> Outcome:
-    """Say what `record_import.take` would do, changing nothing."""
-    outcome = Outcome(0)
-    key = collection.key
-    assert key is not None
-    seen: set[tuple[str, Any]] = set()
-    for entry in record_import.linked(store.records, collection, entries):
-        if isinstance(entry, RecordReject):
-            outcome.rejects.append(entry)
-            continue
-        try:
-            made = draft(collection, entry.values, entry.geometry, entry.territory)
-        except Problem as problem:
-            outcome.rejects.append(RecordReject(entry.place, problem.place, problem.reason, problem.mend))
-            continue
-        own = (made.territory, made.values[key.name])
-        if own in seen:
-            words = Text(f"{key.title.fr} : déjà dans ce fichier.", f"{key.title.en}: already in this file.")
-            mend = Text("Gardez une seule des deux lignes.", "Keep only one of the two lines.")
-            outcome.rejects.append(RecordReject(entry.place, key.name, words, mend))
-            continue
-        seen.add(own)
-        held = store.records.by_key(collection, own[1], made.territory)
-        same = held is not None and all(held.values.get(name) == made.values[name] for name in entry.values)
-        outcome.created += held is None
-        outcome.unchanged += same
-        outcome.updated += held is not None and not same
-    return outcome
 
 
 def keyed(collection: Collection) -> Collection:

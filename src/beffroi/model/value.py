@@ -24,6 +24,9 @@ _LARGEST = 2**63 - 1
 _TRUE = {"1", "true", "vrai", "oui", "yes", "o", "y", "on", "x"}
 _FALSE = {"0", "false", "faux", "non", "no", "n", "off"}
 _FRENCH_DATE = re.compile(r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})\Z")
+_FRENCH_INSTANT = re.compile(
+    r"(\d{1,2})[/.](\d{1,2})[/.](\d{4})(?:(?:\s+|T)(\d{1,2})[:hH](\d{2})(?::?(\d{2}))?)?\Z"
+)
 _MEND = {
     "text": Text("Écrivez un texte.", "Write a text."),
     "integer": Text("Écrivez un nombre entier, par exemple 12.", "Write a whole number, such as 12."),
@@ -193,6 +196,10 @@ def _parse_date(field: Field, text: str, _zone: ZoneInfo) -> Any:
 
 
 def _parse_instant(field: Field, text: str, zone: ZoneInfo) -> Any:
+    french = _FRENCH_INSTANT.match(text)
+    if french is not None:
+        day, month, year, hour, minute, second = french.groups(default="0")
+        text = f"{year}-{int(month):02d}-{int(day):02d}T{int(hour):02d}:{minute:0>2}:{second:0>2}"
     try:
         return parse_instant(text, zone)
     except Problem as problem:

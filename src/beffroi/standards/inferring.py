@@ -158,6 +158,11 @@ class Inferring:
             if value is not None and value != "":
                 column.take(value)
 
+    def tells_apart(self, name: str) -> bool:
+        """True when a column that is called like a key has a value of its own in every row so far."""
+        column = self._columns[name]
+        return column.known is not None and column.distinct and column.count == self._rows
+
     def _with(self, own: str) -> set[str] | None:
         assert self._ids is not None
         if not own or own in self._ids:
@@ -168,9 +173,7 @@ class Inferring:
     def collection(self, name: str, title: str, *, read: Role = "citizen") -> Inferred:
         """Return the collection called `name`, readable by the role `read`, that holds the rows learnt from."""
         fields: dict[str, Field] = {}
-        key = next(
-            (n for n, c in self._columns.items() if c.known is not None and c.distinct and c.count == self._rows), ""
-        )  # fmt: skip
+        key = next(filter(self.tells_apart, self._columns), "")
         for column, learnt in self._columns.items():
             field_name = slug(column, [*(f.name for f in fields.values()), *_RESERVED])
             kind = learnt.kind()

@@ -7,6 +7,7 @@ coordinates, or one column that holds both; its reference system is what the fil
 import math
 import re
 import unicodedata
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date, datetime
 from pathlib import Path
@@ -19,19 +20,20 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
+from beffroi.standards.table_guess import guess_of, header_in
 from beffroi.standards.text_table import open_table
 
-__all__ = ["KINDS", "Layer", "LayerRow", "folded", "layers_of", "number_of"]
+__all__ = ["KINDS", "Layer", "LayerRow", "Told", "folded", "layers_of", "number_of", "where_of"]
 
 _BATCH = 5_000
 _X = re.compile(
-    r"(x|lon|long|longitude|lng|coord_?x|x_.{0,12}|.{0,12}_x|longitude_.{0,8}|.{0,8}_longitude|.{0,8}_lon)\Z"
+    r"((c_)?long_coor1|x|lon|long|longitude|lng|coord_?x|x_.{0,12}|.{0,12}_x|longitude_.{0,8}|.{0,8}_longitude|.{0,8}_lon)\Z"
 )
-_Y = re.compile(r"(y|lat|latitude|coord_?y|y_.{0,12}|.{0,12}_y|latitude_.{0,8}|.{0,8}_latitude|.{0,8}_lat)\Z")  # fmt: skip
+_Y = re.compile(r"((c_)?lat_coor1|y|lat|latitude|coord_?y|y_.{0,12}|.{0,12}_y|latitude_.{0,8}|.{0,8}_latitude|.{0,8}_lat)\Z")  # fmt: skip
 _BOTH = re.compile(
     r"(geo_?point.*|geopoint|coordonnees.*|coordinates|lat_?lon.*|latlng|geolocalisation|position)\Z"
 )
-_SHAPE = re.compile(r"(wkt|geom|geometry|the_geom|geo_?shape|wkb.*|geometrie)\Z")
+_SHAPE = re.compile(r"(wkt|geom(_.*)?|.*_geom|geometry|geo_?shape|wkb.*|geometrie)\Z")
 _PAIR = re.compile(r"\s*[\[(]?\s*(-?\d+(?:\.\d+)?)\s*[,; ]\s*(-?\d+(?:\.\d+)?)\s*[\])]?\s*\Z")
 _WKT = re.compile(r"\s*(?:SRID=(\d+);)?\s*(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\b", re.IGNORECASE)
 
@@ -45,6 +47,17 @@ class LayerRow(msgspec.Struct, frozen=True):
     id: str = ""
 
 
+class Told(msgspec.Struct, frozen=True):
+    """What a person says of a table where it must not be guessed. `header`: the line that names the columns, 0 for none;
+    `where`: the columns of the place (x and y, or one that holds both), empty for none."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    header: int | None = None
+    where: tuple[str, ...] | None = None
+
+
+NOTHING = Told()
 Rows = Callable[[], Iterator[LayerRow | Reject]]
 
 
@@ -54,6 +67,7 @@ class Layer(msgspec.Struct, frozen=True):
     rows: Rows
     name: str = ""
     crs: str | None = None
+    where: tuple[str, ...] = ()  # of a table: the columns that its places were made of
 
 
 def folded(name: str) -> str:
@@ -74,10 +88,10 @@ def number_of(written: object) -> float | None:
     return float(text) if re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text) else None
 
 
-def layers_of(path: Path, kind: str) -> list[Layer]:
+def layers_of(path: Path, kind: str, told: Told = NOTHING) -> list[Layer]:
     """Return the layers of a file of `kind` that have rows. Raises `Problem` for a file that cannot be read as that."""
     try:
-        return list(KINDS[kind](path))
+        return list(KINDS[kind](path, told))
     except OSError as error:
         raise Problem(
             Text("Le fichier n'est pas lisible : {detail}", "The file cannot be read: {detail}").filled(
@@ -91,7 +105,7 @@ def layers_of(path: Path, kind: str) -> list[Layer]:
 # --- GeoJSON
 
 
-def _geojson(path: Path) -> Iterable[Layer]:
+def _geojson(path: Path, _told: Told) -> Iterable[Layer]:
     def rows() -> Iterator[LayerRow | Reject]:
         with path.open("rb") as stream:
             for number, item in enumerate(features(stream), 1):
@@ -121,22 +135,29 @@ def _named_crs(path: Path) -> str | None:
 # --- tables
 
 
-def _csv(path: Path) -> Iterable[Layer]:
+def _csv(path: Path, told: Told) -> Iterable[Layer]:
+    guess = guess_of(path, told.encoding, told.delimiter)
+    line_of_names = guess.header if told.header is None else told.header
+
     def cells() -> Iterator[tuple[str, dict[str, Any]] | Reject]:
         with path.open("rb") as stream:
-            table = open_table(stream)
+            # the beginning tells the separator; the encoding is of the whole file
+            table = open_table(stream, encoding=told.encoding, delimiter=guess.delimiter,
+                               header=line_of_names > 0, skip=max(0, line_of_names - 1))  # fmt: skip
             header = _header(table.header)
             for line, row in table.rows():
                 if row is None:
                     yield Reject(line, "", Text("La ligne n'est pas lisible.", "The line cannot be read."),
                                  Text("Vérifiez les guillemets.", "Check the quotes."))  # fmt: skip
                     continue
+                if len(row) > len(header) and not table.header:
+                    header = _header([""] * len(row))
                 yield f"line {line}", {n: v.strip() for n, v in zip(header, row, strict=False)}
 
-    return [_table(cells)]
+    return [_table(cells, told)]
 
 
-def _xlsx(path: Path) -> Iterable[Layer]:
+def _xlsx(path: Path, told: Told) -> Iterable[Layer]:
     try:
         from openpyxl import load_workbook  # noqa: PLC0415 -- of the extra [files]
     except ImportError as error:
@@ -145,29 +166,40 @@ def _xlsx(path: Path) -> Iterable[Layer]:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:
         raise _unreadable("Excel (.xlsx)", error) from error
-    names = [s.title for s in book.worksheets if s.max_row is None or s.max_row > 1]
+    heads = {
+        s.title: [[_written(v) for v in row] for row in s.iter_rows(max_row=60, values_only=True)]
+        for s in book.worksheets
+        if s.max_row is None or s.max_row > 1
+    }
     book.close()
 
     def sheet(name: str) -> Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]]:
+        names_at = header_in(heads[name]) if told.header is None else told.header
+
         def cells() -> Iterator[tuple[str, dict[str, Any]] | Reject]:
             opened = load_workbook(path, read_only=True, data_only=True)
             try:
                 header: list[str] = []
                 for line, row in enumerate(opened[name].iter_rows(values_only=True), 1):
-                    if not any(v not in (None, "") for v in row):
+                    if line < names_at or not any(v not in (None, "") for v in row):
                         continue
                     if not header:
-                        header = _header(["" if v is None else str(v).strip() for v in row])
-                        continue
+                        header = _header([_written(v) for v in row] if names_at else [""] * len(row))
+                        if names_at:
+                            continue
                     yield f"line {line}", {n: _plain(v) for n, v in zip(header, row, strict=False)}
             finally:
                 opened.close()
 
         return cells
 
-    found = [(name, _table(sheet(name))) for name in names]
+    found = [(name, _table(sheet(name), told)) for name in heads]
     full = [(name, layer) for name, layer in found if next(layer.rows(), None) is not None]
     return [msgspec.structs.replace(layer, name=name if len(full) > 1 else "") for name, layer in full]
+
+
+def _written(value: Any) -> str:
+    return "" if value is None else str(_plain(value)).strip()
 
 
 def _header(names: list[str]) -> list[str]:
@@ -181,10 +213,11 @@ def _header(names: list[str]) -> list[str]:
     return header
 
 
-def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]]) -> Layer:
+def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]], told: Told) -> Layer:
     """Return a table as a layer: the columns that say where, found by their names and by what they hold."""
     head = _first(cells)
-    where = _where(head)
+    known = set(head[0]) if head else set()
+    where = where_of(head) if told.where is None or not known.issuperset(told.where) else tuple(told.where)
     srid = re.match(r"\s*SRID=(\d+);", str(head[0].get(where[0], ""))) if len(where) == 1 and head else None
 
     def rows() -> Iterator[LayerRow | Reject]:
@@ -205,7 +238,7 @@ def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]]) -
                 continue
             yield LayerRow(place, {n: v for n, v in values.items() if n not in where}, geometry)
 
-    return Layer(rows, crs=f"EPSG:{srid[1]}" if srid else None)
+    return Layer(rows, crs=f"EPSG:{srid[1]}" if srid else None, where=where)
 
 
 def _first(
@@ -220,7 +253,7 @@ def _first(
     return found
 
 
-def _where(rows: list[dict[str, Any]]) -> tuple[str, ...]:
+def where_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     """Return the column that holds a place, or the two (x, y) that make one, or none."""
     names = list(rows[0]) if rows else []
 
@@ -318,22 +351,41 @@ def _plain(value: Any) -> Any:
 # --- GeoPackage and shapefile
 
 
-def _vector(path: Path) -> Iterable[Layer]:
+def _vector(path: Path, _told: Told) -> Iterable[Layer]:
     try:
         import pyogrio  # noqa: PLC0415 -- of the extra [files]
     except ImportError as error:
         raise _missing("pyogrio", "files") from error
-    source = f"/vsizip/{path}" if path.suffix.lower() == ".zip" else str(path)
     try:
-        names = [str(row[0]) for row in pyogrio.list_layers(source)]
-        infos = [(name, pyogrio.read_info(source, layer=name, force_feature_count=True)) for name in names]
-    except pyogrio.errors.DataSourceError as error:
+        infos = [
+            (source, str(row[0]), pyogrio.read_info(source, layer=str(row[0]), force_feature_count=True))
+            for source in _sources(path)
+            for row in pyogrio.list_layers(source)
+        ]
+    except (pyogrio.errors.DataSourceError, zipfile.BadZipFile) as error:
         raise _unreadable("GeoPackage, shapefile", error) from error
-    full = [(name, info) for name, info in infos if info["features"]]
+    full = [one for one in infos if one[2]["features"]]
     return [
         Layer(_ogr_rows(source, name, int(info["features"])), name if len(full) > 1 else "", info["crs"])
-        for name, info in full
+        for source, name, info in full
     ]
+
+
+def _sources(path: Path) -> list[str]:
+    """Return what GDAL opens: the file, or each shapefile of an archive, in whatever folder of it."""
+    if path.suffix.lower() != ".zip":
+        return [str(path)]
+    with zipfile.ZipFile(path) as packed:
+        inner = [
+            n for n in packed.namelist() if n.lower().endswith((".shp", ".gpkg")) and "__MACOSX" not in n
+        ]
+    if not inner:
+        raise Problem(
+            Text("Cette archive ne contient pas de shapefile.", "This archive holds no shapefile."),
+            Text("Mettez ensemble les fichiers .shp, .shx, .dbf et .prj, puis compressez-les.",
+                 "Put the .shp, .shx, .dbf and .prj files together, then compress them."),
+        )  # fmt: skip
+    return [f"/vsizip/{path}/{name}" for name in inner]
 
 
 def _ogr_rows(source: str, layer: str, count: int) -> Rows:
@@ -377,6 +429,6 @@ def _unreadable(kind: str, error: BaseException) -> Problem:
     )  # fmt: skip
 
 
-KINDS: dict[str, Callable[[Path], Iterable[Layer]]] = {
+KINDS: dict[str, Callable[[Path, Told], Iterable[Layer]]] = {
     "geojson": _geojson, "csv": _csv, "xlsx": _xlsx, "gpkg": _vector, "shp": _vector,
 }  # fmt: skip

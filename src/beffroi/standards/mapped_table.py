@@ -18,7 +18,7 @@ Without a mapping the time column is found by its name and each other column wit
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
 from typing import Any, BinaryIO
 
@@ -31,9 +31,19 @@ from beffroi.standards.civil_time import CivilClock, zone_of
 from beffroi.standards.decimal_text import decimal_of, is_missing, no_value
 from beffroi.standards.istsos import unreadable_row
 from beffroi.standards.reading import Reading, Reject, Row, Rows, Series, Station, reject_of
-from beffroi.standards.text_table import TextTable, open_table
+from beffroi.standards.text_table import open_table
 
-__all__ = ["Mapped", "mapping_of", "read"]
+__all__ = [
+    "TIME_NAMES",
+    "Mapped",
+    "SeriesPart",
+    "ThingPart",
+    "TimePart",
+    "mapping_of",
+    "read",
+    "readings",
+    "series_part",
+]
 
 
 class ThingPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -86,7 +96,7 @@ class Mapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     collection: str = ""
 
 
-_TIME_NAMES = re.compile(
+TIME_NAMES = re.compile(
     r"(date|datetime|time|timestamp|horodat\w*|date[ _-]*(et)?[ _-]*heure|date[ _-]?time|phenomenontime|heure|"
     r"date[ _-](de[ _-])?(d[ée]but|mesure)|d[ée]but|start\w*)(\s*\(.*\))?\Z",
     re.IGNORECASE,
@@ -109,11 +119,11 @@ def mapping_of(values: Mapping[str, Any]) -> Mapped:
         ) from error  # fmt: skip
 
 
-def _guessed(table: TextTable, mapping: Mapped) -> Mapped:
+def _guessed(header: list[str], mapping: Mapped) -> Mapped:
     """Return the mapping completed from the header: the time column, and a series for each other column."""
     time = mapping.time
     if not time.column and not time.columns:
-        found = next((name for name in table.header if _TIME_NAMES.match(name)), "")
+        found = next((name for name in header if TIME_NAMES.match(name)), "")
         if not found:
             raise Problem(
                 Text("Aucune colonne de date n'est reconnue.", "No time column is recognised."),
@@ -127,21 +137,22 @@ def _guessed(table: TextTable, mapping: Mapped) -> Mapped:
     thing = mapping.thing
     taken = {time.column, time.end, *time.columns, thing.column, thing.name_column, thing.latitude_column,
              thing.longitude_column, ""}  # fmt: skip
-    series = tuple(_series_part(name) for name in table.header if name not in taken)
+    series = tuple(series_part(name) for name in header if name not in taken)
     return msgspec.structs.replace(mapping, time=time, series=series)
 
 
-def _series_part(name: str) -> SeriesPart:
+def series_part(name: str) -> SeriesPart:
+    """Return the series that a column's name tells: `Température (°C)` gives name and unit."""
     match = _UNIT.match(name)
     return SeriesPart(name, code=match[1], unit=match[2]) if match else SeriesPart(name, code=name)
 
 
 class _Reader:
-    def __init__(self, table: TextTable, mapping: Mapped, stem: str) -> None:
-        self.mapping = _guessed(table, mapping)
+    def __init__(self, header: list[str], mapping: Mapped, stem: str) -> None:
+        self.mapping = _guessed(header, mapping)
         self.zone: tzinfo = zone_of(mapping.zone)
         self.stem = stem
-        self.at = {name: place for place, name in reversed(list(enumerate(table.header)))}
+        self.at = {name: place for place, name in reversed(list(enumerate(header)))}
         self.known: dict[tuple[str, str, str], Series] = {}
         self.clocks: dict[str, CivilClock] = {}
         self._check()
@@ -247,8 +258,15 @@ def read(stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
     stem = str(values.pop("stem", "") or "table")
     mapping = mapping_of(values)
     table = open_table(stream, encoding=mapping.encoding, delimiter=mapping.delimiter, skip=mapping.skip)
-    reader = _Reader(table, mapping, stem)
-    for line, cells in table.rows():
+    return readings(table.header, table.rows(), mapping, stem)
+
+
+def readings(
+    header: list[str], rows: Iterable[tuple[int, list[str] | None]], mapping: Mapped, stem: str
+) -> Rows:
+    """Yield the readings and rejects of numbered rows of cells under a header (None: a row that cannot be read)."""
+    reader = _Reader(header, mapping, stem)
+    for line, cells in rows:
         if cells is None:
             yield Reject(line, "", *unreadable_row())
         else:

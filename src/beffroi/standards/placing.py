@@ -19,7 +19,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.reference_system import is_wgs84, projection, system
 from beffroi.model.text import Text
 
-__all__ = ["Placement", "placed", "sample"]
+__all__ = ["SWAPPED", "WGS84", "Placement", "as_told", "placed", "sample"]
 
 WGS84 = "EPSG:4326"
 SWAPPED = "EPSG:4326 (latitude, longitude)"
@@ -124,6 +124,13 @@ def placed(points: Points, named: str | None, near: tuple[float, float] | None =
     if not fits and said is None and _degrees(points):
         return Placement(WGS84, "assumed", _same)  # degrees, outside France
     raise _doubtful(points, named, fits)
+
+
+def as_told(code: str) -> Placement:
+    """Return the placement in a system that a person named, whatever the coordinates. Raises `Problem` when PROJ does not
+    know it."""
+    known = code if code in CANDIDATES else _code(code)
+    return Placement(known, "named", _mover(known))
 
 
 def _believed(fits: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from sqlalchemy import Connection, and_, or_, select
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select
 
 from beffroi.model.instant import Clock
 from beffroi.model.principal import Principal
@@ -144,6 +144,17 @@ class Audit:
         if not faults:
             self._remember({writer: (number, link.hex()) for writer, (number, link) in seen.items()})
         return count, faults
+
+    def sign_again(self, connection: Connection) -> None:
+        """Sign the end of every chain with this installation's key: the journal came from another one."""
+        connection.execute(delete(audit_head))
+        last = select(audit.c.writer, func.max(audit.c.number)).group_by(audit.c.writer)
+        for writer, number in connection.execute(last).all():
+            own = select(audit.c.hash).where(audit.c.writer == writer, audit.c.number == number)
+            link = bytes(connection.execute(own).scalar_one())
+            signature = self._private().sign(_signed(writer, number, link))
+            row = {"writer": writer, "number": number, "hash": link, "signature": signature}
+            connection.execute(insert(audit_head), row)
 
     def _head(self, connection: Connection, writer: str) -> tuple[int, bytes]:
         lock = " FOR UPDATE" if connection.dialect.name == "postgresql" else ""

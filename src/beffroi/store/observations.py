@@ -164,6 +164,12 @@ class Observations:
         with self._database.write_observations() as connection:
             return connection.execute(delete(source_key).where(source_key.c.at_us < before_us)).rowcount
 
+    def forget_keys_of(self, first_id: int, last_id: int) -> int:
+        """Forget the source keys of observations that were deleted: their file may come in again."""
+        mine = source_key.c.observation_id.between(first_id, last_id)
+        with self._database.write_observations() as connection:
+            return connection.execute(delete(source_key).where(mine)).rowcount
+
     # --- reading
     def of_keys(self, keys: Sequence[bytes]) -> dict[bytes, int]:
         """Return the ids of the observations that were stored with these source keys."""

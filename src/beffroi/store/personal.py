@@ -52,7 +52,7 @@ def sealed_text(data: bytes) -> dict[str, str]:
 
 def unsealed_text(value: Any) -> bytes | None:
     """Return the sealed bytes of a value of history, or None when it is not a sealed one."""
-    if isinstance(value, dict) and set(value) == {"sealed"}:
+    if isinstance(value, dict) and set(value) == {"sealed"} and isinstance(value["sealed"], str):
         return base64.b64decode(value["sealed"])
     return None
 

@@ -9,7 +9,7 @@ import contextlib
 import threading
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -153,6 +153,17 @@ class Provenance:
             return c.execute(delete(provenance).where(provenance.c.at_us < before_us)).rowcount
 
     # --- reading
+    def brought_by(self, kind: str, name: str, value: int, since_us: int) -> Iterator[Run]:
+        """Yield the runs of ids of the arrivals since an instant of which `told[name]` is `value`."""
+        p = provenance.c
+        some = select(provenance).where(p.kind == kind, p.at_us >= since_us).order_by(p.id)
+        with self._database.read() as c:
+            rows = c.execute(some).all()
+        for row in rows:
+            if msgspec.json.decode(row.told).get(name) == value:
+                whole = (row.first_id, row.last_id - row.first_id + 1, 0)
+                yield from [whole] if row.runs is None else _unpacked(bytes(row.runs))
+
     def of(self, observation_id: int) -> Arrival | None:
         """Return the arrival of an observation, None when it is not known (any more)."""
         p = provenance.c

@@ -143,6 +143,12 @@ class Outcome(msgspec.Struct):
     updated: int = 0
     unchanged: int = 0
     rejects: list[Reject] = msgspec.field(default_factory=list)
+    told: int = 0  # rejects that were taken out of the list, and kept elsewhere
+
+    @property
+    def rejected(self) -> int:
+        """Number of entries refused."""
+        return self.told + len(self.rejects)
 
     @property
     def stored(self) -> int:
@@ -152,4 +158,4 @@ class Outcome(msgspec.Struct):
     @property
     def read(self) -> int:
         """Number of entries given."""
-        return self.created + self.updated + self.unchanged + len(self.rejects)
+        return self.created + self.updated + self.unchanged + self.rejected

@@ -5,17 +5,18 @@ from itertools import islice
 from typing import Any
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from beffroi.model.collection import Collection, Field
-from beffroi.model.principal import Principal
+from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.record import Entry, Outcome, Reject
 from beffroi.store.record_writer import Draft, Writer, draft
 from beffroi.store.records import Records, Shelf
+from beffroi.store.tables import history
 
-__all__ = ["linked", "take"]
+__all__ = ["Undone", "linked", "take", "take_back", "would_take"]
 
 _CHUNK = 2000  # entries in one transaction: other writers wait for its end
 _LOG = 10  # transactions between two passes over the log
@@ -24,7 +25,7 @@ _IN = 400
 
 def take(
     records: Records, collection: str | Collection, entries: Iterable[Entry | Reject], *, who: Principal, reason: str = "",
-    progress: Callable[[Outcome], None] | None = None,
+    progress: Callable[[Outcome], None] | None = None, change_set: int = 0,
 ) -> Outcome:  # fmt: skip
     """Store many records and return what became of each.
 
@@ -32,10 +33,11 @@ def take(
     it is a new record. A reference may be given by the key of its record (a text), looked for in the entry's
     territory, then in the others. Wrong entries are rejected one by one, never the whole; a `Reject` given
     (a row that could not even be read) is counted with them. Work is committed every two thousand
-    entries, all under `Outcome.change_set`, so that `Records.undo` takes the import back as one.
+    entries, all under `Outcome.change_set` (a number taken before, or a fresh one), so that `take_back` takes the
+    import back as one.
     """
     shelf = records.shelf(collection)
-    outcome = Outcome(0)
+    outcome = Outcome(change_set)
     seen: dict[tuple[str, Any], str] = {}
     for n, chunk in enumerate(_chunks(entries), 1):
         for generation in _generations(shelf.collection, chunk):
@@ -52,6 +54,43 @@ def take(
             progress(outcome)
     records.house.checkpoint()
     return outcome
+
+
+class Undone(msgspec.Struct):
+    """What taking a change set back did: under which number, how many changes, and the records that others changed
+    since, which stay as they are."""
+
+    change_set: int
+    changes: int = 0
+    kept: list[Reject] = []
+
+
+def take_back(
+    records: Records, change_set: int, *, who: Principal, reason: str = "", into: int = 0,
+    progress: Callable[[Undone], None] | None = None,
+) -> Undone:  # fmt: skip
+    """Take back a change set of any size, two thousand changes a transaction, the newest first.
+
+    Taken up again (with the number `into` of the first time), it goes on where it ended: what is back is left alone.
+    """
+    h = history.c
+    undone = Undone(into, kept=[])
+    before = None
+    while True:
+        some = select(history).where(h.change_set == change_set).order_by(h.seq.desc()).limit(_CHUNK)
+        with records.house.read() as c:
+            lines = c.execute(some if before is None else some.where(h.seq < before)).all()
+        if not lines:
+            break
+        before = lines[-1].seq
+        with records.writer(who, reason, undone.change_set or None, many=True) as writer:
+            writer.take_back(lines, undone.kept)
+        undone.change_set = undone.change_set or writer.change_set or 0
+        undone.changes += len(lines)
+        if progress is not None:
+            progress(undone)
+    records.house.checkpoint()
+    return undone
 
 
 def _chunks(entries: Iterable[Entry | Reject]) -> Iterator[list[Entry | Reject]]:
@@ -152,7 +191,51 @@ def _drafted(
     return entry, made
 
 
-def _known(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]]) -> dict[tuple[str, Any], Any]:
+def would_take(
+    records: Records, collection: Collection, entries: Iterable[Entry | Reject],
+    progress: Callable[[Outcome], None] | None = None,
+) -> Outcome:  # fmt: skip
+    """Say what `take` would do, changing nothing; `collection` may be one that is not declared yet, or that has fields
+    which the declared one has not."""
+    outcome = Outcome(0)
+    held = records.collections.get(collection.name)
+    seen: dict[tuple[str, Any], str] = {}
+    for chunk in _chunks(linked(records, collection, entries)):
+        made = [d for d in (_drafted(collection, e, seen, outcome) for e in chunk) if d is not None]
+        if held is None or held.key is None:
+            outcome.created += len(made)
+        else:
+            _compare(records, held, made, outcome)
+        if progress is not None:
+            progress(outcome)
+    return outcome
+
+
+def _compare(
+    records: Records, collection: Collection, drafts: list[tuple[Entry, Draft]], outcome: Outcome
+) -> None:
+    shelf = records.shelf(collection)
+    key = shelf.collection.key
+    assert key is not None
+    with records.house.read() as connection:
+        known = _known(shelf, connection, drafts)
+        writer = Writer(records, connection, SYSTEM, "", None)
+        keys = writer.keys_of(known.values())
+        for entry, made in drafts:
+            held = known.get((made.territory, made.values[key.name]))
+            own = {n: v for n, v in entry.values.items() if shelf.collection.field(n) is not None}
+            wide = len(own) < len(entry.values)  # a field that is yet to be made
+            if held is None:
+                outcome.created += 1
+            elif not wide and writer.same(shelf, held, own, made, keys):
+                outcome.unchanged += 1
+            else:
+                outcome.updated += 1
+
+
+def _known(
+    shelf: Shelf, connection: Connection, drafts: list[tuple[Entry, Draft]]
+) -> dict[tuple[str, Any], Any]:
     """Return the stored rows of the live records that have the drafts' keys."""
     key = shelf.collection.key
     if key is None:
@@ -167,15 +250,13 @@ def _known(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]]) -> d
             t.c[key.name].in_(wanted[start : start + _IN]),
             t.c["_deleted_us"].is_(None),
         )
-        found.update(
-            {(row._territory, row._mapping[key.name]): row for row in writer.connection.execute(some)}
-        )
+        found.update({(row._territory, row._mapping[key.name]): row for row in connection.execute(some)})
     return found
 
 
 def _store(shelf: Shelf, writer: Writer, drafts: list[tuple[Entry, Draft]], outcome: Outcome) -> None:
     key = shelf.collection.key
-    known = _known(shelf, writer, drafts)
+    known = _known(shelf, writer.connection, drafts)
     keys = writer.keys_of(known.values())
     new = []
     for entry, made in drafts:

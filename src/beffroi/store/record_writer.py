@@ -17,7 +17,7 @@ from beffroi.model.text import Text
 from beffroi.store.geometry import Placed, geojson_of, place
 from beffroi.store.personal import Keyring
 from beffroi.store.quick import insert_rows
-from beffroi.store.record import Page, Query, Row
+from beffroi.store.record import Page, Query, Reject, Row
 from beffroi.store.record_codec import (
     checked_values,
     from_column,
@@ -242,13 +242,31 @@ class Writer:
         lines = self.connection.execute(made).all()
         if not lines:
             raise NotFound(Text("Cette modification n'existe pas.", "There is no such change."))
+        self.take_back(lines)
+        return [row for name, ids in _ids_by_collection(lines).items() for row in self._rows(name, ids)]
+
+    def take_back(self, lines: Sequence[Any], kept: list[Reject] | None = None) -> None:
+        """Undo some lines of history, the newest first. With `kept`, what was changed since is noted there and left as
+        it is, and what is gone already is passed over; else both raise."""
         for name, group in groupby(lines, key=lambda line: line.collection):
             shelf, some = self._records.shelf(name), list(group)
             done = self._undo_creations(shelf, some)
             for line in some:
-                if line.record_id not in done:
+                if line.record_id in done:
+                    continue
+                try:
                     self._undo_one(shelf, line)
-        return [row for name, ids in _ids_by_collection(lines).items() for row in self._rows(name, ids)]
+                except Conflict as problem:
+                    if kept is None:
+                        raise
+                    if self._is_back(line):
+                        continue
+                    kept.append(
+                        Reject(f"{name}/{line.record_id}", problem.place, problem.reason, problem.mend)
+                    )
+                except NotFound:
+                    if kept is None:
+                        raise
 
     def _rows(self, name: str, ids: Sequence[int]) -> list[Row]:
         rows: list[Row] = []
@@ -437,6 +455,14 @@ class Writer:
             raise Problem(
                 Text("Un effacement ne s'annule pas.", "An erasure cannot be undone."), place=str(line.seq)
             )
+
+    def _is_back(self, line: Any) -> bool:
+        """True when this change set took the record back already, in an earlier transaction."""
+        mine = select(history.c.seq).where(
+            history.c.collection == line.collection, history.c.record_id == line.record_id,
+            history.c.change_set == (self.change_set or -1),
+        )  # fmt: skip
+        return self.connection.execute(mine.limit(1)).first() is not None
 
     def _changed_by_others(self, line: Any) -> bool:
         """True when the record was changed by a change set other than the one undone and this undoing."""

@@ -216,6 +216,17 @@ job = Table(
     Column("progress", Text), Column("error", Text), Column("owner", Text),
     Index("job_due", "state", "due_us"),
 )  # fmt: skip
+brought = Table(  # the files that people bring: what is known of each, what is to be done, what became of it
+    "brought", metadata, _id(), Column("name", Text, nullable=False), Column("owner", Text, nullable=False),
+    _big("at_us", nullable=False), Column("state", Text, nullable=False), Column("shape", Text, nullable=False, server_default=""),
+    _big("mapping_id"), _big("leased_until_us"), Column("told", Text, nullable=False),  # JSON, see `intake/bringing`
+    Index("brought_state", "state"),
+)  # fmt: skip
+file_mapping = Table(  # how the columns of files of one shape are matched, for the next of them
+    "file_mapping", metadata, _id(), Column("shape", Text, nullable=False, unique=True), Column("name", Text, nullable=False),
+    Column("plan", Text, nullable=False), Column("owner", Text, nullable=False), _big("used_us", nullable=False),
+    Column("uses", Integer, nullable=False, server_default="1"),
+)  # fmt: skip
 unfinished = (
     Table(  # change sets that are decided, and what they have yet to do to observations (`change_set.py`)
         "unfinished", metadata, _id(), _big("at_us", nullable=False), Column("body", Text, nullable=False)

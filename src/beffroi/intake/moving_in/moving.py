@@ -94,11 +94,13 @@ def commune_of(
 
 
 def move_in(
-    store: Store, here: Commune, given: Path | None, mirror: str = "", progress: Progress = _quiet
-) -> list[Taken]:
+    store: Store, here: Commune, given: Path | None, mirror: str = "", progress: Progress = _quiet, *,
+    dry: bool = False, told: Callable[[Taken], None] = lambda _taken: None,
+) -> list[Taken]:  # fmt: skip
     """Take everything that can be had of a commune into the store, and make its base map; return what became of each.
 
-    A source that fails does not stop the others. Run again, it goes on and tells what changed.
+    A source that fails does not stop the others. Run again, it goes on and tells what changed. With `dry` the sources are
+    fetched and what they would change is told, nothing more. `told` is called with each source as it is done.
     """
     data = store.settings.data
     files = _Files(given, data / "sources", mirror, progress)
@@ -114,21 +116,25 @@ def move_in(
                     else Text("aucun fichier de ce nom dans le dossier", "no file of that name in the folder")
                 )
                 taken.append(Taken(name, source.title, "absent", why))
+                told(taken[-1])
                 continue
             changes: list[Change] = []
             for path in paths:
                 progress(name, 0, 0)
-                changes += _take(store, path, source.read(path, here), grounds)
+                changes += _take(store, path, source.read(path, here), grounds, dry=dry)
             taken.append(Taken(name, source.title, "taken", changes=changes))
             owed += [source.credit] if source.credit and source.credit not in owed else []
         except Problem as problem:
             taken.append(Taken(name, source.title, "failed", problem.reason))
-    if grounds:
+        told(taken[-1])
+    if grounds and not dry:
         build_base_map(_once(grounds), data, ", ".join(owed))
     return taken
 
 
-def _take(store: Store, path: Path, found: Iterable[Found], grounds: list[Ground]) -> list[Change]:
+def _take(
+    store: Store, path: Path, found: Iterable[Found], grounds: list[Ground], *, dry: bool
+) -> list[Change]:
     entries: dict[str, list[Found]] = {}
     for one in found:
         if one.ground is not None:
@@ -138,11 +144,14 @@ def _take(store: Store, path: Path, found: Iterable[Found], grounds: list[Ground
     changes = []
     for name, mine in entries.items():
         collection = GROUND[name]
-        store.records.declare_own(collection)
-        before = _codes(store, name, path.name)
-        outcome = record_import.take(
-            store.records, collection, iter([one.entry for one in mine]), who=SYSTEM, reason=path.name
-        )
+        if not dry:
+            store.records.declare_own(collection)
+        before = _codes(store, name, path.name) if name in store.records.collections else set()
+        rows = iter([one.entry for one in mine])
+        if dry:
+            outcome = record_import.would_take(store.records, collection, rows)
+        else:
+            outcome = record_import.take(store.records, collection, rows, who=SYSTEM, reason=path.name)
         seen = {str(one.entry.values.get("code")) for one in mine}
         changes.append(
             Change(name, outcome.created, outcome.updated, outcome.unchanged, len(outcome.rejects), len(before - seen), outcome.rejects)

@@ -292,11 +292,11 @@ SOURCES: dict[str, Source] = {
     ),
     "bdtopo-batiments": Source(
         Text("Bâtiments de la BD TOPO", "Buildings of BD TOPO"), ("BATIMENT.shp", "batiment*.gpkg", "bdtopo*.gpkg"), _bd_topo("batiments", "building"),
-        credit=f"IGN BD TOPO, {ETALAB}", absent=Text("livrée par département : téléchargez-la et donnez --from", "delivered by department: download it and give --from"),
+        credit=f"IGN BD TOPO, {ETALAB}", absent=Text("livrée par département : à télécharger, puis à donner en fichier", "delivered by department: to download, then to give as a file"),
     ),
     "bdtopo-eaux": Source(
         Text("Eaux de la BD TOPO", "Waters of BD TOPO"), ("SURFACE_HYDROGRAPHIQUE.shp",), _bd_topo("eaux", "water"),
-        credit=f"IGN BD TOPO, {ETALAB}", absent=Text("livrée par département : téléchargez-la et donnez --from", "delivered by department: download it and give --from"),
+        credit=f"IGN BD TOPO, {ETALAB}", absent=Text("livrée par département : à télécharger, puis à donner en fichier", "delivered by department: to download, then to give as a file"),
     ),
     "stations-hydro": Source(
         Text("Stations hydrométriques voisines (Hub'Eau)", "Hydrometric stations nearby (Hub'Eau)"), ("stations_hydro*.json", "stations-hydro*.json"), _hydro,
@@ -305,6 +305,6 @@ SOURCES: dict[str, Source] = {
     ),
     "stations-air": Source(
         Text("Stations de qualité de l'air voisines", "Air-quality stations nearby"), ("stations_air*.*", "stations-air*.*"), _air,
-        credit="Geod'air, LCSQA", absent=Text("Geod'air demande un compte : téléchargez la liste et donnez --from", "Geod'air wants an account: download the list and give --from"),
+        credit="Geod'air, LCSQA", absent=Text("Geod'air demande un compte : liste à télécharger, puis à donner en fichier", "Geod'air wants an account: a list to download, then to give as a file"),
     ),
 }  # fmt: skip

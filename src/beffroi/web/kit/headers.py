@@ -43,9 +43,12 @@ _SPLIT = Text("Envoyez en plusieurs fois.", "Send it in several parts.")
 
 
 def limit_of(path: str, content_type: str) -> int:
-    """Return how many bytes the body of a request may have: data 32 MB, files 64 MB, forms 1 MB."""
+    """Return how many bytes the body of a request may have: data 32 MB, files 64 MB, a file that is brought 512 MB, forms
+    1 MB."""
     if for_programs(path):
         return 32 * _MEGABYTE
+    if path == "/donnees/apporter" and content_type.startswith("multipart/"):
+        return 512 * _MEGABYTE + _MEGABYTE
     return 64 * _MEGABYTE if content_type.startswith("multipart/") else _MEGABYTE
 
 

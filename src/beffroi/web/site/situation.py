@@ -17,6 +17,7 @@ from beffroi.web.site.base_map import base_map
 from beffroi.web.site.catalogue import Station, silent, stations
 from beffroi.web.site.open_alarms import OpenAlarm, alarm_rows, open_alarms, worst
 from beffroi.web.site.service_figures import cards_of
+from beffroi.web.site.tour import unfinished
 
 __all__ = ["ROUTES", "sentence"]
 
@@ -91,7 +92,7 @@ def page(request: Request) -> Response:
         "alarms": alarm_rows(alarms[:SHOWN], {s.id: s.name for s in found}, _states(words)), "more": max(0, len(alarms) - SHOWN),
         "cards": cards_of(town, who, figures_of(request), [x for s in found for x in s.series]), "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
         "view": _view(town, words, alarms, found), "seq": town.store.observations.head(),
-        "mine": [], "changes": None, "waiting": 0,
+        "mine": [], "changes": None, "waiting": 0, "tour": unfinished(town, who, _),
     }  # fmt: skip
     if who.staff:
         mine = [a for a in alarms if a.assignee == who.name]

@@ -1,6 +1,16 @@
 """Signing in, one's account, and the administration of people, keys, territories, the town and its journal."""
 
-from beffroi.web.site.administration import account, health, journal, keys, people, register, sign_in, town
+from beffroi.web.site.administration import (
+    account,
+    commune,
+    health,
+    journal,
+    keys,
+    people,
+    register,
+    sign_in,
+    town,
+)
 
 __all__ = ["ROUTES"]
 
@@ -8,6 +18,7 @@ ROUTES = [
     *sign_in.ROUTES,
     *account.ROUTES,
     *town.ROUTES,
+    *commune.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
     *register.ROUTES,

@@ -117,6 +117,7 @@ def sections_of(request: Request) -> list[tuple[str, str, bool]]:
     if not principal_of(request).territories:
         names += [
             (_("Ville"), "/administration/ville"),
+            (_("Commune"), "/administration/commune"),
             (_("Conservation"), "/administration/conservation"),
             (_("Registre"), "/administration/registre"),
             (_("Devoirs"), "/administration/devoirs"),

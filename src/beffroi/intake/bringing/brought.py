@@ -1,0 +1,332 @@
+"""Brought: one file that was dropped on the page, as the house keeps it: what it seems to be, what is to become of it,
+what became of it. The file itself lies in `imports/NUMBER/` of the data directory until it is taken in."""
+
+import hashlib
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+
+from beffroi.model.instant import DAY_US, MINUTE_US
+from beffroi.model.principal import Principal
+from beffroi.model.problem import NotFound
+from beffroi.model.text import Text
+from beffroi.standards.layer_file import folded
+from beffroi.store.open import Store
+from beffroi.store.tables import brought, file_mapping
+
+__all__ = [
+    "WAITING", "Brought", "Column", "Corrections", "Difference", "Found", "Mapping", "Plan", "State", "Trouble", "Work",
+    "add", "claim", "folder_of", "forget", "forget_mapping", "get", "listed", "mapping_for", "mappings", "remember",
+    "rename_mapping", "save", "shape_of",
+]  # fmt: skip
+
+State = Literal["reading", "read", "comparing", "importing", "imported", "undoing", "undone", "failed"]
+WAITING: tuple[State, ...] = ("reading", "comparing", "importing", "undoing")
+LEASE_US = 2 * MINUTE_US
+KEPT_US = 400 * DAY_US  # reports: next year's file is told what the earlier ones brought
+FILES_KEPT_US = 30 * DAY_US
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """A problem as it is kept."""
+
+    reason: Text
+    mend: Text = Text("", "")
+    place: str = ""
+
+
+class Column(msgspec.Struct, frozen=True):
+    """One column of a file: the kind that all it holds may be, how much it holds, some of it."""
+
+    name: str
+    kind: str
+    filled: int
+    distinct: bool  # every row has a value of its own: it may be the key
+    samples: tuple[str, ...] = ()
+
+
+class Corrections(msgspec.Struct, frozen=True):
+    """What a person corrected of the guess; what is empty was left to it. `dates`: "dmy", "mdy" or ""."""
+
+    encoding: str = ""
+    delimiter: str = ""
+    header: int | None = None
+    layer: str = ""
+    x: str | None = None
+    y: str | None = None
+    crs: str = ""
+    dates: str = ""
+    decimal: str = ""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """What a file seems to hold. `how`: how the reference system is known; `first`: its first rows, as written."""
+
+    kind: str
+    rows: int
+    columns: tuple[Column, ...]
+    first: tuple[tuple[str, ...], ...]
+    unread: int = 0
+    encoding: str = ""
+    delimiter: str = ""
+    header: int = 1
+    sure: bool = True
+    layers: tuple[str, ...] = ()
+    layer: str = ""
+    where: tuple[str, ...] = ()
+    crs: str = ""
+    how: str = "none"
+    placed: int = 0
+    geometry: str = "none"
+    shapes: tuple[dict[str, Any], ...] = ()  # in WGS 84, some of them
+    dates: str = ""  # the order that its dates are written in: dmy, mdy, ymd, or "" without any
+    decimal: str = ""  # "," or "." or ""
+    personal: tuple[str, ...] = ()
+    doubt: Trouble | None = None  # where the coordinates are, when nothing tells it
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What is to become of a file. `fields`: for each column the field it goes to, "" for none, "+" for a new one;
+    `target` "measures" makes observations instead: `series` gives name and unit of each column of values."""
+
+    target: Literal["new", "collection", "measures"] = "new"
+    collection: str = ""
+    title: str = ""
+    public: bool = True
+    territory: str = ""
+    key: str = ""  # of a new collection: the column that tells its rows apart, "" for their number
+    fields: dict[str, str] = {}
+    kinds: dict[str, str] = {}
+    time: str = ""
+    end: str = ""
+    zone: str = "Europe/Paris"
+    thing: str = ""  # the column that says which thing, or "" for one
+    thing_name: str = ""
+    series: dict[str, tuple[str, str]] = {}
+    gone: Literal["keep", "delete"] = "keep"
+    sample: str = ""
+    prefix: str = ""  # of the keys of rows that have none: the same next month, another for another file
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """What an import would do. `gone`: what earlier files of this shape brought and this one has no longer."""
+
+    created: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    gone: int = 0
+
+
+class Work(msgspec.Struct):
+    """All that is kept of a brought file, besides what lists need."""
+
+    kind: str
+    size: int
+    sha256: str
+    who: Principal
+    corrections: Corrections = Corrections()
+    found: Found | None = None
+    plan: Plan = Plan()
+    difference: Difference | None = None
+    outcome: Difference | None = None
+    done: int = 0
+    whole: int = 0
+    began_us: int = 0
+    change_set: int = 0
+    undo_set: int = 0
+    new_collection: bool = False
+    tried: int = 0
+    series: tuple[int, ...] = ()  # datastreams that it brought values for
+    fresh: tuple[int, int] = (0, 0)  # above which number datastreams and things are its own
+    taken_back: int = 0
+    kept: int = 0  # changed by others since: left as they are when the rest was taken back
+    trouble: Trouble | None = None
+
+
+class Brought(msgspec.Struct):
+    """One brought file."""
+
+    id: int
+    name: str
+    owner: str
+    at_us: int
+    state: State
+    shape: str
+    mapping_id: int | None
+    work: Work
+
+
+class Mapping(msgspec.Struct, frozen=True):
+    """How the columns of files of one shape are matched."""
+
+    id: int
+    name: str
+    plan: Plan
+    owner: str
+    used_us: int
+    uses: int
+    corrections: Corrections
+
+
+def folder_of(store: Store, number: int) -> Path:
+    """Return where a brought file and its report lie."""
+    return store.settings.data / "imports" / str(number)
+
+
+def shape_of(kind: str, columns: Iterable[Column], layer: str = "") -> str:
+    """Return what next month's file has in common with this one: its kind and the names of its columns."""
+    told = "\x1f".join((kind, folded(layer), *sorted(folded(c.name) for c in columns)))
+    return hashlib.blake2b(told.encode(), digest_size=12).hexdigest()
+
+
+def _row(row: Any) -> Brought:
+    work = msgspec.json.decode(row.told, type=Work)
+    return Brought(row.id, row.name, row.owner, row.at_us, row.state, row.shape, row.mapping_id, work)
+
+
+def add(store: Store, name: str, who: Principal, kind: str, size: int, sha256: str) -> Brought:
+    """Keep that a file was brought; put it into `folder_of` it, then `save` it as "reading"."""
+    work = Work(kind, size, sha256, who)
+    with store.write() as c:
+        number = store.number(c, "brought")
+        one = Brought(number, name[:200], who.id, store.clock(), "failed", "", None, work)
+        c.execute(insert(brought).values(id=number, name=one.name, owner=one.owner, at_us=one.at_us, state=one.state,
+                                         told=msgspec.json.encode(work).decode()))  # fmt: skip
+    return one
+
+
+def get(store: Store, number: int) -> Brought:
+    """Return a brought file. Raises `NotFound`."""
+    with store.read() as c:
+        row = c.execute(select(brought).where(brought.c.id == number)).first() if number < 2**63 else None
+    if row is None:
+        raise NotFound(Text("Ce fichier n'est pas connu, ou plus.", "This file is not known, or no longer."),
+                       Text("Les rapports d'import sont gardés un peu plus d'un an.", "Reports of imports are kept for a little more than a year."))  # fmt: skip
+    return _row(row)
+
+
+def listed(store: Store, who: Principal, most: int = 20) -> list[Brought]:
+    """Return the files that someone brought (an administrator sees everybody's), the newest first."""
+    some = select(brought).order_by(brought.c.id.desc()).limit(most)
+    if who.role != "admin":
+        some = some.where(brought.c.owner == who.id)
+    with store.read() as c:
+        return [_row(row) for row in c.execute(some)]
+
+
+def save(store: Store, one: Brought, c: Connection | None = None) -> None:
+    """Keep the present state of a brought file, its lease ended."""
+    values = {
+        "state": one.state, "shape": one.shape, "mapping_id": one.mapping_id, "leased_until_us": None,
+        "told": msgspec.json.encode(one.work).decode(),
+    }  # fmt: skip
+    changed = update(brought).where(brought.c.id == one.id).values(**values)
+    if c is not None:
+        c.execute(changed)
+        return
+    with store.write() as connection:
+        connection.execute(changed)
+
+
+def claim(store: Store, number: int | None = None) -> Brought | None:
+    """Return a brought file that waits for work (that one, or the oldest), leased; None when there is none."""
+    now = store.clock()
+    free = or_(brought.c.leased_until_us.is_(None), brought.c.leased_until_us < now)
+    waits = and_(brought.c.state.in_(WAITING), free)
+    first = select(brought).where(waits if number is None else and_(waits, brought.c.id == number))
+    with store.read() as c:
+        if c.execute(first.limit(1)).first() is None:
+            return None
+    with store.write() as c:
+        row = c.execute(first.order_by(brought.c.id).limit(1).with_for_update(skip_locked=True)).first()
+        if row is None:
+            return None
+        c.execute(update(brought).where(brought.c.id == row.id).values(leased_until_us=now + LEASE_US))
+    return _row(row)
+
+
+def advance(store: Store, one: Brought, done: int, whole: int) -> None:
+    """Keep how far the work is, and its lease."""
+    one.work.done, one.work.whole = done, whole
+    values = {"told": msgspec.json.encode(one.work).decode(), "leased_until_us": store.clock() + LEASE_US}
+    with store.write() as c:
+        c.execute(update(brought).where(brought.c.id == one.id).values(**values))
+
+
+def forget(store: Store, now_us: int) -> int:
+    """Forget the reports of before 400 days, and files and refused rows of before thirty; what was stored stays. Return
+    how many reports went."""
+    rest = brought.c.state.not_in(WAITING)
+    with store.write() as c:
+        old = and_(brought.c.at_us < now_us - KEPT_US, rest)
+        gone = list(c.execute(select(brought.c.id).where(old)).scalars())
+        c.execute(delete(brought).where(brought.c.id.in_(gone)))
+        stale = list(
+            c.execute(select(brought.c.id).where(brought.c.at_us < now_us - FILES_KEPT_US, rest)).scalars()
+        )
+    for number in (*gone, *stale):
+        shutil.rmtree(folder_of(store, number), ignore_errors=True)
+    return len(gone)
+
+
+# --- Mappings that are remembered.
+
+
+class _Kept(msgspec.Struct):
+    plan: Plan
+    corrections: Corrections = Corrections()
+
+
+def _mapping(row: Any) -> Mapping:
+    kept = msgspec.json.decode(row.plan, type=_Kept)
+    return Mapping(row.id, row.name, kept.plan, row.owner, row.used_us, row.uses, kept.corrections)
+
+
+def remember(store: Store, one: Brought, plan: Plan) -> None:
+    """Remember how the columns of a brought file were matched, for the next one of its shape."""
+    corrections = msgspec.structs.replace(one.work.corrections, encoding="", delimiter="")
+    kept = msgspec.json.encode(_Kept(plan, corrections)).decode()
+    t = file_mapping
+    with store.write() as c:
+        known = c.execute(select(t.c.id).where(t.c.shape == one.shape)).scalar()
+        if known is not None:
+            c.execute(
+                update(t).where(t.c.id == known).values(plan=kept, used_us=store.clock(), uses=t.c.uses + 1)
+            )
+        else:
+            known = store.number(c, "file_mapping")
+            c.execute(insert(t).values(id=known, shape=one.shape, name=plan.title or one.name, plan=kept,
+                                       owner=one.owner, used_us=store.clock(), uses=1))  # fmt: skip
+        one.mapping_id = known
+        c.execute(update(brought).where(brought.c.id == one.id).values(mapping_id=known))
+
+
+def mapping_for(store: Store, shape: str) -> Mapping | None:
+    """Return how files of a shape are matched, if that is known."""
+    with store.read() as c:
+        row = c.execute(select(file_mapping).where(file_mapping.c.shape == shape)).first()
+    return None if row is None else _mapping(row)
+
+
+def mappings(store: Store) -> list[Mapping]:
+    """Return every remembered mapping, the last used first."""
+    with store.read() as c:
+        rows = c.execute(select(file_mapping).order_by(file_mapping.c.used_us.desc())).all()
+    return [_mapping(row) for row in rows]
+
+
+def rename_mapping(store: Store, number: int, name: str) -> None:
+    """Give a remembered mapping another name."""
+    with store.write() as c:
+        c.execute(update(file_mapping).where(file_mapping.c.id == number).values(name=name[:200]))
+
+
+def forget_mapping(store: Store, number: int) -> None:
+    """Forget a mapping; what it brought stays."""
+    with store.write() as c:
+        c.execute(delete(file_mapping).where(file_mapping.c.id == number))

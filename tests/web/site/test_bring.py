@@ -1,0 +1,233 @@
+"""Bringing a file by the page: dropped, understood, corrected, imported, taken back, and recognised next month."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from starlette.testclient import TestClient
+
+from beffroi.store.record import Query
+from beffroi.store.tables import audit, datastream, history, thing
+from beffroi.town import Town
+
+Browser = Callable[..., TestClient]
+Csrf = Callable[[TestClient, str], str]
+BENCHES = (
+    "Bancs de la commune;;;\r\nexporté le 12/11/2026;;;\r\n\r\n"
+    "Numéro;Rue;Posé le;X;Y\r\n"
+    "B1;Place Saint-Sauveur;01/02/2024;319842,10;6739410,55\r\n"
+    "B2;Quai Duguay-Trouin;15/03/2024;319760,40;6739201,96\r\n"
+    "B3;Square Anger;hier;319905,77;6739388,02\r\n"
+).encode("cp1252")
+
+
+def bring(client: TestClient, csrf: Csrf, name: str, body: bytes) -> str:
+    """Send a file as a browser does; return the address that it leads to."""
+    token = csrf(client, "/donnees/apporter")
+    answer = client.post("/donnees/apporter", data={"csrf": token}, files={"file": (name, body)})
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def act(client: TestClient, csrf: Csrf, address: str, **sent: str) -> Any:
+    answer = client.post(address, data={"csrf": csrf(client, address), **sent})
+    assert answer.status_code == 303, answer.text
+    return client.get(address)
+
+
+def test_an_old_tables_guess_is_shown_imported_and_taken_back(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "Bancs 2026.csv", BENCHES)
+    page = agent.get(address).text
+    for said in ("Windows", "point-virgule", "Lambert-93, deviné", "jour/mois/année", "Place Saint-Sauveur"):
+        assert said in page
+    assert '<svg class="ground"' in page
+    assert agent.get(f"{address}.geojson").json()["features"][0]["geometry"]["coordinates"] == pytest.approx(
+        [-2.08, 47.65], abs=0.05
+    )
+    page = act(agent, csrf, address, action="import").text
+    rows = {r.values["numero"]: r for r in town.store.records.find("bancs_2026", Query()).rows}
+    assert sorted(rows) == ["B1", "B2", "B3"]  # « hier » is a text: nothing is refused that can be kept
+    assert rows["B1"].values["pose_le"] == "01/02/2024"
+    assert "Voir « Bancs 2026 »" in page
+    page = act(agent, csrf, address, action="undo").text
+    assert "est annulé" in page
+    assert town.store.records.find("bancs_2026", Query()).rows == []
+    with town.store.read() as c:
+        deeds = c.execute(
+            select(audit.c.action).where(audit.c.action.like("file.%")).order_by(audit.c.number)
+        ).scalars()
+        assert list(deeds) == ["file.import", "file.undo"]
+        actions = c.execute(select(history.c.action).where(history.c.collection == "bancs_2026")).scalars()
+        assert sorted(actions) == ["create"] * 3 + ["delete"] * 3
+
+
+def test_a_chosen_kind_refuses_what_is_none_with_line_field_reason_and_mend(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "Bancs 2026.csv", BENCHES)
+    chosen = {
+        "target": "new",
+        "title": "Bancs",
+        "key": "c0",
+        "c0": "text",
+        "c1": "text",
+        "c2": "date",
+        "public": "1",
+        "shown": "1",
+    }
+    page = act(agent, csrf, address, action="import", **chosen).text
+    assert [r.values["numero"] for r in town.store.records.find("bancs", Query(sort="numero")).rows] == [
+        "B1",
+        "B2",
+    ]
+    assert "ligne 7" in page
+    table = agent.get(f"{address}/refus.csv").content.decode("utf-8-sig").splitlines()
+    assert table == [
+        "Où;Champ;Raison;Remède",
+        "ligne 7;pose_le;Posé le : « hier » n'est pas compris.;Écrivez une date, par exemple 2026-11-22 ou 22/11/2026.",
+    ]
+
+
+def test_next_months_file_is_recognised_and_its_differences_are_told(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("responsable")
+    first = "id;nom;prix\n1;a;10\n2;b;20\n3;c;30\n"
+    second = "id;nom;prix\n1;a;10\n2;b;25\n4;d;40\n"
+    act(agent, csrf, bring(agent, csrf, "stock.csv", first.encode()), action="import")
+    address = bring(agent, csrf, "stock décembre.csv", second.encode())
+    page = agent.get(address).text
+    assert "Reconnu" in page
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page))
+    assert [facts[n] for n in ("Nouveaux", "Changés", "Inchangés", "Disparus du fichier", "Refusés")] == [
+        "1",
+        "1",
+        "1",
+        "1",
+        "0",
+    ]
+    act(agent, csrf, address, action="import")  # the second click
+    rows = {r.values["id"]: r.values["prix"] for r in town.store.records.find("stock", Query()).rows}
+    assert rows == {"1": 10, "2": 25, "3": 30, "4": 40}
+    act(agent, csrf, address, action="undo")
+    rows = {r.values["id"]: r.values["prix"] for r in town.store.records.find("stock", Query()).rows}
+    assert rows == {"1": 10, "2": 20, "3": 30}
+    third = bring(agent, csrf, "stock janvier.csv", second.encode())
+    fields = {
+        "target": "collection",
+        "collection": "stock",
+        "c0": "id",
+        "c1": "nom",
+        "c2": "prix",
+        "gone": "delete",
+    }
+    act(agent, csrf, third, action="import", **fields)
+    assert sorted(r.values["id"] for r in town.store.records.find("stock", Query()).rows) == ["1", "2", "4"]
+    kept = agent.get("/donnees/apporter/correspondances").text
+    assert "2 fichiers" in kept or "3 fichiers" in kept
+    number = re.search(r"correspondances/(\d+)", kept)
+    assert number is not None
+    token = csrf(agent, "/donnees/apporter/correspondances")
+    agent.post(
+        f"/donnees/apporter/correspondances/{number[1]}",
+        data={"csrf": token, "name": "Le stock", "action": "rename"},
+    )
+    assert "Le stock" in agent.get("/donnees/apporter/correspondances").text
+    agent.post(f"/donnees/apporter/correspondances/{number[1]}", data={"csrf": token, "action": "forget"})
+    assert "Le stock" not in agent.get("/donnees/apporter/correspondances").text
+
+
+def test_what_someone_changed_since_stays_when_the_rest_is_taken_back(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "puits.csv", b"id;nom\n1;a\n2;b\n")
+    act(agent, csrf, address, action="import")
+    rows = {r.values["id"]: r for r in town.store.records.find("puits", Query()).rows}
+    from beffroi.model.principal import SYSTEM
+
+    town.store.records.put("puits", {"nom": "B"}, id=rows["2"].id, who=SYSTEM)
+    page = act(agent, csrf, address, action="undo").text
+    assert [r.values for r in town.store.records.find("puits", Query()).rows] == [{"id": "2", "nom": "B"}]
+    assert "1 enregistrement, changé depuis" in page
+
+
+def test_a_table_of_measures_becomes_series_and_goes_whole(town: Town, browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    body = "Date;Compteur;Consommation (kWh)\n01/11/2026;École;182,4\n02/11/2026;École;201,7\n02/11/2026;Gymnase;oups\n".encode()
+    address = bring(agent, csrf, "relevés.csv", body)
+    assert "Des mesures" in agent.get(address).text
+    page = act(agent, csrf, address, action="import").text
+    assert "ligne 4" in page
+    with town.store.read() as c:
+        ((number, name, unit),) = c.execute(
+            select(datastream.c.id, datastream.c.name, datastream.c.unit_symbol)
+        ).all()
+    assert (name, unit) == ("Énergie, École", "kWh")
+    assert [o.result.value for o in town.store.observations.series(number)] == [182.4, 201.7]
+    act(agent, csrf, address, action="undo")
+    with town.store.read() as c:
+        assert c.execute(select(datastream.c.id)).all() == c.execute(select(thing.c.id)).all() == []
+    again = act(agent, csrf, bring(agent, csrf, "relevés.csv", body), action="import").text
+    assert "<dt>Nouveaux</dt><dd>2</dd>" in again
+
+
+def test_a_correction_reads_the_file_again(town: Town, browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "lieux.csv", b"nom;x;y\nA;319842;6739410\nB;319760;6739201\n")
+    page = act(agent, csrf, address, action="read", crs="EPSG:3948", dates="mdy").text
+    assert "dit par le fichier ou par vous" in page
+    page = act(agent, csrf, address, action="read", x="-", y="-").text
+    assert "<dt>Coordonnées</dt><dd>aucune</dd>" in page
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("plan.pdf", b"%PDF", "tableau d&#39;origine"), ("vieux.xls", b"\xd0\xcf", "en .xlsx"), ("vide.csv", b"", "est vide"),
+        ("couche.shp", b"\0", "archive .zip"),
+    ],
+)  # fmt: skip
+def test_another_file_is_refused_with_what_to_do(
+    browser: Browser, csrf: Csrf, name: str, body: bytes, said: str
+) -> None:
+    agent = browser("agent")
+    token = csrf(agent, "/donnees/apporter")
+    answer = agent.post("/donnees/apporter", data={"csrf": token}, files={"file": (name, body)})
+    assert answer.status_code == 400
+    assert said in answer.text
+
+
+def test_nobody_else_sees_or_touches_a_brought_file(browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "a.csv", b"id;nom\n1;a\n")
+    other = browser("agent", territories=[])
+    assert other.get(address).status_code == 403
+    assert browser("elu").get("/donnees/apporter").status_code == 403
+    assert browser().get("/donnees/apporter").headers["location"] == "/connexion?suite=/donnees/apporter"
+    assert browser().get(f"{address}/refus.csv", headers={"Accept": "text/csv"}).status_code == 401
+
+
+def test_each_example_is_recognised_as_what_it_is(browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    page = agent.get("/donnees/apporter").text
+    names = re.findall(r"exemples/([\w-]+)\.csv", page)
+    told = {}
+    for name in names:
+        address = bring(
+            agent, csrf, f"{name}.csv", agent.get(f"/donnees/apporter/exemples/{name}.csv").content
+        )
+        found = re.search(r'<p class="lead">([^<]+)</p>', act(agent, csrf, address, action="compare").text)
+        told[name] = found[1] if found else ""
+        assert "<dt>Refusés</dt><dd>0</dd>" in agent.get(address).text, name
+    assert told == {
+        "points-lumineux": "Dans la collection « Points lumineux ».", "conteneurs": "Dans la collection « Conteneurs ».",
+        "releves-de-compteurs": "Des mesures : une série.", "comptages": "Des mesures : une série.",
+        "defibrillateurs": "Une nouvelle collection, « Défibrillateurs (Géo&#39;DAE) ».",
+    }  # fmt: skip
