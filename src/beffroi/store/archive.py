@@ -24,6 +24,7 @@ from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import UncomputableError, limit_s, too_heavy, too_large, watched
 from beffroi.store.prepared import Prepared
+from beffroi.store.quick import one_moment, quick
 from beffroi.store.rollups import hour_of, rollup_sql, series_sql
 from beffroi.store.tables import long_rollup, segment, segment_series
 
@@ -129,7 +130,7 @@ class Archive:
     @staticmethod
     def live(connection: Connection) -> list[Segment]:
         """Return the segments that hold the history now, oldest first."""
-        return [Segment(*tuple(row)) for row in _LIVE.rows(connection)]
+        return [Segment(*row) for row in _LIVE.rows(connection)]
 
     def matching(self, connection: Connection, between: tuple[int | None, int | None],
                  observation_id: int | None = None, datastreams: Sequence[int] | None = None,
@@ -167,14 +168,16 @@ class Archive:
         A segment that is not indexed yet may hold any number: all of its rows are counted.
         """
         ids = ", ".join(str(int(i)) for i in datastreams)
-        return dict(
-            connection.exec_driver_sql(
-                "SELECT i.segment_id, sum(i.count) FROM obs.segment_series i"
-                f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
-                " GROUP BY i.segment_id"
-                " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL"
-            ).fetchall()
+        one_moment(connection)
+        found = quick(
+            connection,
+            "SELECT i.segment_id, sum(i.count) FROM obs.segment_series i"
+            f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
+            " GROUP BY i.segment_id"
+            " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL",
+            {},
         )
+        return {int(segment_id): int(n) for segment_id, n in found}
 
     def files(self, segments: Iterable[Segment]) -> str:
         """Return the segments' files as an SQL list."""

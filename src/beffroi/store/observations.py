@@ -315,12 +315,13 @@ class Observations:
         ]
         conditions += [] if start is None else [f"start_us >= {int(start)}"]
         conditions += [] if end is None else [f"start_us < {int(end)}"]
+        known: dict[str, int | None] = {"seq": None, **self._archive.constants(segments)}
         by = query.ended_by
-        conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
+        if by is not None and (known.get("end_us", by) is not None or end is None or end - 1 > by):
+            conditions.append(f"coalesce(end_us, start_us) <= {int(by)}")  # else each ends where it starts
         down = self._by_time(query)
         way = "DESC" if down else "ASC"
         tail = "" if limit is None else f" LIMIT {int(limit)}"
-        known: dict[str, int | None] = {"seq": None, **self._archive.constants(segments)}
         if len(query.datastreams) == 1:
             known["datastream_id"] = query.datastreams[0]
         asked = [c.name for c in COLUMNS if c.name not in known or c.name in ("id", "start_us")]

@@ -1,5 +1,6 @@
 """Read observations as SensorThings asks: the query language made into an `ObservationQuery` of the store."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -121,7 +122,7 @@ class ObservationReader:
         query = ObservationQuery(
             datastreams=reach.datastreams,
             where=_where([*reach.rest, *unseen], self._after(options, order, down=down)),
-            order=(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
+            order=functools.cache(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
             id_descending=down,
             between=(reach.start, reach.end),
             ended_by=reach.ended_by,
