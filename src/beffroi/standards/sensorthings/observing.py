@@ -122,7 +122,9 @@ class ObservationReader:
         query = ObservationQuery(
             datastreams=reach.datastreams,
             where=_where([*reach.rest, *unseen], self._after(options, order, down=down)),
-            order=functools.cache(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
+            order=functools.cache(lambda dialect: [t for o in order for t in o.sql(dialect)])
+            if order
+            else None,
             id_descending=down,
             between=(reach.start, reach.end),
             ended_by=reach.ended_by,
