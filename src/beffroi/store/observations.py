@@ -4,6 +4,7 @@ Fresh rows are in SQL (`obs.observation`), sealed history in Parquet segments (`
 here merges both, a fresh row winning over a sealed one with its id.
 """
 
+import contextlib
 import heapq
 import itertools
 from collections.abc import Callable, Container, Iterable, Sequence
@@ -177,10 +178,14 @@ class Observations:
             )
         )
 
-    def select(self, query: ObservationQuery) -> list[Observation]:
-        """Return the observations of `query`, fresh and sealed merged in its order."""
+    def select(self, query: ObservationQuery, reading: Connection | None = None) -> list[Observation]:
+        """Return the observations of `query`, fresh and sealed merged in its order.
+
+        `reading`: a connection of `Database.read` that is open, to see what it sees and to spare another.
+        """
         reach = None if query.limit is None else query.limit + query.offset
-        with self._database.read() as connection:
+        opened = self._database.read() if reading is None else contextlib.nullcontext(reading)
+        with opened as connection:
             segments, held = self._archive.sought(connection, query.between, datastreams=query.datastreams)
             before = self._before(connection, query)
             if not segments and not before:
