@@ -45,6 +45,9 @@ _SEGMENT = ("id", "path", "count", "bytes", "sha256", "min_id", "max_id", "min_u
 _LIVE = Prepared(
     select(*(segment.c[name] for name in _SEGMENT)).where(segment.c.live == 1).order_by(segment.c.first_us)
 )
+_TOLD = (
+    "SELECT group_concat(id || ' ' || path || coalesce(' ' || rollup, '')) FROM obs.segment WHERE live = 1"
+)
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
 
@@ -95,6 +98,7 @@ class Archive:
         self._engine: DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._listed: tuple[str | None, list[Segment]] = ("", [])  # what `_TOLD` said, and the segments then
         self._constant: dict[str, dict[str, int | None]] = {}
         self._hours: dict[str, dict[int, tuple[int, int] | None]] = {}
 
@@ -132,6 +136,16 @@ class Archive:
         """Return the segments that hold the history now, oldest first."""
         return [Segment(*row) for row in _LIVE.rows(connection)]
 
+    def _known(self, connection: Connection) -> list[Segment]:
+        """Return what `live` does; on SQLite it is read again only when the list is another: a name says what is in it."""
+        if connection.dialect.name != "sqlite":
+            return self.live(connection)
+        one_moment(connection)
+        told = quick(connection, _TOLD, {})[0][0]
+        if self._listed[0] != told:
+            self._listed = (told, self.live(connection))
+        return self._listed[1]
+
     def matching(self, connection: Connection, between: tuple[int | None, int | None],
                  observation_id: int | None = None, datastreams: Sequence[int] | None = None,
                  *, thin: bool = False) -> list[Segment]:  # fmt: skip
@@ -152,7 +166,7 @@ class Archive:
             if not held:
                 return [], held
         return [
-            s for s in self.live(connection)
+            s for s in self._known(connection)
             if (held is None or s.id in held)
             and (start is None or (s.end_us if thin else s.max_us) >= start)
             and (end is None or (s.first_us if thin else s.min_us) < end)
