@@ -19,6 +19,7 @@ from bench.server import Server, call, machine, scratch, serving, wrk
 
 SERIES = 1000
 SECONDS = 8
+EVERY_S = 0.1  # how often each of the readers beside a load asks
 COLUMNS = "id, datastream_id, start_us, end_us, result_time_us, value, decimals, literal, feature_id, quality, extra"
 TABLE = (
     "CREATE TABLE observation (id {key} PRIMARY KEY, datastream_id bigint, start_us bigint, end_us bigint,"
@@ -167,8 +168,8 @@ def postgresql_floor(url: str, batch: int, in_a_row: int) -> float:
 
 
 @contextlib.contextmanager
-def readers(url: str, count: int = 4) -> Iterator[list[float]]:
-    """Read the last hundred of random datastreams in `count` threads; give the seconds each reading took."""
+def readers(url: str, count: int = 4, period_s: float = EVERY_S) -> Iterator[list[float]]:
+    """Read the last hundred of random datastreams in `count` threads, one each `period_s`; give the seconds each took."""
     took: list[float] = []
     ending = threading.Event()
 
@@ -178,6 +179,7 @@ def readers(url: str, count: int = 4) -> Iterator[list[float]]:
             began = time.perf_counter()
             urllib.request.urlopen(f"{wanted}?$orderby=phenomenonTime%20desc&$top=100").read()
             took.append(time.perf_counter() - began)
+            ending.wait(max(0.0, period_s - took[-1]))
 
     threads = [threading.Thread(target=read, daemon=True) for _ in range(count)]
     for thread in threads:
@@ -189,11 +191,16 @@ def readers(url: str, count: int = 4) -> Iterator[list[float]]:
 
 
 def sustain(server: Server, data: Path, seconds: int) -> None:
-    """Load for `seconds` by 100 and by 1,000, with four readers and a sealer beside; print what came of it."""
+    """Load for `seconds` by 100 and by 1,000, with four readers and a sealer beside; print what came of it.
+
+    What came before is sealed first; then the sealer goes on with what comes in meanwhile, a second after each passage.
+    """
     for batch, connections in ((100, 16), (1000, 4)):
         script = BATCH.replace("SERIES", str(SERIES)).replace("BATCH", str(batch))
         sealer = subprocess.Popen([sys.executable, "-c", SEALER, str(data)], stdout=subprocess.PIPE)
+        assert sealer.stdout is not None
         try:
+            sealer.stdout.readline()
             with readers(server.url) as took:
                 got = wrk(server.url, script, data, connections=connections, seconds=seconds)
             memory = server.memory_mb()

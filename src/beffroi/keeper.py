@@ -23,7 +23,7 @@ from beffroi.mqtt.service import serve_mqtt
 from beffroi.plugins import Service
 from beffroi.rules.actions import Hands, Publish
 from beffroi.rules.keeper import act, judge
-from beffroi.rules.needed import thin_now
+from beffroi.rules.needed import past_now, thin_now
 from beffroi.store import ledger
 from beffroi.store.change_set import LEFT_AFTER_US, finish_left
 from beffroi.store.gathering import gather
@@ -122,9 +122,10 @@ async def _sealing(keeper: Keeper) -> None:
         )
         await asyncio.to_thread(store.archive.sweep)
         await asyncio.to_thread(store.files.sweep)
-        await asyncio.to_thread(seal, store.database, store.archive, before, reached, now_us - LATE_US)
+        today = now_us // DAY_US
+        spent = await asyncio.to_thread(past_now, store, now_us) if today != thinned_day else set()
+        await asyncio.to_thread(seal, store.database, store.archive, before, reached, now_us - LATE_US, spent)
         await asyncio.to_thread(store.archive.complete)
-        today = keeper.town.clock() // DAY_US
         if today != thinned_day:
             await asyncio.to_thread(thin_now, store, keeper.town.clock())
             await asyncio.to_thread(gather, store.database, store.archive)

@@ -3,14 +3,12 @@
 import csv
 import io
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
+from tests.forked import beffroi
 
 from beffroi.model.instant import format_interval
 from beffroi.plugins import load_registry
@@ -28,11 +26,7 @@ def data(tmp_path: Path) -> Path:
 
 
 def run(*arguments: str | Path, code: int = 0, language: str = "fr") -> Any:
-    done = subprocess.run(
-        [sys.executable, "-m", "beffroi", "import", *map(str, arguments)],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "BEFFROI_LANG": language},
-    )  # fmt: skip
+    done = beffroi("import", *map(str, arguments), BEFFROI_LANG=language)
     assert done.returncode == code, done.stderr
     return json.loads(done.stdout) if code == 0 and "--json" in arguments else done
 

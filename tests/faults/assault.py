@@ -6,11 +6,8 @@ What was not acknowledged is sent again after the next start, and now and then w
 
 import contextlib
 import json
-import os
 import random
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -20,7 +17,8 @@ from queue import Empty, SimpleQueue
 
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
-from tests.faults.serving import ROOT, THING, Town
+from tests.faults.serving import THING, Town
+from tests.forked import Forked, script
 
 from beffroi.settings import load_settings
 from beffroi.store.observations import ObservationQuery
@@ -189,21 +187,16 @@ class Sealer:
     """A process that seals without pause, to be killed."""
 
     def __init__(self, data: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", _SEALER, str(data)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
-        )  # fmt: skip
+        self.process = Forked(script, _SEALER, str(data))
 
     def ready(self) -> None:
         """Wait until it seals."""
-        assert self.process.stdout is not None
         assert self.process.stdout.readline() == b"ready\n"
 
     def kill(self) -> int:
         """Kill it; return how many sealings it had finished."""
-        self.process.send_signal(signal.SIGKILL)
-        done, _ = self.process.communicate()
-        return done.count(b"sealed")
+        self.process.signal(signal.SIGKILL)
+        return self.process.rest().count(b"sealed")
 
 
 def first_series(town: Town) -> int:

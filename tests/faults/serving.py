@@ -2,10 +2,7 @@
 
 import contextlib
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -13,25 +10,17 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+from tests.forked import Forked, beffroi, command_line
 
 
 class Town:
     """A served town; `file_limit` bounds the size of every file it writes, as a full disk would."""
 
     def __init__(self, data: Path, *options: str, file_limit: int | None = None, mqtt_port: int = 0) -> None:
-        command = [sys.executable, "-m", "beffroi", "serve", "--data", str(data), "--port", "0", "--mqtt-port",
-                   str(mqtt_port), "--open-writes", "--json", *options]  # fmt: skip
-
-        if (
-            file_limit is not None
-        ):  # Python ignores SIGXFSZ: a write beyond the limit fails, as on a full disk
-            command = ["bash", "-c", f'ulimit -f {file_limit // 1024}; exec "$@"', "serve", *command]
-        environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True, env=environment,
+        self.process = Forked(
+            command_line, "serve", "--data", str(data), "--port", "0", "--mqtt-port", str(mqtt_port), "--open-writes",
+            "--json", *options, file_limit=file_limit,
         )  # fmt: skip
-        assert self.process.stdout is not None
         self.url = json.loads(self.process.stdout.readline())["url"].rstrip("/")
         deadline = time.monotonic() + 20
         while self.call("/health")[0] == 0:
@@ -60,24 +49,20 @@ class Town:
 
     def kill(self) -> None:
         """Kill every process of the server at once, as a power cut of the program would."""
-        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.signal(signal.SIGKILL)
         self.process.wait()
-        assert self.process.stdout is not None
         self.process.stdout.close()
 
     def stop(self) -> None:
         """Stop the server as an administrator would."""
-        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.signal(signal.SIGTERM)
         assert self.process.wait(timeout=20) in (0, -signal.SIGTERM)
-        assert self.process.stdout is not None
         self.process.stdout.close()
 
 
 def command(*arguments: str) -> str:
     """Run a command of Beffroi and return what it printed."""
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT / 'src'}:{os.environ.get('PYTHONPATH', '')}"}
-    done = subprocess.run([sys.executable, "-m", "beffroi", *arguments], capture_output=True, text=True, check=False,
-                          env=environment)  # fmt: skip
+    done = beffroi(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

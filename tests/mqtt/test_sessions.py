@@ -1,11 +1,9 @@
 """What version 5 adds, encryption, and sessions that outlive the broker, by clients that others wrote."""
 
 import json
-import os
 import signal
 import ssl
 import subprocess
-import sys
 import textwrap
 import time
 from pathlib import Path
@@ -16,11 +14,11 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
+from tests.forked import Forked, script
 from tests.mqtt.test_broker import Client as Plain
 from tests.mqtt.test_broker import Running, running  # noqa: F401 -- a fixture
 from tests.mqtt.test_town import Client, Serving, add_series, free_port, until
 
-import beffroi
 from beffroi.identity import keys
 from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM
@@ -204,19 +202,12 @@ class Process:
         self.start()
 
     def start(self) -> None:
-        command = [sys.executable, "-c", textwrap.dedent(SERVE), str(self.folder), str(self.port)]
-        ours = {
-            **os.environ,
-            "PYTHONPATH": str(Path(beffroi.__file__).parents[1]),
-        }  # the code under test, wherever it is
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ours)
-        assert self.process.stdout is not None
-        assert self.process.stdout.readline() == "ready\n"
+        self.process = Forked(script, textwrap.dedent(SERVE), str(self.folder), str(self.port))
+        assert self.process.stdout.readline() == b"ready\n"
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
+        self.process.signal(signal.SIGKILL)
         self.process.wait(20)
-        assert self.process.stdout is not None
         self.process.stdout.close()
 
 

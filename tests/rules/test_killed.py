@@ -1,12 +1,10 @@
 """Rules under `kill -9`: whatever the moment, no alarm is lost, none doubled, none mistimed."""
 
-import os
 import random
 import signal
-import subprocess
-import sys
 import time
 
+from tests.forked import Forked, script
 from tests.rules.conftest import CHIEF
 
 from beffroi.model.instant import MINUTE_US
@@ -32,10 +30,8 @@ judge(store, threading.Event())
 """
 
 
-def start(folder) -> subprocess.Popen:
-    child = subprocess.Popen(
-        [sys.executable, "-c", JUDGE, str(folder)], stdout=subprocess.PIPE, env=os.environ
-    )
+def start(folder) -> Forked:
+    child = Forked(script, JUDGE, str(folder))
     assert child.stdout.readline() == b"ready\n"
     return child
 
@@ -64,14 +60,14 @@ def test_killed_again_and_again_the_alarms_are_those_of_a_quiet_run(small):
             ]
             time.sleep(chance.random() * 0.5)
         reached.add(store.setting(OBSERVED))
-        child.send_signal(signal.SIGKILL)
+        child.signal(signal.SIGKILL)
         child.wait()
         child.stdout.close()
         child = start(store.settings.data)
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and int(store.setting(OBSERVED, -1)) < store.observations.head():
         time.sleep(0.2)
-    child.kill()
+    child.signal(signal.SIGKILL)
     child.wait()
     child.stdout.close()
     for rule, text in zip(rules, texts, strict=True):

@@ -12,7 +12,7 @@ from beffroi.store import tables
 from beffroi.store.aggregates import AggregateQuery, Cells, Grain
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
-from beffroi.store.thinning import KINDS, Keep, keep_of, saved, thin
+from beffroi.store.thinning import KINDS, Keep, keep_of, past, saved, thin
 
 START = parse_instant("2025-01-01T00:00:00Z")
 DAYS = 40
@@ -105,6 +105,31 @@ def test_thin_hours_outlive_late_rows_and_a_new_sealing(
     assert shown(store.observations.aggregate(HOURLY)) == expected
     assert store.observations.series(1, late, late + DAY_US) == []
     assert store.verify() == []
+
+
+def test_what_comes_past_its_retention_goes_with_the_next_passage(store: Store) -> None:
+    series(store, 1, {"raw": "P10D"})
+    series(store, 2, None)
+    sealed(store)
+    thin(store, NOW)
+    late = START + 5 * DAY_US + HOUR_US
+    before = shown(store.observations.aggregate(HOURLY))[1, late // HOUR_US]
+    store.observations.append(
+        [Draft(1, late, number_of("99")), Draft(2, START + 35 * DAY_US + 1, number_of("7"))]
+    )
+    assert past(store, NOW, {1: late - DAY_US}) == set()  # it is needed
+    assert past(store, NOW) == {START + 5 * DAY_US}
+    head = store.observations.head()
+    assert seal(store.database, store.archive, NOW, head).rows == 0  # two rows are not worth a segment
+    assert seal(store.database, store.archive, NOW, head, at_once=past(store, NOW)).rows == 2
+    assert past(store, NOW) == set()
+    assert thin(store, NOW).rows == {1: 1}
+    assert store.observations.series(1, late - HOUR_US, late + HOUR_US) == []
+    assert shown(store.observations.aggregate(HOURLY))[1, late // HOUR_US][:2] == (
+        before[0] + 1,
+        before[1] + 1,
+    )
+    assert len(store.observations.series(2)) == DAYS * 72 + 1
 
 
 def test_what_is_needed_and_the_last_word_stay(store: Store) -> None:

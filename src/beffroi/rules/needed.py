@@ -10,9 +10,9 @@ from beffroi.rules.alarms import open_alarms
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rulebook import rules
 from beffroi.store.open import Store
-from beffroi.store.thinning import Thinned, thin
+from beffroi.store.thinning import Thinned, past, thin
 
-__all__ = ["needed_since", "thin_now"]
+__all__ = ["needed_since", "past_now", "thin_now"]
 
 
 def needed_since(store: Store, now_us: int) -> dict[int, int]:
@@ -45,6 +45,11 @@ def _longest(value: Any) -> int:
         part = getattr(value, name)
         found.append(part if name.endswith("_us") and isinstance(part, int) else _longest(part))
     return max(found)
+
+
+def past_now(store: Store, now_us: int) -> set[int]:
+    """Return when the UTC days begin whose rows came late and past their retention: what is to be sealed at once."""
+    return past(store, now_us, needed_since(store, now_us))
 
 
 def thin_now(store: Store, now_us: int, who: str = "system") -> Thinned:

@@ -24,6 +24,7 @@ from beffroi.settings import Settings
 from beffroi.store.database import Database
 from beffroi.store.limits import UncomputableError, limit_s, too_heavy, too_large, watched
 from beffroi.store.prepared import Prepared
+from beffroi.store.quick import one_moment, quick
 from beffroi.store.rollups import hour_of, rollup_sql, series_sql
 from beffroi.store.tables import long_rollup, segment, segment_series
 
@@ -43,6 +44,9 @@ _SEGMENT = ("id", "path", "count", "bytes", "sha256", "min_id", "max_id", "min_u
             "rollup_bytes", "rollup_sha256")  # fmt: skip
 _LIVE = Prepared(
     select(*(segment.c[name] for name in _SEGMENT)).where(segment.c.live == 1).order_by(segment.c.first_us)
+)
+_TOLD = (
+    "SELECT group_concat(id || ' ' || path || coalesce(' ' || rollup, '')) FROM obs.segment WHERE live = 1"
 )
 _NAMED = re.compile(r"(?<![:\w]):([A-Za-z_]\w*)")
 _dialect = postgresql.dialect(paramstyle="named")  # type: ignore[no-untyped-call]
@@ -94,6 +98,7 @@ class Archive:
         self._engine: DuckDBPyConnection | None = None
         self._lock = threading.Lock()
         self._local = threading.local()
+        self._listed: tuple[str | None, list[Segment]] = ("", [])  # what `_TOLD` said, and the segments then
         self._constant: dict[str, dict[str, int | None]] = {}
         self._hours: dict[str, dict[int, tuple[int, int] | None]] = {}
 
@@ -129,7 +134,17 @@ class Archive:
     @staticmethod
     def live(connection: Connection) -> list[Segment]:
         """Return the segments that hold the history now, oldest first."""
-        return [Segment(*tuple(row)) for row in _LIVE.rows(connection)]
+        return [Segment(*row) for row in _LIVE.rows(connection)]
+
+    def _known(self, connection: Connection) -> list[Segment]:
+        """Return what `live` does; on SQLite it is read again only when the list is another: a name says what is in it."""
+        if connection.dialect.name != "sqlite":
+            return self.live(connection)
+        one_moment(connection)
+        told = quick(connection, _TOLD, {})[0][0]
+        if self._listed[0] != told:
+            self._listed = (told, self.live(connection))
+        return self._listed[1]
 
     def matching(self, connection: Connection, between: tuple[int | None, int | None],
                  observation_id: int | None = None, datastreams: Sequence[int] | None = None,
@@ -151,7 +166,7 @@ class Archive:
             if not held:
                 return [], held
         return [
-            s for s in self.live(connection)
+            s for s in self._known(connection)
             if (held is None or s.id in held)
             and (start is None or (s.end_us if thin else s.max_us) >= start)
             and (end is None or (s.first_us if thin else s.min_us) < end)
@@ -167,14 +182,16 @@ class Archive:
         A segment that is not indexed yet may hold any number: all of its rows are counted.
         """
         ids = ", ".join(str(int(i)) for i in datastreams)
-        return dict(
-            connection.exec_driver_sql(
-                "SELECT i.segment_id, sum(i.count) FROM obs.segment_series i"
-                f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
-                " GROUP BY i.segment_id"
-                " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL"
-            ).fetchall()
+        one_moment(connection)
+        found = quick(
+            connection,
+            "SELECT i.segment_id, sum(i.count) FROM obs.segment_series i"
+            f" JOIN obs.segment s ON s.id = i.segment_id AND s.live = 1 WHERE i.datastream_id IN ({ids or 'NULL'}) AND (i.count > 0{' OR i.thin > 0' if thin else ''})"
+            " GROUP BY i.segment_id"
+            " UNION ALL SELECT id, count FROM obs.segment WHERE live = 1 AND rollup IS NULL",
+            {},
         )
+        return {int(segment_id): int(n) for segment_id, n in found}
 
     def files(self, segments: Iterable[Segment]) -> str:
         """Return the segments' files as an SQL list."""

@@ -4,6 +4,7 @@ Fresh rows are in SQL (`obs.observation`), sealed history in Parquet segments (`
 here merges both, a fresh row winning over a sealed one with its id.
 """
 
+import contextlib
 import heapq
 import itertools
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from itertools import repeat
 from typing import Any
 
 import msgspec
-from sqlalchemy import Column, ColumnElement, Connection, Select, delete, func, select, text
+from sqlalchemy import Connection, delete, func, select, text
 
 from beffroi.model.instant import Clock
 from beffroi.model.observation import Draft, Observation
@@ -24,6 +25,7 @@ from beffroi.store.archive import Archive, Segment
 from beffroi.store.closed import Closed
 from beffroi.store.database import Database
 from beffroi.store.fresh import COLUMNS, fresh_of
+from beffroi.store.observation_query import ObservationQuery
 from beffroi.store.prepared import Prepared
 from beffroi.store.tables import latest, observation, source_key
 from beffroi.store.versions import NOBODY, By, Window
@@ -41,28 +43,6 @@ class Stat(msgspec.Struct, frozen=True):
     count: int
     first_us: int | None
     last_us: int | None
-
-
-class ObservationQuery(msgspec.Struct, frozen=True):
-    """A reading of observations across datastreams.
-
-    `datastreams`: only these (None: all). `where(dialect)`: a predicate on the columns of
-    `tables.observation` alone, written for "sqlite", "postgresql" or "duckdb" (sealed segments).
-    `order(dialect)`: expressions with their direction, each also on that table's columns; the id is
-    always the last one, in the direction of `id_descending`. `between`: a half-open range of phenomenon
-    start that every observation must be in, beside the predicate: it spares segments. `ended_by`: the end of
-    each, if it has one, is not after that.
-    """
-
-    datastreams: tuple[int, ...] | None = None
-    where: Callable[[str], ColumnElement[bool]] | None = None
-    order: Callable[[str], Sequence[tuple[ColumnElement[Any], bool]]] | None = None
-    id_descending: bool = False
-    between: tuple[int | None, int | None] = (None, None)
-    ended_by: int | None = None
-    limit: int | None = None
-    offset: int = 0
-    window: Window | None = None  # as of an instant
 
 
 def observation_of(row: Sequence[Any]) -> Observation:
@@ -213,10 +193,14 @@ class Observations:
             )
         )
 
-    def select(self, query: ObservationQuery) -> list[Observation]:
-        """Return the observations of `query`, fresh and sealed merged in its order."""
+    def select(self, query: ObservationQuery, reading: Connection | None = None) -> list[Observation]:
+        """Return the observations of `query`, fresh and sealed merged in its order.
+
+        `reading`: a connection of `Database.read` that is open, to see what it sees and to spare another.
+        """
         reach = None if query.limit is None else query.limit + query.offset
-        with self._database.read() as connection:
+        opened = self._database.read() if reading is None else contextlib.nullcontext(reading)
+        with opened as connection:
             segments, held = self._archive.sought(connection, query.between, datastreams=query.datastreams)
             before = self._before(connection, query)
             if not segments and not before:
@@ -225,7 +209,7 @@ class Observations:
                 ]
             fresh = self._fresh(connection, query, reach)
             hidden = self._rewritten(connection)
-        down = self._by_time(query)
+        down = query.by_time()
         if down is not None and reach is not None and query.window is None:
             sealed = self._walk(query, segments, held, fresh, hidden, reach, down=down)
         elif reach is not None and query.window is None and not (query.order and query.order("duckdb")):
@@ -234,7 +218,7 @@ class Observations:
             sealed = self._sealed(query, segments, None if reach is None else reach + len(hidden), hidden)
         parts = [rows for rows in (fresh, sealed, before) if rows]
         merged = (
-            heapq.merge(*parts, key=_rank(self._directions(query)))
+            heapq.merge(*parts, key=query.rank(self._database.dialect))
             if len(parts) > 1
             else iter(*parts or [()])
         )
@@ -243,14 +227,14 @@ class Observations:
     def _fresh(
         self, connection: Connection, query: ObservationQuery, limit: int | None, offset: int = 0
     ) -> Sequence[Any]:
-        down = self._by_time(query)
+        down = query.by_time()
         bare = query.where is None and query.window is None and query.ended_by is None
         if bare and down is not None and query.datastreams is not None and len(query.datastreams) == 1:
             return fresh_of(
                 connection, query.datastreams[0], query.between, limit=limit, offset=offset, newest_first=down,
                 id_descending=query.id_descending,
             )  # fmt: skip
-        statement = self._statement(query, self._database.dialect).where(observation.c.deleted.is_(None))
+        statement = query.statement(self._database.dialect).where(observation.c.deleted.is_(None))
         return connection.execute(statement.limit(limit).offset(offset or None)).fetchall()
 
     def _walk(
@@ -311,10 +295,10 @@ class Observations:
         self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None, hidden: set[int]
     ) -> list[Any]:
         bare = query.where is None and query.window is None
-        if bare and query.datastreams is not None and self._by_time(query) is not None:
+        if bare and query.datastreams is not None and query.by_time() is not None:
             rows = self._plain(query, segments, limit)
         else:
-            rows = self._archive.rows(self._statement(query, "duckdb").limit(limit), segments)
+            rows = self._archive.rows(query.statement("duckdb").limit(limit), segments)
         return [r for r in rows if r[0] not in hidden] if hidden else rows
 
     def _plain(self, query: ObservationQuery, segments: Sequence[Segment], limit: int | None) -> list[Any]:
@@ -330,12 +314,13 @@ class Observations:
         ]
         conditions += [] if start is None else [f"start_us >= {int(start)}"]
         conditions += [] if end is None else [f"start_us < {int(end)}"]
+        known: dict[str, int | None] = {"seq": None, **self._archive.constants(segments)}
         by = query.ended_by
-        conditions += [] if by is None else [f"coalesce(end_us, start_us) <= {int(by)}"]
-        down = self._by_time(query)
+        if by is not None and (known.get("end_us", by) is not None or end is None or end - 1 > by):
+            conditions.append(f"coalesce(end_us, start_us) <= {int(by)}")  # else each ends where it starts
+        down = query.by_time()
         way = "DESC" if down else "ASC"
         tail = "" if limit is None else f" LIMIT {int(limit)}"
-        known: dict[str, int | None] = {"seq": None, **self._archive.constants(segments)}
         if len(query.datastreams) == 1:
             known["datastream_id"] = query.datastreams[0]
         asked = [c.name for c in COLUMNS if c.name not in known or c.name in ("id", "start_us")]
@@ -349,26 +334,20 @@ class Observations:
             zip(*whole, columns.get("start_us", ()), strict=True)
         )  # the rank of this order is its time
 
-    @staticmethod
-    def _by_time(query: ObservationQuery) -> bool | None:
-        """Return whether the order is by phenomenon start alone, newest first (True) or last (False); else None."""
-        by = [] if query.order is None else list(query.order("duckdb"))
-        return by[0][1] if len(by) == 1 and by[0][0] is observation.c.start_us else None
-
     def count(self, query: ObservationQuery) -> int:
         """Return how many observations `query` selects (its limit and offset aside)."""
         plain = query.where is None and query.window is None
         if plain and query.between == (None, None) and query.ended_by is None:
             return self._counted(query.datastreams)
         with self._database.read() as connection:
-            statement = self._statement(query, self._database.dialect, func.count()).order_by(None)
+            statement = query.statement(self._database.dialect, func.count()).order_by(None)
             found: int = connection.execute(statement.where(observation.c.deleted.is_(None))).scalar_one()
             found += sum(row[0] for row in self._before(connection, query, func.count()))
             segments = self._archive.matching(connection, query.between, datastreams=query.datastreams)
             if not segments:
                 return found
             hidden = self._rewritten(connection)
-        sealed = self._statement(query, "duckdb", func.count()).order_by(None)
+        sealed = query.statement("duckdb", func.count()).order_by(None)
         if hidden:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found + int(self._archive.rows(sealed, segments)[0][0])
@@ -377,7 +356,7 @@ class Observations:
         """Return the distinct values of `column` (datastream_id, feature_id) among what `query` selects."""
         wanted = observation.c[column]
         with self._database.read() as connection:
-            statement = self._statement(query, self._database.dialect, wanted).order_by(None).distinct()
+            statement = query.statement(self._database.dialect, wanted).order_by(None).distinct()
             rows = connection.execute(statement.where(observation.c.deleted.is_(None))).scalars()
             found = {value for value in rows if value is not None}
             found |= {row[0] for row in self._before(connection, query, wanted) if row[0] is not None}
@@ -385,7 +364,7 @@ class Observations:
             if not segments:
                 return found
             hidden = self._rewritten(connection)
-        sealed = self._statement(query, "duckdb", wanted).order_by(None).distinct()
+        sealed = query.statement("duckdb", wanted).order_by(None).distinct()
         if hidden:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         return found | {row[0] for row in self._archive.rows(sealed, segments) if row[0] is not None}
@@ -400,7 +379,7 @@ class Observations:
         """Return the distinct rows of `columns(dialect)` among what `query` selects, in no order; at most about `limit`."""
         with self._database.read() as connection:
             wanted = columns(self._database.dialect)
-            statement = self._statement(query, self._database.dialect, *wanted).order_by(None).distinct()
+            statement = query.statement(self._database.dialect, *wanted).order_by(None).distinct()
             fresh = statement.where(observation.c.deleted.is_(None)).limit(limit)
             found = {tuple(row) for row in connection.execute(fresh)}
             found |= {tuple(row) for row in self._before(connection, query, *wanted)}
@@ -408,7 +387,7 @@ class Observations:
             if not segments:
                 return list(found)
             hidden = self._rewritten(connection)
-        sealed = self._statement(query, "duckdb", *columns("duckdb")).order_by(None).distinct()
+        sealed = query.statement("duckdb", *columns("duckdb")).order_by(None).distinct()
         if hidden:
             sealed = sealed.where(observation.c.id.not_in(hidden))
         found.update(tuple(row) for row in self._archive.rows(sealed.limit(limit), segments))
@@ -486,31 +465,6 @@ class Observations:
         with self._database.read() as connection:
             return int(connection.execute(text("SELECT next FROM obs.counter")).scalar_one()) - 1
 
-    def _statement(self, query: ObservationQuery, dialect: str, *columns: Any) -> Select[Any]:
-        statement = select(*(columns or COLUMNS)).select_from(observation)
-        if query.datastreams is not None:
-            wanted = query.datastreams
-            one = observation.c.datastream_id == wanted[0] if len(wanted) == 1 else None
-            statement = statement.where(observation.c.datastream_id.in_(wanted) if one is None else one)
-        start, end = query.between
-        if start is not None:
-            statement = statement.where(observation.c.start_us >= start)
-        if end is not None:
-            statement = statement.where(observation.c.start_us < end)
-        if query.ended_by is not None:
-            ended = func.coalesce(observation.c.end_us, observation.c.start_us)
-            statement = statement.where(ended <= query.ended_by)
-        if query.where is not None:
-            statement = statement.where(query.where(dialect))
-        if query.window is not None:
-            statement = statement.where(query.window.present(observation))
-        by = [] if query.order is None else list(query.order(dialect))
-        by.append((observation.c.id, query.id_descending))
-        statement = statement.order_by(*(_directed(e, down) for e, down in by))
-        if query.order is not None and columns == ():
-            statement = statement.add_columns(*(e.label(f"rank_{i}") for i, (e, _) in enumerate(by[:-1])))
-        return statement
-
     def _before(self, connection: Connection, query: ObservationQuery, *columns: Any) -> list[Any]:
         """Return the rows of `query` among what has changed since its window, as it was then.
 
@@ -519,7 +473,7 @@ class Observations:
         if query.window is None or not query.window.changed:
             return []
         plain = msgspec.structs.replace(query, window=None)
-        statement = self._statement(plain, self._database.dialect, *columns)
+        statement = plain.statement(self._database.dialect, *columns)
         if columns:
             statement = statement.order_by(None)
         reach = None if query.limit is None else query.limit + query.offset
@@ -535,49 +489,6 @@ class Observations:
         given: Any = [values[n] for n in compiled.positiontup] if compiled.positiontup is not None else values
         return list(connection.exec_driver_sql(sql, tuple(given) if isinstance(given, list) else given))
 
-    def _directions(self, query: ObservationQuery) -> list[bool]:
-        by = [] if query.order is None else [down for _, down in query.order(self._database.dialect)]
-        return [*by, query.id_descending]
-
     @staticmethod
     def _rewritten(connection: Connection) -> set[int]:
         return {row[0] for row in _REWRITTEN.rows(connection)}
-
-
-def _directed(expression: ColumnElement[Any], down: bool) -> ColumnElement[Any]:
-    """Return an order with nothing first (last when descending) on every database."""
-    ordered = expression.desc() if down else expression.asc()
-    if isinstance(expression, Column) and not expression.nullable:
-        return ordered  # the bare form is what an index gives
-    return ordered.nulls_last() if down else ordered.nulls_first()
-
-
-def _rank(directions: list[bool]) -> Callable[[Any], tuple[Any, ...]]:
-    """Return the sorting key of merged rows: the labelled order columns after the twelve, then the id."""
-
-    def key(row: Any) -> tuple[Any, ...]:
-        values = [*row[12 : 12 + len(directions) - 1], row[0]]
-        return tuple(_Place(v, down) for v, down in zip(values, directions, strict=True))
-
-    return key
-
-
-class _Place:
-    """A value in an order: nothing comes first (last when descending), as SQLite sorts NULL."""
-
-    __slots__ = ("down", "value")
-
-    def __init__(self, value: Any, down: bool) -> None:
-        self.value, self.down = value, down
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Place) and self.value == other.value
-
-    def __lt__(self, other: "_Place") -> bool:
-        a, b = (other, self) if self.down else (self, other)
-        if a.value is None or b.value is None:
-            return a.value is None and b.value is not None
-        return bool(a.value < b.value)
-
-    def __hash__(self) -> int:
-        return hash(self.value)

@@ -9,7 +9,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, insert, text
 
-__all__ = ["insert_rows", "quick"]
+__all__ = ["insert_rows", "one_moment", "quick"]
+
+
+def one_moment(c: Connection) -> None:
+    """Begin the transaction of `c` unless it has begun: what is asked from now on, of the driver too, sees one moment."""
+    if not c.in_transaction():
+        c.begin()
 
 
 def quick(c: Connection, sql: str, values: Mapping[str, Any]) -> list[Any]:

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Connection, Dialect, Select, bindparam
 
 from beffroi.model.collection import Collection, Field
+from beffroi.store.quick import one_moment
 from beffroi.store.record import Query, Where
 from beffroi.store.record_query import (
     Cursor,
@@ -43,8 +44,7 @@ class Plan(msgspec.Struct, frozen=True):
         given = {**self.constants, **values}
         if self.order is None:
             return list(c.exec_driver_sql(self.sql, given).all())
-        if not c.in_transaction():
-            c.begin()  # what is asked next sees the same moment
+        one_moment(c)
         driver: Any = (
             c.connection.driver_connection
         )  # not by way of SQLAlchemy, which takes 40 us a statement

@@ -1,6 +1,6 @@
 """Sealing: move old fresh rows into Parquet segments, a few large files rather than many small ones."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -48,7 +48,7 @@ class _Range(msgspec.Struct):
 
 
 class _Day(msgspec.Struct, frozen=True):
-    """The rows to seal of a UTC day: how many, and whether one of them has waited for long enough."""
+    """The rows to seal of a UTC day: how many, and whether they may wait no longer."""
 
     start: int
     count: int
@@ -56,17 +56,19 @@ class _Day(msgspec.Struct, frozen=True):
 
 
 def seal(
-    database: Database, archive: Archive, before_us: int, up_to_seq: int, waited_since_us: int | None = None
-) -> Sealed:
+    database: Database, archive: Archive, before_us: int, up_to_seq: int, waited_since_us: int | None = None,
+    at_once: Container[int] = (),
+) -> Sealed:  # fmt: skip
     """Seal what starts before the UTC day of `before_us` and was committed up to `up_to_seq`.
 
     Late rows, for which a segment must be written again, wait until that is worth while, or until one of them came
-    before `waited_since_us` (None: however long that takes). Consumers of the bus must have read that far. Rows changed meanwhile stay fresh and win. Idempotent:
-    a crash before the switch leaves a file that nobody lists and that the next sweep removes.
+    before `waited_since_us` (None: however long that takes), unless their UTC day begins `at_once`. Consumers of the bus
+    must have read that far. Rows changed meanwhile stay fresh and win. Idempotent: a crash before the switch leaves a file
+    that nobody lists and that the next sweep removes.
     """
     limit_us = before_us - before_us % DAY_US
     with database.read() as connection:
-        days = _days(connection, limit_us, up_to_seq, _came_before(connection, waited_since_us))
+        days = _days(connection, limit_us, up_to_seq, _came_before(connection, waited_since_us), at_once)
         segments = archive.live(connection)
         rewritten = _rewritten(connection, up_to_seq)
         touched = _holding(archive, segments, rewritten)
@@ -108,7 +110,9 @@ def _came_before(connection: Connection, instant_us: int | None) -> int:
     return _ALL if later is None else later
 
 
-def _days(connection: Connection, limit_us: int, up_to_seq: int, overdue_below: int) -> list[_Day]:
+def _days(
+    connection: Connection, limit_us: int, up_to_seq: int, overdue_below: int, at_once: Container[int]
+) -> list[_Day]:
     # `/` truncates towards zero on both databases: shifted by 200,000 days, it floors before 1970 too
     c = observation.c
     shifted = (c.start_us + 200_000 * DAY_US) // DAY_US
@@ -118,7 +122,8 @@ def _days(connection: Connection, limit_us: int, up_to_seq: int, overdue_below: 
         .group_by(shifted)
         .order_by(shifted)
     )
-    return [_Day((int(d) - 200_000) * DAY_US, n, oldest < overdue_below) for d, n, oldest in rows]
+    days = (((int(d) - 200_000) * DAY_US, n, oldest) for d, n, oldest in rows)
+    return [_Day(day, n, oldest < overdue_below or day in at_once) for day, n, oldest in days]
 
 
 def _rewritten(connection: Connection, up_to_seq: int) -> list[int]:

@@ -16,10 +16,23 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.archive import COLUMNS, Segment, quoted
 from beffroi.store.open import Store
+from beffroi.store.quick import one_moment, quick
 from beffroi.store.rollups import ROLLUP_COLUMNS, rollup_sql
 from beffroi.store.tables import datastream, latest, observation, thinned
 
-__all__ = ["KINDS", "SERVICE", "Keep", "Saved", "Thinned", "keep_of", "keeps", "read_keep", "saved", "thin"]
+__all__ = [
+    "KINDS",
+    "SERVICE",
+    "Keep",
+    "Saved",
+    "Thinned",
+    "keep_of",
+    "keeps",
+    "past",
+    "read_keep",
+    "saved",
+    "thin",
+]
 
 KINDS = "retention.kinds"
 SERVICE = "retention"
@@ -134,6 +147,21 @@ def thin(
     if not dry:
         _first_again(store, done.rows)
     return done
+
+
+def past(store: Store, now_us: int, needed: Mapping[int, int] | None = None) -> set[int]:
+    """Return when the UTC days begin of which rows that are past their retention came late, and wait to be sealed."""
+    with store.read() as c:
+        one_moment(c)
+        limits = _limits(c, keeps(store, c), now_us, needed or {})
+        found = (
+            quick(
+                c, "SELECT start_us FROM obs.observation WHERE datastream_id = :series AND start_us < :cut",
+                {"series": series, "cut": raw},
+            )
+            for series, (raw, _) in limits.items()
+        )  # fmt: skip
+        return {us - us % DAY_US for rows in found for (us,) in rows}
 
 
 Cut = tuple[int, int]

@@ -6,17 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.forked import beffroi
+
 from beffroi.plugins import command_rooms
 
 
 def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "beffroi", "reports", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = beffroi("reports", *arguments)
     assert done.returncode == code, done.stderr
     return done
 

@@ -83,6 +83,7 @@ def answer(
             )
         with limited(limits.query_seconds), store.read() as c:
             reader = Reader(store, c, base, sight, now_us, options.as_of)
+            reader.observing.reading = c
             return _answer(reader, path, resource, options, texts)
     except (DBAPIError, UncomputableError) as error:
         # What a database refuses to compute: a number out of range, a text that is no geometry.

@@ -119,7 +119,7 @@ class Compiler:
         if isinstance(bound, meaning.Field) and bound.kind == "result":
             return [self._column(bound, 0), self.dialect.ordered(self._column(bound, 2))]
         if isinstance(bound, meaning.Field) and bound.kind == "moment" and not bound.hops:
-            return [self._pair(bound)[0]]
+            return [self._column(bound, 0)]
         value = self.sql(bound)
         if isinstance(value, Pair):
             return [value[0]]

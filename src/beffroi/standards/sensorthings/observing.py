@@ -1,5 +1,6 @@
 """Read observations as SensorThings asks: the query language made into an `ObservationQuery` of the store."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -98,12 +99,17 @@ class _Own:
 
 
 class ObservationReader:
-    """Reads observations for one reader; `c` sees the catalogue."""
+    """Reads observations for one reader; `c` sees the catalogue.
+
+    `reading`: that connection again when it is open for one answer only, which then sees one moment. One that is open for
+    long would name segments that are gone meanwhile.
+    """
 
     def __init__(
         self, store: Store, c: Connection, sight: Sight, now_us: int, window: Window | None = None
     ) -> None:
         self.store, self.c, self.sight, self.now_us, self.window = store, c, sight, now_us, window
+        self.reading: Connection | None = None
 
     def page(
         self,
@@ -121,7 +127,9 @@ class ObservationReader:
         query = ObservationQuery(
             datastreams=reach.datastreams,
             where=_where([*reach.rest, *unseen], self._after(options, order, down=down)),
-            order=(lambda dialect: [t for o in order for t in o.sql(dialect)]) if order else None,
+            order=functools.cache(lambda dialect: [t for o in order for t in o.sql(dialect)])
+            if order
+            else None,
             id_descending=down,
             between=(reach.start, reach.end),
             ended_by=reach.ended_by,
@@ -129,7 +137,7 @@ class ObservationReader:
             offset=0 if options.skiptoken else options.skip,
             window=self.window,
         )
-        page = Observed(self.store.observations.select(query) if limit else [])
+        page = Observed(self.store.observations.select(query, self.reading) if limit else [])
         if len(page.found) > limit:
             page.found.pop()
             last = page.found[-1]
