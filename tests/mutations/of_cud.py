@@ -79,7 +79,7 @@ MUTATIONS: tuple[Mutation, ...] = (
     Mutation("a patch is applied to what was before the others", f"{STA}/writing.py",
              "        with self._holding(here) as c:\n            if patch:\n                body = self._patched(here, body)\n",
              "        if patch:\n            body = self._patched(here, body)\n        with self._holding(here) as c:\n",
-             f"{TEST}test_patches_at_once_lose_nothing_of_one_another"),
+             "tests/standards/sensorthings/test_at_once.py::test_patches_at_once_lose_nothing_of_one_another"),
     Mutation("untying what is not tied is fine", LINKING, "        if gone not in tied:", "        if False:",
              f"{TEST}test_relations_to_several_are_tied_and_untied_by_ref"),
     Mutation("a relation to one is tied to nothing", LINKING,

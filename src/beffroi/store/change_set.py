@@ -99,7 +99,7 @@ class _Noted(Observations):
         )
         return None if gone else found
 
-    def select(self, query: ObservationQuery) -> list[Observation]:
+    def select(self, query: ObservationQuery, reading: Connection | None = None) -> list[Observation]:
         """Return the stored observations of `query` that the change set leaves."""
         gone, inner = sorted(self._gone), query.where
         if gone:
@@ -107,7 +107,7 @@ class _Noted(Observations):
             query = msgspec.structs.replace(
                 query, where=(lambda d: left if inner is None else and_(inner(d), left))
             )
-        return self._real.select(query)
+        return self._real.select(query, reading)
 
 
 class ChangeSet(Store):

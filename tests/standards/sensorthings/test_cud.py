@@ -3,7 +3,6 @@
 import copy
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -593,25 +592,3 @@ def test_a_filter_chooses_what_is_deleted(client: TestClient) -> None:
 def test_every_pair_of_methods_refuses_a_set_or_the_root(client: TestClient) -> None:
     for change, address in itertools.product((client.put, client.patch), ("Things", "")):
         assert change(address, json=copy.deepcopy(THING)).status_code == 405
-
-
-# --- at once
-def test_patches_at_once_lose_nothing_of_one_another(client: TestClient) -> None:
-    thing, series = stationed(client)
-    client.patch(f"Things({thing})", json={"properties": {}})
-    seen = made(client.post(f"Datastreams({series})/Observations", json={"result": 1, "parameters": {"kept": 0}}))
-    places = [made(client.post("Locations", json=LOCATION)) for _ in range(4)]
-
-    def work(n: int) -> None:
-        for number in range(12):
-            for path, member in ((f"Things({thing})", "properties"), (f"Observations({seen})", "parameters")):
-                patch = [{"op": "add", "path": f"/{member}/k{n}", "value": number}]
-                assert client.patch(path, json=patch, headers=PATCH).status_code == 200
-        assert client.post(f"Things({thing})/Locations/$ref", json=refer(places[n])).status_code == 204
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(work, range(4)))
-    last = {f"k{n}": 11 for n in range(4)}
-    assert client.get(f"Things({thing})").json()["properties"] == last
-    assert client.get(f"Observations({seen})").json()["parameters"] == {"kept": 0, **last}
-    assert set(places) <= set(ids(client, f"Things({thing})/Locations"))

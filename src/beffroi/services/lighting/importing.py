@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import msgspec
-from pyproj import Transformer
 
 from beffroi.model.declaration import KindOfImport
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
-from beffroi.standards.placing import unknown_system
 from beffroi.standards.text_table import open_table
 from beffroi.store.record import Entry, Reject
 
@@ -91,7 +90,7 @@ def _rows(path: Path, options: Mapping[str, Any]) -> Iterator[_Point | Reject]:
         columns = _columns(table.header)
         axis = table.header[columns["x"]].strip().lower()
         crs = str(options.get("crs") or ("EPSG:4326" if axis in ("longitude", "lon") else "EPSG:2154"))
-        move = _mover(crs)
+        move = projection(crs)
         ranks: Counter[str] = Counter()
         for line, row in table.rows():
             cells = (
@@ -117,13 +116,6 @@ def _rows(path: Path, options: Mapping[str, Any]) -> Iterator[_Point | Reject]:
             yield _Point(line, cells, *placed, code, cells.get("support") or spot, territory)
 
 
-def _mover(crs: str) -> Transformer:
-    try:
-        return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
-    except Exception as error:
-        raise unknown_system(crs) from error
-
-
 def _number(text: str) -> float | None:
     try:
         value = float(text.replace("\u202f", "").replace(" ", "").replace(",", "."))
@@ -132,7 +124,7 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _place(cells: Mapping[str, str], move: Transformer) -> tuple[float, float] | None:
+def _place(cells: Mapping[str, str], move: Any) -> tuple[float, float] | None:
     x, y = _number(cells.get("x", "")), _number(cells.get("y", ""))
     if x is None or y is None:
         return None

@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-from pyproj import Transformer
 from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US
 from beffroi.model.observation import Quality
 from beffroi.model.problem import NotFound
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.waste.fill import Fill, fill_of
 from beffroi.services.waste.rounds import FEWEST_KM, Point, Policy, Round, choose, tour
@@ -52,7 +52,7 @@ def containers(town: Town, territories: tuple[str, ...] | None = None) -> list[C
         for r in town.store.records.all("bin", Query(territories=territories))
         if r.values["state"] not in ("planned", "removed")
     ]
-    move = Transformer.from_crs("EPSG:4326", "EPSG:2154", always_xy=True)
+    move = projection(4326, 2154)
     fills = _fills(town)
     found = [
         Container(r, move.transform(*r.geometry["coordinates"][:2]) if r.geometry and r.geometry["type"] == "Point" else None, fills.get(r.id))

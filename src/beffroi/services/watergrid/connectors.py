@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from beffroi.model.declaration import KindOfImport
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.watergrid.hydraulics.epanet import FLOW_UNITS_M3H
 from beffroi.services.watergrid.hydraulics.model import Link, Model, read_model
@@ -38,9 +39,7 @@ def _epanet(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
 def _placing(crs: object) -> Any:
     if not crs:
         return None
-    from pyproj import Transformer  # noqa: PLC0415
-
-    return Transformer.from_crs(str(crs), 4326, always_xy=True).transform
+    return projection(str(crs)).transform
 
 
 def _nodes(model: Model, turn: Any) -> Iterator[Entry]:

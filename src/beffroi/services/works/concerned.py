@@ -9,12 +9,12 @@ from typing import Any
 
 import msgspec
 from markupsafe import Markup, escape
-from pyproj import Transformer
 from shapely import STRtree
 from shapely import transform as moved
 from shapely.geometry import Point, mapping, shape
 from shapely.geometry.base import BaseGeometry
 
+from beffroi.model.reference_system import projection
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
@@ -38,12 +38,12 @@ class Concerned(msgspec.Struct, frozen=True, eq=False):
     assets: tuple[tuple[Row, tuple[float, float]], ...]
 
 
-def _metres(geometry: BaseGeometry) -> Transformer:
+def _metres(geometry: BaseGeometry) -> Any:
     """Return what brings degrees to metres: Lambert-93 in mainland France, a transverse Mercator of the place elsewhere."""
     x, y = geometry.centroid.x, geometry.centroid.y
     mainland = -5.5 <= x <= 10 and 41 <= y <= 51.5
     crs = "EPSG:2154" if mainland else f"+proj=tmerc +lat_0={y:.4f} +lon_0={x:.4f} +ellps=GRS80"
-    return Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return projection(4326, crs)
 
 
 def concerned_by(town: Town, geometry: Mapping[str, Any]) -> Concerned:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.watergrid.stareau.layers import MAPPED, Mapped
 from beffroi.store.record import Entry, Reject
@@ -134,7 +135,6 @@ def _geojson(blob: bytes | None, srs: int) -> dict[str, Any] | None:
 
 def _to_wgs84(srs: int) -> Any:
     import numpy as np  # noqa: PLC0415
-    from pyproj import Transformer  # noqa: PLC0415
 
-    turn = Transformer.from_crs(srs, 4326, always_xy=True)
+    turn = projection(srs)
     return lambda points: np.column_stack(turn.transform(points[:, 0], points[:, 1]))

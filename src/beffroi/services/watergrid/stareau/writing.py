@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from beffroi.model.problem import Problem
+from beffroi.model.reference_system import projection, system
 from beffroi.model.text import Text
 from beffroi.services.watergrid.stareau.layers import MAPPED, VERSION, Layer, Mapped, layers
 from beffroi.store.record import Row
@@ -98,7 +99,6 @@ def _kind(row: Row) -> str:
 
 
 def _found(base: sqlite3.Connection, now: datetime) -> None:
-    from pyproj import CRS  # noqa: PLC0415
 
     base.execute(f"PRAGMA application_id = {_APPLICATION}")
     base.execute(f"PRAGMA user_version = {_USER}")
@@ -106,8 +106,8 @@ def _found(base: sqlite3.Connection, now: datetime) -> None:
     systems = [
         ("Undefined Cartesian SRS", -1, "NONE", -1, "undefined", None),
         ("Undefined geographic SRS", 0, "NONE", 0, "undefined", None),
-        ("WGS 84", 4326, "EPSG", 4326, CRS.from_epsg(4326).to_wkt("WKT1_GDAL"), None),
-        ("RGF93 v1 / Lambert-93", _SRS, "EPSG", _SRS, CRS.from_epsg(_SRS).to_wkt("WKT1_GDAL"), None),
+        ("WGS 84", 4326, "EPSG", 4326, system(4326).to_wkt("WKT1_GDAL"), None),
+        ("RGF93 v1 / Lambert-93", _SRS, "EPSG", _SRS, system(_SRS).to_wkt("WKT1_GDAL"), None),
     ]
     base.executemany("INSERT INTO gpkg_spatial_ref_sys VALUES (?, ?, ?, ?, ?, ?)", systems)
     for layer in layers().values():
@@ -167,9 +167,8 @@ def _stamp(when: datetime | int) -> str:
 
 def _to_lambert() -> Callable[[Any], Any]:
     import numpy as np  # noqa: PLC0415
-    from pyproj import Transformer  # noqa: PLC0415
 
-    turn = Transformer.from_crs(4326, _SRS, always_xy=True)
+    turn = projection(4326, _SRS)
     return lambda points: np.column_stack(turn.transform(points[:, 0], points[:, 1]))
 
 
