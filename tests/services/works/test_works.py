@@ -1,7 +1,7 @@
 """Orders in DATEX II against DiaLog's schema, the legal clock over holidays, the assets that a declaration concerns."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ from starlette.testclient import TestClient
 
 from beffroi.app import create_app
 from beffroi.cli.init import create_town
-from beffroi.identity import territories
-from beffroi.model.instant import DAY_US
+from beffroi.identity import keys, territories
+from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.services.works.clock import deadline, valid_until
@@ -146,3 +146,33 @@ def test_assets_within_five_metres_are_cut_out(town: Town) -> None:
     assert [row.values["code"] for row, _ in found.assets] == ["IN", "NEAR"]
     plan = str(plan_svg(found, 'Plan "x" <y>'))
     assert (plan.count("<title>"), "&lt;y&gt;" in plan, "<y>" in plan) == (2, True, False)
+
+
+def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
+    """A declaration's page in both languages, with its surface and without; its answer is noted once sent."""
+    _, secret = keys.create(town.store, SYSTEM, role="agent", service=None, territories=[COMMUNE])
+    client = TestClient(
+        create_app(town), headers={"Authorization": f"Bearer {secret}", "Accept": "text/html"}
+    )
+    put = town.store.records.put
+    received = to_datetime(town.clock()).date() - timedelta(days=40)
+    values = {"number": "D1", "kind": "joint", "received": received, "contact": "Mme Rousselin"}
+    row = put("works_declaration", values, geometry=AREA, territory=COMMUNE, who=SYSTEM)
+    second = put(
+        "works_declaration", {**values, "number": "D2", "kind": "dict"}, territory=COMMUNE, who=SYSTEM
+    )
+    desk = client.get("/services/works/declarations", params={"lang": "en"}).text
+    assert ("D1" in desk, "days late" in desk) == (True, True)
+    place = f"/services/works/declarations/{row.id}"
+    english, french = (client.get(place, params={"lang": language}).text for language in ("en", "fr"))
+    assert ("Lighting assets concerned" in english, "Récépissé préparé" in french, "<svg" in french) == (
+        True,
+        True,
+        True,
+    )
+    other = client.get(f"/services/works/declarations/{second.id}", params={"lang": "en"}).text
+    assert ("has no surface" in other, "to be checked" in other) == (True, True)
+    assert client.post(place, follow_redirects=False).status_code == 303
+    held = town.store.records.get("works_declaration", row.id)
+    assert (held.values["state"], held.values["answered"]) == ("answered", to_datetime(town.clock()).date())
+    assert "valid until" in client.get(place, params={"lang": "en"}).text

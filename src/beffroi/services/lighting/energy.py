@@ -15,7 +15,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.schedule import PARIS, Program, nights_of
 
-__all__ = ["CO2_FACTORS", "GEAR_LOSS", "Change", "Factor", "LedCase", "Stock", "WhatIf", "led_case", "led_interval", "what_if"]  # fmt: skip
+__all__ = ["CO2_FACTORS", "GEAR_LOSS", "Change", "Factor", "LedCase", "Stock", "WhatIf", "hours_of", "led_case", "led_interval", "what_if"]  # fmt: skip
 
 _CELL = 0.05  # degrees
 # Loss of the gear by source: orders of magnitude remembered, not read in a source: « à vérifier » on each page.
@@ -70,6 +70,16 @@ def losses_of(sources: Sequence[str | None]) -> Floats:
     return np.array([GEAR_LOSS.get(source or "", _OTHER_LOSS) for source in sources])
 
 
+def hours_of(
+    stock: Stock, program: Program, first: date, count: int, zone: str = PARIS
+) -> tuple[Floats, Floats]:
+    """Return the hours lit of each point over `count` nights from `first` on, and those at full power that they are worth."""
+    keys = np.round(stock.longitude / _CELL) * 10_000 + np.round(stock.latitude / _CELL)
+    _, places, cell = np.unique(keys, return_index=True, return_inverse=True)
+    nights = nights_of(program, stock.longitude[places], stock.latitude[places], first, count, zone)
+    return nights.lit.sum(1)[cell], nights.full.sum(1)[cell]
+
+
 def what_if(
     stock: Stock, program: Program, year: int, *, euros_kwh: float, kg_kwh: float = CO2_FACTORS[0].kg_kwh, zone: str = PARIS
 ) -> WhatIf:  # fmt: skip
@@ -85,11 +95,8 @@ def what_if(
             Text("Une puissance est négative ou inconnue.", "A power is negative or unknown."),
             Text("Corrigez-la : elle est en watts.", "Mend it: it is in watts."), place=f"point {wrong[0] + 1}",
         )  # fmt: skip
-    keys = np.round(stock.longitude / _CELL) * 10_000 + np.round(stock.latitude / _CELL)
-    _, first, cell = np.unique(keys, return_index=True, return_inverse=True)
     days = 366 if year % 4 == 0 and (year % 100 or year % 400 == 0) else 365
-    nights = nights_of(program, stock.longitude[first], stock.latitude[first], date(year, 1, 1), days, zone)
-    lit, full = nights.lit.sum(1)[cell], nights.full.sum(1)[cell]
+    lit, full = hours_of(stock, program, date(year, 1, 1), days, zone)
     kwh = float((stock.watts * (1 + stock.loss) * full).sum() / 1000)
     return WhatIf(len(stock), float(lit.mean()), float(full.mean()), kwh, kwh * euros_kwh, kwh * kg_kwh)
 

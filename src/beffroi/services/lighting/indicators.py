@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import or_, select
 
 from beffroi.model.declaration import Indicator
-from beffroi.model.instant import DAY_US
+from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.observation import Quality
 from beffroi.model.text import Text
-from beffroi.services.lighting.energy import what_if
+from beffroi.services.lighting.energy import hours_of
 from beffroi.services.lighting.schedule import cut_program
 from beffroi.services.lighting.stock import arrays_of, lamps_of
 from beffroi.store.record import Query, Where
@@ -55,15 +55,16 @@ def _kwh_a_day(town: Any, territory: str | None, start_us: int, end_us: int) -> 
     return sum(means) * 24 / 1000 if means else None
 
 
-def _kwh_expected(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
-    """Return the energy that all lamps would use if they burned from sunset to sunrise, kWh a day."""
+def _kwh_expected(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
+    """Return the energy that all lamps would use if they burned from sunset to sunrise in the period, kWh a day."""
     if "lamp" not in town.store.records.collections:
         return None
     stock, _ = arrays_of(lamps_of(town, None if territory is None else (territory,)))
     if not len(stock):
         return None
-    year = 1970 + int(end_us / (365.2425 * DAY_US))
-    return what_if(stock, cut_program(None), year, euros_kwh=0.0).kwh / 365
+    first, count = to_datetime(start_us).date(), max(1, (end_us - start_us) // DAY_US)
+    _, full = hours_of(stock, cut_program(None), first, count, town.settings.time_zone)
+    return float((stock.watts * (1 + stock.loss) * full).sum()) / 1000 / count
 
 
 def _anomalies(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
@@ -88,8 +89,8 @@ INDICATORS = (
     ),
     Indicator(
         "lighting_kwh_all_night", Text("Énergie sans coupure ni gradation", "Energy without cut or dimming"), "kWh/j", _kwh_expected,
-        Text("Puissance et perte d'appareillage (à vérifier) de chaque point, du coucher au lever du soleil, moyenne de l'année.",
-             "Power and gear loss (to be checked) of each point, from sunset to sunrise, the year's mean."),
+        Text("Puissance et perte d'appareillage (à vérifier) de chaque point, du coucher au lever du soleil, sur la même période.",
+             "Power and gear loss (to be checked) of each point, from sunset to sunrise, over the same period."),
         better="lower",
     ),
     Indicator(
