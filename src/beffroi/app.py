@@ -14,7 +14,7 @@ from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
-from beffroi import logs
+from beffroi import logs, memory
 from beffroi.api.express import ExpressLane
 from beffroi.identity.gate import Gate
 from beffroi.keeper import Keeper
@@ -114,6 +114,7 @@ def with_express_lane(app: Starlette) -> ExpressLane:
 
 def from_environment(town: Town | None = None) -> ExpressLane:
     """Return the application that `beffroi serve` described in the environment (one call per worker process)."""
+    memory.few_arenas()
     logs.begin()  # a process made anew after one died has none yet
     town = town or open_town(Path(os.environ["BEFFROI_DATA"]))
     mqtt_host, _, mqtt_port = os.environ.get("BEFFROI_MQTT", "127.0.0.1:0").rpartition(":")

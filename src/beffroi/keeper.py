@@ -10,6 +10,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Self
 
+from beffroi import memory
 from beffroi.connectors.schedule import KINDS, work
 from beffroi.connectors.source import sources_of
 from beffroi.connectors.tasking import Command, Ways
@@ -42,6 +43,7 @@ SEALING_S = 600.0
 UNFINISHED_S = 5.0
 RETENTION_S = 3600.0
 LEDGER_S = 30.0
+SETTLED_S = 4.0  # what starting takes is over by then
 SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
 
@@ -151,6 +153,14 @@ async def _retention(keeper: Keeper) -> None:
         await asyncio.to_thread(retire, store.database, keeper.town.clock() - days * DAY_US)
         kept_us = store.settings.store.provenance_days * DAY_US
         await asyncio.to_thread(store.provenance.forget, keeper.town.clock() - kept_us)
+        await asyncio.sleep(RETENTION_S)
+
+
+async def _memory(keeper: Keeper) -> None:
+    """Give back what starting took, then what each hour's work did."""
+    await asyncio.sleep(SETTLED_S)
+    while not keeper.stop.is_set():
+        await asyncio.to_thread(memory.give_back)
         await asyncio.sleep(RETENTION_S)
 
 
@@ -298,5 +308,6 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "sealing": _sealing,
     "retention": _retention,
     "ledger": _ledger,
+    "memory": _memory,
     "demonstration": _demonstration,
 }

@@ -312,6 +312,8 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
         def on_connect(connection: Any, _record: object) -> None:
             connection.isolation_level = None  # we say BEGIN ourselves
             _prepare(connection, synchronous)
+            if main == observations:
+                connection.execute("PRAGMA mmap_size=0")
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
                 # each reader would map it again, and count it again as memory; a page of it is read by a call as fast

@@ -57,6 +57,11 @@ class Log:
                 self._file = None
             if self._file is None:
                 self._file = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+                folder = os.open(self._path.parent, os.O_RDONLY | os.O_CLOEXEC)
+                try:
+                    os.fsync(folder)  # a log that is new: its name must outlive a power cut as well
+                finally:
+                    os.close(folder)
             os.fsync(self._file)
 
     def close(self) -> None:

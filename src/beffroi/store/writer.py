@@ -306,6 +306,9 @@ class _SqliteWriter(_SqlWriter):
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
     connection = connect_sqlite(path)
     connection.execute(
+        "PRAGMA mmap_size=0"
+    )  # as readers do: a map counts as memory, and a page is read as fast
+    connection.execute(
         "PRAGMA wal_autocheckpoint=50000"
     )  # pages: 200 MB, should the checkpointer fall behind
     return connection
