@@ -12,12 +12,16 @@ import random
 import shutil
 import struct
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.faults.assault import Assault, Ledger, Sealer, check, first_series
 from tests.faults.serving import Town, command
+
+from beffroi.settings import Settings
+from beffroi.store.open import Store
 
 EXT4_IOC_SHUTDOWN = 0x8004587D  # linux/ext4: _IOR('X', 125, __u32)
 NO_LOG_FLUSH = 2
@@ -116,3 +120,42 @@ def test_what_was_acknowledged_outlives_a_power_cut(disk: Disk) -> None:
 def test_what_was_acknowledged_outlives_many_power_cuts(disk: Disk, workers: str) -> None:
     ledger = cuts(disk, NIGHTLY_ROUNDS, 8, "--workers", workers)
     check(disk.path / "town", ledger)
+
+
+WRITING = """
+import sys, threading
+from pathlib import Path
+from beffroi.settings import Settings
+from beffroi.store.open import Store
+store = Store.open(Settings(data=Path(sys.argv[1])))
+def write(name):
+    for n in range(1_000_000):
+        store.set_setting(name, n)
+        sys.stdout.write(f"{name} {n}\\n")
+        sys.stdout.flush()
+for name in "abcd":
+    threading.Thread(target=write, args=(name,), daemon=True).start()
+threading.Event().wait()
+"""
+
+
+def test_a_commit_of_records_outlives_a_power_cut_though_several_share_one_sync(disk: Disk) -> None:
+    data, acknowledged = disk.path / "town", dict[str, int]()
+    data.mkdir()
+    writer = subprocess.Popen([sys.executable, "-c", WRITING, str(data)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    for line in writer.stdout:
+        name, number = line.split()
+        acknowledged[name] = int(number)
+        if sum(acknowledged.values()) > 60:
+            break
+    disk.cut()
+    writer.kill()
+    writer.wait()
+    writer.stdout.close()
+    disk.unmount()
+    disk.mount()
+    store = Store.open(Settings(data=data))
+    held = {name: store.setting(name, -1) for name in acknowledged}
+    store.close()
+    assert {name: n for name, n in acknowledged.items() if held[name] < n} == {}

@@ -30,7 +30,7 @@ def test_facts_and_incidents_of_the_stored_reports(settings: Settings) -> None:
         )
         twin = report(town, ids, 2, requested=NOW - 18 * DAY_US, reporter="p2")
         again = report(town, ids, 3, requested=NOW - 17 * DAY_US, reporter="p1")
-        alone = report(town, ids, 4, requested=NOW - 5 * DAY_US, category="voirie.nid")
+        alone = report(town, ids, 4, requested=NOW - 5 * DAY_US, category="voirie.nid", at=(2.375, 47.05))
         handling.merge([twin, again], old)
         handling.split(alone, [{"description": "Un travail"}])
         told = {
@@ -61,7 +61,7 @@ def test_facts_and_incidents_of_the_stored_reports(settings: Settings) -> None:
         assert indicators.open_reports(town, None, 0, NOW - 10 * DAY_US) == 3
         assert indicators.open_reports(town, None, 0, NOW + 1) == 2
         assert indicators.to_triage(town, None, 0, NOW - 10 * DAY_US) is None
-        # two problems, the first report of each at its own place: 20 and 5 days ago
+        # two problems, a kilometre from one another
         squares = squares_of(town, SYSTEM, NOW - 30 * DAY_US, NOW + 1)
         assert sorted(square[4] for square in squares) == [1, 1]
         x = 2.365 + 0.0003

@@ -7,9 +7,10 @@ page is served slower for it.
 import logging
 import subprocess
 import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -59,30 +60,47 @@ _RECKONERS: dict[str, Callable[[Town, Principal, int, Progress], Made]] = {FIGUR
 
 def reckon(town: Town, order: Order) -> None:
     """Compute what was ordered and keep it."""
+    kept, body = _compute(town, order, tell(town, order))
+    keep(town, order, kept, body)
+
+
+def _compute(town: Town, order: Order, progress: Progress) -> tuple[Kept, bytes | None]:
     began, now = time.perf_counter(), town.clock()
     who = Principal("system", "Beffroi", "admin", order.territories)
-    read, result, body = _RECKONERS[order.name](town, who, now, tell(town, order))
+    read, result, body = _RECKONERS[order.name](town, who, now, progress)
     took = round(time.perf_counter() - began, 1)
-    keep(town, order, Kept(order.name, order.territories, now, took, read, msgspec.to_builtins(result)), body)
+    return Kept(order.name, order.territories, now, took, read, msgspec.to_builtins(result)), body
 
 
 def reckon_apart(town: Town, order: Order, stop: threading.Event) -> str:
-    """Compute an order in a process of its own; return why it failed, "" when it did not. `stop` ends the process: the
-    order waits for the next start."""
-    command = [sys.executable, "-m", __name__, str(town.settings.data), msgspec.json.encode(order).decode()]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:  # noqa: S603 -- ourselves
-        said: list[str] = []
-        reader = threading.Thread(target=lambda: said.extend(process.stderr or ()), daemon=True)
-        reader.start()
-        while process.poll() is None:
-            if stop.wait(_POLL_S):
-                process.kill()
-                return ""
-        reader.join(5)
-    if process.returncode == 0:
-        return ""
-    log.warning("the reckoning %s failed (%s): %s", order.key, process.returncode, "".join(said).strip())
-    return said[-1].strip() if said else f"exit {process.returncode}"
+    """Compute an order in a process of its own and keep what it made; return why it failed, "" when it did not. `stop`
+    ends the process: the order waits for the next start.
+
+    The process only reads. One that gives way to all others must not hold the turn to write.
+    """
+    with tempfile.TemporaryDirectory(prefix="beffroi-") as folder:
+        made, said = Path(folder) / "made", Path(folder) / "said"
+        command = [sys.executable, "-m", __name__, str(town.settings.data), msgspec.json.encode(order).decode(), str(made)]  # fmt: skip
+        progress = tell(town, order)
+        with said.open("w") as errors, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True) as process:  # noqa: S603 -- ourselves # fmt: skip
+            reader = threading.Thread(target=_follow, args=(process.stdout, progress), daemon=True)
+            reader.start()
+            while process.poll() is None:
+                if stop.wait(_POLL_S):
+                    process.kill()
+                    return ""
+            reader.join(5)
+        if process.returncode == 0:
+            keep(town, order, *msgspec.msgpack.decode(made.read_bytes(), type=tuple[Kept, bytes | None]))
+            return ""
+        words = said.read_text("utf-8", "replace").strip()
+    log.warning("the reckoning %s failed (%s): %s", order.key, process.returncode, words)
+    return words.splitlines()[-1] if words else f"exit {process.returncode}"
+
+
+def _follow(lines: Iterable[str] | None, progress: Progress) -> None:
+    for line in lines or ():
+        progress(float(line))
 
 
 def compute_reckonings(town: Town, stop: threading.Event) -> None:
@@ -116,14 +134,20 @@ def _one(town: Town, order: Order, stop: threading.Event) -> None:
         failed(town, order, error)
 
 
-def _main(data: str, order: str) -> None:
-    give_way()
+def _say(share: float) -> None:
+    sys.stdout.write(f"{share}\n")
+    sys.stdout.flush()
+
+
+def _main(data: str, order: str, made: str) -> None:
     town = open_town(Path(data))
+    give_way()
     try:
-        reckon(town, msgspec.json.decode(order, type=Order))
+        found = _compute(town, msgspec.json.decode(order, type=Order), _say)
+        Path(made).write_bytes(msgspec.msgpack.encode(found))
     finally:
         town.close()
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1], sys.argv[2])
+    _main(*sys.argv[1:4])
