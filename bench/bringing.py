@@ -102,6 +102,7 @@ def main() -> None:
                 "times_floor": round(cpu / least, 1),
                 "peak_mb": peak,
             }
+            print(state, report[state], flush=True)  # of a long run, what is known so far
         assert one.work.outcome is not None
         assert (one.work.outcome.created, one.work.taken_back) == (rows, rows)
         town.close()

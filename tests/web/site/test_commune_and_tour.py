@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from starlette.testclient import TestClient
 
 from beffroi.intake.moving_in import order
+from beffroi.model.principal import SYSTEM
 from beffroi.store.record import Query
 from beffroi.town import Town
 
@@ -169,8 +170,23 @@ def test_the_tour_ticks_what_the_town_shows_and_hides_on_request(
         sent = admin.post("/donnees/apporter", data={"csrf": token}, files={"file": (name, body)})
         admin.post(sent.headers["location"], data={"csrf": token, "action": "import"})
     assert done(admin) == [True, True, True, False, False]
+    put = town.store.records.put
+    rule = put("rule", {"name": "Trop", "yaml": "name: Trop"}, who=SYSTEM)
+    put(
+        "alarm",
+        {"message": "Trop", "rule": rule.id, "subject": "datastream/1", "raised_at": town.clock()},
+        who=SYSTEM,
+    )
+    put("service_request", {"number": "26-00001", "requested": town.clock()}, who=SYSTEM)
+    assert done(admin) == [True] * 5
+    assert "étapes faites" not in admin.get("/").text  # what is done is not recalled
     assert len(done(browser("agent"))) == 4
     assert browser().get("/visite").headers["location"] == "/connexion?suite=/visite"
+
+
+def test_the_tour_hides_for_who_hides_it(browser: Browser, csrf: Csrf) -> None:
+    admin = browser("admin")
+    token = csrf(admin, "/visite")
     admin.post("/visite", data={"csrf": token, "action": "hide"})
     assert "Visite guidée" not in admin.get("/").text
     assert "étapes faites" in browser("agent").get("/").text

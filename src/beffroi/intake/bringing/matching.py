@@ -16,7 +16,7 @@ __all__ = ["fields_for", "into", "measured", "proposed", "targets"]
 _ENOUGH = 0.5
 # what lists of anything have: such a field says nothing of what a list is of
 _COMMON = {
-    "code", "gid", "name", "nom", "title", "street", "address", "installed", "state", "height_m", "material", "kind", "notes", "tel1",
+    "code", "gid", "name", "nom", "title", "street", "address", "installed", "state", "height_m", "material", "notes", "tel1",
     "adr_num", "adr_voie", "com_cp", "com_insee", "com_nom",
 }  # fmt: skip
 _NUMBERS = ("number", "integer")
@@ -141,8 +141,10 @@ def _collection_for(found: Found, known: Iterable[Collection]) -> Collection | N
     for collection in known:
         matched = [n for n in fields_for(found, collection).values() if n]
         share = len(matched) / max(1, len(found.columns))
+        telling = collection.service == OWN or not _COMMON.issuperset(matched)
         if (
             len(matched) >= 3
+            and telling
             and share > most
             and collection.key is not None
             and collection.key.name in matched

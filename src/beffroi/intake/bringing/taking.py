@@ -292,9 +292,17 @@ def _import_records(store: Store, one: Brought) -> None:
         with store.records.writer(work.who, one.name, work.change_set, many=True) as writer:
             for number in gone[start : start + _IN]:
                 writer.delete(collection, number)
-    work.outcome = Difference(
-        outcome.created, outcome.updated, outcome.unchanged, outcome.rejected, len(gone)
-    )
+    created, updated = outcome.created, outcome.updated
+    if work.tried > 1:  # a killed process stored some of them before
+        created, updated = (_made_by(store, work.change_set, action) for action in ("create", "update"))
+    unchanged = outcome.read - outcome.rejected - created - updated
+    work.outcome = Difference(created, updated, unchanged, outcome.rejected, len(gone))
+
+
+def _made_by(store: Store, change_set: int, action: str) -> int:
+    mine = select(func.count()).where(history.c.change_set == change_set, history.c.action == action)
+    with store.read() as c:
+        return int(c.execute(mine).scalar_one())
 
 
 def _import_measures(intake: Intake, one: Brought) -> None:
@@ -317,7 +325,10 @@ def _import_measures(intake: Intake, one: Brought) -> None:
     work.series = tuple(sorted(report.datastreams))
     with _Report(store, one) as kept:
         kept.write(RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
-    work.outcome = Difference(report.stored, 0, report.unchanged, report.rejected)
+    stored = report.stored
+    if work.tried > 1:
+        stored = sum(n for _, n, _ in store.provenance.brought_by("file", "brought", one.id, work.began_us))
+    work.outcome = Difference(stored, 0, report.read - report.rejected - stored, report.rejected)
 
 
 def save_running(store: Store, one: Brought) -> None:

@@ -13,7 +13,6 @@ from beffroi.identity.rights import require_signed_in
 from beffroi.intake.moving_in.ground import GROUND
 from beffroi.model.collection import OWN
 from beffroi.model.principal import Principal
-from beffroi.store.record import Query
 from beffroi.store.tables import brought, latest
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of, render, translate
@@ -59,10 +58,7 @@ def _has_alarm(town: Town) -> bool:
 
 
 def _has_report(town: Town) -> bool:
-    return (
-        "request" in town.store.records.collections
-        and town.store.records.count("request", Query(), most=1) > 0
-    )
+    return town.store.records.count("service_request", most=1) > 0
 
 
 def steps(town: Town, who: Principal, _: Callable[..., str]) -> list[Step]:
