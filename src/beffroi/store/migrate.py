@@ -8,7 +8,7 @@ from beffroi.store.database import Database, connect_sqlite
 
 __all__ = ["LATEST", "migrate"]
 
-LATEST = "readings"
+LATEST = "people"
 
 
 def migrate(database: Database) -> None:

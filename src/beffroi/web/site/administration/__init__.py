@@ -1,11 +1,24 @@
 """Signing in, one's account, and the administration of people, keys, territories, the town and its journal."""
 
-from beffroi.web.site.administration import account, health, journal, keys, people, register, sign_in, town
+from beffroi.web.site.administration import (
+    account,
+    federated,
+    health,
+    journal,
+    keys,
+    people,
+    register,
+    second_factor,
+    sign_in,
+    town,
+)
 
 __all__ = ["ROUTES"]
 
 ROUTES = [
     *sign_in.ROUTES,
+    *federated.ROUTES,
+    *second_factor.ROUTES,
     *account.ROUTES,
     *town.ROUTES,
     *people.ROUTES,
