@@ -12,6 +12,8 @@ import httpx2
 import msgspec
 import pytest
 import uvicorn
+from tests.conftest import free_port
+from tests.identity.provider_process import Provider, walk
 
 from beffroi.app import create_app
 from beffroi.cli.init import create_town
@@ -20,8 +22,6 @@ from beffroi.identity import people, sessions, territories
 from beffroi.model.principal import SYSTEM
 from beffroi.settings import OidcRole, OidcSettings
 from beffroi.town import Town, open_town
-from tests.conftest import free_port
-from tests.identity.provider_process import Provider, walk
 
 ACCOUNTS = {
     "nour": {"email": "nour@essai.fr", "email_verified": True, "name": "Nour Belkacem", "groups": ["voirie", "beffroi-agents"]},

@@ -2,12 +2,12 @@
 
 import secrets
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from beffroi.identity import attempts, second_factor, sessions
 from beffroi.identity.keys import digest
 from beffroi.identity.passwords import matches
-from beffroi.identity.people import Person, person_of
+from beffroi.identity.people import Person, get, person_of
 from beffroi.identity.rights import require_reach
 from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
@@ -90,6 +90,31 @@ def make_link(store: Store, who: Principal, person_id: int, *, hours: float = LI
         )
         store.audit.note(connection, who, "link.create", f"user:{person_id}", {"hours": hours})
     return secret
+
+
+def link_until(store: Store, person_id: int) -> int | None:
+    """Return until when the latest link of a person that was not used holds, None when there is none."""
+    query = select(func.max(sign_in_link.c.expires_us)).where(
+        sign_in_link.c.account_id == person_id, sign_in_link.c.used_us.is_(None),
+        sign_in_link.c.expires_us > store.clock(),
+    )  # fmt: skip
+    with store.read() as connection:
+        until: int | None = connection.execute(query).scalar()
+    return until
+
+
+def revoke_links(store: Store, who: Principal, person_id: int) -> int:
+    """Void every link of a person that was not used; return how many there were. Raises `Problem`."""
+    require_reach(who, get(store, person_id).territories)
+    with store.write() as connection:
+        gone = connection.execute(
+            delete(sign_in_link).where(
+                sign_in_link.c.account_id == person_id, sign_in_link.c.used_us.is_(None)
+            )
+        ).rowcount
+        if gone:
+            store.audit.note(connection, who, "link.revoke", f"user:{person_id}", {"links": gone})
+    return int(gone)
 
 
 def admin_link(store: Store, *, hours: float = LINK_HOURS) -> str | None:

@@ -2,6 +2,7 @@
 
 from beffroi.web.site.administration import (
     account,
+    extensions,
     federated,
     health,
     journal,
@@ -21,6 +22,7 @@ ROUTES = [
     *second_factor.ROUTES,
     *account.ROUTES,
     *town.ROUTES,
+    *extensions.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
     *register.ROUTES,

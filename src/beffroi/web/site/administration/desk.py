@@ -129,6 +129,7 @@ def _sections(request: Request) -> list[tuple[str, str, bool]]:
         names += [
             (_("Ville"), "/administration/ville"),
             (_("Sécurité"), "/administration/securite"),
+            (_("Services"), "/administration/services"),
             (_("Conservation"), "/administration/conservation"),
             (_("Registre"), "/administration/registre"),
             (_("Journal"), "/administration/journal"),
