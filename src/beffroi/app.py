@@ -53,6 +53,7 @@ FACES = (
     "beffroi.web.site.evidence",
     "beffroi.web.site.proof",
     "beffroi.web.site.town_look",
+    "beffroi.web.site.communes",
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",
 )

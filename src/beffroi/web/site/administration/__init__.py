@@ -2,6 +2,7 @@
 
 from beffroi.web.site.administration import (
     account,
+    commune,
     extensions,
     federated,
     health,
@@ -22,6 +23,7 @@ ROUTES = [
     *second_factor.ROUTES,
     *account.ROUTES,
     *town.ROUTES,
+    *commune.ROUTES,
     *extensions.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
