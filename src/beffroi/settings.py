@@ -119,7 +119,8 @@ class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `name`: a word in small letters, part of the addresses; `title`: what the button says; `issuer`: the provider's
     address; `client_id`: what it calls this town. Its client secret is in the file `secret_file` (none: `oidc-NAME.secret`
     in the data directory) or in the environment variable `BEFFROI_OIDC_NAME_SECRET`, never here.
-    `scopes`, `acr_values` (one of them is then demanded of the answer), `pkce` (false for a provider that refuses it),
+    `scopes`, `acr_values` (one of them is then demanded of the answer; `acr_claims`: asked for as an essential claim, as
+    ProConnect wants, rather than as a wish), `pkce` (false for a provider that refuses it),
     `client_auth` ("": what the provider prefers), `algorithms`: of its signatures.
     `roles`: the table of rights, first row that matches; none: rights are given in Beffroi. `create`: make an account at
     the first sign-in (else one must have been invited). `trust_email`: its addresses are verified though it does not say so.
@@ -133,6 +134,7 @@ class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret_file: str = ""
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     acr_values: tuple[str, ...] = ()
+    acr_claims: bool = False
     pkce: bool = True
     client_auth: Literal["", "client_secret_basic", "client_secret_post", "none"] = ""
     algorithms: tuple[Literal["RS256", "ES256", "PS256", "RS512", "ES512"], ...] = ("RS256", "ES256", "PS256")

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import pytest
@@ -116,6 +117,24 @@ def test_the_level_asked_for_is_the_level_answered() -> None:
     for level in ("eidas1", None):
         with pytest.raises(Forbidden):
             openid.read_id_token(signed({**GOOD, "acr": level}), KEYS, strict, ASKED, NOW)
+
+
+def test_a_level_is_wished_for_or_demanded() -> None:
+    """As a wish (`acr_values`), or as an essential claim, which is how ProConnect takes it."""
+    provider = openid.Provider(
+        "https://id.example", "https://id.example/a", "https://id.example/t", "https://id.example/j"
+    )
+    for demanded, name, said in (
+        (False, "acr_values", "eidas2 eidas3"),
+        (True, "claims", '{"id_token":{"acr":{"essential":true,"values":["eidas2","eidas3"]}}}'),
+    ):
+        client = Client("beffroi", "https://id.example", ("RS256",), ("eidas2", "eidas3"), demanded)
+        url = openid.authorization_url(
+            provider, client, ASKED, redirect_uri="https://b/", scopes=("openid",), pkce=False
+        )
+        asked = parse_qs(urlsplit(url).query)
+        assert asked[name] == [said]
+        assert len({"claims", "acr_values"} & set(asked)) == 1
 
 
 def test_userinfo_is_about_the_same_person_plain_or_signed() -> None:

@@ -112,7 +112,9 @@ class Relying:
 
     def __init__(self, settings: OidcSettings, data: Path) -> None:
         self.settings = settings
-        self.client = Client(settings.client_id, settings.issuer, settings.algorithms, settings.acr_values)
+        self.client = Client(
+            settings.client_id, settings.issuer, settings.algorithms, settings.acr_values, settings.acr_claims
+        )
         self._data = data
         self._lock = threading.Lock()
         self._provider: tuple[float, Provider] | None = None
@@ -136,7 +138,7 @@ class Relying:
 
     def logout_address(self, id_token: str, after: str, state: str) -> str:
         """Return where the browser goes to sign out of the provider too, "" when it has no such place."""
-        return openid.logout_url(self.provider(), self.client, id_token=id_token, after=after, state=state)
+        return openid.logout_url(self.provider(), id_token=id_token, after=after, state=state)
 
     def exchange(
         self, asked: Asked, code: str, redirect_uri: str, now_s: float

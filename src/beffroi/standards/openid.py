@@ -49,6 +49,7 @@ class Client(msgspec.Struct, frozen=True):
     issuer: str
     algorithms: tuple[str, ...]
     acr_values: tuple[str, ...] = ()
+    acr_claims: bool = False  # the level is asked for as an essential claim (Core §5.5.1.1)
 
 
 class Provider(msgspec.Struct, frozen=True):
@@ -140,18 +141,19 @@ def authorization_url(
     }  # fmt: skip
     if pkce:
         query |= {"code_challenge": asked.challenge, "code_challenge_method": "S256"}
-    if client.acr_values:
+    if client.acr_values and client.acr_claims:
+        wanted = {"id_token": {"acr": {"essential": True, "values": list(client.acr_values)}}}
+        query["claims"] = json.dumps(wanted, separators=(",", ":"))
+    elif client.acr_values:
         query["acr_values"] = " ".join(client.acr_values)
     return _with_query(provider.authorization_endpoint, query)
 
 
-def logout_url(provider: Provider, client: Client, *, id_token: str, after: str, state: str) -> str:
+def logout_url(provider: Provider, *, id_token: str, after: str, state: str) -> str:
     """Return where the browser is sent to sign out of the provider too, "" when it has no such place."""
     if not provider.end_session_endpoint:
         return ""
-    query = {
-        "id_token_hint": id_token, "post_logout_redirect_uri": after, "state": state, "client_id": client.client_id,
-    }  # fmt: skip
+    query = {"id_token_hint": id_token, "post_logout_redirect_uri": after, "state": state}
     return _with_query(provider.end_session_endpoint, query)
 
 
