@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import msgspec
 import pytest
 from aiosmtpd.controller import Controller
+from tests.conftest import free_port
 
 from beffroi.identity import people, second_factor, sessions, totp
 from beffroi.model.principal import SYSTEM
@@ -38,11 +39,9 @@ class Mailbox:
 @pytest.fixture
 def mailbox(town: Town) -> Iterator[Mailbox]:
     box = Mailbox()
-    controller = Controller(box, hostname="127.0.0.1", port=0)
+    controller = Controller(box, hostname="127.0.0.1", port=free_port())
     controller.start()
-    assert controller.server is not None
-    port = controller.server.sockets[0].getsockname()[1]
-    mail = MailSettings(url=f"smtp://127.0.0.1:{port}", sender="beffroi@essai.fr")
+    mail = MailSettings(url=f"smtp://127.0.0.1:{controller.port}", sender="beffroi@essai.fr")
     town.settings = town.store.settings = msgspec.structs.replace(town.settings, mail=mail)
     yield box
     controller.stop()

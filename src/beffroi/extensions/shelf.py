@@ -126,6 +126,8 @@ def _unpack(wheel: Wheel, folder: Path) -> None:
         return
     partial = folder.with_name(f".{folder.name}-{os.getpid()}-{secrets.token_hex(4)}")
     for path, content in wheel.files.items():
+        if not path.startswith(f"{wheel.package}/"):
+            continue  # what says that it is installed: whether it is in use is for the shelf to say
         place = partial / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_bytes(content)
@@ -209,6 +211,8 @@ def in_use(store: Store) -> list[Extension]:
 def loaded(store: Store) -> list[ModuleType]:
     """Return the modules of the extensions in use; one that does not load is said in the log, and the town runs without."""
     found = []
+    ours = store.settings.data / "extensions"
+    sys.path[:] = [path for path in sys.path if ours not in Path(path).parents]
     for one in in_use(store):
         folder = one.folder(store.settings)
         try:
@@ -224,7 +228,6 @@ def _load(package: str, folder: Path) -> ModuleType:
     if known is not None and folder not in Path(known.__file__ or "").parents:
         for name in [name for name in sys.modules if name == package or name.startswith(package + ".")]:
             del sys.modules[name]
-    kept = [path for path in sys.path if Path(path).parent != folder.parent]
-    sys.path[:] = [*kept, str(folder)]  # last: it can stand for nothing that is here
+    sys.path.append(str(folder))  # last: it can stand for nothing that is here
     importlib.invalidate_caches()
     return importlib.import_module(package)

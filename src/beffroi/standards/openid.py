@@ -32,6 +32,7 @@ __all__ = [
     "read_logout_token",
     "read_provider",
     "read_userinfo",
+    "refused",
 ]
 
 CLOCK_S = 60  # how far apart the two clocks may be

@@ -29,6 +29,7 @@ __all__ = ["LOGOUT", "RETURN", "ROUTES"]
 
 COOKIE = "beffroi_openid"  # what this browser went to ask, sealed: another browser's answer is not taken
 KEPT_US = 10 * MINUTE_US
+LARGEST = 64_000  # bytes of a logout token's form: anybody may send one
 RETURN = "/connexion/retour/{name}"
 LOGOUT = "/hooks/openid/{name}/logout"
 _STALE = Unauthorised(
@@ -122,6 +123,8 @@ async def logged_out(request: Request) -> Response:
     one, store = _one(request), store_of(request)
     headers = {"Cache-Control": "no-store"}
     try:
+        if int(request.headers.get("content-length", "0")) > LARGEST:
+            raise openid.refused(Text("La demande est trop lourde.", "The request is too heavy."))
         token = str((await request.form(max_fields=5)).get("logout_token", ""))[:20_000]
         await off_loop(_end, store, one, token)
     except Problem as problem:
