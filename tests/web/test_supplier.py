@@ -164,7 +164,7 @@ def foreign(town: Town) -> dict[str, list[Any]]:
     with town.store.read() as c:
         for name, collection in town.registry.collections.items():
             if collection.service != OWN:
-                shown[name] = c.execute(table_of(collection).select().order_by(text("id"))).all()
+                shown[name] = c.execute(table_of(collection).select()).all()
         for name in ("account", "token", "territory", "setting", "sign_in_link", "extension", "recovery_code", "task",
                      "second_factor", "federated", "declared"):  # fmt: skip
             shown[name] = c.execute(text(f"SELECT * FROM {name}")).all()
