@@ -1,16 +1,14 @@
 """What a service would read and write, found without it entering the running town: in a process of its own.
 
-`python -m beffroi.extensions.declared FOLDER PACKAGE` prints it as JSON. Declarations are what the service says of itself;
+`python -m beffroi.inspection FOLDER PACKAGE` prints it as JSON. Declarations are what the service says of itself;
 `reach` is what its code names: what it imports to reach the network, other programs, files or the database.
 """
 
 import ast
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -73,7 +71,7 @@ def _imports(file: Path) -> Iterator[str]:
 
 def declared(folder: Path, package: str) -> Declared:
     """Return what the service of `package`, unpacked in `folder`, declares. Raises `Problem` when it does not load."""
-    command = [sys.executable, "-m", __name__, str(folder), package]
+    command = [sys.executable, "-m", "beffroi.inspection", str(folder), package]
     try:
         done = subprocess.run(command, capture_output=True, timeout=TIMEOUT_S, check=False, text=True)  # noqa: S603
     except subprocess.TimeoutExpired as error:
@@ -92,35 +90,3 @@ def _unloadable(detail: str) -> Problem:
         Text(f"Le service ne se charge pas : {detail}", f"The service does not load: {detail}"),
         Text("Signalez-le à qui l'a écrit.", "Report it to whoever wrote it."), place="wheel",
     )  # fmt: skip
-
-
-def _tell(folder: str, package: str) -> dict[str, Any]:
-    """Return what the service declares, for the process that asked."""
-    import importlib  # noqa: PLC0415 -- only in the process that loads it
-
-    from beffroi.inspection import inspect_service  # noqa: PLC0415
-    from beffroi.plugins import load_registry  # noqa: PLC0415
-    from beffroi.town import PLATFORM  # noqa: PLC0415
-
-    sys.path.append(folder)
-    module = importlib.import_module(package)
-    service = module.beffroi_service()
-    registry = load_registry([module], PLATFORM)
-
-    def named(found: Any, key: str = "name") -> list[tuple[str, str, str]]:
-        return [(getattr(one, key), one.title.fr, one.title.en) for one in found]
-
-    return {
-        "title": (service.title.fr, service.title.en), "collections": named(service.collections),
-        "personal": [f"{c.name}.{f.name}" for c in service.collections for f in c.personal],
-        "datastreams": named(service.datastreams, "code"), "rules": named(service.rules),
-        "indicators": named(service.indicators),
-        "routes": [f"{' '.join(sorted((r.methods or set()) - {'HEAD'}))} {r.path}" for r in service.routes],
-        "connectors": [name for name, _ in service.connectors], "duties": [d.__name__ for d in service.duties],
-        "faults": [(f.place, f.reason.fr, f.reason.en) for f in inspect_service(service, registry).faults],
-        "reach": reach_of(Path(folder, package)),
-    }  # fmt: skip
-
-
-if __name__ == "__main__":
-    print(json.dumps(_tell(*sys.argv[1:3]), ensure_ascii=False))  # noqa: T201
