@@ -224,6 +224,8 @@ def loaded(store: Store) -> list[ModuleType]:
 
 def _load(package: str, folder: Path) -> ModuleType:
     """Import a package from its folder, forgetting another version of it first."""
+    if not (folder / package).is_dir():  # what was imported before would not find its templates
+        raise FileNotFoundError(folder)
     known = sys.modules.get(package)
     if known is not None and folder not in Path(known.__file__ or "").parents:
         for name in [name for name in sys.modules if name == package or name.startswith(package + ".")]:
