@@ -88,21 +88,21 @@ def create_app(
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         sys.setswitchinterval(SWITCH_S)
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(gate.close)
+            stack.callback(guard.close)
             if keeper is not None:
                 await stack.enter_async_context(keeper)
             yield {}
 
-    gate = gate or Gate(town.store)
+    guard = gate or Gate(town.store)
     app = Starlette(
         routes=routes_of(town),
         lifespan=lifespan,
-        middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
+        middleware=doors.middleware(guard, town.settings, open_writes=open_writes),
         exception_handlers=HANDLERS,
     )
     app.router.middleware_stack = Signposts(app.router)
     app.state.town = town
-    app.state.gate = gate
+    app.state.gate = guard
     app.state.open_writes = open_writes
     app.state.keeper = keeper
     return app
