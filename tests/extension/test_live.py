@@ -220,11 +220,11 @@ def test_a_service_comes_and_goes_without_a_request_lost(
     enabled = client.post("/administration/services/noise/activer", data={"csrf": csrf(shown)})
     assert enabled.status_code == 303
     settled(f"{town.url}/bruit", 200)
-    feature = {"type": "Feature", "geometry": {"type": "Point", "coordinates": [2.37, 47.06]},
-               "properties": {"code": "B1", "name": "Place du Marché", "limit_db": 65}}  # fmt: skip
-    assert (
-        town.call("/ogc/collections/noise_site/items", feature, Content_Type="application/geo+json")[0] == 201
-    )
+    beside = open_town(data)
+    place = {"type": "Point", "coordinates": [2.37, 47.06]}
+    site = {"code": "B1", "name": "Place du Marché", "limit_db": 65}
+    beside.store.records.put("noise_site", site, geometry=place, who=SYSTEM)
+    beside.close()
     assert "Place du Marché" in httpx2.get(f"{town.url}/bruit", headers={"Accept": "text/html"}).text
     assert "Bruit" in client.get("/services").text
 
