@@ -151,7 +151,9 @@ class Sender:
     def __init__(self, url: str, paths: tuple[str, ...]) -> None:
         self.met: Counter[int] = Counter()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._ask, args=(url + path,)) for path in paths]
+        self._threads = [
+            threading.Thread(target=self._ask, args=(url + path,), daemon=True) for path in paths
+        ]
         for thread in self._threads:
             thread.start()
 
