@@ -35,7 +35,10 @@ setup: .venv/.system .venv/.installed ## Set up .venv/ with all extras, the fron
 	@$(BIN)/python -m pip install -qq --constraint constraints.txt --editable '.[all,dev]'
 	@touch $@
 
-test: setup ## Run the whole suite (PYTEST="-k word" narrows it)
+tests/identity/provider/node_modules: tests/identity/provider/package-lock.json
+	@npm ci --no-audit --no-fund --silent --prefix tests/identity/provider && touch $@
+
+test: setup tests/identity/provider/node_modules ## Run the whole suite (PYTEST="-k word" narrows it)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
 
 coverage: setup ## Run the whole suite and show the branch coverage, which must reach 90 %

@@ -64,6 +64,7 @@ SETTINGS = {
     "push.private": "`true`: browsers may name a push service on a private network or without TLS: for tests, and for towns that run their own.",
     "mail.sender": "Address that mails are from.",
     "mail.inbox": "Letters to reports: `imaps://user:password@host/INBOX` is polled, `smtp://127.0.0.1:2525` listens; empty: none.",
+    "oidc": "OpenID Connect providers that people sign in with: one table each, with `name`, `issuer`, `client_id`, `title`, `secret_file`, `scopes`, `acr_values`, `acr_claims`, `pkce`, `client_auth`, `algorithms`, `roles`, `create`, `trust_email`, `logout` ([how to](../how-to/sign-in-with-a-provider.md)).",
     "connectors": "Sources to poll: one table per source, `kind` and the options of that connector.",
 }
 

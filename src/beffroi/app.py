@@ -16,14 +16,17 @@ from starlette.routing import BaseRoute
 
 from beffroi import logs, memory
 from beffroi.api.express import ExpressLane
+from beffroi.extensions import shelf
 from beffroi.identity.gate import Gate
 from beffroi.keeper import Keeper
+from beffroi.living import Living
 from beffroi.town import Town, open_town
 from beffroi.web.kit import doors
 from beffroi.web.kit.errors import HANDLERS
+from beffroi.web.kit.page import pages_for
 from beffroi.web.kit.signposts import Signposts
 
-__all__ = ["FACES", "create_app", "from_environment", "with_express_lane"]
+__all__ = ["FACES", "create_app", "from_environment", "living", "with_express_lane"]
 
 # Each face is a module with ROUTES (or routes(town)): the standards first, then the pages of the platform.
 FACES = (
@@ -54,6 +57,7 @@ FACES = (
     "beffroi.web.site.duties",
     "beffroi.web.site.proof",
     "beffroi.web.site.town_look",
+    "beffroi.web.site.communes",
     "beffroi.web.site.devices",
     "beffroi.web.site.administration",
 )
@@ -78,7 +82,9 @@ SWITCH_S = 0.0005
 THREADS = 12  # of a process that answer at once: more of them only take the interpreter from one another
 
 
-def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None = None) -> Starlette:
+def create_app(
+    town: Town, *, open_writes: bool = False, keeper: Keeper | None = None, gate: Gate | None = None
+) -> Starlette:
     """Return the ASGI application of `town`; `keeper`, when given, lives as long as the application."""
 
     @contextlib.asynccontextmanager
@@ -86,21 +92,21 @@ def create_app(town: Town, *, open_writes: bool = False, keeper: Keeper | None =
         to_thread.current_default_thread_limiter().total_tokens = THREADS
         sys.setswitchinterval(SWITCH_S)
         async with contextlib.AsyncExitStack() as stack:
-            stack.callback(gate.close)
+            stack.callback(guard.close)
             if keeper is not None:
                 await stack.enter_async_context(keeper)
             yield {}
 
-    gate = Gate(town.store)
+    guard = gate or Gate(town.store)
     app = Starlette(
         routes=routes_of(town),
         lifespan=lifespan,
-        middleware=doors.middleware(gate, town.settings, open_writes=open_writes),
+        middleware=doors.middleware(guard, town.settings, open_writes=open_writes),
         exception_handlers=HANDLERS,
     )
     app.router.middleware_stack = Signposts(app.router)
     app.state.town = town
-    app.state.gate = gate
+    app.state.gate = guard
     app.state.open_writes = open_writes
     app.state.keeper = keeper
     return app
@@ -112,7 +118,25 @@ def with_express_lane(app: Starlette) -> ExpressLane:
     return ExpressLane(app, state.town, state.gate, open_writes=state.open_writes)
 
 
-def from_environment(town: Town | None = None) -> ExpressLane:
+def living(town: Town, app: Starlette) -> Living:
+    """Return the application as it is served: another takes its place when the services in use change."""
+    state = app.state
+
+    def again() -> ExpressLane:
+        town.renew()
+        fresh = create_app(town, open_writes=state.open_writes, gate=state.gate)
+        fresh.state.keeper = state.keeper
+        fresh.state.living = state.living
+        fresh.state.pages = pages_for(town)  # read now rather than by whoever comes first
+        return with_express_lane(fresh)
+
+    adopted = state.keeper.adopt if state.keeper is not None else lambda: None
+    state.living = Living(with_express_lane(app), again, lambda: shelf.sign(town.store), adopted)
+    made: Living = state.living
+    return made
+
+
+def from_environment(town: Town | None = None) -> Living:
     """Return the application that `beffroi serve` described in the environment (one call per worker process)."""
     memory.few_arenas()
     logs.begin()  # a process made anew after one died has none yet
@@ -121,8 +145,8 @@ def from_environment(town: Town | None = None) -> ExpressLane:
     open_writes = os.environ.get("BEFFROI_OPEN_WRITES") == "1"
     address = os.environ.get("BEFFROI_ADDRESS", "")
     keeper = Keeper(town, mqtt=(mqtt_host, int(mqtt_port)), open_writes=open_writes, address=address)
-    app = create_app(town, open_writes=open_writes, keeper=keeper)
+    served = living(town, create_app(town, open_writes=open_writes, keeper=keeper))
     gc.collect()
     gc.freeze()  # what was loaded stays: no collection need walk through it again
     gc.set_threshold(50_000, 20, 20)  # an answer of thousands of rows is not garbage
-    return with_express_lane(app)
+    return served

@@ -4,7 +4,10 @@
 """
 
 import ast
+import importlib
+import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,13 +15,15 @@ from typing import Any
 import msgspec
 from babel.messages.pofile import read_po
 
+from beffroi.extensions.declared import reach_of
 from beffroi.model.collection import Collection
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.plugins import ROOMS, Registry, Service
+from beffroi.plugins import ROOMS, Registry, Service, load_registry
 from beffroi.rules.reading import read_rule
+from beffroi.town import PLATFORM
 
-__all__ = ["Fault", "Inspection", "Lines", "inspect_service"]
+__all__ = ["Fault", "Inspection", "Lines", "inspect_service", "tell_of"]
 
 _PLACES = re.compile(r"(?<!\{)\{(\w+)[^{}]*\}(?!\})")
 _MARKED = re.compile(r"""(?<![\w.])_\(\s*(["'])(.+?)(?<!\\)\1\s*[,)]""", re.DOTALL)
@@ -341,3 +346,29 @@ def _python_lines(source: str) -> tuple[int, int]:
         n for n, line in enumerate(lines, 1) if line.strip() and not line.strip().startswith("#")
     } - docs
     return len(counted - functions), len(counted & functions)
+
+
+def tell_of(folder: str, package: str) -> dict[str, Any]:
+    """Return what the service of an unpacked wheel declares (`extensions.declared.Declared`); loads it."""
+    sys.path.append(folder)
+    module = importlib.import_module(package)
+    service = module.beffroi_service()
+    registry = load_registry([module], PLATFORM)
+
+    def named(found: Any, key: str = "name") -> list[tuple[str, str, str]]:
+        return [(getattr(one, key), one.title.fr, one.title.en) for one in found]
+
+    return {
+        "title": (service.title.fr, service.title.en), "collections": named(service.collections),
+        "personal": [f"{c.name}.{f.name}" for c in service.collections for f in c.personal],
+        "datastreams": named(service.datastreams, "code"), "rules": named(service.rules),
+        "indicators": named(service.indicators),
+        "routes": [f"{' '.join(sorted((r.methods or set()) - {'HEAD'}))} {r.path}" for r in service.routes],
+        "connectors": [name for name, _ in service.connectors], "duties": [d.__name__ for d in service.duties],
+        "faults": [(f.place, f.reason.fr, f.reason.en) for f in inspect_service(service, registry).faults],
+        "reach": reach_of(Path(folder, package)),
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(tell_of(*sys.argv[1:3]), ensure_ascii=False))  # noqa: T201

@@ -5,9 +5,10 @@ Each duty is a row of `DUTIES`; one that fails is said in the log and started ag
 
 import asyncio
 import contextlib
+import functools
 import logging
 import threading
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Self
 
 from beffroi import memory
@@ -70,6 +71,10 @@ class Keeper:
         self._election = Election(town.store)
         self._tasks: list[asyncio.Task[None]] = []
         self._standing: asyncio.Task[None] | None = None
+        self._services: dict[
+            str, tuple[Service, threading.Event]
+        ] = {}  # whose duties run, and what ends them
+        self.polling = threading.Event()  # ends one run of the connectors' duty, which begins another
 
     async def __aenter__(self) -> Self:
         """Stand for election, and go on standing."""
@@ -80,6 +85,9 @@ class Keeper:
     async def __aexit__(self, *_: object) -> None:
         """Stop every duty and resign."""
         self.stop.set()
+        for _service, stop in self._services.values():
+            stop.set()
+        self.polling.set()
         tasks = [t for t in [self._standing, *self._tasks] if t is not None]
         for task in tasks:
             task.cancel()
@@ -90,9 +98,35 @@ class Keeper:
         if self.elected or not self._election.won():
             return
         self.elected = True
-        services = self.town.registry.services.values()
-        for name, duty in (DUTIES | _duties_of(services)).items():
-            self._tasks.append(asyncio.create_task(self._repeat(name, duty), name=f"keeper-{name}"))
+        for name, duty in DUTIES.items():
+            self._start(name, duty)
+        self._adopt()
+
+    def _start(self, name: str, duty: Callable[["Keeper"], Awaitable[None]]) -> None:
+        self._tasks.append(asyncio.create_task(self._repeat(name, duty), name=f"keeper-{name}"))
+
+    def adopt(self) -> None:
+        """Begin the duties of services that have come, and end those of services that are gone (called in the loop)."""
+        if self.elected and not self.stop.is_set() and self._adopt():
+            self.polling.set()  # their connectors are polled too, or no longer
+
+    def _adopt(self) -> bool:
+        """Bring the running duties in line with the services; tell whether any changed."""
+        wanted = self.town.registry.services
+        gone = [
+            name
+            for name, (service, _stop) in self._services.items()
+            if name not in wanted or _work_of(wanted[name]) != _work_of(service)
+        ]
+        for name in gone:
+            self._services.pop(name)[1].set()
+        come = [service for name, service in wanted.items() if name not in self._services]
+        for service in come:
+            stop = threading.Event()
+            self._services[service.name] = (service, stop)
+            for name, duty in _duties_of(service, stop).items():
+                self._start(name, duty)
+        return bool(gone or come)
 
     async def _keep_standing(self) -> None:
         while True:
@@ -105,6 +139,8 @@ class Keeper:
                 await duty(self)
                 return
             except Exception:
+                if self.stop.is_set():
+                    return
                 log.exception("the keeper's duty %r failed; it starts again in %s s", name, PAUSE_S)
                 await asyncio.sleep(PAUSE_S)
 
@@ -246,28 +282,42 @@ async def _mqtt(keeper: Keeper) -> None:
 
 
 async def _connectors(keeper: Keeper) -> None:
-    """Poll the sources of the settings, each when it is due."""
+    """Poll the sources of the settings, each when it is due, by the connectors of the services in use."""
     town = keeper.town
-    kinds = {
-        **KINDS,
-        **dict(one for service in town.registry.services.values() for one in service.connectors),
-    }
-    sources = sources_of(town.settings.connectors, kinds)
-    if sources:
+    while not keeper.stop.is_set():
+        keeper.polling = polling = threading.Event()
+        kinds = {
+            **KINDS,
+            **dict(one for service in town.registry.services.values() for one in service.connectors),
+        }
+        sources = sources_of(town.settings.connectors, kinds)
+        if not sources:
+            return
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
-        await _thread(lambda: work(intake, sources, keeper.stop, kinds=kinds))
+        await _thread(functools.partial(work, intake, sources, polling, kinds=kinds))
 
 
-def _duties_of(services: Iterable[Service]) -> dict[str, Callable[["Keeper"], Awaitable[None]]]:
-    """Return the duties of services, each under its service's name: two services may call theirs alike."""
-    return {f"{s.name}.{d.__name__}": _of_service(d) for s in services for d in s.duties}
+def _work_of(service: Service) -> tuple[object, ...]:
+    """Return what a service does by itself: the same functions, the same service as before."""
+    return (service.duties, service.connectors)
 
 
-def _of_service(work: Callable[[Town, threading.Event], None]) -> Callable[["Keeper"], Awaitable[None]]:
+def _duties_of(service: Service, stop: threading.Event) -> dict[str, Callable[["Keeper"], Awaitable[None]]]:
+    """Return the duties of a service, each under its service's name: two services may call theirs alike."""
+    return {f"{service.name}.{d.__name__}": _of_service(d, stop) for d in service.duties}
+
+
+def _of_service(
+    work: Callable[[Town, threading.Event], None], stop: threading.Event
+) -> Callable[["Keeper"], Awaitable[None]]:
     """Return the duty that a service declares."""
 
     async def duty(keeper: Keeper) -> None:
-        await _thread(lambda: work(keeper.town, keeper.stop))
+        try:
+            await _thread(lambda: work(keeper.town, stop))
+        except Exception:
+            if not stop.is_set():  # a service that is gone is not begun again
+                raise
 
     return duty
 

@@ -31,6 +31,7 @@ from beffroi.model.text import Text
 
 __all__ = [
     "API_VERSION",
+    "GROUP",
     "ROOMS",
     "Registry",
     "Service",
@@ -188,6 +189,10 @@ class Registry:
                 if collection.name in self.collections:
                     raise TypeError(f"two services declare the collection {collection.name}")
                 self.collections[collection.name] = collection
+
+    def become(self, other: "Registry") -> None:
+        """Take the services of another registry: whoever holds this one has them from now on."""
+        self.collections, self.services = other.collections, other.services
 
     def datastream_kind(self, code: str) -> DatastreamKind | None:
         """Return the declared kind of datastream whose code or alias is `code`."""

@@ -19,6 +19,8 @@ __all__ = [
     "LorawanSettings",
     "MailSettings",
     "MqttSettings",
+    "OidcRole",
+    "OidcSettings",
     "Open311Settings",
     "PushSettings",
     "Settings",
@@ -100,6 +102,48 @@ class PushSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     private: bool = False
 
 
+class OidcRole(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A row of the table of rights: who has `value` in the claim `claim` gets `role`, in `territories` (none: all) and
+    `service` ("": all). `value` "*" is anybody whom the provider knows."""
+
+    claim: str
+    value: str
+    role: str
+    territories: tuple[str, ...] = ()
+    service: str = ""
+
+
+class OidcSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An OpenID Connect provider that people sign in with (ProConnect, Keycloak, Publik …).
+
+    `name`: a word in small letters, part of the addresses; `title`: what the button says; `issuer`: the provider's
+    address; `client_id`: what it calls this town. Its client secret is in the file `secret_file` (none: `oidc-NAME.secret`
+    in the data directory) or in the environment variable `BEFFROI_OIDC_NAME_SECRET`, never here.
+    `scopes`, `acr_values` (one of them is then demanded of the answer; `acr_claims`: asked for as an essential claim, as
+    ProConnect wants, rather than as a wish), `pkce` (false for a provider that refuses it),
+    `client_auth` ("": what the provider prefers), `algorithms`: of its signatures.
+    `roles`: the table of rights, first row that matches; none: rights are given in Beffroi. `create`: make an account at
+    the first sign-in (else one must have been invited). `trust_email`: its addresses are verified though it does not say so.
+    `logout`: signing out signs out of the provider too.
+    """
+
+    name: str
+    issuer: str
+    client_id: str
+    title: str = ""
+    secret_file: str = ""
+    scopes: tuple[str, ...] = ("openid", "email", "profile")
+    acr_values: tuple[str, ...] = ()
+    acr_claims: bool = False
+    pkce: bool = True
+    client_auth: Literal["", "client_secret_basic", "client_secret_post", "none"] = ""
+    algorithms: tuple[Literal["RS256", "ES256", "PS256", "RS512", "ES512"], ...] = ("RS256", "ES256", "PS256")
+    roles: tuple[OidcRole, ...] = ()
+    create: bool = False
+    trust_email: bool = False
+    logout: bool = True
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything in `beffroi.toml`, plus the data directory itself."""
 
@@ -120,6 +164,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     push: PushSettings = PushSettings()
     connectors: tuple[dict[str, str], ...] = ()
     lorawan: tuple[LorawanSettings, ...] = ()
+    oidc: tuple[OidcSettings, ...] = ()
 
     def secret(self) -> bytes:
         """Return the installation's 32-byte secret, kept outside the database in `secret.key` (made once)."""

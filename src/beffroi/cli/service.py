@@ -1,4 +1,4 @@
-"""`beffroi new service` and `beffroi check`: begin a service, and judge one."""
+"""`beffroi new service`, `beffroi check`: begin a service, and judge one; `beffroi service`: those that come as a wheel."""
 
 import importlib
 import re
@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from beffroi.cli import Json, fail, language, say, tell
+from beffroi.cli import Data, Json, fail, language, opened, say, tell
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 
 if TYPE_CHECKING:
+    from beffroi.extensions.shelf import Extension
     from beffroi.inspection import Inspection
 
 __all__ = ["register", "write_skeleton"]
@@ -148,8 +149,119 @@ def _in_words(found: "Inspection") -> str:
     return "\n".join(lines)
 
 
+def _line(one: "Extension") -> str:
+    state = say("en service", "in use") if one.enabled else say("hors service", "not in use")
+    return f"{one.name:<20} {one.version:<10} {state:<13} {one.sha256[:16]}  {one.file}"
+
+
+def _report(one: "Extension") -> dict[str, Any]:
+    return {
+        "name": one.name, "version": one.version, "enabled": one.enabled, "sha256": one.sha256, "size": one.size,
+        "file": one.file, "author": one.author,
+    }  # fmt: skip
+
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help=say("Nom du service.", "The service's name."))]
+
+
+def _register_shelf(app: typer.Typer) -> None:
+    """Add `service install`, `list`, `show`, `enable`, `disable` and `remove`."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help=say("Les services qui viennent d'un fichier wheel.", "Services that come as a wheel."),
+    )
+    app.add_typer(group, name="service")
+
+    @group.command(
+        "install",
+        help=say(
+            "Vérifie un wheel et l'installe, hors service.", "Check a wheel and install it, not in use."
+        ),
+    )
+    def install(
+        file: Annotated[Path, typer.Argument(metavar="FILE", help=say("Le fichier .whl.", "The .whl file."))],
+        data: Data, as_json: Json = False,
+    ) -> None:  # fmt: skip
+        from beffroi.extensions import shelf
+        from beffroi.model.principal import SYSTEM
+        from beffroi.plugins import load_registry
+
+        try:
+            body = file.read_bytes()
+        except OSError as error:
+            raise Problem(Text(str(error.strerror), str(error.strerror)), place=str(file)) from error
+        with opened(data) as store:
+            one = shelf.install(store, SYSTEM, body, file.name, frozenset(load_registry().services))
+        tell(_report(one), as_json=as_json, words=_line(one))
+
+    @group.command("list", help=say("Liste ces services.", "List these services."))
+    def list_(data: Data, as_json: Json = False) -> None:
+        from beffroi.extensions import shelf
+
+        with opened(data) as store:
+            found = shelf.every(store)
+        words = "\n".join(map(_line, found)) or say("Aucun.", "None.")
+        tell([_report(one) for one in found], as_json=as_json, words=words)
+
+    @group.command(
+        "show", help=say("Dit ce qu'un service lira et écrira.", "Say what a service will read and write.")
+    )
+    def show(name: Name, data: Data, as_json: Json = False) -> None:
+        import msgspec
+
+        from beffroi.extensions import shelf
+
+        with opened(data) as store:
+            one = shelf.get(store, name)
+            said = msgspec.to_builtins(shelf.described(store, one))
+        lines = [_line(one), *(f"  {key}: {value}" for key, value in said.items() if value)]
+        tell({**_report(one), "declared": said}, as_json=as_json, words="\n".join(lines))
+
+    def switch(name: str, data: Path, deed: str, *, as_json: bool) -> None:
+        from beffroi.extensions import shelf
+        from beffroi.model.principal import SYSTEM
+
+        with opened(data) as store:
+            one = {"enable": shelf.enable, "disable": shelf.disable}[deed](store, SYSTEM, name)
+        tell(_report(one), as_json=as_json, words=_line(one))
+
+    @group.command(
+        "enable",
+        help=say(
+            "Met un service en service, ville en marche comprise.",
+            "Put a service in use, in a running town too.",
+        ),
+    )
+    def enable(name: Name, data: Data, as_json: Json = False) -> None:
+        switch(name, data, "enable", as_json=as_json)
+
+    @group.command(
+        "disable",
+        help=say(
+            "Met un service hors service ; ses données restent.", "Take a service out of use; its data stay."
+        ),
+    )
+    def disable(name: Name, data: Data, as_json: Json = False) -> None:
+        switch(name, data, "disable", as_json=as_json)
+
+    @group.command(
+        "remove",
+        help=say(
+            "Retire un service hors service de la machine.", "Remove from the machine a service not in use."
+        ),
+    )
+    def remove(name: Name, data: Data, as_json: Json = False) -> None:
+        from beffroi.extensions import shelf
+        from beffroi.model.principal import SYSTEM
+
+        with opened(data) as store:
+            shelf.remove(store, SYSTEM, name)
+        tell({"removed": name}, as_json=as_json, words=name)
+
+
 def register(app: typer.Typer) -> None:
-    """Add `new service` and `check`."""
+    """Add `new service`, `check` and the group `service`."""
+    _register_shelf(app)
     new = typer.Typer(no_args_is_help=True, help=say("Commence un service.", "Begin a service."))
     app.add_typer(new, name="new")
 

@@ -122,3 +122,18 @@ def register(app: typer.Typer) -> None:
         with opened(data) as store:
             path = _path(sign_in.make_link(store, SYSTEM, _found(store, email).id))
         tell({"email": email, "sign_in": path}, as_json=as_json, words=path)
+
+    @group.command(
+        "reset-factor",
+        help=say(
+            "Retire le second facteur de qui a perdu son téléphone.",
+            "Take away the second factor of who lost their telephone.",
+        ),
+    )
+    def reset_factor(email: Email, data: Data, as_json: Json = False) -> None:
+        from beffroi.identity import second_factor
+
+        with opened(data) as store:
+            person = _found(store, email)
+            second_factor.reset(store, SYSTEM, person)
+        tell(report_of(person), as_json=as_json, words=_line(person))

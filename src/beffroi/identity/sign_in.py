@@ -2,12 +2,12 @@
 
 import secrets
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
-from beffroi.identity import attempts, sessions
+from beffroi.identity import attempts, second_factor, sessions
 from beffroi.identity.keys import digest
 from beffroi.identity.passwords import matches
-from beffroi.identity.people import Person, person_of
+from beffroi.identity.people import Person, get, person_of
 from beffroi.identity.rights import require_reach
 from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
@@ -16,7 +16,17 @@ from beffroi.model.text import Text
 from beffroi.store.open import Store
 from beffroi.store.tables import account, sign_in_link
 
-__all__ = ["LINK_HOURS", "admin_link", "by_link", "by_password", "link_person", "make_link", "renew"]
+__all__ = [
+    "LINK_HOURS",
+    "admin_link",
+    "by_code",
+    "by_link",
+    "by_password",
+    "enter",
+    "link_person",
+    "make_link",
+    "renew",
+]
 
 LINK_HOURS = 24
 _WRONG = Text("L'adresse ou le mot de passe est faux.", "The address or the password is wrong.")
@@ -29,7 +39,7 @@ def by_password(store: Store, email: str, password: str, *, address: str, agent:
     """Return the person and the secret of their new session.
 
     Raises `Unauthorised` with the same words and in the same time whatever is wrong (no account, disabled, no
-    password, another password), and `Problem` 429 after too many attempts.
+    password, another password), `OneMoreStep` when a second factor is asked, and `Problem` 429 after too many attempts.
     """
     attempts.admit(store, email, address)
     wanted = email.strip().lower().replace("\0", "\ufffd")  # PostgreSQL's text cannot hold a NUL
@@ -48,7 +58,8 @@ def by_password(store: Store, email: str, password: str, *, address: str, agent:
                  "Check both, or ask your administrator for a link."),
         )  # fmt: skip
     attempts.forgive(store, email, address)
-    return _enter(store, row.id, agent, "password")
+    second_factor.demand(store, person_of(row))
+    return enter(store, row.id, agent, "password")
 
 
 def make_link(store: Store, who: Principal, person_id: int, *, hours: float = LINK_HOURS) -> str:
@@ -81,6 +92,31 @@ def make_link(store: Store, who: Principal, person_id: int, *, hours: float = LI
     return secret
 
 
+def link_until(store: Store, person_id: int) -> int | None:
+    """Return until when the latest link of a person that was not used holds, None when there is none."""
+    query = select(func.max(sign_in_link.c.expires_us)).where(
+        sign_in_link.c.account_id == person_id, sign_in_link.c.used_us.is_(None),
+        sign_in_link.c.expires_us > store.clock(),
+    )  # fmt: skip
+    with store.read() as connection:
+        until: int | None = connection.execute(query).scalar()
+    return until
+
+
+def revoke_links(store: Store, who: Principal, person_id: int) -> int:
+    """Void every link of a person that was not used; return how many there were. Raises `Problem`."""
+    require_reach(who, get(store, person_id).territories)
+    with store.write() as connection:
+        gone = connection.execute(
+            delete(sign_in_link).where(
+                sign_in_link.c.account_id == person_id, sign_in_link.c.used_us.is_(None)
+            )
+        ).rowcount
+        if gone:
+            store.audit.note(connection, who, "link.revoke", f"user:{person_id}", {"links": gone})
+    return int(gone)
+
+
 def admin_link(store: Store, *, hours: float = LINK_HOURS) -> str | None:
     """Return the path of a fresh sign-in link for the town's first administrator, or None when it has none."""
     query = select(account.c.id).where(
@@ -108,7 +144,7 @@ def link_person(store: Store, secret: str) -> Person:
 
 
 def by_link(store: Store, secret: str, *, agent: str) -> tuple[Person, str]:
-    """Use a link up; return the person and the secret of their new session. Raises `Unauthorised`."""
+    """Use a link up; return the person and the secret of their new session. Raises `Unauthorised`, `OneMoreStep`."""
     person = link_person(store, secret)
     now = store.clock()
     with store.write() as connection:
@@ -119,12 +155,19 @@ def by_link(store: Store, secret: str, *, agent: str) -> tuple[Person, str]:
         )
     if used.rowcount == 0:  # another request was faster
         raise _stale()
-    return _enter(store, person.id, agent, "link")
+    second_factor.demand(store, person)
+    return enter(store, person.id, agent, "link")
+
+
+def by_code(store: Store, person: Person, code: str, *, address: str, agent: str) -> tuple[Person, str]:
+    """Return the person and the secret of their session, after the first factor and now the second. Raises `Unauthorised`."""
+    second_factor.check(store, person, code, address=address)
+    return enter(store, person.id, agent, "second factor")
 
 
 def renew(store: Store, person_id: int, *, agent: str) -> str:
     """Return the secret of a fresh session for someone who has just proved who they are (a new password)."""
-    return _enter(store, person_id, agent, "password changed")[1]
+    return enter(store, person_id, agent, "password changed")[1]
 
 
 def _stale() -> Unauthorised:
@@ -134,7 +177,8 @@ def _stale() -> Unauthorised:
     )
 
 
-def _enter(store: Store, person_id: int, agent: str, means: str) -> tuple[Person, str]:
+def enter(store: Store, person_id: int, agent: str, means: str) -> tuple[Person, str]:
+    """Start a session for someone who has proved who they are by `means`. Raises `Unauthorised` when disabled."""
     now = store.clock()
     with store.write() as connection:
         row = connection.execute(

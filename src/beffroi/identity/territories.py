@@ -14,7 +14,7 @@ from beffroi.model.text import Text
 from beffroi.store.open import Store
 from beffroi.store.tables import territory
 
-__all__ = ["add", "every", "rename"]
+__all__ = ["add", "change", "every", "get", "rename"]
 
 _CODE = re.compile(r"(\d{5}|2[AB]\d{3}|\d{9}|[a-z][a-z0-9-]{1,30})\Z")
 KINDS = ("commune", "group")
@@ -55,6 +55,33 @@ def add(
             raise Conflict(Text("Ce territoire existe déjà.", "This territory exists already."), place="code")
         store.audit.note(connection, who, "territory.add", f"territory/{code}", values)
     return Territory(code, name, kind, parent or None)
+
+
+def get(store: Store, code: str) -> Territory:
+    """Return one territory. Raises `NotFound`."""
+    with store.read() as connection:
+        r = connection.execute(select(territory).where(territory.c.code == code)).first()
+    if r is None:
+        raise NotFound(Text("Ce territoire n'existe pas.", "There is no such territory."), place="code")
+    return Territory(r.code, r.name, r.kind, r.parent, json.loads(r.settings))
+
+
+def change(store: Store, who: Principal, code: str, name: str, settings: dict[str, str | None]) -> Territory:
+    """Change a territory's name and what its own pages show (`accent`, `logo`, `words` …; None forgets). Raises `Problem`."""
+    require_admin(who)
+    require_reach(who, (code,))
+    with store.write() as connection:
+        row = connection.execute(select(territory.c.settings).where(territory.c.code == code)).first()
+        if row is None:
+            raise NotFound(Text("Ce territoire n'existe pas.", "There is no such territory."), place="code")
+        kept = {k: v for k, v in {**json.loads(row.settings), **settings}.items() if v is not None}
+        said = json.dumps(kept, ensure_ascii=False, sort_keys=True)
+        connection.execute(
+            update(territory).where(territory.c.code == code).values(name=clean_name(name), settings=said)
+        )
+        detail = {"name": name, "changed": sorted(settings)}
+        store.audit.note(connection, who, "territory.look", f"territory/{code}", detail)
+    return get(store, code)
 
 
 def rename(store: Store, who: Principal, code: str, name: str) -> None:

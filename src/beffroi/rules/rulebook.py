@@ -9,6 +9,7 @@ from beffroi.model.text import Text
 from beffroi.rules.condition import SEVERITIES, ranks_of
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Rule
+from beffroi.rules.scope import copied, require_scope, scope_of, scope_of_text
 from beffroi.rules.watching import Series, naming_for, read_series, watched
 from beffroi.rules.words import sentence
 from beffroi.store.open import Store
@@ -18,6 +19,7 @@ __all__ = [
     "add",
     "change",
     "check",
+    "copy",
     "delete",
     "find",
     "in_words",
@@ -30,7 +32,7 @@ __all__ = [
 
 
 def require_author(who: Principal) -> None:
-    """Raise `Unauthorised` or `Forbidden` unless `who` may write rules (a manager, without limit of territory)."""
+    """Raise `Unauthorised` or `Forbidden` unless `who` may write rules (a manager); of which communes: `scope`."""
     if who.id == "anonymous":
         raise Unauthorised(Text("Il faut se connecter.", "You need to sign in."),
                            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."))  # fmt: skip
@@ -87,6 +89,7 @@ def add(store: Store, text: str, who: Principal, *, enabled: bool, origin: str |
     """Add the rule that `text` says. Raises `Problem` with line and field."""
     rule = read_rule(text)
     check(store, rule)
+    require_scope(who, scope_of(store, rule))
     values = {
         "name": rule.name,
         "yaml": text,
@@ -102,6 +105,8 @@ def change(store: Store, rule_id: int, text: str, who: Principal, version: int |
     rule = read_rule(text)
     check(store, rule)
     row = store.records.get("rule", rule_id)
+    _require_own(store, who, row)
+    require_scope(who, scope_of(store, rule))
     values: dict[str, Any] = {"name": rule.name, "yaml": text, "severity": _worst(rule)}
     if row.values["enabled"] and read_rule(row.values["yaml"]).fingerprint != rule.fingerprint:
         values["from_seq"] = store.observations.head()
@@ -111,6 +116,7 @@ def change(store: Store, rule_id: int, text: str, who: Principal, version: int |
 def switch(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> Row:
     """Switch a rule on or off; off ends its open alarms."""
     row = store.records.get("rule", rule_id)
+    _require_own(store, who, row)
     if bool(row.values["enabled"]) == enabled:
         return row
     reason = "Mise en service" if enabled else "Mise hors service"
@@ -129,8 +135,28 @@ def turn(store: Store, rule_id: int, who: Principal, *, enabled: bool) -> bool:
     return True
 
 
+def copy(store: Store, rule_id: int, territory: str, name: str, who: Principal) -> Row:
+    """Add a rule that watches in the commune `territory`, whose name is `name`, what another watches; not switched on.
+
+    Raises `Problem` when it cannot be said of another commune, `Forbidden` when `who` does not write rules there.
+    """
+    text = copied(store, store.records.get("rule", rule_id).values["yaml"], territory, name)
+    row = add(store, text, who, enabled=False)
+    with store.write() as c:
+        detail = {"from": rule_id, "territory": territory}
+        store.audit.note(c, who, "rule.copy", f"rule/{row.id}", detail)
+    return row
+
+
+def _require_own(store: Store, who: Principal, row: Row) -> None:
+    """Raise `Forbidden` unless a rule is about the communes of `who` only."""
+    if who.territories:
+        require_scope(who, scope_of_text(store, row.values["yaml"]))
+
+
 def delete(store: Store, rule_id: int, who: Principal) -> Row:
     """Remove a rule; its alarms stay in history, the open ones end."""
+    _require_own(store, who, store.records.get("rule", rule_id))
     return store.records.delete("rule", rule_id, who=who, reason="Règle supprimée")
 
 

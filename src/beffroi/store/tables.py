@@ -268,6 +268,31 @@ sign_in_link = Table(
     "sign_in_link", metadata, Column("hash", LargeBinary, primary_key=True), _link("account.id"),
     _big("expires_us", nullable=False), _big("used_us"),
 )  # fmt: skip
+federated = Table(  # whom a provider of identity knows an account as (OpenID Connect: issuer and subject)
+    "federated", metadata, Column("issuer", Text, primary_key=True), Column("subject", Text, primary_key=True),
+    _link("account.id"), _big("created_us", nullable=False),
+)  # fmt: skip
+federated_session = Table(  # the session at the provider that a session here came from, for signing out together
+    "federated_session", metadata,
+    Column("session_id", BigInteger, ForeignKey("session.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("provider", Text, nullable=False), Column("issuer", Text, nullable=False), Column("subject", Text, nullable=False),
+    Column("sid", Text), Column("id_token", LargeBinary, nullable=False),  # sealed
+    Index("federated_session_subject", "issuer", "subject"),
+)  # fmt: skip
+second_factor = Table(  # a TOTP generator (RFC 6238), its secret sealed, and the last step that was used
+    "second_factor", metadata,
+    Column("account_id", BigInteger, ForeignKey("account.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("secret", LargeBinary, nullable=False), _big("step", nullable=False), _big("created_us", nullable=False),
+)  # fmt: skip
+recovery_code = Table(  # each works once instead of the generator; only its keyed hash is kept
+    "recovery_code", metadata, Column("hash", LargeBinary, primary_key=True), _link("account.id"), _big("used_us"),
+)  # fmt: skip
+extension = Table(  # services that came as a wheel: unpacked in `extensions/`, in use or not
+    "extension", metadata, Column("name", Text, primary_key=True), Column("version", Text, nullable=False),
+    Column("package", Text, nullable=False), Column("file", Text, nullable=False), Column("sha256", Text, nullable=False),
+    _big("size", nullable=False), Column("enabled", Integer, nullable=False, server_default="0"),
+    Column("author", Text, nullable=False), _big("installed_us", nullable=False), _big("changed_us", nullable=False),
+)  # fmt: skip
 attempt = Table(  # failed sign-ins, per account and per address (both only as keyed hashes)
     "attempt", metadata, Column("key", LargeBinary, primary_key=True), Column("failures", Integer, nullable=False),
     _big("last_us", nullable=False),

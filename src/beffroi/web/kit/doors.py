@@ -1,5 +1,7 @@
 """The doors of the application: what every request passes, outermost first."""
 
+from urllib.parse import urlsplit
+
 from starlette.middleware import Middleware
 
 from beffroi.identity.gate import Gate
@@ -12,10 +14,15 @@ from beffroi.web.kit.who import WhoMiddleware
 __all__ = ["middleware"]
 
 
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def middleware(gate: Gate, settings: Settings, *, open_writes: bool = False) -> list[Middleware]:
     """Return the middleware of the application, for Starlette."""
     return [
-        Middleware(SafetyMiddleware),
+        Middleware(SafetyMiddleware, form_targets=tuple(_origin(one.issuer) for one in settings.oidc)),
         Middleware(LanguageMiddleware, default=settings.language),
         Middleware(WhoMiddleware, gate=gate, open_writes=open_writes),
         Middleware(CsrfMiddleware, secret=settings.secret()),

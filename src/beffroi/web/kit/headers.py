@@ -55,15 +55,18 @@ def limit_of(path: str, content_type: str) -> int:
 class SafetyMiddleware:
     """Adds the safety headers to every answer and refuses (413) bodies over the limit, announced or not."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, form_targets: tuple[str, ...] = ()) -> None:
+        """Serve `app`; `form_targets`: hosts that a form may lead to (signing out of a provider of identity too)."""
         self.app = app
+        policy = " ".join((POLICY, *form_targets)).encode()
+        self._pages: Pairs = ((b"content-security-policy", policy), *_PAGES[1:])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        added = DATA if for_programs(scope["path"]) else _PAGES
+        added = DATA if for_programs(scope["path"]) else self._pages
         if scope["scheme"] == "https":
             added += TLS
 

@@ -2,15 +2,26 @@
 
 import base64
 import hashlib
+import json
 import re
 from typing import Any
 
 import msgspec
 
+from beffroi.model.place import Territory
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["DEFAULT_ACCENT", "Look", "check_accent", "contrast", "look_of", "readable"]
+__all__ = [
+    "DEFAULT_ACCENT",
+    "Look",
+    "check_accent",
+    "commune_of",
+    "contrast",
+    "look_of",
+    "look_of_commune",
+    "readable",
+]
 
 DEFAULT_ACCENT = "#0b5c73"
 LIGHT_GROUND, DARK_GROUND = "#f6f5f2", "#171614"
@@ -26,6 +37,9 @@ class Look(msgspec.Struct, frozen=True):
     accent_dark: str = ""
     logo: str = ""  # "image/png;base64,…"
     conformity: str = "none"  # with the RGAA, as its audit found: "total", "partial", "none"
+    place: str = (
+        ""  # where the pages that look so begin: "" for the town, "/communes/35236" for a commune of it
+    )
 
     @property
     def version(self) -> str:
@@ -111,4 +125,25 @@ def look_of(town: Any) -> Look:
         accent_dark=readable(accent, DARK_GROUND),
         logo=town.store.setting("town.logo", ""),
         conformity=town.store.setting("town.conformity", "none"),
+    )
+
+
+def commune_of(town: Any, code: str) -> Territory | None:
+    """Return a commune of the installation, None when there is none of that code."""
+    rows = town.store.glance("SELECT name, kind, settings FROM territory WHERE code = :code", {"code": code})
+    if not rows or rows[0][1] != "commune":
+        return None
+    return Territory(code, rows[0][0], rows[0][1], None, json.loads(rows[0][2]))
+
+
+def look_of_commune(town: Any, commune: Territory) -> Look:
+    """Return the look of a commune of the installation: its own where it chose one, else the whole town's."""
+    whole, own = look_of(town), commune.settings
+    accent = own.get("accent", whole.accent)
+    return Look(
+        name=commune.name,
+        accent=accent,
+        accent_dark=readable(accent, DARK_GROUND),
+        logo=own.get("logo", "" if "accent" in own else whole.logo),
+        place=f"/communes/{commune.code}",
     )

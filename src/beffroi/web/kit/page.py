@@ -28,7 +28,7 @@ from beffroi.town import Town
 from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.chart import plot_svg
 from beffroi.web.kit.figures import Figures
-from beffroi.web.kit.look import look_of
+from beffroi.web.kit.look import Look, commune_of, look_of, look_of_commune
 from beffroi.web.kit.packing import Weighed
 from beffroi.web.kit.readers import note
 from beffroi.web.kit.words import Words, load_words
@@ -199,6 +199,14 @@ def _active(path: str) -> str:
     return "situation" if path == "/" else ""
 
 
+def _look(town: Town | None, who: Principal) -> Look:
+    """Return what the page shows of the town, or of the one commune that the reader works for."""
+    if town is None or len(who.territories) != 1:
+        return look_of(town)
+    found = commune_of(town, who.territories[0])
+    return look_of(town) if found is None else look_of_commune(town, found)
+
+
 def render(
     request: Request,
     template: str,
@@ -222,7 +230,7 @@ def render(
         return ""
 
     base = {
-        "request": request, "who": principal_of(request), "town": town, "look": look_of(town),
+        "request": request, "who": principal_of(request), "town": town, "look": _look(town, principal_of(request)),
         "now": town.clock() if town is not None else system_clock(), "places": PLACES,
         "active": _active(request.url.path), "csrf": lambda: _csrf(request), "island": island, "islands": islands,
         "with_query": lambda **changes: with_query(request, **changes), "weight_mark": WEIGHT_MARK,

@@ -23,7 +23,7 @@ from beffroi.web.kit.figures import Figures
 from beffroi.web.site.catalogue import Series, series_of, silent
 from beffroi.web.site.things import series_card
 
-__all__ = ["Measure", "cards_of", "indicator_now", "may_read", "service_cards"]
+__all__ = ["Measure", "cards_of", "indicator_now", "indicator_of_place", "may_read", "service_cards"]
 
 FALLBACK = 6
 MONTH_US = 30 * DAY_US
@@ -58,6 +58,15 @@ def may_read(who: Principal, least: str) -> bool:
 def indicator_now(town: Town, who: Principal, indicator: Indicator, span_us: int = MONTH_US) -> Measure:
     """Return the indicator over the span that ends now, and over the one before it."""
     territory = who.territories[0] if len(who.territories) == 1 else None
+    return _measured_in(town, indicator, territory, span_us)
+
+
+def indicator_of_place(town: Town, indicator: Indicator, territory: str, span_us: int) -> float | None:
+    """Return the indicator of one commune over the span that ends now."""
+    return _measured_in(town, indicator, territory, span_us).now
+
+
+def _measured_in(town: Town, indicator: Indicator, territory: str | None, span_us: int) -> Measure:
     ledger = _ledgers.setdefault(town, Ledger())
     key = (indicator.name, territory, span_us)
     end = town.clock()

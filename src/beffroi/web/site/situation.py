@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.identity import territories
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.store.record import Query, Where
@@ -93,6 +94,7 @@ def page(request: Request) -> Response:
         "cards": cards_of(town, who, figures_of(request), [x for s in found for x in s.series]), "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
         "view": _view(town, words, alarms, found), "seq": town.store.observations.head(),
         "mine": [], "changes": None, "waiting": 0, "tour": unfinished(town, who, _),
+        "communes": sum(t.kind == "commune" for t in territories.every(town.store)),
     }  # fmt: skip
     if who.staff:
         mine = [a for a in alarms if a.assignee == who.name]

@@ -3,11 +3,15 @@
 from beffroi.web.site.administration import (
     account,
     commune,
+    extensions,
+    federated,
+    ground,
     health,
     journal,
     keys,
     people,
     register,
+    second_factor,
     sign_in,
     town,
 )
@@ -16,9 +20,13 @@ __all__ = ["ROUTES"]
 
 ROUTES = [
     *sign_in.ROUTES,
+    *federated.ROUTES,
+    *second_factor.ROUTES,
     *account.ROUTES,
     *town.ROUTES,
     *commune.ROUTES,
+    *ground.ROUTES,
+    *extensions.ROUTES,
     *people.ROUTES,
     *keys.ROUTES,
     *register.ROUTES,

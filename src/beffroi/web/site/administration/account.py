@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from beffroi.identity import attempts, passwords, people, sessions, sign_in
+from beffroi.identity import attempts, passwords, people, second_factor, sessions, sign_in
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.web.kit.form import Input
@@ -55,7 +55,7 @@ async def _account(request: Request, errors: dict[str, str] | None = None, statu
     columns, rows = session_table(request, mine, {person.id: person.name})
     return show(
         request, "account", status, person=person, role=role_names(request)[person.role], inputs=inputs,
-        errors=errors or {}, columns=columns[1:], rows=rows, done=request.query_params.get("fait", ""),
+        errors=errors or {}, has_factor=await off_loop(second_factor.has, store, person.id), columns=columns[1:], rows=rows, done=request.query_params.get("fait", ""),
         languages=[Input("language", _("Langue des pages"), "radio", required=True, options=(("fr", "Français"), ("en", "English")))],
     )  # fmt: skip
 
@@ -113,17 +113,14 @@ async def change_language(request: Request) -> Response:
 
 @entry(admin=False)
 async def end_sessions(request: Request) -> Response:
-    """End the chosen sessions, of one's own only."""
-    sent = await request.form()
-    for row in sent.getlist("row"):
-        if str(row).isdigit():
-            await off_loop(
-                sessions.end,
-                store_of(request),
-                principal_of(request),
-                int(str(row)),
-                person_id=_number(request),
-            )
+    """End the chosen sessions, or all but this one; of one's own only."""
+    sent, store, number = await request.form(), store_of(request), _number(request)
+    chosen = {int(str(row)) for row in sent.getlist("row") if str(row).isdigit()}
+    if "others" in sent:
+        mine = await off_loop(sessions.of_person, store, number)
+        chosen = {s.id for s in mine} - {request.state.session.id}
+    for one in sorted(chosen):
+        await off_loop(sessions.end, store, principal_of(request), one, person_id=number)
     return see_other("/compte?fait=sessions")
 
 

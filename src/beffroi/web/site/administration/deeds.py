@@ -10,6 +10,26 @@ _DEEDS = {
     "sign_out": Text("s'est déconnecté", "signed out"),
     "session.end": Text("a fermé une session", "ended a session"),
     "link.create": Text("a créé un lien de connexion", "created a sign-in link"),
+    "link.revoke": Text("a retiré un lien de connexion", "took back a sign-in link"),
+    "invitation.send": Text("a envoyé une invitation", "sent an invitation"),
+    "person.federate": Text(
+        "a rattaché une personne à un fournisseur d'identité", "bound a person to an identity provider"
+    ),
+    "factor.enrol": Text("a activé son second facteur", "set up their second factor"),
+    "factor.remove": Text("a retiré son second facteur", "took away their second factor"),
+    "factor.reset": Text("a réinitialisé un second facteur", "reset a second factor"),
+    "factor.codes": Text("a créé des codes de secours", "made recovery codes"),
+    "factor.recovery": Text("s'est servi d'un code de secours", "used a recovery code"),
+    "factor.refused": Text("code du second facteur refusé", "second factor's code refused"),
+    "factor.require": Text(
+        "a choisi qui doit avoir un second facteur", "chose who must have a second factor"
+    ),
+    "extension.install": Text("a installé un service", "installed a service"),
+    "extension.enable": Text("a activé un service", "enabled a service"),
+    "extension.disable": Text("a désactivé un service", "disabled a service"),
+    "extension.remove": Text("a retiré un service", "removed a service"),
+    "territory.look": Text("a changé l'allure d'un territoire", "changed a territory's look"),
+    "rule.copy": Text("a copié une règle", "copied a rule"),
     "person.add": Text("a ajouté une personne", "added a person"),
     "person.change": Text("a changé une personne", "changed a person"),
     "person.password": Text("a changé son mot de passe", "changed their password"),

@@ -9,6 +9,7 @@ from anyio import to_thread
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from beffroi.connectors.openid import Relying, relying
 from beffroi.identity.rights import require_admin, require_signed_in
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
@@ -21,6 +22,7 @@ __all__ = [
     "entry",
     "off_loop",
     "refused",
+    "relying_of",
     "role_names",
     "sections_of",
     "see_other",
@@ -39,6 +41,16 @@ def store_of(request: Request) -> Store:
     """Return the town's store."""
     store: Store = request.app.state.town.store
     return store
+
+
+def relying_of(request: Request) -> dict[str, Relying]:
+    """Return this town's providers of identity by name, each with what it was last known to say of itself."""
+    state = request.app.state
+    known: dict[str, Relying] | None = getattr(state, "relying", None)
+    if known is None:
+        settings = state.town.settings
+        known = state.relying = relying(settings.oidc, settings.data)
+    return known
 
 
 async def off_loop(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -118,6 +130,8 @@ def sections_of(request: Request) -> list[tuple[str, str, bool]]:
         names += [
             (_("Ville"), "/administration/ville"),
             (_("Commune"), "/administration/commune"),
+            (_("Sécurité"), "/administration/securite"),
+            (_("Services"), "/administration/services"),
             (_("Conservation"), "/administration/conservation"),
             (_("Registre"), "/administration/registre"),
             (_("Devoirs"), "/administration/devoirs"),

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from beffroi.identity import people, sessions, sign_in, territories
+from beffroi.identity import people, second_factor, sessions, sign_in, territories
 from beffroi.identity.people import STAFF_ROLES, Person
 from beffroi.identity.rights import require_reach
 from beffroi.identity.sessions import Session
@@ -15,6 +15,7 @@ from beffroi.model.problem import Problem
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import principal_of, translate
 from beffroi.web.kit.table import Cell, Column, Row
+from beffroi.web.site.administration import invitation
 from beffroi.web.site.administration.desk import (
     codes_of,
     entry,
@@ -111,33 +112,80 @@ async def _roll(
         Input("name", _("Nom"), required=True, autocomplete="off"),
         Input("email", _("Adresse électronique"), "email", required=True, autocomplete="off"),
         *await off_loop(limits, request, STAFF_ROLES),
+        *_delivery(request),
     ]
+    usual = {"role": "agent", "delivery": inputs[-2].options[0][0], "days": str(invitation.DAYS)}
     return show(
-        request, "people", status, columns=columns, rows=rows, inputs=inputs, values=values or {"role": "agent"},
+        request, "people", status, columns=columns, rows=rows, inputs=inputs, values=values or usual,
         errors=errors or {},
     )  # fmt: skip
 
 
+def _delivery(request: Request) -> list[Input]:
+    """Return the inputs that say how an invitation goes and for how long it holds."""
+    _ = translate(request)
+    ways = [("hand", _("Montrer le lien : je le donne moi-même"))]
+    if request.app.state.town.settings.mail.url:
+        ways.insert(0, ("mail", _("Envoyer l'invitation par courriel")))
+    return [
+        Input("delivery", _("Invitation"), "radio", required=True, options=tuple(ways)),
+        Input("days", _("Valable (jours)"), "number", minimum=1, maximum=30),
+    ]
+
+
 @entry(admin=True)
 async def invite(request: Request) -> Response:
-    """Add a person and show, once, the link to give them."""
+    """Add a person, and send the invitation or show its link, this once."""
     sent = {name: str(value) for name, value in (await request.form()).items()}
     store, who = store_of(request), principal_of(request)
     try:
+        days = invitation.days_of(sent.get("days", ""))
         person = await off_loop(
             people.add, store, who, email=sent.get("email", ""), name=sent.get("name", ""), role=sent.get("role", ""),
             service=sent.get("service") or None, territories=codes_of(sent.get("territories", "")),
             language=request.state.language,
         )  # fmt: skip
-        secret = await off_loop(sign_in.make_link, store, who, person.id)
     except Problem as problem:
         return await _roll(request, sent, refused(request, problem), problem.status)
-    return _given(request, person, secret)
+    return await _deliver(request, person, days, by_mail=sent.get("delivery") == "mail")
+
+
+async def _deliver(request: Request, person: Person, days: int, *, by_mail: bool) -> Response:
+    """Make a fresh link for a person; send it, or show it when it does not leave or is to be given by hand."""
+    store, who = store_of(request), principal_of(request)
+    secret = await off_loop(invitation.fresh_link, store, who, person, days)
+    address = link_address(request, secret, "/compte" if not person.has_password else "/")
+    problem = None
+    if by_mail:
+        try:
+            await off_loop(invitation.send, request, store, who, person, address, days)
+        except Problem as met:
+            problem = met
+        else:
+            return see_other(f"/administration/personnes/{person.id}?invitation")
+    return show(request, "given_link", person=person, address=address, hours=days * 24, problem=problem)
+
+
+@entry(admin=True)
+async def resend(request: Request) -> Response:
+    """Send the invitation again: another link, the earlier one being void."""
+    person = await _person(request)
+    sent = await request.form()
+    days = invitation.days_of(str(sent.get("days", "")))
+    return await _deliver(request, person, days, by_mail=True)
+
+
+@entry(admin=True)
+async def revoke(request: Request) -> Response:
+    """Take an invitation back."""
+    person = await _person(request)
+    await off_loop(sign_in.revoke_links, store_of(request), principal_of(request), person.id)
+    return see_other(f"/administration/personnes/{person.id}?fait")
 
 
 def _given(request: Request, person: Person, secret: str) -> Response:
     address = link_address(request, secret, "/compte" if not person.has_password else "/")
-    return show(request, "given_link", person=person, address=address, hours=sign_in.LINK_HOURS)
+    return show(request, "given_link", person=person, address=address, hours=sign_in.LINK_HOURS, problem=None)
 
 
 async def _person(request: Request) -> Person:
@@ -183,7 +231,10 @@ async def _show_person(
     columns, rows = session_table(request, mine, {person.id: person.name})
     return show(
         request, "person", status, person=person, inputs=inputs, values=values, errors=errors or {}, columns=columns,
-        rows=rows, done="fait" in request.query_params,
+        rows=rows, done="fait" in request.query_params, invited="invitation" in request.query_params,
+        link_until=await off_loop(sign_in.link_until, store_of(request), person.id),
+        has_factor=await off_loop(second_factor.has, store_of(request), person.id),
+        by_mail=bool(request.app.state.town.settings.mail.url),
     )  # fmt: skip
 
 
@@ -242,6 +293,8 @@ ROUTES = [
     Route("/administration/personnes/{number:int}", person_page, methods=["GET"]),
     Route("/administration/personnes/{number:int}", change, methods=["POST"]),
     Route("/administration/personnes/{number:int}/lien", give_link, methods=["POST"]),
+    Route("/administration/personnes/{number:int}/invitation", resend, methods=["POST"]),
+    Route("/administration/personnes/{number:int}/invitation/retrait", revoke, methods=["POST"]),
     Route("/administration/sessions", all_sessions, methods=["GET"]),
     Route("/administration/sessions", end_sessions, methods=["POST"]),
 ]

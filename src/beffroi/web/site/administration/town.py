@@ -81,7 +81,8 @@ async def _territories(
         Column("parent", _("Dans")),
     ]
     rows = [
-        Row({"name": t.name, "code": t.code, "kind": kinds.get(t.kind, t.kind), "parent": t.parent})
+        Row({"name": t.name, "code": t.code, "kind": kinds.get(t.kind, t.kind), "parent": t.parent},
+            href=f"/administration/territoires/{t.code}")
         for t in known if within(who, (t.code,))
     ]  # fmt: skip
     groups = (("", "–"), *((t.code, t.name) for t in known if t.kind == "group"))

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from beffroi.identity import territories
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem
@@ -18,6 +19,7 @@ from beffroi.rules.actions import webhook_secret
 from beffroi.rules.backtest import Backtest
 from beffroi.rules.reading import read_rule
 from beffroi.rules.rule import Rule
+from beffroi.rules.scope import scope_of_text
 from beffroi.rules.trial import try_rule
 from beffroi.rules.watching import Series, read_series
 from beffroi.store.record import Query, Where
@@ -290,13 +292,28 @@ def _one(request: Request, who: Principal, edited: Draft | None = None) -> Respo
     changes = town.store.records.history("rule", row.id, limit=50)
     names = {"system": "Beffroi", **author_names(request, {change.author for change in changes})}
     status = 400 if draft.errors and edited else 200
+    own = _author(who) and _own(town, row, who)
     return render(
-        request, "watch/rule.html", status, name=name_of(town, row, language_of(request)), row=row, draft=draft, author=_author(who), errors=draft.errors, trial_rows=_trial_rows(request, draft),
+        request, "watch/rule.html", status, name=name_of(town, row, language_of(request)), row=row, draft=draft, author=own, errors=draft.errors, trial_rows=_trial_rows(request, draft),
         trial_columns=_trial_columns(request), columns=columns_of(request, who), total=town.store.records.count("alarm", raised),
         rows=[alarm_line(request, alarm, states) for alarm in town.store.records.find("alarm", raised).rows],
         events=[(c.at_us, names.get(c.author, c.author), c.reason) for c in changes],
-        webhooks=_webhooks(town, row) if _author(who) else [],
+        webhooks=_webhooks(town, row) if own else [], **_ownership(town, row, who, own=own),
     )  # fmt: skip
+
+
+def _own(town: Town, row: Record, who: Principal) -> bool:
+    """True when a rule is about the communes of `who` only, or `who` has no limit."""
+    scope = scope_of_text(town.store, row.values["yaml"])
+    return not who.territories or bool(scope and scope <= set(who.territories))
+
+
+def _ownership(town: Town, row: Record, who: Principal, *, own: bool) -> dict[str, Any]:
+    """Return for which communes a rule can be copied by who reads it, and whether it is about others than theirs."""
+    scope = scope_of_text(town.store, row.values["yaml"])
+    able = _author(who) and bool(scope)  # a rule of the whole town holds everywhere already
+    copies = [(code, name) for code, name in _communes(town, who) if able and code not in scope]
+    return {"copies": copies, "others": _author(who) and not own}
 
 
 def _webhooks(town: Town, row: Record) -> list[tuple[str, str]]:
@@ -353,6 +370,29 @@ async def switch(request: Request) -> Response:
     )
 
 
+async def copy(request: Request) -> Response:
+    """Make a neighbour's rule one's own: the same watched in one's commune, to be read and switched on."""
+    who = principal_of(request)
+    rulebook.require_author(who)
+    wanted = str((await request.form()).get("territory", ""))
+    row = await run_in_threadpool(_copy, _town(request), request.path_params["id"], wanted, who)
+    return RedirectResponse(f"/regles/{row.id}", 303)
+
+
+def _copy(town: Town, number: int, wanted: str, who: Principal) -> Record:
+    name = dict(_communes(town, who)).get(wanted)
+    if name is None:
+        raise Problem(Text("Choisissez une commune.", "Choose a commune."), place="territory")
+    return rulebook.copy(town.store, number, wanted, name, who)
+
+
+def _communes(town: Town, who: Principal) -> list[tuple[str, str]]:
+    """Return the communes for which `who` may write rules."""
+    return [
+        (t.code, t.name) for t in territories.every(town.store) if t.kind == "commune" and who.covers(t.code)
+    ]
+
+
 ROUTES = [
     Route("/regles", index),
     Route("/regles/nouvelle", new),
@@ -360,4 +400,5 @@ ROUTES = [
     Route("/regles/{id:int}", one),
     Route("/regles/{id:int}", edit, methods=["POST"]),
     Route("/regles/{id:int}/etat", switch, methods=["POST"]),
+    Route("/regles/{id:int}/copie", copy, methods=["POST"]),
 ]
