@@ -1,0 +1,124 @@
+"""Energy: how fast flows are read, and how well baselines predict.
+
+`python -m bench.energy [SHARED] [PYTHON]`: SHARED is the folder of real data (default: BEFFROI_SHARED); PYTHON an interpreter that has
+opendsm 1.2.7 (with multimethod < 2), which then predicts the same year in the same run.
+"""
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from beffroi.services.energy.baseline.judging import judge, scores
+from beffroi.services.energy.baseline.model import held_out
+from beffroi.services.energy.baseline.table import read_calendar, read_use
+from beffroi.services.energy.flows.reading import read_flow, write_rows
+
+ORACLE = """
+import json, sys, time, warnings
+warnings.simplefilter("ignore")
+import numpy as np, pandas as pd
+from opendsm import eemeter as em
+def read(path):
+    d = pd.read_csv(path, parse_dates=["date"])
+    return pd.DataFrame({"observed": d.kwh.values, "temperature": d.temp_f.values}, index=d.date.dt.tz_localize("UTC"))
+past, following = read(sys.argv[1]), read(sys.argv[2])
+begin = time.process_time()
+model = em.DailyModel().fit(em.DailyBaselineData(past, is_electricity_data=True), ignore_disqualification=True)
+said = model.predict(em.DailyReportingData(following, is_electricity_data=True), ignore_disqualification=True)["predicted"]
+was = following.observed.reindex(said.index)
+print(json.dumps({"cvrmse": float(np.sqrt(((said - was) ** 2).mean()) / was.mean()), "cpu_s": time.process_time() - begin}))
+"""
+
+
+def a_million(folder: Path) -> Path:
+    """Write an R64 of a million points."""
+    begin, points = datetime(2023, 1, 1), 12_500  # noqa: DTZ001 -- civil time, as the flow writes it
+    values = [{"d": str(begin + timedelta(minutes=30 * i)), "v": 1000 + i, "iv": 0} for i in range(points)]
+    classes = [{"idClasseTemporelle": c, "valeur": values} for c in ("HPB", "HPH", "HCB", "HCH")]
+    magnitude = {
+        "grandeurMetier": "CONS",
+        "grandeurPhysique": "EA",
+        "unite": "Wh",
+        "calendrier": [{"libelleGrille": "Distributeur", "classeTemporelle": classes}],
+    }
+    measures = [
+        {"idPrm": str(99_740_456_000_000 + n), "contexte": [{"etapeMetier": "BRUT", "grandeur": [magnitude]}]}
+        for n in range(20)
+    ]
+    path = folder / "r64.json"
+    path.write_bytes(msgspec.json.encode({"header": {"codeFlux": "R64"}, "mesures": measures}))
+    return path
+
+
+def reading(folder: Path) -> None:
+    path = a_million(folder)
+    begin = time.process_time()
+    msgspec.json.decode(path.read_bytes())
+    floor = time.process_time() - begin
+    begin = time.process_time()
+    count = write_rows(read_flow("r64", path), io.BytesIO())
+    spent = time.process_time() - begin
+    print(
+        f"R64, {count:,} values to JSON rows: {spent:.2f} CPU s, {spent / floor:.1f} × the floor (decoding that JSON, {floor:.2f} s)"
+    )
+
+
+def predicting(data: Path, folder: Path, python: str) -> None:
+    file = data / "building_daily_2012-03_2014-02.csv"
+    use = read_use(file)
+    first = np.arange(len(use)) < 365
+    found = judge(use.only(first), use.only(~first))
+    print(
+        f"real building, year 1 -> 2: CVRMSE {found.cvrmse:.4f}, NMBE {found.nmbe:+.4f}, {found.cpu_s:.3f} CPU s"
+    )
+    print(f"two years, each four weeks left out in turn: CVRMSE {scores(use.kwh, held_out(use, 0.3))[0]:.4f}")
+    if python:
+        lines = file.read_text().splitlines(keepends=True)
+        halves = [folder / "one.csv", folder / "two.csv"]
+        halves[0].write_text("".join(lines[:366]))
+        halves[1].write_text("".join(lines[:1] + lines[366:]))
+        told = subprocess.run(
+            [python, "-c", ORACLE, *map(str, halves)], capture_output=True, text=True, check=True
+        ).stdout
+        other = json.loads(told.strip().splitlines()[-1])
+        print(f"opendsm daily, same run: CVRMSE {other['cvrmse']:.4f}, {other['cpu_s']:.1f} CPU s")
+
+
+def school(data: Path) -> None:
+    use = read_use(data / "school_hourly_2018_gaps.csv.gz")
+    for name, known in (("without", use), ("with", read_calendar(data / "school_calendar_2018.csv", use)[0])):
+        weeks = np.arange(len(known)) // 168
+        whole = [w for w in range(52) if np.isfinite(known.kwh[weeks == w]).sum() > 100]
+        said, spent = np.full(len(known), np.nan), 0.0
+        for fold in range(13):
+            out = np.isin(weeks, whole[fold::13])
+            judged = judge(
+                msgspec.structs.replace(known, kwh=np.where(out, np.nan, known.kwh)), known.only(out)
+            )
+            said[out], spent = judged.predicted, spent + judged.cpu_s
+        error = scores(np.where(np.isin(weeks, whole), known.kwh, np.nan), said)[0]
+        print(
+            f"school, whole weeks left out, {name} the calendar: CVRMSE {error:.4f}, {spent / 13:.3f} CPU s a model"
+        )
+
+
+def main() -> None:
+    shared = Path(sys.argv[1] if len(sys.argv) > 1 else os.environ.get("BEFFROI_SHARED", "../shared"))
+    data = shared / "data" / "networks" / "energy"
+    with tempfile.TemporaryDirectory() as folder:
+        reading(Path(folder))
+        predicting(data, Path(folder), sys.argv[2] if len(sys.argv) > 2 else "")
+    school(data)
+
+
+if __name__ == "__main__":
+    main()
