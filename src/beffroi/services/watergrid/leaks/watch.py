@@ -297,13 +297,14 @@ def _absorb(today: int, known: _Watch) -> None:
 
 
 def _forget(today: int, known: _Watch) -> None:
-    """Drop the open files that, a week on, turned out to lose nothing."""
-    least = known.limits.least * known.sigma
-    known.files[:] = [
-        f
-        for f in known.files
-        if f.end is not None or today - f.detected < _FEWEST or f.flow >= least or f.growing
-    ]
+    """Drop the open files that turned out to lose nothing; one that younger files took over may still be a growth."""
+    least, span = known.limits.least * known.sigma, known.limits.merge_span
+
+    def nothing(f: LeakFile) -> bool:
+        small = f.end is None and not f.growing and f.flow < least and today - f.detected >= _FEWEST
+        return small and not any(g.end is None and 0 < g.onset - f.onset <= span for g in known.files)
+
+    known.files[:] = [f for f in known.files if not nothing(f)]
 
 
 def _left(white: Array, y: Array, columns: list[Array]) -> float:
