@@ -259,7 +259,9 @@ def _merged(new: LeakFile, day: Array, y: Array, known: _Watch) -> bool:
     """Say whether what is new is earlier files growing on, and make them one: one growth explains all nearly as well."""
     inside = _inside(day, known)
     limits, white = known.limits, _white(day, known.echo)
-    near = [f for f in inside if f.end is None and 1 <= new.onset - f.onset <= limits.merge_span]
+    near = [
+        f for f in inside if f.end is None and -limits.merge_back <= new.onset - f.onset <= limits.merge_span
+    ]
     apart = _left(white, y, _columns(day, [*inside, new], known.downs))
     for count in range(min(len(near), _TOGETHER), 0, -1):
         group = near[-count:]
