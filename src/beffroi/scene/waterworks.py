@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 _RADIUS_M, _SNAP_M = 350.0, 8.0
 _ROUGHNESS, _HEAD_M = 115.0, 62.0
 _EXPONENT, _TURNS = 1.852, 30
-_SENSORS = 6
+_SENSORS = 8
 # area: name, homes, mean use of a home in m³/h, constant night use and old losses in m³/h
 AREAS: Mapping[str, tuple[str, int, float, float]] = {
     "CENTRE": ("Centre ancien", 860, 0.0125, 1.6), "FAUBOURGS": ("Faubourgs et hameaux", 1240, 0.0125, 3.4),
@@ -286,12 +286,12 @@ def water_stations(build: Builder, works: Waterworks) -> Iterator[Station]:
         draw = Chance(build.seed, f"pressure-{code}")
 
         def pressure(_: int, t: int, node: int = node, draw: Chance = draw) -> float:
-            return works.pressure(node, t) + 0.01 * draw.normal(t // MINUTE_US)
+            return works.pressure(node, t) + 0.004 * draw.normal(t // MINUTE_US)
 
         yield Station(
             f"pression-{code.lower()}", f"Pression au nœud {code}", "Sonde de pression sur pile, quatre mesures par jour", "watergrid",
             TOWN, grid.places[node], "Sonde de pression autonome",
-            (build(f"pression-{code.lower()}", "water_pressure", 360, pressure, decimals=2, delay_us=2 * HOUR_US, low=0.0),),
+            (build(f"pression-{code.lower()}", "water_pressure", 360, pressure, decimals=3, delay_us=2 * HOUR_US, low=0.0),),
             asset=("water_node", code), category="eau potable", public=False,
         )  # fmt: skip
     yield Station(

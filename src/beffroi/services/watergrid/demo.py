@@ -166,7 +166,7 @@ def _calm(works: Waterworks, last: datetime) -> Nights:
         [works.pressure(i, local_day(first + timedelta(days=k, hours=3))) for i in sensors]
         for k in range(_NIGHTS)
     ]
-    values = np.array(nights) + 0.01 * noise.standard_normal((_NIGHTS, len(sensors)))
+    values = np.array(nights) + 0.004 * noise.standard_normal((_NIGHTS, len(sensors)))
     return Nights((first - datetime(1970, 1, 1)).days, values)  # noqa: DTZ001
 
 

@@ -44,7 +44,7 @@ class Shown(msgspec.Struct, frozen=True):
     area: Row
     night: float | None
     legitimate: float
-    standing: float
+    standing: float | None
     new: float | None
     share: float | None  # of the night flow that is lost
     plot: Plot | None
@@ -179,7 +179,7 @@ def areas(request: Request) -> Response:
 
 def _balance(request: Request, town: Town, area: Row) -> Shown:
     legitimate = (area.values.get("households") or 0) * area.values["legitimate_lh"] / 1000
-    standing = area.values.get("standing_m3h") or 0.0
+    standing = area.values.get("standing_m3h")
     try:
         found = story(town, area)
     except Problem as problem:

@@ -22,7 +22,7 @@ from beffroi.services.watergrid.areas.reading import (
     signed_meters,
     told,
 )
-from beffroi.services.watergrid.leaks.balance import CUT_HOUR, Learnt, follow, learn
+from beffroi.services.watergrid.leaks.balance import CUT_HOUR, SEASON_DAYS, Learnt, follow, learn
 from beffroi.services.watergrid.leaks.watch import QUIET, LeakFile, watch
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -31,6 +31,7 @@ __all__ = ["Story", "judge", "learn_area", "overdue", "story"]
 
 Array = NDArray[np.float64]
 LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
+_FRIDAY = 4
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
 _WORTH = 0.02  # a flow is written again when it moved by more
 
@@ -53,15 +54,29 @@ class Story(msgspec.Struct, frozen=True):
 
 def learn_area(town: Town, area: Row, flow: Array, first: datetime) -> Row:
     """Learn an area from days of its inflow (days × 24 from 06:00) and keep what is learnt. Return the record."""
-    found = learn(flow, first.weekday(), first.timetuple().tm_yday)
-    before = follow(found, flow, first.weekday(), first.timetuple().tm_yday).loss
+    lived = _lived(first, len(flow))
+    found = learn(flow, first.weekday(), first.timetuple().tm_yday, lived)
+    before = follow(found, flow, first.weekday(), first.timetuple().tm_yday, lived).loss
     kept = {
         "shape": np.round(found.shape, 4).tolist(), "season": found.season.tolist(), "standing": found.standing,
         "covariance": np.round(found.covariance, 8).tolist(), "sigma": found.sigma, "echo": found.echo,
         "before": [None if not np.isfinite(x) else round(float(x), 3) for x in before[-30:]],
         "until": (first + timedelta(days=len(flow))).date().isoformat(),
     }  # fmt: skip
-    return town.store.records.put("water_area", {"learnt": kept, "standing_m3h": round(found.standing, 2)}, id=area.id, who=SYSTEM, reason="Secteur appris")  # fmt: skip
+    return town.store.records.put("water_area", {"learnt": kept, "standing_m3h": round(found.standing, 2) if len(flow) >= SEASON_DAYS else None}, id=area.id, who=SYSTEM, reason="Secteur appris")  # fmt: skip
+
+
+def _lived(first: datetime, days: int) -> NDArray[np.int64]:
+    """Return the weekday that each day, from 06:00 to 06:00, is lived as: a holiday is a Sunday, its eve a Friday."""
+    import holidays  # noqa: PLC0415 -- slow to import, needed by this duty alone
+
+    known = holidays.country_holidays("FR")
+    dates = [(first + timedelta(days=i)).date() for i in range(days + 1)]
+    free = [d.weekday() > _FRIDAY or d in known for d in dates]
+    lived = {(True, True): 5, (True, False): 6, (False, True): _FRIDAY}
+    return np.array(
+        [lived.get((free[i], free[i + 1]), dates[i].weekday()) for i in range(days)], dtype=np.int64
+    )
 
 
 def _learnt(kept: Mapping[str, Any]) -> Learnt:
@@ -83,7 +98,7 @@ def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
         return None
     flow = rows_of(town, signed_meters(town, area), first, days)
     learnt = _learnt(kept)
-    loss = follow(learnt, flow, first.weekday(), first.timetuple().tm_yday).loss
+    loss = follow(learnt, flow, first.weekday(), first.timetuple().tm_yday, _lived(first, days)).loss
     before = np.array([np.nan if x is None else x for x in kept["before"]])
     files = watch(loss, learnt.sigma, learnt.echo, QUIET, before)
     with np.errstate(invalid="ignore"):

@@ -14,13 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["CUT_HOUR", "Balance", "Learnt", "learn"]
+__all__ = ["CUT_HOUR", "SEASON_DAYS", "Balance", "Learnt", "learn"]
 
 Array = NDArray[np.float64]
 CUT_HOUR = 6  # a day of the balance ends when people get up: its night is then known
 _FEWEST = 0.6  # share of the samples of a day below which it is not judged
 _HARMONICS = 2
 _ENOUGH = 30
+SEASON_DAYS = 200  # a season is not seen in less
 _FORGET = 0.04  # weight of one day in the slow ratio between this year's season and the learnt one
 
 
@@ -44,10 +45,15 @@ class Balance:
     use: Array
 
 
-def learn(flow: Array, first_weekday: int, first_day_of_year: int) -> Learnt:
-    """Learn an area from a year of inflow (days × samples, each row 06:00 to 06:00)."""
+def learn(
+    flow: Array, first_weekday: int, first_day_of_year: int, weekdays: NDArray[np.int64] | None = None
+) -> Learnt:
+    """Learn an area from a year of inflow (days × samples, each row 06:00 to 06:00).
+
+    `weekdays` says of each day which weekday it is lived as (a holiday is a Sunday); without it the calendar does.
+    """
     n, samples = flow.shape
-    weekday = (np.arange(n) + first_weekday) % 7
+    weekday = (np.arange(n) + first_weekday) % 7 if weekdays is None else weekdays
     angle = _angle(n, first_day_of_year)
     standing = 0.0
     low = float(np.nanpercentile(flow, 1))
@@ -60,7 +66,7 @@ def learn(flow: Array, first_weekday: int, first_day_of_year: int) -> Learnt:
         standing = float(np.clip(standing + change, 0.0, 0.9 * low))
     shape, season, noise = _describe(flow - standing, weekday, angle)
     learnt = Learnt(shape, standing, season, _covariance(noise, samples), 1.0)
-    loss = follow(learnt, flow, first_weekday, first_day_of_year).loss
+    loss = follow(learnt, flow, first_weekday, first_day_of_year, weekdays).loss
     spread = loss[np.isfinite(loss)]
     sigma = float(1.4826 * np.median(np.abs(spread - np.median(spread)))) if len(spread) else 1.0
     pairs = np.isfinite(loss[1:]) & np.isfinite(loss[:-1])
@@ -70,10 +76,16 @@ def learn(flow: Array, first_weekday: int, first_day_of_year: int) -> Learnt:
     )
 
 
-def follow(learnt: Learnt, flow: Array, first_weekday: int, first_day_of_year: int) -> Balance:
+def follow(
+    learnt: Learnt,
+    flow: Array,
+    first_weekday: int,
+    first_day_of_year: int,
+    weekdays: NDArray[np.int64] | None = None,
+) -> Balance:
     """Return the daily losses of another period, each day from itself and the days before."""
     n = len(flow)
-    weekday = (np.arange(n) + first_weekday) % 7
+    weekday = (np.arange(n) + first_weekday) % 7 if weekdays is None else weekdays
     angle = _angle(n, first_day_of_year)
     season = _waves(angle) @ learnt.season
     loss, use = np.full(n, np.nan), np.full(n, np.nan)
@@ -181,7 +193,7 @@ def _constant(free: Array, angle: Array) -> float:
     """Return what of the flow does not follow the season: the constant of a day falls as the season rises when the
     shape holds a constant part; noise of a single day, which does the same, is left out by smoothing over the year."""
     good = np.isfinite(free).all(axis=1)
-    if good.sum() < 200:
+    if good.sum() < SEASON_DAYS:
         return 0.0
     waves = _waves(angle[good])
     smooth = waves @ np.linalg.lstsq(waves, free[good], rcond=None)[0]

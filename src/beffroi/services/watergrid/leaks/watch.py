@@ -29,15 +29,16 @@ _FEWEST = 4  # days before which there is nothing to compare with
 class Limits:
     """Thresholds in standard deviations, spans in days; tuned on generated years (`bench/leaks`), never on the published one."""
 
-    step: float = 3.5
-    step_one: float = 3.9
+    step: float = 3.75
+    step_one: float = 4.2
     step_in_growth: float = 4.4
-    growth: float = 3.6
+    growth: float = 3.8
     stop: float = 2.5
     down: float = 4.2
     merge: float = 4.0  # in variances: how much worse one growth may explain what two events do
     unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
     absorb: float = 0.0
+    least: float = 0.0  # of a day's noise: an open file that fell below was nothing
     merge_span: int = 30
     merge_back: int = 12
     step_span: int = 30
@@ -50,7 +51,18 @@ class Limits:
 LIMITS = Limits()
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
-QUIET = replace(LIMITS, unshapely=0.07, absorb=1.5, merge=9.0, merge_span=40, merge_back=15)
+QUIET = replace(
+    LIMITS,
+    step=4.2,
+    step_one=4.6,
+    growth=4.2,
+    unshapely=0.07,
+    absorb=1.5,
+    least=1.2,
+    merge=9.0,
+    merge_span=40,
+    merge_back=15,
+)
 
 
 @dataclass(eq=False)
@@ -113,6 +125,7 @@ def _day(values: Array, known: _Watch) -> None:
         _note(*found, day, y, known)
     _measure(day, y, known)
     _absorb(int(day[-1]), known)
+    _forget(int(day[-1]), known)
 
 
 def _shape(day: Array, kind: str, at: int, until: int | None = None) -> Array:
@@ -246,7 +259,9 @@ def _merged(new: LeakFile, day: Array, y: Array, known: _Watch) -> bool:
     """Say whether what is new is earlier files growing on, and make them one: one growth explains all nearly as well."""
     inside = _inside(day, known)
     limits, white = known.limits, _white(day, known.echo)
-    near = [f for f in inside if f.end is None and 1 <= new.onset - f.onset <= limits.merge_span]
+    near = [
+        f for f in inside if f.end is None and -limits.merge_back <= new.onset - f.onset <= limits.merge_span
+    ]
     apart = _left(white, y, _columns(day, [*inside, new], known.downs))
     for count in range(min(len(near), _TOGETHER), 0, -1):
         group = near[-count:]
@@ -281,6 +296,17 @@ def _absorb(today: int, known: _Watch) -> None:
             if small and within[0] <= step.onset <= within[1] and today - step.onset > _FEWEST:
                 known.files.remove(step)
                 growth.detected = min(growth.detected, step.detected)
+
+
+def _forget(today: int, known: _Watch) -> None:
+    """Drop the open files that turned out to lose nothing; one that younger files took over may still be a growth."""
+    least, span = known.limits.least * known.sigma, known.limits.merge_span
+
+    def nothing(f: LeakFile) -> bool:
+        small = f.end is None and not f.growing and f.flow < least and today - f.detected >= _FEWEST
+        return small and not any(g.end is None and 0 < g.onset - f.onset <= span for g in known.files)
+
+    known.files[:] = [f for f in known.files if not nothing(f)]
 
 
 def _left(white: Array, y: Array, columns: list[Array]) -> float:
