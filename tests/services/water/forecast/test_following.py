@@ -137,7 +137,7 @@ def test_gaugings_make_a_version_once_and_a_new_one_makes_another(town: Town, st
     top = table.stages[-1]
     assert table.stage_of(table.discharges[-1]) == pytest.approx(top)
     assert table.stage_of(2 * table.discharges[-1]) == pytest.approx(
-        stage_of(2 * table.discharges[-1]), rel=0.06
+        stage_of(2 * table.discharges[-1]), rel=0.1
     )
 
 

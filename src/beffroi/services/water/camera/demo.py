@@ -19,6 +19,7 @@ __all__ = ["build"]
 
 _SIZE, _FRAMES, _DT_S = (640, 360), 8, 0.1
 _PLACE = (233.0, -12.0)  # the Vieux-Pont
+_STATION = "sarelle-pont"
 
 
 def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
@@ -37,8 +38,6 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         "every_min": 15.0, "source_kind": "folder", "site": msgspec.to_builtins(site_of(river)),
     }  # fmt: skip
     point = {"type": "Point", "coordinates": list(wgs84(_PLACE))}
-    stations = town.store.records.find("river_station", Query(where={"code": "sarelle-pont"}, limit=1)).rows
-    values |= {"station": stations[0].id} if stations else {}
     row = town.store.records.put(
         "river_camera", values, geometry=point, territory=scene.communes[0].code, who=SYSTEM
     )
@@ -71,18 +70,20 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         staged = town.store.files.stage(picture, "image/jpeg")
         reference = bytes(cv2.imencode(".jpg", pictures[0], [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
         surveyed = town.store.files.stage(reference, "image/jpeg")
+        watched = town.store.records.find("river_station", Query(where={"code": _STATION}, limit=1)).rows
         with town.store.records.writer(SYSTEM, "mesure") as writer:
             writer.change(
                 "river_camera",
                 row.id,
                 {
                     "state": "measuring",
+                    "station": watched[0].id if watched else None,
                     "still": town.store.files.keep(writer.connection, staged),
                     "reference": town.store.files.keep(writer.connection, surveyed),
                 },
             )
 
-        if stations:
-            show(town, row, picture, scene.end_us - 20 * MINUTE_US)
+        if watched:
+            show(town, town.store.records.get("river_camera", row.id), picture, scene.end_us - 20 * MINUTE_US)
 
     yield scene.end_us - 5 * MINUTE_US, measured
