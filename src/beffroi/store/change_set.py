@@ -101,6 +101,7 @@ class _Noted(Observations):
 
     def select(self, query: ObservationQuery, reading: Connection | None = None) -> list[Observation]:
         """Return the stored observations of `query` that the change set leaves."""
+        del reading  # a change set's own connection does not see the observations
         gone, inner = sorted(self._gone), query.where
         if gone:
             left = observation.c.id.not_in(gone)
