@@ -108,7 +108,7 @@ class _Noted(Observations):
             query = msgspec.structs.replace(
                 query, where=(lambda d: left if inner is None else and_(inner(d), left))
             )
-        return self._real.select(query, reading)
+        return self._real.select(query)
 
 
 class ChangeSet(Store):
