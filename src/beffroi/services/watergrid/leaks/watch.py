@@ -21,7 +21,6 @@ __all__ = ["LIMITS", "QUIET", "LeakFile", "Limits", "watch"]
 
 Array = NDArray[np.float64]
 _APART = 0.35  # of its size: a shape that what is known already nearly explains says nothing
-_TOGETHER = 3  # files that one growth may take together
 _FEWEST = 4  # days before which there is nothing to compare with
 
 
@@ -29,17 +28,19 @@ _FEWEST = 4  # days before which there is nothing to compare with
 class Limits:
     """Thresholds in standard deviations, spans in days; tuned on generated years (`bench/leaks`), never on the published one."""
 
-    step: float = 3.75
-    step_one: float = 4.2
+    step: float = 3.7
+    step_one: float = 4.1
     step_in_growth: float = 4.4
     growth: float = 3.8
     stop: float = 2.5
     down: float = 4.2
-    merge: float = 4.0  # in variances: how much worse one growth may explain what two events do
+    merge: float = 3.5  # in variances: how much worse one growth may explain what two events do
     unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
     absorb: float = 0.0
     least: float = 0.0  # of a day's noise: an open file that fell below was nothing
-    merge_span: int = 30
+    together: int = 1  # files that one growth may take together
+    behind: int = -1  # days by which what is new may begin before the file that it joins
+    merge_span: int = 20
     merge_back: int = 12
     step_span: int = 30
     growth_span: int = 50
@@ -52,17 +53,9 @@ LIMITS = Limits()
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
 QUIET = replace(
-    LIMITS,
-    step=4.2,
-    step_one=4.6,
-    growth=4.2,
-    unshapely=0.07,
-    absorb=1.5,
-    least=1.2,
-    merge=9.0,
-    merge_span=40,
-    merge_back=15,
-)
+    LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, absorb=1.5, least=1.2, merge=9.0, merge_span=40, merge_back=15,
+    together=3, behind=15,
+)  # fmt: skip
 
 
 @dataclass(eq=False)
@@ -259,11 +252,9 @@ def _merged(new: LeakFile, day: Array, y: Array, known: _Watch) -> bool:
     """Say whether what is new is earlier files growing on, and make them one: one growth explains all nearly as well."""
     inside = _inside(day, known)
     limits, white = known.limits, _white(day, known.echo)
-    near = [
-        f for f in inside if f.end is None and -limits.merge_back <= new.onset - f.onset <= limits.merge_span
-    ]
+    near = [f for f in inside if f.end is None and -limits.behind <= new.onset - f.onset <= limits.merge_span]
     apart = _left(white, y, _columns(day, [*inside, new], known.downs))
-    for count in range(min(len(near), _TOGETHER), 0, -1):
+    for count in range(min(len(near), limits.together), 0, -1):
         group = near[-count:]
         others = [f for f in inside if f not in group]
         oldest = min(group, key=lambda f: f.onset)
