@@ -7,7 +7,8 @@ PYTHON ?= python3
 DATA ?= town
 HOST ?= 127.0.0.1
 PORT ?= 8080
-WORKERS ?= 2
+# half of a test is waiting for a disk, a broker or a browser
+WORKERS ?= $(shell expr $$(nproc) + 1)
 ARGS ?=
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

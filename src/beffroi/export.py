@@ -50,6 +50,8 @@ LEFT_OUT = {
     "token": "a secret", "session": "a secret", "sign_in_link": "a secret", "attempt": "who tried to sign in",
     "audit_head": "signed by this installation's key", "person_key": "a secret: personal values leave in clear",
     "sighting": "forgotten after a day", "job": "work in hand", "unfinished": "work in hand", "brought": "reports of imports",
+    "federated": "who is known to a provider of identity: they sign in there anew", "federated_session": "a secret",
+    "second_factor": "a secret", "recovery_code": "a secret", "extension": "programs: installed again from their wheel",
     "mqtt_session": "who is connected", "mqtt_message": "the same", "mqtt_retained": "the same",
 }  # fmt: skip
 SETTINGS = ("name", "language", "time_zone", "base_url")

@@ -18,7 +18,7 @@ def run(*arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_service_brings_its_commands_and_the_others_start_without_them() -> None:
-    assert command_rooms() == ["beffroi.services.reports.commands", "beffroi.services.water.commands"]
+    assert {"beffroi.services.reports.commands", "beffroi.services.water.commands"} <= set(command_rooms())
     script = (
         "import sys; from beffroi.cli import application\n"
         "names = {g.name for g in application('serve').registered_groups}\n"

@@ -1,5 +1,7 @@
 """Files that the lighting service reads."""
 
-from beffroi.services.lighting.importing import IMPORTS
+from beffroi.services.lighting import importing
 
 __all__ = ["IMPORTS"]
+
+IMPORTS = importing.IMPORTS

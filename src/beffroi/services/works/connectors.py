@@ -1,5 +1,7 @@
 """Files that the works service reads."""
 
-from beffroi.services.works.car_parks import IMPORTS
+from beffroi.services.works import car_parks
 
 __all__ = ["IMPORTS"]
+
+IMPORTS = car_parks.IMPORTS

@@ -22,7 +22,7 @@ from beffroi.web.site.tour import unfinished
 
 __all__ = ["ROUTES", "sentence"]
 
-SHOWN = 8
+SHOWN = 6
 MOST_STATIONS = 5_000
 
 

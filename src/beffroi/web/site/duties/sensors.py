@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.text import Text
-from beffroi.store.tables import datastream, thing
+from beffroi.store.tables import datastream, observed_property, thing
 from beffroi.store.thinning import KINDS, Keep, keep_of
 from beffroi.town import Town
 from beffroi.web.kit.page import language_of, render, translate
@@ -38,10 +38,11 @@ class Watch(msgspec.Struct, frozen=True):
 
 def watches_of(town: Town) -> list[Watch]:
     """Return what is measured, services in their order, the most numerous kind first."""
-    c, t = datastream.c, thing.c
+    c, t, p = datastream.c, thing.c, observed_property.c
     asked = (
-        select(t.id, t.service, t.public, c.kind, c.name, c.unit_symbol, c.properties, c.public.label("open"))
-        .join(datastream, c.thing_id == t.id).where(t.approved == 1)
+        select(t.id, t.service, t.public, c.kind, p.name.label("observed"), c.unit_symbol, c.properties, c.public.label("open"))
+        .join(datastream, c.thing_id == t.id)
+        .join(observed_property, c.observed_property_id == p.id).where(t.approved == 1)
     )  # fmt: skip
     of_kinds = town.store.setting(KINDS, {})
     sensors: dict[tuple[str, str, str], set[int]] = defaultdict(set)
@@ -49,7 +50,8 @@ def watches_of(town: Town) -> list[Watch]:
     keeps: dict[tuple[str, str, str], set[tuple[int | None, int | None]]] = defaultdict(set)
     with town.store.read() as connection:
         for row in connection.execute(asked):
-            key = (row.service, row.kind or row.name, row.unit_symbol or "")
+            told = row.observed if row.public and row.open else ""  # the words of what is private stay so
+            key = (row.service, row.kind or told, row.unit_symbol or "")
             sensors[key].add(row.id)
             if row.public and row.open:
                 readable[key].add(row.id)
@@ -79,7 +81,7 @@ def _watch(
         name,
         title,
         purpose,
-        kind.title if kind is not None else Text(code, code),
+        kind.title if kind is not None else Text(code or "Autre mesure", code or "Other measurement"),
         unit,
         sensors,
         readable,
