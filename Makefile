@@ -7,7 +7,7 @@ PYTHON ?= python3
 DATA ?= town
 HOST ?= 127.0.0.1
 PORT ?= 8080
-# half of a test is waiting for a disk, a broker or a browser
+# half of a test is waiting for a disk, a broker or a browser; the long files come first as they are collected
 WORKERS ?= $(shell expr $$(nproc) + 1)
 ARGS ?=
 BIN := .venv/bin
@@ -40,10 +40,10 @@ tests/identity/provider/node_modules: tests/identity/provider/package-lock.json
 	@npm ci --no-audit --no-fund --silent --prefix tests/identity/provider && touch $@
 
 test: setup tests/identity/provider/node_modules ## Run the whole suite (PYTEST="-k word" narrows it)
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 coverage: setup ## Run the whole suite and show the branch coverage, which must reach 90 %
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
 check: setup ## Formatting, style, types, imports, translations, documentation, sizes
 	@$(BIN)/python -m checks

@@ -7,6 +7,9 @@ from beffroi.model.text import Text
 __all__ = ["LIMITS", "Limit"]
 
 
+_NONE, _DOUBT = Text("", ""), Text(" (à vérifier)", " (to be checked)")
+
+
 class Limit(msgspec.Struct, frozen=True):
     """A limit: pollutant or property, value in the unit of its kind, over what, who says so; `read`: whether the text that
     sets it was read, or another that quotes it, or the figure is known at second hand and has to be checked."""
@@ -20,11 +23,8 @@ class Limit(msgspec.Struct, frozen=True):
     @property
     def told(self) -> Text:
         """The source, with the doubt."""
-        return (
-            self.source
-            if self.read
-            else Text(f"{self.source.fr} (à vérifier)", f"{self.source.en} (to be checked)")
-        )
+        doubt = _NONE if self.read else _DOUBT
+        return Text(self.source.fr + doubt.fr, self.source.en + doubt.en)
 
 
 _DAY = Text("moyenne journalière", "daily mean")

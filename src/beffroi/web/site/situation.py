@@ -22,7 +22,7 @@ from beffroi.web.site.tour import unfinished
 
 __all__ = ["ROUTES", "sentence"]
 
-SHOWN = 6
+SHOWN = 5
 MOST_STATIONS = 5_000
 
 
