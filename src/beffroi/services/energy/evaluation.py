@@ -5,9 +5,9 @@ Figures are estimates for a town of 5,000 inhabitants, said to be so; those boun
 
 from typing import Any
 
+from beffroi.evaluation.outputs import records_between
 from beffroi.model.declaration import Evaluation, UsefulOutput
 from beffroi.model.text import Text
-from beffroi.store.record import Query, Where
 
 __all__ = ["EVALUATION"]
 
@@ -51,24 +51,10 @@ BUILDINGS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _closed(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many findings ended in a period."""
-    over = {"state": "closed", "_updated": (Where(">=", start_us), Where("<", end_us))}
-    query = Query(where=over, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("energy_finding", query))
-
-
-def _bills(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many bills were compared with their meter in a period."""
-    checked = {
-        "verdict": ("right", "quantity", "price", "sum"),
-        "_created": (Where(">=", start_us), Where("<", end_us)),
-    }
-    query = Query(where=checked, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("energy_bill", query))
-
-
 EVALUATION = Evaluation(
     cases=(BUILDINGS,),
-    outputs=(UsefulOutput(Text("gaspillage arrêté", "waste stopped"), _closed), UsefulOutput(Text("facture contrôlée", "bill checked"), _bills)),
+    outputs=(
+        UsefulOutput(Text("gaspillage arrêté", "waste stopped"), records_between("energy_finding", "_updated", state="closed")),
+        UsefulOutput(Text("facture contrôlée", "bill checked"), records_between("energy_bill", "_created", verdict=("right", "quantity", "price", "sum"))),
+    ),
 )  # fmt: skip

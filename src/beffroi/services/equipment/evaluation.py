@@ -5,9 +5,9 @@ Figures are estimates for a town of 5,000 inhabitants, said to be so: each is to
 
 from typing import Any
 
+from beffroi.evaluation.outputs import records_between
 from beffroi.model.declaration import Evaluation, UsefulOutput
 from beffroi.model.text import Text
-from beffroi.store.record import Query, Where
 
 __all__ = ["EVALUATION"]
 
@@ -61,13 +61,7 @@ LIGHTING: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _repairs(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many faults were repaired."""
-    done = {"repaired": (Where(">=", start_us), Where("<", end_us))}
-    query = Query(where=done, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("fault", query))
-
-
 EVALUATION = Evaluation(
-    cases=(LIGHTING,), outputs=(UsefulOutput(Text("panne réparée", "fault repaired"), _repairs),)
+    cases=(LIGHTING,),
+    outputs=(UsefulOutput(Text("panne réparée", "fault repaired"), records_between("fault", "repaired")),),
 )

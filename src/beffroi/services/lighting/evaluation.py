@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from beffroi.evaluation.outputs import records_between
 from beffroi.model.declaration import Evaluation, UsefulOutput
 from beffroi.model.text import Text
-from beffroi.store.record import Query, Where
 
 __all__ = ["EVALUATION"]
 
@@ -45,13 +45,6 @@ NIGHT_CUT: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _ended(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many anomalies were found in the period."""
-    where = {"since": (Where(">=", start_us), Where("<", end_us))}
-    query = Query(where=where, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("lighting_finding", query))
-
-
 EVALUATION = Evaluation(
-    cases=(NIGHT_CUT,), outputs=(UsefulOutput(Text("anomalie vue de l'armoire", "anomaly seen from the cabinet"), _ended),)
+    cases=(NIGHT_CUT,), outputs=(UsefulOutput(Text("anomalie vue de l'armoire", "anomaly seen from the cabinet"), records_between("lighting_finding", "since")),)
 )  # fmt: skip

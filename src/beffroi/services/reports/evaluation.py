@@ -5,9 +5,9 @@ Figures are estimates for a town of 5,000 inhabitants, said to be so: each is to
 
 from typing import Any
 
+from beffroi.evaluation.outputs import records_between
 from beffroi.model.declaration import Evaluation, UsefulOutput
 from beffroi.model.text import Text
-from beffroi.store.record import Query, Where
 
 __all__ = ["EVALUATION"]
 
@@ -52,15 +52,9 @@ COUNTER: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _closed(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many reports were closed."""
-    query = Query(
-        where={"closed": (Where(">=", start_us), Where("<", end_us))},
-        territories=None if territory is None else (territory,),
-    )
-    return float(town.store.records.count("service_request", query))
-
-
 EVALUATION = Evaluation(
-    cases=(COUNTER,), outputs=(UsefulOutput(Text("signalement clos", "report closed"), _closed),)
+    cases=(COUNTER,),
+    outputs=(
+        UsefulOutput(Text("signalement clos", "report closed"), records_between("service_request", "closed")),
+    ),
 )

@@ -6,9 +6,9 @@ leaks lose comes from the live series of the areas.
 
 from typing import Any
 
+from beffroi.evaluation.outputs import records_between
 from beffroi.model.declaration import Evaluation, UsefulOutput
 from beffroi.model.text import Text
-from beffroi.store.record import Query, Where
 
 __all__ = ["EVALUATION"]
 
@@ -49,13 +49,9 @@ LEAKS: dict[str, Any] = {
 }  # fmt: skip
 
 
-def _found(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
-    """Return how many leaks were detected."""
-    when = {"detected": (Where(">=", start_us), Where("<", end_us))}
-    query = Query(where=when, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("water_leak", query))
-
-
 EVALUATION = Evaluation(
-    cases=(LEAKS,), outputs=(UsefulOutput(Text("fuite détectée", "leak detected"), _found),)
+    cases=(LEAKS,),
+    outputs=(
+        UsefulOutput(Text("fuite détectée", "leak detected"), records_between("water_leak", "detected")),
+    ),
 )
