@@ -6,7 +6,7 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Unauthorised
 from beffroi.model.text import Text
 
-__all__ = ["require_admin", "require_reach", "require_signed_in"]
+__all__ = ["require_admin", "require_reach", "require_signed_in", "require_staff"]
 
 
 def require_signed_in(who: Principal) -> None:
@@ -16,6 +16,21 @@ def require_signed_in(who: Principal) -> None:
             Text("Il faut se connecter.", "You need to sign in."),
             Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
         )
+
+
+def require_staff(who: Principal) -> Principal:
+    """Return `who`. Raises `Unauthorised` for a citizen and `Forbidden` for others who are no staff."""
+    if who.role == "citizen":
+        raise Unauthorised(
+            Text("Il faut se connecter.", "You need to sign in."),
+            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
+        )
+    if not who.staff:
+        raise Forbidden(
+            Text("Cette page est celle des agents.", "This page is for staff."),
+            Text("Demandez à un agent.", "Ask an agent."),
+        )
+    return who
 
 
 def require_admin(who: Principal) -> None:

@@ -6,10 +6,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.identity.rights import require_staff
 from beffroi.model.declaration import Entrance
 from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Unauthorised
+from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.services.works.clock import Deadline, deadline, valid_until
 from beffroi.services.works.concerned import concerned_by, plan_svg
@@ -54,21 +55,6 @@ def datex(request: Request) -> Response:
     return Response(body, media_type=MEDIA_TYPE, headers={"Access-Control-Allow-Origin": "*"})
 
 
-def _staff(request: Request) -> Principal:
-    who = principal_of(request)
-    if who.role == "citizen":
-        raise Unauthorised(
-            Text("Il faut se connecter.", "You need to sign in."),
-            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
-        )
-    if not who.staff:
-        raise Forbidden(
-            Text("Cette page est celle des agents.", "This page is for staff."),
-            Text("Demandez à un agent.", "Ask an agent."),
-        )
-    return who
-
-
 def clock_of(row: Row, region: str = "") -> Deadline:
     """Return the deadline of a declaration."""
     v = row.values
@@ -80,7 +66,7 @@ def clock_of(row: Row, region: str = "") -> Deadline:
 
 def desk(request: Request) -> Response:
     """Answer the register: what is to be answered first."""
-    who, town = _staff(request), _town(request)
+    who, town = require_staff(principal_of(request)), _town(request)
     rows = town.store.records.find(
         "works_declaration", Query(territories=who.territories or None, sort="-received", limit=_SHOWN)
     ).rows
@@ -91,7 +77,7 @@ def desk(request: Request) -> Response:
 
 
 def _one(request: Request) -> tuple[Row, Principal]:
-    who = _staff(request)
+    who = require_staff(principal_of(request))
     row = _town(request).store.records.get("works_declaration", request.path_params["id"])
     if not who.covers(row.territory):
         raise NotFound(Text("Cette déclaration n'existe pas.", "There is no such declaration."))

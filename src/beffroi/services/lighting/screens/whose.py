@@ -2,8 +2,9 @@
 
 from starlette.requests import Request
 
+from beffroi.identity import rights
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Problem, Unauthorised
+from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of
@@ -24,15 +25,7 @@ def territories_of(who: Principal) -> tuple[str, ...] | None:
 
 def require_staff(request: Request) -> Principal:
     """Return who asks. Raises `Unauthorised` or `Forbidden` unless they are staff."""
-    who = principal_of(request)
-    if who.role == "citizen":
-        raise Unauthorised(Text("Il faut se connecter.", "You need to sign in."), Text("Connectez-vous, puis recommencez.", "Sign in, then try again."))  # fmt: skip
-    if not who.staff:
-        raise Forbidden(
-            Text("Cette page est celle des agents.", "This page is for staff."),
-            Text("Demandez à un agent.", "Ask an agent."),
-        )
-    return who
+    return rights.require_staff(principal_of(request))
 
 
 def number(text: str, place: str, *, low: float, high: float) -> float:
