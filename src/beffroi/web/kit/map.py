@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby, pairwise
 from typing import Any
 
 import msgspec
@@ -42,6 +43,13 @@ def _lines(geometry: Mapping[str, Any]) -> Iterable[tuple[Sequence[Sequence[floa
         yield from ((ring, True) for polygon in parts for ring in polygon)
 
 
+def _subpath(line: Sequence[tuple[int, int]], closed: bool) -> str:
+    """Return `line` as relative steps, the fewest bytes; steps of nothing are left out."""
+    steps = ((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(line))
+    words = "".join(f"{x} {y} " if y >= 0 else f"{x}{y} " for x, y in steps if x or y)
+    return "M{} {}".format(*line[0]) + (f"l{words}".rstrip() if words else "") + ("z" if closed else "")
+
+
 def outline_svg(
     box: Box, ground: Iterable[Mapping[str, Any]], points: Iterable[tuple[float, float, str, str]]
 ) -> Markup:
@@ -64,14 +72,10 @@ def outline_svg(
             round(width * scale), round(height * scale)
         )
     ]
-    for feature in ground:
-        for line, closed in _lines(feature["geometry"]):
-            path = "M" + "L".join("{} {}".format(*place(p[0], p[1])) for p in line) + ("z" if closed else "")
-            parts.append(
-                Markup('<path class="{}" d="{}"/>').format(
-                    feature.get("properties", {}).get("kind", ""), path
-                )
-            )
+    for kind, features in groupby(ground, lambda f: f.get("properties", {}).get("kind", "")):
+        lines = (drawn for f in features for drawn in _lines(f["geometry"]))
+        path = "".join(_subpath([place(p[0], p[1]) for p in line], closed) for line, closed in lines)
+        parts.append(Markup('<path class="{}" d="{}"/>').format(kind, path))
     for lon, lat, severity, name in points:
         x, y = place(lon, lat)
         parts.append(
