@@ -72,8 +72,8 @@ def _disk(town: Town) -> Iterator[Finding]:
         )
         yield Finding(
             name, state,
-            Text("Disque : {f:.1f} Go libres sur {t:.0f} ({s:.0%}).", "Disk: {f:.1f} GB free of {t:.0f} ({s:.0%}).").filled(
-                f=usage.free / _GB, t=usage.total / _GB, s=share
+            Text("Disque : {f:.0f} Go libres sur {t:.0f} ({s:.0f} %).", "Disk: {f:.0f} GB free of {t:.0f} ({s:.0f}%).").filled(
+                f=usage.free // _GB, t=usage.total // _GB, s=share * 100
             ),
             Text("Faites de la place, ou gardez moins (Conservation).", "Make room, or keep less (Retention).") if state != "ok" else Text("", ""),
             ((f"{name}_free_bytes", usage.free), (f"{name}_total_bytes", usage.total)),

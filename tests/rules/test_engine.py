@@ -281,6 +281,31 @@ def test_records_raise_alarms_that_end_with_them(place):
     assert told(place.alarms()) == [("cleared_unacknowledged", "jaune", 2 * 86_400, 2 * 86_400)]
 
 
+class Visit(Record):
+    """Somebody who looked at a fault."""
+
+    code: str = field("Code", "Code", key=True)
+    fault: int = field("Panne", "Fault", reference="fault")
+    cause: str = field("Cause", "Cause", choices=(choice("torn", "Arraché", "Torn off"),))
+    cost: float = field("Coût", "Cost")
+    urgent: bool = field("Urgent", "Urgent")
+
+
+def test_the_message_of_a_record_says_choices_references_and_numbers_as_people_read_them(small):
+    visits = Collection("visit", Text("Visites", "Visits"), Visit)
+    small.store.records.declare((*PLATFORM_COLLECTIONS, FAULT, visits))
+    template = "{code} / {fault} : {cause}, {cost} €, urgent {urgent}, alerte {severity}, {unknown}"
+    more = f'message: "{template}"\nmessage_en: "{template}"\nseverity: jaune'
+    small.rule("{where: cause == 'torn'}", "{collection: visit}", more=more)
+    fault = small.store.records.put("fault", {"code": "Mât 12"}, who=AGENT).id
+    visit = {"code": "V1", "fault": fault, "cause": "torn", "cost": 1234.5, "urgent": True}
+    small.store.records.put("visit", visit, who=AGENT)
+    small.work()
+    said = small.alarms()[0].values
+    assert said["message"] == "V1 / Mât 12 : Arraché, 1\u202f234,5 €, urgent oui, alerte jaune, {unknown}"
+    assert said["message_en"] == "V1 / Mât 12 : Torn off, 1,234.5 €, urgent yes, alerte yellow, {unknown}"
+
+
 def test_several_series_are_judged_together(place):
     rain, level = place.series("Pluie", unit="mm"), place.series()
     place.rule("{expression: pluie > 5 and niveau > 100}", f"{{series: {{pluie: {rain}, niveau: {level}}}}}")
@@ -290,7 +315,7 @@ def test_several_series_are_judged_together(place):
     place.now(level, "120")
     assert (
         place.alarms()[0].values["message"]
-        == "« Pluie (Ardèche à Meyras) » > 5 et « Hauteur d'eau (Ardèche à Meyras) » > 100"
+        == "« Pluie (Ardèche à Meyras) » dépasse 5 et « Hauteur d'eau (Ardèche à Meyras) » dépasse 100"
     )
     place.restart()
     place.clock.go(1)

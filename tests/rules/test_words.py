@@ -6,9 +6,18 @@ from beffroi.model.text import Text
 from beffroi.rules.reading import read_rule
 from beffroi.rules.words import duration_words, fill, number_words, sentence
 
+RECORD = {
+    "record": Text("Bacs", "Bins"), "record.state": Text("État", "State"), "record.state=full": Text("plein", "full"),
+    "record.state=torn": Text("abîmé", "torn"), "record.active": Text("Actif", "Active"), "record.litres": Text("Volume", "Volume"),
+    "record.street": Text("Rue", "Street"),
+}  # fmt: skip
+
 
 def naming(name):
-    return (Text("Bacs", "Bins"), "") if name == "record" else (Text("Hauteur d'eau", "Water level"), "cm")
+    if name.startswith("record"):
+        bare = name.rpartition("=")[2]
+        return RECORD.get(name, Text(bare, bare)), ""
+    return Text("Hauteur d'eau", "Water level"), "cm"
 
 
 @pytest.mark.parametrize(
@@ -26,8 +35,13 @@ def naming(name):
          "Orange alert when Water level rises by more than 30 cm within 1 h."),
         ("{silent: 90 min}", "Alerte orange quand Hauteur d'eau ne donne plus rien depuis 1 h 30 min.",
          "Orange alert when Water level has been silent for 1 h 30 min."),
-        ("{expression: value > 3 and not value > 9}", "Alerte orange quand « Hauteur d'eau » > 3 et pas « Hauteur d'eau » > 9.",
-         "Orange alert when 'Water level' > 3 and not 'Water level' > 9."),
+        ("{expression: value > 3 and not value > 9}", "Alerte orange quand « Hauteur d'eau » dépasse 3 et il est faux que « Hauteur d'eau » dépasse 9.",
+         "Orange alert when 'Water level' exceeds 3 and it is false that 'Water level' exceeds 9."),
+        ("{expression: 'abs(value - 2 * value) >= 0.5 or 1 < value <= 1500'}",
+         ("Alerte orange quand abs(« Hauteur d'eau » − (2 × « Hauteur d'eau »)) atteint 0,5 ou 1 est sous « Hauteur d'eau »"
+         " et « Hauteur d'eau » ne dépasse pas 1\u202f500."),
+         ("Orange alert when abs('Water level' − (2 × 'Water level')) reaches 0.5 or 1 is below 'Water level'"
+         " and 'Water level' does not exceed 1,500.")),
     ],
 )  # fmt: skip
 def test_conditions(when, fr, en):
@@ -39,7 +53,7 @@ def test_hours_days_and_clearing():
     text = "name: x\nwatch: {datastream: 1}\nwhen: {above: 1, clear_after: 1 h}\nduring: {days: samedi-dimanche, hours: 22:00-06:00}\n"
     said = sentence(read_rule(text + "clear: {below: 0}\n"), naming)
     assert said.fr == (
-        "Alerte orange quand Hauteur d'eau dépasse 1 cm, le samedi et dimanche de 22:00 à 06:00"
+        "Alerte orange quand Hauteur d'eau dépasse 1 cm, le samedi et le dimanche de 22:00 à 06:00"
         " (fin après 1 h de calme) ; elle finit quand Hauteur d'eau passe sous 0 cm."
     )
     assert said.en.endswith(
@@ -47,17 +61,40 @@ def test_hours_days_and_clearing():
     )
 
 
-def test_records():
-    said = sentence(
-        read_rule(
-            "name: x\nwatch: {collection: bin}\nwhen: {where: state == 'full', event: updated, for: P1D}\n"
-        ),
-        naming,
+@pytest.mark.parametrize(
+    ("where", "fr", "en"),
+    [
+        ("state == 'full'", "« État » est « plein »", "'State' is 'full'"),
+        ("state in ['full', 'torn']", "« État » est « plein » ou « abîmé »", "'State' is 'full' or 'torn'"),
+        ("state not in ('full', 'torn')", "« État » n'est ni « plein » ni « abîmé »", "'State' is neither 'full' nor 'torn'"),
+        ("active and (litres >= 1000 or street != None)", "« Actif » est vrai et (« Volume » atteint 1\u202f000 ou « Rue » est rempli)",
+         "'Active' is true and ('Volume' reaches 1,000 or 'Street' is filled in)"),
+        ("not active and street == None and state != 'gone'", "« Actif » est faux, « Rue » est vide et « État » n'est pas « gone »",
+         "'Active' is false, 'Street' is empty and 'State' is not 'gone'"),
+        ("state != street", "« État » n'est pas « Rue »", "'State' is not 'Street'"),
+    ],
+)  # fmt: skip
+def test_records(where, fr, en):
+    rule = f'name: x\nwatch: {{collection: bin}}\nwhen: {{where: "{where}", event: updated, for: P1D}}\n'
+    said = sentence(read_rule(rule), naming)
+    assert said == Text(
+        f"Alerte orange quand un enregistrement de « Bacs » est modifié et que {fr} pendant 1 j.",
+        f"Orange alert when a record of 'Bins' is updated and {en} for 1 d.",
     )
-    assert (
-        said.fr
-        == "Alerte orange quand un enregistrement de « Bacs » est modifié et que state == 'full' pendant 1 j."
-    )
+
+
+@pytest.mark.parametrize(
+    ("days", "fr", "en"),
+    [
+        ("lundi-vendredi", "du lundi au vendredi", "Monday to Friday"), ("mardi", "le mardi", "on Tuesday"),
+        ("[lundi, mercredi, dimanche]", "le lundi, le mercredi et le dimanche", "on Monday, Wednesday and Sunday"),
+    ],
+)  # fmt: skip
+def test_days(days, fr, en):
+    text = f"name: x\nwatch: {{datastream: 1}}\nwhen: {{above: 1}}\nduring: {{days: {days}, hours: 08:00-18:00}}\n"
+    said = sentence(read_rule(text), naming)
+    assert said.fr.endswith(f"dépasse 1 cm, {fr} de 08:00 à 18:00.")
+    assert said.en.endswith(f"exceeds 1 cm, {en} from 08:00 to 18:00.")
 
 
 def test_templates_fill_what_they_know_and_nothing_more():

@@ -3,11 +3,13 @@
 The subject is a thing (several series of one thing share its alarm, at the highest of their levels) or a record.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
+from beffroi.model.collection import Collection
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
@@ -17,7 +19,7 @@ from beffroi.rules.condition import RANKS, SEVERITIES
 from beffroi.rules.machine import Transition
 from beffroi.rules.rule import Rule
 from beffroi.rules.watching import Catalogue, naming_for
-from beffroi.rules.words import condition, fill, number_words
+from beffroi.rules.words import SEVERITY_WORDS, condition, fill, number_words
 from beffroi.store.open import Store
 from beffroi.store.record import Row
 from beffroi.store.record_writer import Writer
@@ -203,16 +205,39 @@ class Belfry:
             row = self.store.records.get(name, move.key, deleted=None)
         except NotFound:
             return _Told({"message": rule.name, "message_en": rule.name_en or None, "public": False}, None)
-        personal = {f.name for f in collection.personal}
-        known = {k: v for k, v in row.values.items() if k not in personal and v is not None}
-        label = known.get(collection.label, f"n° {move.key}")
-        words = Text(f"{collection.title.fr} : {label}", f"{collection.title.en}: {label}")
-        said = self._said(rule, move, level, words, {**known, "id": row.id})
+        known = {"id": Text(str(row.id), str(row.id)), **self._read(collection, row)}
+        label = known.get(collection.label, Text(f"n° {move.key}", f"no. {move.key}"))
+        words = Text(f"{collection.title.fr} : {label.fr}", f"{collection.title.en}: {label.en}")
+        said = self._said(rule, move, level, words, known)
         public = collection.read == "citizen" and not rule.message
         return _Told({**said, "public": public}, row.territory)
 
+    def _read(self, collection: Collection, row: Row) -> dict[str, Text]:
+        """Return what the fields of a record that are not personal say: choices by their words, references by labels."""
+        said = {}
+        for field in collection.fields:
+            value = row.values.get(field.name)
+            if value is None or field.personal:
+                continue
+            if field.reference and field.reference in self.store.records.collections:
+                value = self._label(field.reference, value)
+            if isinstance(value, bool):
+                said[field.name] = Text("oui", "yes") if value else Text("non", "no")
+            elif isinstance(value, float):
+                said[field.name] = Text(number_words(value), number_words(value, "en"))
+            else:
+                said[field.name] = Text(field.title_of(value, "fr"), field.title_of(value, "en"))
+        return said
+
+    def _label(self, name: str, record_id: int) -> object:
+        label = self.store.records.collections[name].label
+        try:
+            return self.store.records.get(name, record_id, deleted=None).values.get(label) or record_id
+        except NotFound:
+            return record_id
+
     def _said(
-        self, rule: Rule, move: Move, level: int, words: Text, known: dict[str, object]
+        self, rule: Rule, move: Move, level: int, words: Text, known: Mapping[str, object]
     ) -> dict[str, str | None]:
         """Return the alarm's message in the town's language, and in English when that is known."""
         at = to_datetime(move.at_us).astimezone(PARIS).strftime("%d/%m/%Y %H:%M")
@@ -221,7 +246,9 @@ class Belfry:
             made = {} if move.subject.startswith("record:") else {
                 "value": number_words(move.made.value, language), "peak": number_words(move.made.peak, language),
             }  # fmt: skip
-            return fill(template, {**made, **known, "rule": name, "severity": SEVERITIES[level], "at": at})
+            read = {key: one.of(language) if isinstance(one, Text) else one for key, one in known.items()}
+            severity = SEVERITY_WORDS[SEVERITIES[level]].of(language)
+            return fill(template, {**made, **read, "rule": name, "severity": severity, "at": at})
 
         english = filled(rule.message_en, rule.name_en or rule.name, "en") if rule.message_en else None
         if not rule.message:

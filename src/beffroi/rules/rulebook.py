@@ -198,5 +198,17 @@ def in_words(
         explicit = {*watch.datastreams, *(i for _, i in watch.series)}
         with store.read() as c:
             known = read_series(c, None if watch.wide else explicit)
-    collections = {name: collection.title for name, collection in store.records.collections.items()}
-    return sentence(rule, naming_for(rule, known, {**collections, **(titles or {})}))
+    told = {**_titles(store, watch.collection), **(titles or {})} if watch.collection else titles
+    return sentence(rule, naming_for(rule, known, told))
+
+
+def _titles(store: Store, name: str) -> dict[str, Text]:
+    """Return what people call a collection, its fields and their choices."""
+    collection = store.records.collections.get(name)
+    if collection is None:
+        return {}
+    titles = {name: collection.title}
+    for field in collection.fields:
+        titles[f"{name}.{field.name}"] = field.title
+        titles.update({f"{name}.{field.name}={one.value}": one.title for one in field.choices})
+    return titles

@@ -75,14 +75,16 @@ def naming_for(rule: Rule, catalogue: Mapping[int, Series], titles: Mapping[str,
                only: int | None = None) -> Naming:  # fmt: skip
     """Return how to call the series of `rule` in words; `only` names the one series meant by "value".
 
-    `titles` are those of collections, of kinds of datastream, and of services (`service:NAME`).
+    `titles` are those of collections (`COLLECTION`, `COLLECTION.FIELD`, `COLLECTION.FIELD=CHOICE`), of kinds of
+    datastream, and of services (`service:NAME`).
     """
     named, known = dict(rule.watch.series), titles or {}
 
     def naming(name: str) -> tuple[Text, str]:
-        if name == "record":
-            fallback = Text(rule.watch.collection, rule.watch.collection)
-            return known.get(rule.watch.collection, fallback), ""
+        if name == "record" or name.startswith("record."):
+            said = name.replace("record", rule.watch.collection, 1)
+            bare = said.rpartition("=" if "=" in said else ".")[2]
+            return known.get(said, Text(bare, bare)), ""
         number = named.get(name, only)
         if number is None and len(rule.watch.datastreams) == 1:
             number = rule.watch.datastreams[0]

@@ -26,6 +26,7 @@ from beffroi.rules.condition import (
     When,
     ranks_of,
 )  # fmt: skip
+from beffroi.rules.expression_words import expression_words
 from beffroi.rules.rule import Rule
 
 __all__ = ["SEVERITY_WORDS", "Naming", "condition", "duration_words", "fill", "number_words", "sentence"]
@@ -37,11 +38,13 @@ SEVERITY_WORDS = {
 _DAYS_EN = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _STEPS = ((DAY_US, "j", "d"), (HOUR_US, "h", "h"), (MINUTE_US, "min", "min"), (SECOND_US, "s", "s"))
 _NARROW = "\u202f"
-_WORD = re.compile(r"[^\W\d]\w*")
 _PLACE = re.compile(r"\{(\w+)\}")
 
 Naming = Callable[[str], tuple[Text, str]]
-"""Given a series' name in the rule, returns what people call it and its unit."""
+"""Given a series' name in the rule, returns what people call it and its unit.
+
+"record" is the collection, "record.FIELD" one of its fields, "record.FIELD=VALUE" one choice of it.
+"""
 
 
 def fill(template: str, values: Mapping[str, object]) -> str:
@@ -180,13 +183,10 @@ def _silent(node: Silent, naming: Naming) -> Text:
 
 
 def _when(node: When, naming: Naming) -> Text:
-    called = {name: naming(name)[0] for name in node.expression.names}
-    fr = {"and": "et", "or": "ou", "not": "pas", **{name: f"« {text.fr} »" for name, text in called.items()}}
-    en = {name: f"'{text.en}'" for name, text in called.items()}
-    written = node.expression.text
-    return Text(
-        _WORD.sub(lambda m: fr.get(m[0], m[0]), written), _WORD.sub(lambda m: en.get(m[0], m[0]), written)
-    )
+    def words(name: str, value: object) -> Text:
+        return naming(name)[0] if value is None else Text(str(value), str(value))
+
+    return expression_words(node.expression.text, words, number_words)
 
 
 def _matches(node: Matches, naming: Naming) -> Text:
@@ -196,8 +196,14 @@ def _matches(node: Matches, naming: Naming) -> Text:
         verb = (
             Text("est créé", "is created") if "create" in node.events else Text("est modifié", "is updated")
         )
-    where = node.where.text if node.where is not None else ""
-    fr, en = (f" et que {where}", f" and {where}") if where else ("", "")
+
+    def words(field: str, value: object) -> Text:
+        return naming(f"record.{field}" if value is None else f"record.{field}={value}")[0]
+
+    fr = en = ""
+    if node.where is not None:
+        where = expression_words(node.where.text, words, number_words)
+        fr, en = f" et que {where.fr}", f" and {where.en}"
     return Text(f"un enregistrement de « {name.fr} » {verb.fr}{fr}", f"a record of '{name.en}' {verb.en}{en}")
 
 
@@ -214,12 +220,18 @@ def _not(node: Not, naming: Naming) -> Text:
 
 def _hours(hours: CivilHours) -> Text:
     whole = (hours.start, hours.end) == (0, 1440)
+    days = _days(sorted(hours.days)) if len(hours.days) < 7 else Text("", "")
     fr = "" if whole else f" de {_clock(hours.start)} à {_clock(hours.end)}"
     en = "" if whole else f" from {_clock(hours.start)} to {_clock(hours.end)}"
-    if len(hours.days) < 7:
-        fr = f" {_list([DAYS[d] for d in hours.days], 'et')}{fr}"
-        en = f" on {_list([_DAYS_EN[d] for d in hours.days], 'and')}{en}"
-    return Text(f", le{fr}" if len(hours.days) < 7 else f",{fr}", f",{en}")
+    return Text(f",{days.fr}{fr}", f",{days.en}{en}")
+
+
+def _days(days: list[int]) -> Text:
+    if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
+        first, last = days[0], days[-1]
+        return Text(f" du {DAYS[first]} au {DAYS[last]}", f" {_DAYS_EN[first]} to {_DAYS_EN[last]}")
+    fr, en = _list([f"le {DAYS[d]}" for d in days], "et"), _list([_DAYS_EN[d] for d in days], "and")
+    return Text(f" {fr}", f" on {en}")
 
 
 def _clock(minute: int) -> str:

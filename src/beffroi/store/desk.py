@@ -148,13 +148,13 @@ class Desk:
 
         Raises `NotFound` also when it may not be seen.
         """
-        self.collection(name)
+        collection = self.collection(name)
         if abs(record_id) < 2**63:
             for gone in (False, True) if deleted is None else (deleted,):
                 found = self.find(name, Query(where={"_id": record_id}, deleted=gone, limit=1)).rows
                 if found and (found[0].deleted_us is not None) == gone:
                     return found[0]
-        raise missing(name, record_id)
+        raise missing(collection, record_id)
 
     def count(self, name: str, query: Query = Query(), most: int | None = None) -> int:
         """Return how many records of a query may be read; with `most`, counting ends there."""
@@ -285,7 +285,7 @@ class Desk:
     def _rows(self, name: str, ids: Sequence[int]) -> list[Row]:
         rows = self.find(name, Query(where={"_id": list(ids[:1000])}, limit=1000)).rows
         if len(rows) != len(set(ids)):
-            raise missing(name, next(iter(set(ids) - {row.id for row in rows})))
+            raise missing(self.collection(name), next(iter(set(ids) - {row.id for row in rows})))
         self._must_own(self._records.shelf(name).collection, ids)
         return rows
 

@@ -103,11 +103,11 @@ def _where(placed: Placed | None) -> dict[str, Any]:
     return {"_geometry": wkb, "_minx": minx, "_miny": miny, "_maxx": maxx, "_maxy": maxy}
 
 
-def missing(collection: str, record_id: int) -> NotFound:
+def missing(collection: Collection, record_id: int) -> NotFound:
     """Return the problem of a record that does not exist, or not for this reader."""
+    title = collection.title
     return NotFound(
-        Text(f"Il n'y a pas d'enregistrement {record_id} dans « {collection} ».",
-             f"There is no record {record_id} in '{collection}'."),
+        Text(f"Il n'y a pas de fiche {record_id} parmi « {title.fr} ».", f"There is no record {record_id} among '{title.en}'."),
         Text("Il a peut-être été supprimé.", "It may have been deleted."),
     )  # fmt: skip
 
@@ -346,7 +346,7 @@ class Writer:
             select(t).where(t.c["_id"] == record_id).with_for_update()
         ).one_or_none()
         if found is None or (found._deleted_us is not None) != gone:
-            raise missing(shelf.collection.name, record_id)
+            raise missing(shelf.collection, record_id)
         if version is not None and version != found._version:
             raise _stale(found, f"≠ {version}")
         return found

@@ -183,7 +183,7 @@ class Records:
         query = Query(where={"_id": record_id}, deleted=deleted, limit=1)
         found = self.find(collection, query, c=c).rows if abs(record_id) < 2**63 else []
         if not found:
-            raise missing(shelf.collection.name, record_id)
+            raise missing(shelf.collection, record_id)
         return found[0]
 
     def by_key(

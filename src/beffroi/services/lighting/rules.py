@@ -14,8 +14,8 @@ description: Se ferme quand la courbe de l'armoire redevient ce qu'elle doit êt
 watch: {collection: lighting_finding}
 when: {where: "state == 'open' and kind in ['dark', 'stuck_on']"}
 severity: orange
-message: "Armoire : anomalie {code}"
-message_en: "Cabinet: anomaly {code}"
+message: "Armoire {cabinet} : {kind}"
+message_en: "Cabinet {cabinet}: {kind}"
 """,
     ),
 )  # fmt: skip

@@ -133,8 +133,12 @@ def _asked(request: Request) -> tuple[list[str], dict[str, str]]:
 
 
 def _usual(town: Town, known: dict[str, str]) -> list[str]:
-    """Return the layers shown at first: the things, and collections of few records."""
-    return [name for name in known if name == THINGS or town.store.records.count(name) <= FEW]
+    """Return the layers shown at first: the things, and collections of few records that do not cover the others."""
+    collections = town.store.records.collections
+    return [
+        name for name in known
+        if name == THINGS or (collections[name].geometry != "polygon" and town.store.records.count(name) <= FEW)
+    ]  # fmt: skip
 
 
 def as_geojson(request: Request) -> Response:
@@ -176,6 +180,7 @@ def page(request: Request) -> Response:
         for name in known
     }
     order = {"rouge": 0, "orange": 1, "jaune": 2}
+    known = {name: title for name, title in known.items() if counts[name]}
     features.sort(key=lambda f: (order.get(f["properties"]["severity"], 3), f["properties"]["name"]))
     base = base_map(town)
     marks = []
