@@ -9,7 +9,9 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import hypothesis
 import pytest
@@ -96,7 +98,8 @@ class PostgresqlServer:
                 self.port = free_port()
 
     def _launch(self) -> None:
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=300"
+        # no power is cut here, and what a killed process has written the kernel keeps: a sync would only cost time
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c max_connections=300 -c fsync=off"
         self._run(
             f"{BINARIES[0]}/pg_ctl",
             "-D",
@@ -126,27 +129,50 @@ class PostgresqlServer:
         while Path(f"/proc/{postmaster}").exists() and time.monotonic() < deadline:
             time.sleep(0.01)
 
-    def database(self) -> str:
-        """Make a fresh database and return its URL."""
-        import psycopg
-
+    def database(self, *, opened: bool = False) -> str:
+        """Make a fresh database and return its URL; `opened`: as a store leaves it that was opened there once."""
         self._databases += 1
         name = f"town_{self._databases}_{time.monotonic_ns()}"
-        with psycopg.connect(
-            f"postgresql://postgres@127.0.0.1:{self.port}/postgres", autocommit=True
-        ) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        with psycopg.connect(
-            f"postgresql://postgres@127.0.0.1:{self.port}/{name}", autocommit=True
-        ) as connection:
-            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        self._create(name, self._opened() if opened else self._bare())
+        return self._url(name)
+
+    def _url(self, name: str) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
+
+    def _create(self, name: str, template: str) -> None:
+        import psycopg
+
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+
+    @cache  # noqa: B019 -- one server a session
+    def _bare(self) -> str:
+        """Return the name of a database with PostGIS, to be copied: to make the extension takes most of a second."""
+        import psycopg
+
+        self._create("bare", "template1")
+        with psycopg.connect(self._url("bare"), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION IF NOT EXISTS postgis")
+        return "bare"
+
+    @cache  # noqa: B019 -- one server a session
+    def _opened(self) -> str:
+        """Return the name of a database in which a store was opened."""
+        self._create("opened", self._bare())
+        with TemporaryDirectory() as folder:
+            Store.open(Settings(data=Path(folder), store=StoreSettings(records=self._url("opened")))).close()
+        return "opened"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
 def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     """Return the settings of an empty installation, on each kind of database."""
-    url = "" if request.param == "sqlite" else request.getfixturevalue("postgresql_server").database()
+    opened = "store" in request.fixturenames
+    url = (
+        request.getfixturevalue("postgresql_server").database(opened=opened)
+        if request.param == "postgresql"
+        else ""
+    )
     return Settings(data=tmp_path, name="Essai-les-Bains", store=StoreSettings(records=url))
 
 

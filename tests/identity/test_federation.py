@@ -14,9 +14,9 @@ import pytest
 import uvicorn
 from tests.conftest import free_port
 from tests.identity.provider_process import Provider, walk
+from tests.towns import town_at
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.connectors import openid as wire
 from beffroi.identity import people, sessions, territories
 from beffroi.model.principal import SYSTEM
@@ -67,7 +67,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     data = tmp_path_factory.mktemp("federation") / "town"
-    create_town(data, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(data, "Essai-les-Bains", email="maire@essai.fr")
     (data / "oidc-banc.secret").write_text("un secret\n")
     port, provided = free_port(), free_port()
     base = f"http://127.0.0.1:{port}"

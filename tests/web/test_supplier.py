@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import text
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app, routes_of
-from beffroi.cli.init import create_town
 from beffroi.identity import keys, people, sign_in, territories
 from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import ANONYMOUS, SYSTEM
@@ -76,7 +76,7 @@ Visitor = Callable[..., TestClient]
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     """One town for the module: what is asked here must change nothing of what is looked at."""
     folder = tmp_path_factory.mktemp("supplier") / "town"
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(folder, "Essai-les-Bains", email="maire@essai.fr")
     opened = open_town(folder)
     yield opened
     opened.close()

@@ -14,8 +14,8 @@ import jsonschema
 import numpy as np
 import pytest
 from sqlalchemy import select
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.papers import data_file, impact_rows
@@ -60,7 +60,7 @@ def clock() -> Moved:
 def metered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A town with eight meters that speak once a week."""
     folder = tmp_path_factory.mktemp("metered") / "town"
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(folder, "Essai-les-Bains", email="maire@essai.fr")
     town = open_town(folder)
     with town.store.write() as c:
         for n in range(8):

@@ -11,9 +11,9 @@ import numpy as np
 import pypdf
 import pytest
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_instant
 from beffroi.model.principal import SYSTEM
@@ -43,7 +43,7 @@ PRM = "99103630318530"
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("energy") / "town"
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(folder, "Essai-les-Bains", email="maire@essai.fr")
     opened = open_town(folder, clock=lambda: NOW_US)
     yield opened
     opened.close()

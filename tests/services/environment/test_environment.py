@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.demo.catalogue import Line, write_stations
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, from_datetime, parse_instant
 from beffroi.model.observation import Draft, Quality
@@ -120,7 +120,7 @@ def series(key: str, kind: str, minutes: int) -> Series:
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    create_town(tmp_path / "t", "Essai")
+    town_at(tmp_path / "t", "Essai")
     opened = open_town(tmp_path / "t", clock=lambda: END)
     yield opened
     opened.close()

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, from_datetime, parse_instant
 from beffroi.model.result import number_of
@@ -104,7 +104,7 @@ def test_a_year_of_london_air_equals_a_count_by_hand(shared: Path) -> None:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("air") / "town"
-    create_town(folder, "Essai", email="maire@essai.fr")
+    town_at(folder, "Essai", email="maire@essai.fr")
     opened = open_town(folder, clock=lambda: END)
     yield opened
     opened.close()

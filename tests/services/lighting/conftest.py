@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.identity import territories
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.town import Town, open_town
@@ -33,7 +33,7 @@ def lit_town(folder: Path) -> Town:
 
 
 def _made(folder: Path) -> Town:
-    create_town(folder, "Essai", email="maire@essai.fr")
+    town_at(folder, "Essai", email="maire@essai.fr")
     town = open_town(folder)
     territories.add(town.store, SYSTEM, COMMUNE, "Essai")
     put = town.store.records.put

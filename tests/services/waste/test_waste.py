@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.identity import territories
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US
@@ -77,7 +77,7 @@ def test_it_is_said_when_sensors_do_not_pay() -> None:
 
 
 def test_the_round_of_a_town(tmp_path: Path) -> None:
-    create_town(tmp_path / "t", "Essai", email="maire@essai.fr")
+    town_at(tmp_path / "t", "Essai", email="maire@essai.fr")
     town = open_town(tmp_path / "t")
     try:
         territories.add(town.store, SYSTEM, "34172", "Essai")

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.identity import territories
 from beffroi.intake.take import Intake
 from beffroi.model.instant import MINUTE_US, parse_instant
@@ -28,7 +28,7 @@ class River:
     def __init__(self, folder: Path, built: "River | None" = None) -> None:
         self.now = parse_instant("2026-11-22T00:00:00Z")
         if built is None:
-            create_town(folder, "Meyras", email="maire@essai.fr")
+            town_at(folder, "Meyras", email="maire@essai.fr")
         self.town: Town = open_town(folder, clock=self.clock)
         self.intake = Intake(
             self.town.store, self.town.registry.datastream_kind, self.town.registry.service_of

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import keys, territories
 from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.principal import SYSTEM
@@ -31,7 +31,7 @@ AREA = {
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("works") / "town"
-    create_town(folder, "Essai", email="maire@essai.fr")
+    town_at(folder, "Essai", email="maire@essai.fr")
     held = open_town(folder)
     territories.add(held.store, SYSTEM, COMMUNE, "Essai")
     yield held

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.observation import Quality
 from beffroi.model.principal import SYSTEM
@@ -45,7 +45,7 @@ NOW_US = 1_764_000_000_000_000
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("cameras") / "town"
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(folder, "Essai-les-Bains", email="maire@essai.fr")
     opened = open_town(folder, clock=lambda: NOW_US)
     yield opened
     opened.close()

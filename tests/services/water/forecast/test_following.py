@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.towns import town_at
 
-from beffroi.cli.init import create_town
 from beffroi.intake.take import Intake
 from beffroi.model.instant import HOUR_US, MINUTE_US, format_instant, parse_instant
 from beffroi.model.observation import Quality
@@ -82,7 +82,7 @@ def clock() -> Hand:
 @pytest.fixture(scope="module")
 def town(tmp_path_factory: pytest.TempPathFactory, clock: Hand) -> Iterator[Town]:
     folder = tmp_path_factory.mktemp("town") / "data"
-    create_town(folder, name="Essai")
+    town_at(folder, name="Essai")
     opened = open_town(folder, clock=clock)
     yield opened
     opened.close()

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.principal import SYSTEM
 from beffroi.store.record import Query
@@ -18,7 +18,7 @@ from beffroi.web.kit.who import SESSION_COOKIE
 @pytest.fixture(scope="module")
 def _one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Town, Starlette]]:
     data = tmp_path_factory.mktemp("proof") / "town"
-    create_town(data, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(data, "Essai-les-Bains", email="maire@essai.fr")
     opened = open_town(data)
     yield opened, create_app(opened)
     opened.close()
