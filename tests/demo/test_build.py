@@ -349,6 +349,7 @@ def test_its_experiments_tell_the_truth_apart(town: Town) -> None:
         "arrosage-sondes": ("ended", "effet négatif"),
         "bruit-halle": ("stopped", "non évaluable"),
         "chauffage-ecoles": ("running", None),
+        "coupure-nuit-securite": ("continued", "pas d'effet démontré"),
     }
     for row in town.store.records.all("experiment"):
         finding = finding_of(row.values["finding"])

@@ -1,4 +1,5 @@
-"""What the lighting must prove: the night cut and its side effects, bound to live figures; and its useful outputs."""
+"""What the lighting must prove: the night cut, its energy bound to live figures, its side effects to the registered study of
+accidents and reports at night; and its useful outputs."""
 
 from typing import Any
 
@@ -25,7 +26,10 @@ NIGHT_CUT: dict[str, Any] = {
         "after": {"title": {"fr": "Énergie d'un jour, mesurée aux armoires", "en": "Energy of a day, measured at the cabinets"}, "value": 380, "low": 320, "high": 460, "unit": {"fr": "kWh", "en": "kWh"}, "source": ESTIMATE, "bound": {"indicator": "lighting_kwh_a_day", "days": 30}},
         "kwh": {"title": {"fr": "Prix du kWh", "en": "Price of a kWh"}, "value": 0.2, "low": 0.14, "high": 0.28, "unit": "€/kWh", "source": ESTIMATE},
         "co2_kwh": {"title": {"fr": "CO₂ d'un kWh", "en": "CO₂ of a kWh"}, "value": 0.000055, "low": 0.00003, "high": 0.00008, "unit": "tCO₂e/kWh", "source": ESTIMATE},
-        "accidents": {"title": {"fr": "Accidents de nuit de plus", "en": "More accidents at night"}, "value": 0, "low": -0.1, "high": 0.1, "unit": {"fr": "par an", "en": "a year"}, "source": ESTIMATE},
+        "quarters": {"title": {"fr": "Quartiers coupés", "en": "Districts cut"}, "value": 4, "unit": {"fr": "quartiers", "en": "districts"}, "source": {"fr": "Calendriers des armoires", "en": "Calendars of the cabinets"}},
+        "events": {"title": {"fr": "Accidents et signalements de nuit de plus, par quartier", "en": "More accidents and reports at night, a district"}, "value": 0, "low": -0.4, "high": 0.4, "unit": {"fr": "par semaine", "en": "a week"},
+                   "source": {"fr": "Étude d'impact inscrite : quartiers coupés et quartiers éclairés", "en": "Registered impact study: districts cut and districts lit"}, "bound": {"experiment": "coupure-nuit-securite"}},
+        "injuries": {"title": {"fr": "Part de ces événements qui sont des accidents corporels", "en": "Share of these events that are injury accidents"}, "value": 0.01, "low": 0.002, "high": 0.03, "source": ESTIMATE},
         "accident": {"title": {"fr": "Coût social d'un accident corporel léger", "en": "Social cost of a slight injury accident"}, "value": 16000, "low": 10000, "high": 30000, "unit": "€", "source": ESTIMATE},
     },
     "lines": [
@@ -34,9 +38,9 @@ NIGHT_CUT: dict[str, Any] = {
         {"title": {"fr": "Suivi des armoires", "en": "Follow-up of the cabinets"}, "kind": "staff", "amount": "24 * 32", "source": {"fr": "24 heures par an à 32 €, estimation", "en": "24 hours a year at €32, estimate"}},
         {"title": {"fr": "Électricité épargnée", "en": "Electricity saved"}, "kind": "avoided", "amount": "(before - after) * 365 * kwh", "accounts": ["60612"], "source": ESTIMATE},
         {"title": {"fr": "Carbone évité", "en": "Carbon avoided"}, "kind": "benefit", "by": "environnement", "amount": "(before - after) * 365 * co2_kwh * carbon"},
-        {"title": {"fr": "Accidents de plus, ou de moins", "en": "More accidents, or fewer"}, "kind": "benefit", "by": "usagers", "amount": "0 - accidents * accident", "source": ESTIMATE},
+        {"title": {"fr": "Accidents de plus, ou de moins", "en": "More accidents, or fewer"}, "kind": "benefit", "by": "usagers", "amount": "0 - events * 52 * quarters * injuries * accident", "source": ESTIMATE},
     ],
-    "outputs": {"day": {"title": {"fr": "par kWh et par jour", "en": "a kWh a day"}, "amount": "before"}},
+    "outputs": {"kwh": {"title": {"fr": "par kWh épargné", "en": "a kWh saved"}, "amount": "(before - after) * 365"}},
     "contracts": [
         {"form": "regie", "vat": 0.2, "fctva": 0.16404, "overrun": 0.15, "source": ESTIMATE},
         {"form": "marche", "vat": 0.2, "fctva": 0.16404, "overrun": 0.12, "risk_carried": 0.4, "margin": 0.08, "management": 600, "exit_data": 1500, "source": ESTIMATE},

@@ -1,4 +1,4 @@
-"""Measures: what the town's own indicators and series say of the hypotheses that are bound to them."""
+"""Measures: what the town's own indicators, series and experiments say of the hypotheses that are bound to them."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,9 +8,13 @@ from sqlalchemy import select
 
 from beffroi.evaluation.case.measured import Measure
 from beffroi.evaluation.case.model import Binding, BusinessCase
+from beffroi.evaluation.experiments.observed import instant
+from beffroi.evaluation.experiments.studying import finding_of
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.store.aggregates import AggregateQuery
+from beffroi.store.record import Query
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 from beffroi.web.kit.kept import PATIENCE_S, Figure, indicator_figure, kept_figure
@@ -32,11 +36,12 @@ def measures_of(
     for name, one in case.hypotheses.items():
         if one.bound is None:
             continue
-        of = (
-            _of_indicator(town, who, one.bound, wait_s)
-            if one.bound.indicator
-            else _kept_series(town, one.bound, wait_s)
-        )
+        if one.bound.experiment:
+            of = _of_experiment(town, one.bound)
+        elif one.bound.indicator:
+            of = _of_indicator(town, who, one.bound, wait_s)
+        else:
+            of = _kept_series(town, one.bound, wait_s)
         if of is not None:
             found[name] = of
     return found
@@ -65,6 +70,21 @@ def _of_indicator(town: Town, who: Principal, bound: Binding, wait_s: float) -> 
         if figure is None or figure.value[0] is None
         else _scaled(bound, figure.value[0], figure.at_us, days)
     )
+
+
+def _of_experiment(town: Town, bound: Binding) -> Measure | None:
+    """Return the effect that a published experiment found; None before it is judged, or when it cannot be."""
+    where = {"code": bound.experiment, "published": True}
+    row = next(iter(town.store.records.find("experiment", Query(where=where, limit=1)).rows), None)
+    finding = None if row is None else finding_of(row.values["finding"])
+    if row is None or finding is None or finding.verdict == NOT_EVALUABLE:
+        return None
+    effect = finding.relative if bound.statistic == "relative" else finding.estimate
+    if effect is None:
+        return None
+    periods = len(finding.trace.times) - finding.trace.start if finding.trace else 0
+    begin, end = instant(row.values["starts_on"]), instant(row.values["ends_on"])
+    return Measure(effect * bound.scale, begin, end, periods)
 
 
 def _kept_series(town: Town, bound: Binding, wait_s: float) -> Measure | None:
