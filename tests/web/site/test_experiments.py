@@ -8,19 +8,32 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
+from beffroi.evaluation.case.reading import read_case
 from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.model.instant import PARIS
 from beffroi.model.observation import Draft
+from beffroi.model.principal import ANONYMOUS
+from beffroi.model.problem import Problem
 from beffroi.model.result import Result
 from beffroi.store.catalogue import New, create
 from beffroi.store.tables import datastream
 from beffroi.web.site.experiments.duty import keeper_tools
+from beffroi.web.site.proof.measuring import measures_of
 
 TODAY = datetime.now(PARIS).date()
 STARTS = TODAY + timedelta(days=7)
 ENDS = STARTS + timedelta(weeks=20)
 FIRST = TODAY - timedelta(weeks=40)
+CASE = {
+    "title": "Nuit", "parameters": "fr-2025", "start": 2026, "years": 3, "prices": {"year": 2023, "tax": "HT"},
+    "hypotheses": {
+        "saved": {"title": "Part épargnée", "value": 0.1, "bound": {"experiment": "eteindre-la-nuit", "statistic": "relative", "scale": -1}},
+        "fewer": {"title": "kWh de moins", "value": -80, "bound": {"experiment": "eteindre-la-nuit"}},
+        "nowhere": {"title": "Inconnu", "value": 1, "bound": {"experiment": "autre"}},
+    },
+    "lines": [{"title": "Électricité", "kind": "avoided", "amount": "saved * 1000 - fewer * nowhere"}],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -109,6 +122,14 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert paper.content[:5] == b"%PDF-"
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
+        measured = measures_of(town, ANONYMOUS, read_case(CASE))
+        assert measured["saved"].value == pytest.approx(-study["relative"])
+        assert measured["fewer"].value == pytest.approx(study["estimate"])
+        assert (measured["saved"].start_us, measured["saved"].count) == (instant(STARTS), 20)
+        assert "nowhere" not in measured
+        with pytest.raises(Problem) as refused:
+            read_case(CASE | {"hypotheses": {"x": {"title": "X", "value": 1, "bound": {"experiment": "a", "statistic": "sum"}}}})  # fmt: skip
+        assert refused.value.place == "/hypotheses/x/bound/statistic"
     finally:
         town.store.clock = town.clock = clock
     assert anyone.get(address + "/impact.csv").text.startswith("administration_rattachement,")
