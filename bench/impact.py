@@ -21,6 +21,7 @@ import numpy as np
 from beffroi.evaluation.impact.finding import NOT_EVALUABLE, NOTHING_SHOWN, Finding
 from beffroi.evaluation.impact.methods import study
 from beffroi.evaluation.impact.panel import Change, Floats, Panel
+from beffroi.model.text import Text
 
 WEEKS, START = 104, 52
 PARTS = ("nulls", "panels", "failures", "published")
@@ -100,11 +101,11 @@ def built_to_fail(seed: int) -> Iterator[tuple[str, Finding]]:
     for method in ("did", "sc", "sdid"):
         yield f"pre-trend, {method}", study(method, many(drifting, START))
     jump = 100 + 4.0 * (rows >= START)
-    replaced = (Change("site", START, "sonde remplacée"),)
+    replaced = (Change("site", START, Text("sonde remplacée", "sensor replaced")),)
     yield "sensor replaced at launch", study("its", single(jump + noise[:, 2], changes=replaced))
     moved = 50 + noise.copy()
     moved[START:, 0] += 4
-    own = (Change("u0", START, "sonde remplacée"),)
+    own = (Change("u0", START, Text("sonde remplacée", "sensor replaced")),)
     for method in ("did", "sc", "sdid"):
         yield f"sensor replaced at launch, {method}", study(method, many(moved, START, changes=own))
     short = moved[START - 6 :]

@@ -124,8 +124,7 @@ def test_the_round_of_a_town(tmp_path: Path) -> None:
         assert figures["waste_heard"] == pytest.approx(75.0)
         weeks = (3 + 40 / 1440) / 7
         assert figures["waste_collections"] == pytest.approx(2 / weeks / 3)
-        assert all(
-            i.compute(town, "99999", 0, now) is None for i in town.registry.services["waste"].indicators
-        )
+        heard = next(i for i in town.registry.services["waste"].indicators if i.name == "waste_heard")
+        assert heard.compute(town, "99999", 0, now) is None
     finally:
         town.close()

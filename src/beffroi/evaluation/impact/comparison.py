@@ -283,13 +283,14 @@ def _placebo_units(inference: Inference, *, claimed: bool) -> Check:
                  f"{inference.rank - 1} untreated unit(s) moved more."), share, **told,
         )  # fmt: skip
     return passed(
-        Text(f"L'unité traitée est {_ordinal(inference.rank)} sur {inference.of}.", f"The treated unit is number {inference.rank} of {inference.of}."),
+        Text(f"L'écart du traité est le {_ordinal(inference.rank)} de {inference.of}, fausses unités comprises.",
+             f"The gap of the treated is number {inference.rank} of {inference.of}, placebos included."),
         share, **told,
     )  # fmt: skip
 
 
 def _ordinal(rank: int) -> str:
-    return "1ʳᵉ" if rank == 1 else f"{rank}ᵉ"
+    return "1ᵉʳ" if rank == 1 else f"{rank}ᵉ"
 
 
 def _leave_one_out(design: Design, panel: Panel, fit: Fit, *, claimed: bool) -> Check:

@@ -6,7 +6,7 @@ from jinja2 import Environment
 from starlette.requests import Request
 
 from beffroi.evaluation.experiments.life import stop_day
-from beffroi.evaluation.impact.finding import VERDICTS, Finding
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE, VERDICTS, Finding
 from beffroi.evaluation.impact.methods import WORDS
 from beffroi.store.record import Row
 from beffroi.town import Town
@@ -15,7 +15,7 @@ from beffroi.web.kit.look import look_of
 from beffroi.web.kit.page import Pages, language_of, pages_of
 from beffroi.web.kit.paper import pdf_bytes
 from beffroi.web.site.experiments.drawing import trace_paper
-from beffroi.web.site.experiments.words import check_rows
+from beffroi.web.site.experiments.words import check_rows, signed
 
 __all__ = ["deliberation_pdf", "draft"]
 
@@ -23,6 +23,19 @@ __all__ = ["deliberation_pdf", "draft"]
 def deliberation_pdf(request: Request, row: Row, finding: Finding) -> bytes:
     """Return the draft deliberation in the reader's language. Raises `Problem` without the extra `pdf`."""
     return draft(request.app.state.town, pages_of(request), language_of(request), row, finding)
+
+
+def _effect(figures: Figures, finding: Finding, unit: str) -> str:
+    """Return the effect with its sign; nothing when it cannot be evaluated."""
+    if finding.estimate is None or finding.verdict == NOT_EVALUABLE:
+        return ""
+    return signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
+
+
+def _relative(figures: Figures, finding: Finding) -> str:
+    if finding.relative is None or finding.verdict == NOT_EVALUABLE:
+        return ""
+    return signed(figures.quantity(100 * finding.relative, "%", 1), finding.relative)
 
 
 def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -> bytes:
@@ -36,6 +49,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
         "service": "" if service is None else service.title.of(language),
         "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
+        "effect": _effect(figures, finding, values["unit"]), "relative": _relative(figures, finding),
         "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in (*finding.reasons, *(c.why for c in finding.checks.values() if c.outcome == "fail"))],
     }  # fmt: skip
     html = environment.get_template("experiments/deliberation.html").render(
