@@ -1,10 +1,12 @@
 """Experiments on screen: prepared, registered, judged, decided, by forms alone."""
 
 import hashlib
+import io
 from datetime import datetime, timedelta
 from html import unescape
 
 import numpy as np
+import pypdf
 import pytest
 from sqlalchemy import select
 
@@ -70,6 +72,19 @@ def meters(town):
     return ids
 
 
+def _figures(node):
+    """Yield the drawings of a PDF's tree of tags."""
+    node = node.get_object()
+    if isinstance(node, pypdf.generic.ArrayObject):
+        for one in node:
+            yield from _figures(one)
+    elif isinstance(node, pypdf.generic.DictionaryObject):
+        if node.get("/S") == "/Figure":
+            yield node
+        if "/K" in node:
+            yield from _figures(node["/K"])
+
+
 def _form(meters, token):
     return {
         "csrf": token, "kind": "active_energy", "title": "Éteindre la nuit", "question": "Cela économise-t-il ?", "owner": "Services techniques",
@@ -120,6 +135,10 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert study["relative"] == pytest.approx(-0.12, abs=0.02)
         paper = anyone.get(address + "/deliberation.pdf")
         assert paper.content[:5] == b"%PDF-"
+        papers = pypdf.PdfReader(io.BytesIO(paper.content))
+        assert len(papers.pages) == 2
+        drawn = list(_figures(papers.trailer["/Root"]["/StructTreeRoot"]["/K"]))
+        assert ["mesuré" in str(figure.get("/Alt")) for figure in drawn] == [True]
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
         measured = measures_of(town, ANONYMOUS, read_case(CASE))

@@ -1,5 +1,6 @@
 """The draft deliberation: two pages for the council, written from the study; PDF/UA by WeasyPrint."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jinja2 import Environment
@@ -32,6 +33,12 @@ def _effect(figures: Figures, finding: Finding, unit: str) -> str:
     return signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
 
 
+def _drawn(pages: Pages, language: str, values: Mapping[str, Any]) -> str:
+    """Return what the drawing shows, for those who do not see it."""
+    legend = pages.words[language].of("Trait plein : mesuré ; tirets : sans l'essai, d'après la méthode.")
+    return f"{values['indicator']} ({values['unit']}). {legend}"
+
+
 def _relative(figures: Figures, finding: Finding) -> str:
     if finding.relative is None or finding.verdict == NOT_EVALUABLE:
         return ""
@@ -48,7 +55,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "values": values, "finding": finding, "checks": check_rows(finding, language), "stop": stop_day(values),
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
         "service": "" if service is None else service.title.of(language),
-        "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, values["indicator"], values["unit"], pages.words[language].of("Début")),
+        "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, _drawn(pages, language, values), values["unit"], pages.words[language].of("Début")),
         "effect": _effect(figures, finding, values["unit"]), "relative": _relative(figures, finding),
         "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in (*finding.reasons, *(c.why for c in finding.checks.values() if c.outcome == "fail"))],
     }  # fmt: skip
