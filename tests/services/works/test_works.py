@@ -183,6 +183,9 @@ def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
         territory=COMMUNE, who=SYSTEM,
     )  # fmt: skip
     now = town.clock()
+    (output,) = town.registry.services["works"].evaluation.outputs
+    assert output.count(town, COMMUNE, now - 60 * DAY_US, now) == 2
+    assert output.count(town, COMMUNE, now - 60 * DAY_US, now - 2 * DAY_US) == 0
     figures = {i.name: i.compute for i in town.registry.services["works"].indicators}
     assert figures["works_declared"](town, COMMUNE, now - 60 * DAY_US, now) == 3
     assert figures["works_in_time"](town, COMMUNE, now - 60 * DAY_US, now) == pytest.approx(100 / 3)

@@ -90,7 +90,7 @@ def _of_experiment(town: Town, bound: Binding) -> Measure | None:
 def _kept_series(town: Town, bound: Binding, wait_s: float) -> Measure | None:
     name = f"{bound.source}:{bound.statistic}:{bound.days}:{bound.scale!r}"
     found: Figure | None = kept_figure(
-        town, name, lambda: msgspec.to_builtins(_of_series(town, bound)), wait_s=wait_s
+        town, name, lambda: msgspec.to_builtins(_of_series(town, bound)), good_us=DAY_US, wait_s=wait_s
     )
     return None if found is None or found.value is None else msgspec.convert(found.value, Measure)
 
