@@ -16,7 +16,7 @@ from beffroi.web.kit.look import look_of
 from beffroi.web.kit.page import Pages, language_of, pages_of
 from beffroi.web.kit.paper import pdf_bytes
 from beffroi.web.site.experiments.drawing import trace_paper
-from beffroi.web.site.experiments.words import check_rows, signed
+from beffroi.web.site.experiments.words import check_rows, signed, sized
 
 __all__ = ["deliberation_pdf", "draft"]
 
@@ -30,7 +30,7 @@ def _effect(figures: Figures, finding: Finding, unit: str) -> str:
     """Return the effect with its sign; nothing when it cannot be evaluated."""
     if finding.estimate is None or finding.verdict == NOT_EVALUABLE:
         return ""
-    return signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
+    return signed(sized(figures, finding.estimate, unit), finding.estimate)
 
 
 def _drawn(pages: Pages, language: str, values: Mapping[str, Any]) -> str:

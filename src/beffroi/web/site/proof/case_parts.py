@@ -25,7 +25,7 @@ from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, translate
 from beffroi.web.site.proof.cases import town_of
 
-__all__ = ["PARTS", "Part"]
+__all__ = ["PARTS", "Part", "measured_by"]
 
 Document = Mapping[str, Any]
 Sent = Mapping[str, str]
@@ -116,6 +116,21 @@ def _experiments(request: Request) -> list[tuple[str, str]]:
     ]
 
 
+def measured_by(request: Request, registry: Registry) -> Callable[[Mapping[str, Any]], str]:
+    """Return what says in words what measures a hypothesis."""
+    known = dict([*_bindings(registry, "", language_of(request)), *_experiments(request)])
+
+    def said(bound: Mapping[str, Any]) -> str:
+        source = _source_of(bound)
+        return known.get(source, source.partition(":")[2])
+
+    return said
+
+
+def _source_of(bound: Mapping[str, Any]) -> str:
+    return next((f"{kind}:{bound[kind]}" for kind in _MEASURED_BY if bound.get(kind)), "")
+
+
 def _hypothesis_inputs(request: Request, document: Document, registry: Registry) -> list[Input]:
     _, language = translate(request), language_of(request)
     laws = (("triangular", _("le plus souvent la valeur (triangulaire)")), ("uniform", _("n'importe où entre les deux (uniforme)")),
@@ -157,9 +172,8 @@ def _hypothesis_values(document: Document, key: str) -> dict[str, str]:
     values.setdefault("title", key)
     values.setdefault("law", "triangular")
     bound = found.get("bound") or {}
-    source = next((f"{kind}:{bound[kind]}" for kind in _MEASURED_BY if bound.get(kind)), "")
     return values | {
-        "bound": source,
+        "bound": _source_of(bound),
         "statistic": bound.get("statistic", "mean"),
         "scale": _said(bound.get("scale", 1)),
         "days": _said(bound.get("days", 90)),
