@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from beffroi.evaluation.sobriety.collect import adaptive, replay, send_on_delta
 from beffroi.evaluation.sobriety.compress import compress
@@ -80,7 +80,9 @@ def make_study(store: Store, now_us: int) -> Study:
         rows = list(
             c.execute(
                 columns.join(latest, latest.c.datastream_id == datastream.c.id).where(
-                    datastream.c.kind != "", thing.c.service != "", datastream.c.unit_symbol != TURNING
+                    datastream.c.kind != "",
+                    thing.c.service != "",
+                    func.coalesce(datastream.c.unit_symbol, "") != TURNING,
                 )
             )
         )
