@@ -56,7 +56,9 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
         "service": "" if service is None else service.title.of(language),
         "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, _drawn(pages, language, values), values["unit"], pages.words[language].of("Début")),
-        "effect": _effect(figures, finding, values["unit"]), "relative": _relative(figures, finding),
+        "expected": signed(figures.quantity(values["expected_percent"], "%", 1), values["expected_percent"]),
+        # a study may look for what is feared: more accidents after a cut
+        "feared": (values["expected_percent"] > 0) == (values["better"] == "lower"), "effect": _effect(figures, finding, values["unit"]), "relative": _relative(figures, finding),
         "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in (*finding.reasons, *(c.why for c in finding.checks.values() if c.outcome == "fail"))],
     }  # fmt: skip
     html = environment.get_template("experiments/deliberation.html").render(
