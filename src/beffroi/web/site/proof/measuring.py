@@ -1,6 +1,7 @@
 """Measures: what the town's own indicators, series and experiments say of the hypotheses that are bound to them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -33,13 +34,14 @@ def measures_of(
     What is not computed yet within `wait_s` seconds each is as last known, or left out.
     """
     found = {}
+    since = cache(lambda: _since(town, None))
     for name, one in case.hypotheses.items():
         if one.bound is None:
             continue
         if one.bound.experiment:
             of = _of_experiment(town, one.bound)
         elif one.bound.indicator:
-            of = _of_indicator(town, who, one.bound, wait_s)
+            of = _of_indicator(town, who, one.bound, since, wait_s)
         else:
             of = _kept_series(town, one.bound, wait_s)
         if of is not None:
@@ -57,9 +59,11 @@ def _days(town: Town, bound: Binding, known: int) -> int:
     return max(1, min(bound.days, int((town.clock() - known) / DAY_US)))
 
 
-def _of_indicator(town: Town, who: Principal, bound: Binding, wait_s: float) -> Measure | None:
+def _of_indicator(
+    town: Town, who: Principal, bound: Binding, since: Callable[[], int | None], wait_s: float
+) -> Measure | None:
     indicator = town.registry.indicator(bound.indicator)
-    known = _since(town, None)
+    known = since()
     if indicator is None or known is None or not may_read(who, indicator.read):
         return None
     days = _days(town, bound, known)
