@@ -23,9 +23,10 @@ from beffroi.evaluation.case.uncertainty import DRAWS, simulate
 from beffroi.evaluation.case.whole import computed
 from beffroi.plugins import load_registry
 from beffroi.store.record import Query
-from beffroi.town import open_town
+from beffroi.town import Town, open_town
 
-PAGES = ("/preuve", "/preuve/modeles", "/preuve/modeles/{id}", "/preuve/equipment", "/preuve/environment", "/preuve/reports", "/preuve/water", "/preuve/sobriete")  # fmt: skip
+PAGES = ("/preuve", "/preuve/modeles", "/preuve/sobriete", "/preuve/experimentations")
+BAR_MS = 300
 
 
 def best(work: Callable[[], object], times: int = 5) -> float:
@@ -73,18 +74,40 @@ def cases() -> None:
             )
 
 
+def addresses(town: Town) -> list[str]:
+    """Return every page of proof that the town has: of each service, case and experiment."""
+    found = [*PAGES, *(f"/preuve/{name}" for name in town.registry.services)]
+    found += [f"/preuve/modeles/{row.id}" for row in town.store.records.all("business_case", Query())]
+    codes = [row.values["code"] for row in town.store.records.all("experiment", Query())]
+    return found + [f"/preuve/experimentations/{code}" for code in codes]
+
+
 def pages(data: Path) -> None:
-    """Print the time of each page of proof on a town, once warm, beside the health page as the floor."""
+    """Print the time of each page of proof on a town just opened, at its first visit and once warm; CPU beside, for busy machines."""
     town = open_town(data)
     client = TestClient(create_app(town), base_url="http://127.0.0.1:8080", headers={"Accept": "text/html"})
-    number = next(iter(town.store.records.find("business_case", Query()).rows)).id
-    for path in ("/health", *PAGES, "/preuve/modeles/{id}.pdf", "/preuve/modeles/{id}.xlsx"):
-        address, taken = path.format(id=number), []
+    client.get("/health")
+    shown = addresses(town)
+    case = next(path for path in shown if path.startswith("/preuve/modeles/"))
+    worst: dict[str, tuple[float, float]] = {}
+    for address in ("/health", *shown, f"{case}.pdf", f"{case}.xlsx"):
+        taken, used = [], []
         for _ in range(6):
-            start = time.perf_counter()
-            assert client.get(address).status_code == 200
+            start, before = time.perf_counter(), time.process_time()
+            assert client.get(address).status_code == 200, address
             taken.append(1000 * (time.perf_counter() - start))
-        print(f"{path}: first {taken[0]:.0f} ms, then {statistics.median(taken[1:]):.0f} ms")
+            used.append(1000 * (time.process_time() - before))
+        print(
+            f"{address}: first {taken[0]:.0f} ms (CPU {used[0]:.0f}), then {statistics.median(taken[1:]):.0f} ms (CPU {statistics.median(used[1:]):.0f})"
+        )
+        if address in shown:
+            worst[address] = max(taken[0], statistics.median(taken[1:])), max(used[0], *used[1:])
+    for place, words in ((0, ""), (1, " of CPU")):
+        times = {address: both[place] for address, both in worst.items()}
+        over = [address for address, slowest in times.items() if slowest > BAR_MS]
+        print(
+            f"{len(shown)} pages, slowest {max(times.values()):.0f} ms{words}, {len(over)} over {BAR_MS} ms: {over}"
+        )
     town.close()
 
 

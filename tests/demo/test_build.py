@@ -17,14 +17,20 @@ from tests.services.reports.test_bias_truth import AREAS, drawn, watched
 from beffroi.app import create_app
 from beffroi.cli.init import create_town
 from beffroi.demo.build import build_town
-from beffroi.demo.experiments import EFFECTS
+from beffroi.demo.catalogue import write_stations
+from beffroi.demo.clock import StoryClock
+from beffroi.demo.experiments import EFFECTS, story_tools
+from beffroi.demo.history import Teller
 from beffroi.demo.live import live
+from beffroi.demo.night_cut import CODE, night_cut
+from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.studying import finding_of
 from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.scene import Scene, make_scene
+from beffroi.scene.story import newly_cut
 from beffroi.services.reports.demo import TRUTH, true_rates
 from beffroi.services.reports.desk.watched import incidents_watched
 from beffroi.services.reports.rate.bias import bias_of
@@ -349,6 +355,7 @@ def test_its_experiments_tell_the_truth_apart(town: Town) -> None:
         "arrosage-sondes": ("ended", "effet négatif"),
         "bruit-halle": ("stopped", "non évaluable"),
         "chauffage-ecoles": ("running", None),
+        "coupure-nuit-securite": ("continued", "pas d'effet démontré"),
     }
     for row in town.store.records.all("experiment"):
         finding = finding_of(row.values["finding"])
@@ -363,3 +370,34 @@ def test_its_experiments_tell_the_truth_apart(town: Town) -> None:
     assert undecided.values["decision"] is None
     assert len(undecided.values["closed"]["series"]) == 10
     assert not town.store.records.get("rule", undecided.values["rules"][0]).values["enabled"]
+
+
+def test_the_night_cut_is_judged_on_the_curves_of_the_cabinets(tmp_path: Path) -> None:
+    """Registered before it began, then told: six hours of the night, as a share of what burned."""
+    scene = make_scene(1, 30, END)
+    cut = newly_cut(scene.assets.cabinets, scene.faults)
+    kept = [*cut, "AR03", "AR05", "AR07", "AR10"]
+    create_town(tmp_path / "t", scene.name, email="maire@essai.fr")
+    clock = StoryClock(scene.start_us)
+    town = open_town(tmp_path / "t", clock=clock)
+    try:
+        territories.add(town.store, SYSTEM, "18901", "Brévigny")
+        people.add(town.store, SYSTEM, email="tech@essai.fr", name="Tech", role="responsable", territories=())
+        lines = write_stations(town, scene, [s for s in scene.stations if s.key in kept], {})
+        told = Teller(lines).until(scene.start_us, scene.end_us)
+        town.store.observations.append([draft for _, draft in told])
+        for at, happen in night_cut(town, scene, story_tools(town)):
+            clock.move(at)
+            happen()
+        row = town.store.records.by_key("experiment", CODE, "18901")
+        assert row is not None
+        assert (row.values["state"], row.values["verdict"]) == ("continued", "effet positif")
+        assert len(row.values["treated"]) == 3
+        assert row.values["registered_at"] < instant(row.values["starts_on"])
+        finding = finding_of(row.values["finding"])
+        assert finding is not None
+        assert finding.relative is not None
+        # sunset to sunrise in mid-November is 14.5 to 15 hours here
+        assert -6 / 14.3 < finding.relative < -6 / 15.2
+    finally:
+        town.close()

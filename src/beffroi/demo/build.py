@@ -12,10 +12,11 @@ from sqlalchemy import delete
 from beffroi.demo.catalogue import write_stations
 from beffroi.demo.clock import StoryClock
 from beffroi.demo.duty import Duty, switch_on
-from beffroi.demo.experiments import write_experiments
+from beffroi.demo.experiments import story_tools, write_experiments
 from beffroi.demo.ground import ground
 from beffroi.demo.history import Teller
 from beffroi.demo.lamps import write_lamps
+from beffroi.demo.night_cut import night_cut
 from beffroi.demo.proof import write_cases, write_proof
 from beffroi.identity import people, territories
 from beffroi.model.instant import HOUR_US, format_instant
@@ -107,6 +108,7 @@ def _write(data: Path, scene: Scene, progress: Progress) -> Built:
         write_cases(town)
         switch_on(town)
         write_experiments(town, scene, clock)
+        events += night_cut(town, scene, story_tools(town))
         stored = _replay(town, scene, clock, Teller(lines), events, Duty(town, scene, agents), progress)
         write_proof(town, scene)
         ledger.follow(town.store)

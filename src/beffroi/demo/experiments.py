@@ -26,13 +26,14 @@ from beffroi.store.catalogue import New, change, create
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["EFFECTS", "write_experiments"]
+__all__ = ["EFFECTS", "story_tools", "write_experiments"]
 
 EFFECTS = {
     "eclairage-22h": -0.18,
     "affiches-eau": 0.0,
     "arrosage-sondes": 0.16,
     "bruit-halle": -0.03,
+    "coupure-nuit-securite": 0.0,
 }
 """The truth: what each experiment really changed, as a share."""
 
@@ -64,6 +65,7 @@ class Trial(msgspec.Struct, frozen=True):
     reason: str = ""
     replaced: bool = False
     own: bool = False
+    counted: bool = False  # whole numbers of rare events, by Poisson's law
 
 
 _CABINETS = tuple(
@@ -76,6 +78,7 @@ _HALLS = (
     *(f"bâtiment témoin {k}" for k in range(1, 12)),
 )
 _PARKS = ("stade municipal", *(f"espace vert {k}" for k in range(1, 15)))
+_STREETS = (*(f"rues coupées {k}" for k in range(1, 5)), *(f"rues éclairées {k}" for k in range(1, 13)))
 _SQUARES = ("place de la Halle", *(f"rue témoin {k}" for k in range(1, 10)))
 
 TRIALS = (
@@ -102,6 +105,13 @@ TRIALS = (
         "Police municipale", "environment", "Niveau sonore du soir", "dB(A)", _SQUARES, 1, 62.0, 0.012, 0.02, -4.0, 21_000.0, 62,
         measure="mean", replaced=True, own=True,
     ),
+    Trial(
+        "coupure-nuit-securite", "Coupure de nuit : accidents et signalements",
+        "Éteindre de 23 h 30 à 5 h 30 fait-il augmenter d'un tiers les accidents et les signalements de la nuit ?",
+        "Police municipale", "lighting", "Accidents et signalements de nuit", "événements", _STREETS, 4, 1.4, 0.0, 0.15, 33.0,
+        1_800.0, 19, decision="continue", counted=True,
+        reason="Rien ne se voit, alors qu'une hausse d'un tiers environ se serait vue. La coupure s'étend à trois armoires, dont l'énergie est mesurée.",
+    ),
 )  # fmt: skip
 _NOISE_RULE = """\
 name: Bruit du soir place de la Halle
@@ -115,7 +125,7 @@ def write_experiments(town: Town, scene: Scene, clock: StoryClock) -> None:
     """Write the experiments and let each live its life; the clock comes back to where it was."""
     told = clock.now_us
     head = next(p.principal for p in people.every(town.store) if p.role == "responsable")
-    tools = _tools(town)
+    tools = story_tools(town)
     end = to_datetime(scene.end_us).astimezone(PARIS).date()
     moments: list[tuple[date, int, Callable[[], object]]] = []
     for number, trial in enumerate(TRIALS):
@@ -132,7 +142,7 @@ def write_experiments(town: Town, scene: Scene, clock: StoryClock) -> None:
         clock.now_us = told
 
 
-def _tools(town: Town) -> life.Tools:
+def story_tools(town: Town) -> life.Tools:
     """Return what the lives need; the deliberations are printed when a page is asked for them."""
     return life.Tools(
         switch=lambda rule, on: rulebook.turn(town.store, rule, SYSTEM, enabled=on), town=town.name
@@ -181,7 +191,7 @@ def _story(
     def settle() -> None:
         row = town.store.records.by_key("experiment", trial.code, "18901")
         if row is not None:
-            life.decide(town.store, _tools(town), row, head, trial.decision, trial.reason)
+            life.decide(town.store, story_tools(town), row, head, trial.decision, trial.reason)
 
     moments: list[tuple[date, int, Callable[[], object]]] = [
         (first - timedelta(days=3), number, install),
@@ -264,7 +274,20 @@ def _value(seed: int, trial: Trial, site: int, week: int, *, treated: bool) -> f
     common = 1 + 0.5 * trial.noise * draw.smooth(week, 6, 2)
     own = 1 + trial.noise * draw.normal(site * 1000 + week, 3)
     effect = 1 + (EFFECTS[trial.code] if treated else 0.0)
+    if trial.counted:
+        return float(_poisson(trial.level * season * effect, draw.unit(site * 1000 + week, 4)))
     return round(size * season * common * own * effect, 1)
+
+
+def _poisson(mean: float, chance: float) -> int:
+    """Return the number of events below which Poisson's law has the share `chance`."""
+    count, share = 0, math.exp(-mean)
+    below = share
+    while below < chance:
+        count += 1
+        share *= mean / count
+        below += share
+    return count
 
 
 def _going_on(

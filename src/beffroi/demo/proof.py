@@ -30,6 +30,8 @@ READ = (
     ("/regles", "", 2, 1, 12_000, 190, 2), ("/donnees", "", 4, 0, 10_000, 120, 2), ("/donnees/{name}", "", 11, 0, 24_000, 640, 4),
     ("/donnees/{name}/{id}", "", 14, 0, 13_000, 150, 2), ("/preuve", "", 2, 0, 9_000, 100, 2), ("/accessibilite", "", 0, 131, 8_000, 80, 2),
     ("/services/equipment", "equipment", 5, 0, 13_000, 190, 3), ("/services/environment", "environment", 6, 0, 15_000, 240, 3),
+    ("/energie", "energy", 6, 0, 14_000, 230, 3), ("/services/waste/tournee", "waste", 3, 0, 12_000, 310, 2), ("/travaux", "works", 8, 0, 9_000, 120, 2),
+    ("/services/watergrid", "watergrid", 4, 0, 13_000, 200, 3), ("/services/lighting", "lighting", 3, 0, 12_000, 180, 2),
     ("/signaler", "reports", 22, 0, 12_000, 130, 2), ("/signalements", "reports", 9, 0, 17_000, 260, 3), ("/signalements/file", "reports", 18, 0, 25_000, 420, 4),
     ("/signaler/affiche", "reports", 0, 112, 9_000, 90, 2), ("/services/water", "water", 0, 96, 9_000, 80, 2),
 )  # fmt: skip

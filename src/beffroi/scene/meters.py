@@ -10,7 +10,16 @@ from beffroi.scene.civil import moment, school_day, sun_elevation
 from beffroi.scene.plan import Building
 from beffroi.scene.series import Station
 from beffroi.scene.stations import TOWN, Builder
-from beffroi.scene.story import DAY_BURNER, DEAD_LAMP, LEAK, POWER_CUT, STUCK_ON, WRONG_CLOCK
+from beffroi.scene.story import (
+    DAY_BURNER,
+    DEAD_LAMP,
+    LEAK,
+    POWER_CUT,
+    STUCK_ON,
+    WRONG_CLOCK,
+    lit_all_night_until,
+    newly_cut,
+)
 from beffroi.scene.weather import Weather
 
 __all__ = ["equipment_stations", "slug"]
@@ -29,8 +38,11 @@ def equipment_stations(build: Builder, assets: Assets, sky: Weather, end_us: int
     for bin_ in assets.bins:
         if bin_.sensor:
             yield _fill(build, bin_, end_us)
+    late = newly_cut(assets.cabinets, build.faults)
     for cabinet in assets.cabinets:
-        yield _power(build, cabinet, [x.power_w for x in assets.lamps if x.cabinet == cabinet.code], sky)
+        lamps = [x.power_w for x in assets.lamps if x.cabinet == cabinet.code]
+        cut_from = lit_all_night_until(end_us) if cabinet.code in late else 0
+        yield _power(build, cabinet, lamps, sky, cut_from)
     for building in assets.buildings:
         if building.use in _BASE:
             yield _meters(build, building, sky)
@@ -65,7 +77,7 @@ def _fill(build: Builder, item: Bin, end_us: int) -> Station:
     )  # fmt: skip
 
 
-def _power(build: Builder, cabinet: Cabinet, lamps: list[int], sky: Weather) -> Station:
+def _power(build: Builder, cabinet: Cabinet, lamps: list[int], sky: Weather, cut_from: int) -> Station:
     draw = Chance(build.seed, cabinet.code)
     series = f"{cabinet.code}/active_power"
     told = next((f for f in build.faults if f.series == series and f.kind == "event"), None)
@@ -80,7 +92,7 @@ def _power(build: Builder, cabinet: Cabinet, lamps: list[int], sky: Weather) -> 
         hour = moment(clock)[2]
         dark = sun_elevation(clock) < -0.03 - 0.05 * (0.5 - sky.cloud(t // _SKY_US * _SKY_US))
         # most streets go dark between 23:30 and 5:30, the main road does not
-        out = cabinet.astronomical_clock and (hour >= 23.5 or hour < 5.5)
+        out = cabinet.astronomical_clock and clock >= cut_from and (hour >= 23.5 or hour < 5.5)
         burning = wrong == STUCK_ON or (dark and not out)
         lit = (watts - (amount * one if wrong == DEAD_LAMP else 0.0)) * 1.09 if burning else 0.0
         if wrong == DAY_BURNER and not burning:

@@ -4,16 +4,53 @@ The storms fill the river (vigilance by its level: yellow 1.00 m, orange 1.80 m,
 one is still running off when the history ends, so that there is something to watch.
 """
 
-from beffroi.model.instant import DAY_US, HOUR_US
+from collections.abc import Iterable
+from datetime import date, datetime, time, timedelta
+
+from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, to_datetime
+from beffroi.scene.assets import Cabinet
 from beffroi.scene.series import Fault
 from beffroi.scene.weather import Shower
 
-__all__ = ["DAY_BURNER", "DEAD_LAMP", "LEAK", "POWER_CUT", "STUCK_ON", "WRONG_CLOCK", "storms", "told_faults"]
+__all__ = [
+    "DAY_BURNER",
+    "DEAD_LAMP",
+    "LEAK",
+    "POWER_CUT",
+    "STUCK_ON",
+    "WRONG_CLOCK",
+    "cut_trial",
+    "lit_all_night_until",
+    "newly_cut",
+    "storms",
+    "told_faults",
+]
 
 LEAK = "ecole-jules-ferry/water_volume"
 POWER_CUT = "AR09/active_power"
 DEAD_LAMP, DAY_BURNER = "AR14/active_power", "AR12/active_power"
 STUCK_ON, WRONG_CLOCK = "AR16/active_power", "AR08/active_power"
+
+_CUT_DAYS = (17, 3)  # the trial of the night cut: its first and last day, before the history's end
+
+
+def cut_trial(end_us: int) -> tuple[date, date]:
+    """Return the first day of the trial of the night cut and the day on which it is judged."""
+    today = to_datetime(end_us).astimezone(PARIS).date()
+    first, last = _CUT_DAYS
+    return today - timedelta(days=first), today - timedelta(days=last)
+
+
+def lit_all_night_until(end_us: int) -> int:
+    """Return until when the cabinets of that trial burned all night: the noon before its first day, in microseconds."""
+    return from_datetime(datetime.combine(cut_trial(end_us)[0] - timedelta(days=1), time(12), PARIS))
+
+
+def newly_cut(cabinets: Iterable[Cabinet], faults: Iterable[Fault]) -> tuple[str, ...]:
+    """Return the three cabinets of that trial: of the town, with a clock, and nothing else happens to them."""
+    told = {f.series.partition("/")[0] for f in faults}
+    fit = [c for c in cabinets if c.astronomical_clock and c.code not in told]
+    return tuple(c.code for c in fit if c.commune == fit[0].commune)[:3]
 
 
 def storms(end_us: int) -> tuple[Shower, ...]:

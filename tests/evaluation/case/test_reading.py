@@ -46,7 +46,7 @@ CASES: dict[str, tuple[Change, str, str]] = {
     "reserved name": (lambda d: d["hypotheses"].update(carbon={"value": 1}), "/hypotheses/carbon/name", "carbon"),
     "transfer to oneself": (lambda d: d["lines"][7].update(to="etat"), "/lines/7/to", "un acteur à un autre"),
     "years outside": (lambda d: d["lines"][1].update(years=[2020, 2030]), "/lines/1/years", "2020"),
-    "two bindings": (lambda d: d["hypotheses"]["saved"]["bound"].update(datastream=3), "/hypotheses/saved/bound/indicator", "l'un des deux"),
+    "two bindings": (lambda d: d["hypotheses"]["saved"]["bound"].update(datastream=3), "/hypotheses/saved/bound/indicator", "un seul des trois"),
     "a share above one": (lambda d: d["contracts"][4].update(shared=7), "/contracts/4/shared", "7"),
 }  # fmt: skip
 

@@ -1,5 +1,6 @@
 """The search against every subset, and what is said to be lost against what is."""
 
+import io
 import itertools
 import json
 from pathlib import Path
@@ -103,6 +104,15 @@ def test_the_command_answers_and_refuses(tmp_path: Path) -> None:
     with (tmp_path / "bad.csv").open("rb") as stream, pytest.raises(Problem) as caught:
         read_columns(stream)
     assert caught.value.place == "line 3, b"
+
+
+@pytest.mark.parametrize(
+    ("first", "kept"), [([0, 1, 2, 3, 4], False), ([0, 0.5, 1, 1.5, 2], False), ([0, 1, 2, 3, 5], True), ([5, 4, 3, 2, 1], True)]
+)  # fmt: skip
+def test_a_column_that_counts_rows_is_no_sensor(first: list[float], kept: bool) -> None:
+    lines = ["t,a", *(f"{t},{(3 * n) % 4}" for n, t in enumerate(first))]
+    assert ("t" in read_columns(io.BytesIO("\n".join(lines).encode()))) is kept
+    assert "t" in read_columns(io.BytesIO("\n".join(lines).encode()), ["t", "a"])
 
 
 def test_a_replay_counts_what_would_have_been_missed() -> None:

@@ -8,7 +8,8 @@ import pytest
 from beffroi.model.instant import DAY_US, parse_instant, to_datetime
 from beffroi.scene.plan import wgs84
 from beffroi.scene.scene import Scene, make_scene
-from beffroi.services.lighting.calendars import Calendar
+from beffroi.scene.story import cut_trial, newly_cut
+from beffroi.services.lighting.calendars import Calendar, Rule
 from beffroi.services.lighting.energy import losses_of
 from beffroi.services.lighting.schedule import cut_program
 from beffroi.services.lighting.stock import Plan, nights_for
@@ -27,12 +28,15 @@ def seen(scene: Scene, code: str) -> set[tuple[str, float]]:
     told = list(station.series[0].readings(END - (DAYS + 1) * DAY_US, END))
     seconds = np.array([r.start_us / 1e6 - 900 for r in told])
     watts = np.array([r.value * 1000 for r in told])
-    program = cut_program("23:30-05:30" if cabinet.astronomical_clock else None)
+    programs = {"cut": cut_program("23:30-05:30"), "permanent": cut_program(None)}
+    rules: tuple[Rule, ...] = ()
+    if code in newly_cut(scene.assets.cabinets, scene.faults):
+        # lit all night until the trial of the night cut began
+        rules = (Rule("permanent", "2025-01-01", (cut_trial(END)[0] - timedelta(days=2)).isoformat()),)
+    plan = Plan(Calendar("cut" if cabinet.astronomical_clock else "permanent", rules), programs)
     place = wgs84(cabinet.place)
     first = to_datetime(END).date() - timedelta(days=DAYS)
-    nights = nights_for(
-        Plan(Calendar("p"), {"p": program}), (place[0], place[1]), first, DAYS, "Europe/Paris"
-    )
+    nights = nights_for(plan, (place[0], place[1]), first, DAYS, "Europe/Paris")
     load = np.array([x.power_w for x in lamps]) * (1 + losses_of([x.technology for x in lamps]))
     found = watch_cabinet(seconds, watts, Cabinet(code, tuple(float(w) for w in load), 6.0), nights).findings
     return {(f.kind, f.amount) for f in found}

@@ -14,6 +14,7 @@ from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM
 from beffroi.model.result import number_of
 from beffroi.services.waste.fill import Fill, fill_of, overflow_chance
+from beffroi.services.waste.indicators import collections_between
 from beffroi.services.waste.rounds import FEWEST_KM, FEWEST_VISITS, choose, length_m, tour
 from beffroi.services.waste.scenario import Outcome, by_fill, make_scenario, pays, play
 from beffroi.services.waste.stock import today
@@ -107,5 +108,23 @@ def test_the_round_of_a_town(tmp_path: Path) -> None:
             s.row.values["code"] for s in found.stops
         ]
         assert math.isfinite(found.round.metres)
+        # B0 rose by 30 points a day from 6 % to 96 %; then the lorry came, and came too early a day later
+        taken = [
+            Reading(Series("b0/fill", "fill_level", Station("b0", "B0")), now - HOUR_US + minutes * 60_000_000, number_of(level))
+            for minutes, level in ((20, "4"), (30, "40"), (40, "5"))
+        ]  # fmt: skip
+        Intake(town.store, town.registry.datastream_kind, town.registry.service_of).take(taken)
+        figures = {
+            i.name: i.compute(town, None, now - 4 * DAY_US, now)
+            for i in town.registry.services["waste"].indicators
+        }
+        assert collections_between(town, None, now - 4 * DAY_US, now) == 2.0
+        assert figures["waste_fill_at_collection"] == pytest.approx((96 + 40) / 2)
+        assert figures["waste_full"] == pytest.approx(100 * 3 / 15)
+        assert figures["waste_heard"] == pytest.approx(75.0)
+        weeks = (3 + 40 / 1440) / 7
+        assert figures["waste_collections"] == pytest.approx(2 / weeks / 3)
+        heard = next(i for i in town.registry.services["waste"].indicators if i.name == "waste_heard")
+        assert heard.compute(town, "99999", 0, now) is None
     finally:
         town.close()

@@ -176,3 +176,17 @@ def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
     held = town.store.records.get("works_declaration", row.id)
     assert (held.values["state"], held.values["answered"]) == ("answered", to_datetime(town.clock()).date())
     assert "valid until" in client.get(place, params={"lang": "en"}).text
+    # answered too late, not answered and past its day, answered in time
+    put(
+        "works_declaration",
+        {**values, "number": "D3", "received": received + timedelta(days=35), "state": "answered", "answered": received + timedelta(days=40)},
+        territory=COMMUNE, who=SYSTEM,
+    )  # fmt: skip
+    now = town.clock()
+    (output,) = town.registry.services["works"].evaluation.outputs
+    assert output.count(town, COMMUNE, now - 60 * DAY_US, now) == 2
+    assert output.count(town, COMMUNE, now - 60 * DAY_US, now - 2 * DAY_US) == 0
+    figures = {i.name: i.compute for i in town.registry.services["works"].indicators}
+    assert figures["works_declared"](town, COMMUNE, now - 60 * DAY_US, now) == 3
+    assert figures["works_in_time"](town, COMMUNE, now - 60 * DAY_US, now) == pytest.approx(100 / 3)
+    assert figures["works_in_time"](town, "99999", now - 60 * DAY_US, now) is None

@@ -1,26 +1,41 @@
 """Experiments on screen: prepared, registered, judged, decided, by forms alone."""
 
 import hashlib
+import io
 from datetime import datetime, timedelta
 from html import unescape
 
 import numpy as np
+import pypdf
 import pytest
 from sqlalchemy import select
 
+from beffroi.evaluation.case.reading import read_case
 from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.model.instant import PARIS
 from beffroi.model.observation import Draft
+from beffroi.model.principal import ANONYMOUS
+from beffroi.model.problem import Problem
 from beffroi.model.result import Result
 from beffroi.store.catalogue import New, create
 from beffroi.store.tables import datastream
 from beffroi.web.site.experiments.duty import keeper_tools
+from beffroi.web.site.proof.measuring import measures_of
 
 TODAY = datetime.now(PARIS).date()
 STARTS = TODAY + timedelta(days=7)
 ENDS = STARTS + timedelta(weeks=20)
 FIRST = TODAY - timedelta(weeks=40)
+CASE = {
+    "title": "Nuit", "parameters": "fr-2025", "start": 2026, "years": 3, "prices": {"year": 2023, "tax": "HT"},
+    "hypotheses": {
+        "saved": {"title": "Part épargnée", "value": 0.1, "bound": {"experiment": "eteindre-la-nuit", "statistic": "relative", "scale": -1}},
+        "fewer": {"title": "kWh de moins", "value": -80, "bound": {"experiment": "eteindre-la-nuit"}},
+        "nowhere": {"title": "Inconnu", "value": 1, "bound": {"experiment": "autre"}},
+    },
+    "lines": [{"title": "Électricité", "kind": "avoided", "amount": "saved * 1000 - fewer * nowhere"}],
+}  # fmt: skip
 
 
 @pytest.fixture
@@ -55,6 +70,19 @@ def meters(town):
         day += timedelta(days=1)
     town.store.observations.append(drafts)
     return ids
+
+
+def _figures(node):
+    """Yield the drawings of a PDF's tree of tags."""
+    node = node.get_object()
+    if isinstance(node, pypdf.generic.ArrayObject):
+        for one in node:
+            yield from _figures(one)
+    elif isinstance(node, pypdf.generic.DictionaryObject):
+        if node.get("/S") == "/Figure":
+            yield node
+        if "/K" in node:
+            yield from _figures(node["/K"])
 
 
 def _form(meters, token):
@@ -107,8 +135,21 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert study["relative"] == pytest.approx(-0.12, abs=0.02)
         paper = anyone.get(address + "/deliberation.pdf")
         assert paper.content[:5] == b"%PDF-"
+        papers = pypdf.PdfReader(io.BytesIO(paper.content))
+        assert len(papers.pages) == 2
+        drawn = list(_figures(papers.trailer["/Root"]["/StructTreeRoot"]["/K"]))
+        assert ["mesuré" in str(figure.get("/Alt")) for figure in drawn] == [True]
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
+        measured = measures_of(town, ANONYMOUS, read_case(CASE))
+        assert measured["saved"].value == pytest.approx(-study["relative"])
+        assert measured["fewer"].value == pytest.approx(study["estimate"])
+        whole_weeks = 20 - (STARTS.weekday() > 0)
+        assert (measured["saved"].start_us, measured["saved"].count) == (instant(STARTS), whole_weeks)
+        assert "nowhere" not in measured
+        with pytest.raises(Problem) as refused:
+            read_case(CASE | {"hypotheses": {"x": {"title": "X", "value": 1, "bound": {"experiment": "a", "statistic": "sum"}}}})  # fmt: skip
+        assert refused.value.place == "/hypotheses/x/bound/statistic"
     finally:
         town.store.clock = town.clock = clock
     assert anyone.get(address + "/impact.csv").text.startswith("administration_rattachement,")

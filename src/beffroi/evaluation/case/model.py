@@ -77,21 +77,25 @@ ACTORS: dict[str, Actor] = {
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """Where a hypothesis is measured: an indicator, or the datastreams of a kind (or one by its number).
+    """Where a hypothesis is measured: an indicator, the datastreams of a kind (or one by its number), or the effect that an
+    experiment found (by its code).
 
     What is read is multiplied by `scale`. `statistic` of datastreams: the mean, the total, the total of a year at the
-    pace of the period, or the last value.
+    pace of the period, or the last value; of an experiment: the effect in its unit, or `relative`, as a share.
     """
 
     indicator: str = ""
     datastream: str = ""
-    statistic: Literal["mean", "sum", "yearly", "last"] = "mean"
+    statistic: Literal["mean", "sum", "yearly", "last", "relative"] = "mean"
     scale: float = 1.0
     days: int = 90
+    experiment: str = ""
 
     @property
     def source(self) -> str:
-        """Return `indicator:NAME` or `datastream:NAME`."""
+        """Return `indicator:NAME`, `datastream:NAME` or `experiment:CODE`."""
+        if self.experiment:
+            return f"experiment:{self.experiment}"
         return f"indicator:{self.indicator}" if self.indicator else f"datastream:{self.datastream}"
 
 

@@ -223,14 +223,16 @@ def _binding(item: Node) -> Binding | None:
         return None
     node = item.node("bound")
     indicator, datastream = node.text("indicator", ""), str(node.raw("datastream", ""))
-    if bool(indicator) == bool(datastream):
+    experiment = node.text("experiment", "")
+    if [bool(indicator), bool(datastream), bool(experiment)].count(True) != 1:
         raise node.refuse(
-            "indicator", "Un lien nomme un indicateur ou une série, l'un des deux.",
-            "A binding names an indicator or a datastream, one of them.",
+            "indicator", "Un lien nomme un indicateur, une série ou une expérimentation, un seul des trois.",
+            "A binding names an indicator, a datastream or an experiment, one of them.",
         )  # fmt: skip
+    statistics = ("mean", "relative") if experiment else ("mean", "sum", "yearly", "last")
     found = Binding(
-        indicator, datastream, node.among("statistic", ("mean", "sum", "yearly", "last"), "mean"),  # type: ignore[arg-type]
-        node.number("scale", 1.0), node.whole("days", 90, 1, 3660),
+        indicator, datastream, node.among("statistic", statistics, "mean"),  # type: ignore[arg-type]
+        node.number("scale", 1.0), node.whole("days", 90, 1, 3660), experiment,
     )  # fmt: skip
     node.done()
     return found

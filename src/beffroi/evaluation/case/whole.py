@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from beffroi.evaluation.case.comparing import Comparison, compare_sets
-from beffroi.evaluation.case.compute import Figures, figures_of
+from beffroi.evaluation.case.compute import Figures, figures_of, van_of
 from beffroi.evaluation.case.contracts import ContractFigures, compare_contracts
 from beffroi.evaluation.case.model import BusinessCase
 from beffroi.evaluation.case.reading import read_case
@@ -66,7 +66,9 @@ class Computed(msgspec.Struct, frozen=True, dict=True):
     @property
     def verdict(self) -> Text:
         """In one sentence, whether the service is worth its cost."""
-        return verdict_of(self.figures.van, None if self.simulation is None else self.simulation.below_zero)
+        return verdict_of(
+            float(van_of(self.case)), None if self.simulation is None else self.simulation.below_zero
+        )
 
 
 def compute_all(case: BusinessCase, *, draws: int = DRAWS, seed: int | None = None) -> Computed:

@@ -22,6 +22,9 @@ from beffroi.store.tables import datastream, historical_location, observation, p
 __all__ = ["Gathered", "gather", "sensor_changes"]
 
 _MOST_MISSING = 0.10
+_ALTERED = Text("capteur modifié", "sensor altered")
+_REPLACED = Text("capteur remplacé", "sensor replaced")
+_MOVED = Text("capteur déplacé", "sensor moved")
 
 
 class Gathered(msgspec.Struct, frozen=True, eq=False):
@@ -153,7 +156,7 @@ def sensor_changes(
     A datastream tied to another sensor, a sensor whose model or settings changed, a thing that moved.
     """
     low = begins[0]
-    found: list[tuple[int, int, str]] = []
+    found: list[tuple[int, int, Text]] = []
     was, sensor_was = past["datastream"], past["sensor"]
     with store.read() as c:
         now = {
@@ -172,7 +175,7 @@ def sensor_changes(
         altered = c.execute(
             select(sensor_was.c.id, sensor_was.c.until_us).where(sensor_was.c.id.in_(list(sensors)))
         )
-        found += [(sensors[line.id], line.until_us, "capteur modifié") for line in altered]
+        found += [(sensors[line.id], line.until_us, _ALTERED) for line in altered]
         things = {row.thing_id: i for i, row in now.items()}
         there = historical_location.c
         moves = c.execute(
@@ -185,13 +188,9 @@ def sensor_changes(
         current = now.get(line.id)
         after = sensor_after.get((line.id, line.until_us), None if current is None else current.sensor_id)
         if after not in (None, line.sensor_id):
-            found.append((line.id, line.until_us, "capteur remplacé"))
+            found.append((line.id, line.until_us, _REPLACED))
     # where a thing first stood is no move
-    found += [
-        (things[b.thing_id], b.time_us, "capteur déplacé")
-        for a, b in pairwise(moves)
-        if a.thing_id == b.thing_id
-    ]
+    found += [(things[b.thing_id], b.time_us, _MOVED) for a, b in pairwise(moves) if a.thing_id == b.thing_id]
     return tuple(
         Change(
             names.get(series, str(series)), max(1, int(np.searchsorted(begins, at, side="right")) - 1), note

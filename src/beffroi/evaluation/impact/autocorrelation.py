@@ -12,13 +12,19 @@ import numpy as np
 from beffroi.evaluation.impact.panel import Floats
 from beffroi.evaluation.impact.tails import gammaln, stdtr, stdtrit
 
-__all__ = ["SEEN", "Answer", "ask", "least_squares"]
+__all__ = ["STOPPED", "Answer", "ask", "least_squares", "seen_share"]
 
 _RHO: Floats = np.concatenate([np.linspace(-0.4, 0.9, 27)[:-1], 1 - np.geomspace(0.1, 0.005, 14)])
 _WIDTH: Floats = np.gradient(_RHO)
-# of all studies four in five must see the effect, and their checks stop one in twenty or so whatever it is (measured by
-# `python -m bench.impact`): of those that come through a few more must
-SEEN = 0.8 / 0.955
+# Of all studies four in five must see the effect. Their checks stop some that do, whatever it is (a share that
+# `python -m bench.impact` measures): of those that come through more than four in five must.
+_FOUR_IN_FIVE = 0.8
+STOPPED = 0.045
+
+
+def seen_share(stopped: float = STOPPED) -> float:
+    """Return how many of the studies that come through their checks must see the detectable effect."""
+    return _FOUR_IN_FIVE / (1 - stopped)
 
 
 class Answer(msgspec.Struct, frozen=True, eq=False):
@@ -35,12 +41,13 @@ class Answer(msgspec.Struct, frozen=True, eq=False):
 
 
 def ask(
-    y: Floats, design: Floats, contrast: Floats, *, ordinary: bool = False, level: float = 0.05
+    y: Floats, design: Floats, contrast: Floats, *, ordinary: bool = False, level: float = 0.05, stopped: float = STOPPED
 ) -> Answer:  # fmt: skip
     """Return what `y` says of `contrast @ coefficients` of `design` (periods in rows, equally spaced).
 
     By generalised least squares; `ordinary` keeps the point estimate of ordinary least squares, and its true uncertainty.
-    `level` is the one at which an effect is claimed: `mde` depends on it.
+    `level` is the one at which an effect is claimed, `stopped` the share of the studies that see it and whose checks stop them:
+    `mde` depends on both.
     """
     rows, terms = design.shape
     freedom = rows - terms
@@ -64,7 +71,7 @@ def ask(
         spread = np.einsum("i,rij,j->r", contrast, inverse, contrast)
         said = weight @ coefficients
     errors = np.sqrt(np.maximum(spread * residual / freedom, 1e-300))
-    return _mixture(weight, centres, errors, freedom, said, level)
+    return _mixture(weight, centres, errors, freedom, said, (level, seen_share(stopped)))
 
 
 def _grams(table: Floats) -> Floats:
@@ -89,11 +96,12 @@ def _ordinary_spread(design: Floats, contrast: Floats) -> Floats:
 
 
 def _mixture(
-    weight: Floats, centres: Floats, errors: Floats, freedom: int, said: Floats, level: float
+    weight: Floats, centres: Floats, errors: Floats, freedom: int, said: Floats, asked: tuple[float, float]
 ) -> Answer:  # fmt: skip
     estimate = float(weight @ centres)
     below = float(weight @ stdtr(freedom, -centres / errors))
-    shares = np.array([0.025, 0.975, level / 2, 1 - level / 2, 1 - SEEN, SEEN])
+    level, seen = asked
+    shares = np.array([0.025, 0.975, level / 2, 1 - level / 2, 1 - seen, seen])
     low95, high95, left, right, low, high = _quantiles(shares, weight, centres, errors, freedom)
     wide, narrow = (right - left) / 2, (high - low) / 2
     variance = float(weight @ (errors**2 + (centres - estimate) ** 2))

@@ -38,6 +38,7 @@ _EXTREME_SHARE = 10
 _MOST_LEFT_OUT = 60
 _MOST_WEIGHTED, _MOST_WEIGHTED_PERIODS = 300, 2_000
 _TREND_SHARE = 1 / 3  # of the effect that a trend before may carry
+_PLACEBO_SHARE = 1 / 10  # of the effect that a false date may give: a trend would give it half of it
 
 
 class Fit(msgspec.Struct, frozen=True, eq=False):
@@ -137,7 +138,7 @@ def compare(design: Design, panel: Panel, *, lower_is_better: bool = False) -> F
     checks = {
         "enough_periods": _enough(start, len(panel.times) - start),
         "pre_trend": _pre_trend(fit, inference, start),
-        "placebo_date": _placebo_date(design, panel),
+        "placebo_date": _placebo_date(design, panel, fit),
         "placebo_units": _placebo_units(inference, claimed=claimed),
         "leave_one_out": _leave_one_out(design, panel, fit, claimed=claimed),
         "sensor_changes": _sensors(whole),
@@ -185,8 +186,8 @@ def _missing(design: Design, panel: Panel) -> Finding | None:
                           "With a single control no placebo is possible: at least two are needed."))  # fmt: skip
     if panel.start < _LEAST_TO_CHECK:
         words.append(
-            Text(f"Avec {panel.start} période(s) avant le début, la tendance d'avant ne se vérifie pas.",
-                 f"With {panel.start} period(s) before the start, the trend before cannot be checked."),
+            Text(f"Avec {panel.start} période(s) avant le début, la tendance d'avant ne se vérifie pas : il en faut {LEAST_BEFORE}.",
+                 f"With {panel.start} period(s) before the start, the trend before cannot be checked: {LEAST_BEFORE} are needed."),
         )  # fmt: skip
     return _unchecked(design, panel, words) if words else None
 
@@ -243,8 +244,8 @@ def _pre_trend(fit: Fit, inference: Inference, start: int) -> Check:
     )  # fmt: skip
 
 
-def _placebo_date(design: Design, panel: Panel) -> Check:
-    """Believe that it began earlier, at two thirds of the time before: nothing should be seen."""
+def _placebo_date(design: Design, panel: Panel, whole: Fit) -> Check:
+    """Believe that it began earlier, at two thirds of the time before: nothing should be seen, or next to nothing."""
     start = panel.start
     early = max(2, (2 * start) // 3)
     if start - early < 1 or start < 4:
@@ -257,6 +258,11 @@ def _placebo_date(design: Design, panel: Panel) -> Check:
     before = msgspec.structs.replace(before, cohort=np.where(before.cohort >= 0, early, -1))
     fit = design.fit(before)
     inference = design.infer(before, fit)
+    if inference.p < _PLACEBO_DATE and abs(fit.estimate) < _PLACEBO_SHARE * abs(whole.estimate):
+        return warned(
+            Text("Une fausse date, avant le début, donne aussi un écart, mais plus de dix fois plus petit.",
+                 "A false date, before the start, gives a gap too, but one more than ten times smaller."), inference.p, at=panel.times[early], estimate=fit.estimate,
+        )  # fmt: skip
     if inference.p < _PLACEBO_DATE:
         return failed(
             Text("Une fausse date, avant le début, donne aussi un « effet ».",
@@ -277,13 +283,14 @@ def _placebo_units(inference: Inference, *, claimed: bool) -> Check:
                  f"{inference.rank - 1} untreated unit(s) moved more."), share, **told,
         )  # fmt: skip
     return passed(
-        Text(f"L'unité traitée est {_ordinal(inference.rank)} sur {inference.of}.", f"The treated unit is number {inference.rank} of {inference.of}."),
+        Text(f"L'écart du traité est le {_ordinal(inference.rank)} de {inference.of}, fausses unités comprises.",
+             f"The gap of the treated is number {inference.rank} of {inference.of}, placebos included."),
         share, **told,
     )  # fmt: skip
 
 
 def _ordinal(rank: int) -> str:
-    return "1ʳᵉ" if rank == 1 else f"{rank}ᵉ"
+    return "1ᵉʳ" if rank == 1 else f"{rank}ᵉ"
 
 
 def _leave_one_out(design: Design, panel: Panel, fit: Fit, *, claimed: bool) -> Check:

@@ -8,7 +8,7 @@ find it at one in a thousand.
 import msgspec
 import numpy as np
 
-from beffroi.evaluation.impact.autocorrelation import SEEN, ask
+from beffroi.evaluation.impact.autocorrelation import ask, seen_share
 from beffroi.evaluation.impact.finding import (
     LEVEL,
     Check,
@@ -102,7 +102,7 @@ def _model(series: Series, name: str, *extra: Floats, level: float = LEVEL) -> M
         effect, error, p, freedom, _ = series.wandering(*extra, step)
         reach = float(stdtrit(freedom, 1 - LEVEL / 2)) * error
         low_high = (effect - reach, effect + reach)
-        mde = (float(stdtrit(freedom, 1 - level / 2)) + float(stdtrit(freedom, SEEN))) * error
+        mde = (float(stdtrit(freedom, 1 - level / 2)) + float(stdtrit(freedom, seen_share()))) * error
     else:
         line = (series.trend(),) if name == "linear_trend" else ()
         answer = series.ask(*extra, *line, step, ordinary=name == "linear_trend", level=level)

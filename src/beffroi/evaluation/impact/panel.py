@@ -19,7 +19,7 @@ class Change(msgspec.Struct, frozen=True):
 
     unit: str
     at: int
-    note: str = ""
+    note: Text = Text("", "")
 
 
 class Panel(msgspec.Struct, frozen=True, eq=False):

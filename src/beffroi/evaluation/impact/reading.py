@@ -309,7 +309,7 @@ def _changes(table: Table, columns: Columns, order: NDArray[np.int64], unit: str
         return ()
     codes = [table.column(name)[i].strip() for i in order]
     return tuple(
-        Change(unit, at, f"{codes[at - 1]} → {codes[at]}")
+        Change(unit, at, Text(*[f"{codes[at - 1]} → {codes[at]}"] * 2))
         for at in range(1, len(codes))
         if codes[at] != codes[at - 1]
     )

@@ -159,10 +159,11 @@ def sensor_check(panel: Panel) -> Check:
         return passed(
             Text("Aucun changement de capteur dans la fenêtre.", "No change of sensor in the window.")
         )
-    when = ", ".join(f"{panel.times[c.at]} ({c.note or c.unit})" for c in inside)
+    fr = ", ".join(f"{panel.times[c.at]}, {c.note.fr or c.unit}" for c in inside)
+    en = ", ".join(f"{panel.times[c.at]}, {c.note.en or c.unit}" for c in inside)
     return failed(
-        Text(f"Le capteur a changé dans la fenêtre ({when}) : l'effet peut être le sien.",
-             f"The sensor changed inside the window ({when}): the effect may be its own."),
+        Text(f"Le capteur a changé dans la fenêtre ({fr}) : l'effet peut être le sien.",
+             f"The sensor changed inside the window ({en}): the effect may be its own."),
         changes=[panel.times[c.at] for c in inside],
     )  # fmt: skip
 

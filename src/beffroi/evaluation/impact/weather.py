@@ -42,6 +42,7 @@ __all__ = ["before_after"]
 
 _LARGEST_CV = 0.25  # ASHRAE Guideline 14: a monthly baseline worse than that predicts nothing
 _OUTSIDE = 0.1
+_STOPPED = 0.075  # a trend stops this study, where others look for the effect beside it
 
 
 def before_after(panel: Panel, *, lower_is_better: bool = False) -> Finding:
@@ -93,7 +94,7 @@ def _gap(series: Series, base: Floats, *extra: Floats) -> Answer:
     design = np.column_stack([base, *extra, moved, step])
     if np.linalg.matrix_rank(design) < design.shape[1]:
         design = np.column_stack([base, *extra, step])
-    return ask(series.values, design, np.eye(design.shape[1])[-1])
+    return ask(series.values, design, np.eye(design.shape[1])[-1], stopped=_STOPPED)
 
 
 def _checks(panel: Panel, series: Series, answer: Answer, raw: dict[str, Floats]) -> dict[str, Check]:

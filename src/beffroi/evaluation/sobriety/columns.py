@@ -14,6 +14,7 @@ __all__ = ["read_column", "read_columns"]
 
 _EMPTY = {"", "na", "nan", "null", "none", "-"}
 MOST_ROWS = 5_000_000
+_LEAST_COUNTED = 4
 
 
 def _number(text: str) -> float | None:
@@ -44,9 +45,10 @@ def read_column(stream: BinaryIO, name: str) -> tuple[NDArray[np.float64], int]:
 
 
 def read_columns(stream: BinaryIO, names: Sequence[str] = ()) -> dict[str, NDArray[np.float64]]:
-    """Return columns of numbers by name, NaN where a cell is empty; without `names`, all but those that are text.
+    """Return columns of numbers by name, NaN where a cell is empty; without `names`, all but those that are text or count rows.
 
-    A column is text when its first cell that is not empty is no number (a date, a name). Raises `Problem`.
+    A column is text when its first cell that is not empty is no number (a date, a name); the first one counts rows when it
+    rises by equal steps. Raises `Problem`.
     """
     table = open_table(stream)
     heads = table.header
@@ -76,7 +78,18 @@ def read_columns(stream: BinaryIO, names: Sequence[str] = ()) -> dict[str, NDArr
             if not np.isnan(value):
                 settled.add(place)
             found[place].append(value)
-    return {heads[place]: np.array(values) for place, values in found.items()}
+    columns = {heads[place]: np.array(values) for place, values in found.items()}
+    if not names and len(columns) > 1 and _counts(columns.get(heads[0])):
+        del columns[heads[0]]
+    return columns
+
+
+def _counts(column: NDArray[np.float64] | None) -> bool:
+    """Tell whether a column numbers its rows, or says a time in equal steps."""
+    if column is None or len(column) < _LEAST_COUNTED:
+        return False
+    steps = np.diff(column)
+    return bool(steps[0] > 0 and np.allclose(steps, steps[0], rtol=1e-6))
 
 
 def _bad_row(line: int, many: bool) -> Problem:

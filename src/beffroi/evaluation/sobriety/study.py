@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from beffroi.evaluation.sobriety.collect import adaptive, replay, send_on_delta
 from beffroi.evaluation.sobriety.compress import compress
@@ -26,6 +26,9 @@ DAYS, PLACES = 7, 30
 BAND = 0.01  # of the range of the series
 HIGH = 0.95  # quantile above which a value counts as an alarm
 LEAST = 200
+TURNING = (
+    "°"  # a direction comes back to where it was: neither a band nor a highest value means anything of it
+)
 SLOWEST = 8  # times the usual pace
 
 
@@ -77,7 +80,9 @@ def make_study(store: Store, now_us: int) -> Study:
         rows = list(
             c.execute(
                 columns.join(latest, latest.c.datastream_id == datastream.c.id).where(
-                    datastream.c.kind != "", thing.c.service != ""
+                    datastream.c.kind != "",
+                    thing.c.service != "",
+                    func.coalesce(datastream.c.unit_symbol, "") != TURNING,
                 )
             )
         )

@@ -2,10 +2,12 @@
 TALQ gateway whose lamps can be told."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
+from beffroi.scene.story import cut_trial, newly_cut
 from beffroi.services.lighting.watching import watch_town
 from beffroi.town import Town
 
@@ -35,6 +37,14 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
             "rules": RULES,
         }
         calendar = writer.create("lighting_calendar", town_wide, None, commune).id
+        # the cabinets of the night cut's trial burned all night until it began
+        begun = cut_trial(scene.end_us)[0]
+        late = newly_cut(scene.assets.cabinets, scene.faults)
+        extended = {
+            "code": "coupure-etendue", "title": "Coupure étendue à trois armoires", "default_program": numbers["coupure"],
+            "rules": f"{begun - timedelta(days=400)}..{begun - timedelta(days=2)} permanent\n{RULES}",
+        }  # fmt: skip
+        trial = writer.create("lighting_calendar", extended, None, commune).id
         for cabinet in scene.assets.cabinets:
             row = (
                 town.store.records.by_key("cabinet", cabinet.code, cabinet.commune)
@@ -42,7 +52,11 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
                 else None
             )
             if row is not None and cabinet.astronomical_clock and cabinet.commune == commune:
-                values = {"code": cabinet.code, "cabinet": row.id, "calendar": calendar}
+                values = {
+                    "code": cabinet.code,
+                    "cabinet": row.id,
+                    "calendar": trial if cabinet.code in late else calendar,
+                }
                 writer.create("lighting_assignment", values, None, commune)
     at = scene.end_us - HOUR_US
     yield at, lambda: _look(town, at)

@@ -11,7 +11,7 @@ from beffroi.model.observation import Quality
 from beffroi.model.text import Text
 from beffroi.services.lighting.energy import hours_of
 from beffroi.services.lighting.schedule import cut_program
-from beffroi.services.lighting.stock import arrays_of, lamps_of
+from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of
 from beffroi.store.record import Query, Where
 from beffroi.store.tables import datastream, thing
 
@@ -67,6 +67,25 @@ def _kwh_expected(town: Any, territory: str | None, start_us: int, end_us: int) 
     return float((stock.watts * (1 + stock.loss) * full).sum()) / 1000 / count
 
 
+def _cut_share(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return the share of the lamps' power that is put out in the middle of the night, in %: what the calendars say."""
+    if "cabinet" not in town.store.records.collections:
+        return None
+    watts: dict[int | None, float] = {}
+    territories = None if territory is None else (territory,)
+    for lamp in lamps_of(town, territories):
+        number = lamp.values["cabinet"]
+        watts[number] = watts.get(number, 0.0) + (lamp.values["power_w"] or 0.0)
+    total = sum(watts.values())
+    tonight = to_datetime(end_us).date()
+    cut = sum(
+        watts.get(row.id, 0.0)
+        for row in town.store.records.all("cabinet", Query(territories=territories))
+        if any(not step.level for step in plan_of(town, row).of_nights(tonight, 1)[0].steps)
+    )
+    return 100 * cut / total if total else None
+
+
 def _anomalies(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
     """Return how many anomalies are under way."""
     where = Query(where={"state": "open"}, territories=None if territory is None else (territory,))
@@ -92,6 +111,12 @@ INDICATORS = (
         Text("Puissance et perte d'appareillage (à vérifier) de chaque point, du coucher au lever du soleil, sur la même période.",
              "Power and gear loss (to be checked) of each point, from sunset to sunrise, over the same period."),
         better="lower",
+    ),
+    Indicator(
+        "lighting_cut", Text("Éclairage éteint au cœur de la nuit", "Lighting put out in the middle of the night"), "%", _cut_share,
+        Text("Puissance des points dont l'armoire s'éteint avant le matin, sur celle de tous ; d'après les calendriers.",
+             "Power of the points whose cabinet goes out before the morning, over that of all; as the calendars say."),
+        better="higher",
     ),
     Indicator(
         "lighting_anomalies", Text("Anomalies des armoires", "Anomalies of cabinets"), "", _anomalies,

@@ -7,7 +7,7 @@ from math import erf, sqrt
 import msgspec
 import numpy as np
 
-__all__ = ["Fill", "fill_of", "overflow_chance"]
+__all__ = ["Fill", "emptied", "fill_of", "overflow_chance"]
 
 _DAY_S = 86_400.0
 _EMPTIED = 0.15  # a fall of more than that, of the volume, is a collection
@@ -32,6 +32,11 @@ class Fill(msgspec.Struct, frozen=True):
     def days_left(self) -> float:
         """In how many days it is full, on average."""
         return max(0.0, (1 - self.level) / self.rate) if self.rate > 0 else float("inf")
+
+
+def emptied(readings: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the collections that readings show: when (seconds since 1970), and how full the container was (share)."""
+    return [(b, before) for (_, before), (b, now) in pairwise(readings) if now - before < -_EMPTIED]
 
 
 def fill_of(readings: Sequence[tuple[float, float]]) -> Fill | None:

@@ -11,11 +11,27 @@ from beffroi.town import Town
 
 __all__ = ["build"]
 
+# days since a declaration was received, days until it was answered: one was answered too late
+_ANSWERED = (
+    (17, 4),
+    (22, 6),
+    (27, 3),
+    (33, 8),
+    (38, 5),
+    (41, 2),
+    (47, 7),
+    (52, 19),
+    (58, 4),
+    (63, 6),
+    (70, 3),
+    (77, 5),
+    (84, 6),
+)
 _ROADS = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 
 
 def build(town: Town, scene: Scene) -> None:
-    """Write three orders and three declarations."""
+    """Write three orders, three declarations that wait and those that were answered before."""
     end, commune = scene.end_us, scene.communes[0].code
     streets = [s for s in scene.plan.streets if s.lit and s.commune == commune and s.axis.length > 90]
     today = to_datetime(end).date()
@@ -49,3 +65,11 @@ def build(town: Town, scene: Scene) -> None:
             writer.create(
                 "works_declaration", values, {"type": "Polygon", "coordinates": wgs84(declared)}, commune
             )
+        for serial, ((ago, took), street) in enumerate(zip(_ANSWERED, streets[4:], strict=False)):
+            received = today - timedelta(days=ago)
+            values = {
+                "number": f"{received:%Y%m%d}{serial:05d}D", "kind": ("joint", "dt")[serial % 2], "received": received, "declarant": "Val-Travaux",
+                "street": street.name, "state": "answered", "answered": received + timedelta(days=took), "concerned": serial % 3 == 0,
+            }  # fmt: skip
+            area = {"type": "Polygon", "coordinates": wgs84(street.axis.buffer(6))}
+            writer.create("works_declaration", values, area, commune)

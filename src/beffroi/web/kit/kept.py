@@ -5,6 +5,7 @@ that a town that starts again has something to show at once.
 """
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TooLate
@@ -15,7 +16,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from beffroi.model.declaration import Indicator
-from beffroi.model.instant import HOUR_US
+from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.problem import Problem
 from beffroi.town import Town
 
@@ -23,6 +24,7 @@ __all__ = ["PATIENCE_S", "Figure", "indicator_figure", "keep_figure", "kept_figu
 
 SETTING = "kept.figures"
 PATIENCE_S = 0.05
+AFTER_THE_PAGE_S = 0.3  # what is only made newer leaves the processor to the page that asked
 MOST = 2_000
 
 
@@ -54,17 +56,30 @@ def _keeper(town: Town) -> _Keeper:
 
 
 def kept_figure(
-    town: Town, name: str, compute: Callable[[], Any], *, fresh_us: int = HOUR_US, wait_s: float = PATIENCE_S
+    town: Town,
+    name: str,
+    compute: Callable[[], Any],
+    *,
+    fresh_us: int = HOUR_US,
+    good_us: int = 0,
+    wait_s: float = PATIENCE_S,
 ) -> Figure | None:
-    """Return a figure: the fresh one, or, after waiting a little for a new one, the last known; None when there is none yet."""
+    """Return a figure: the fresh one, or, after waiting a little for a new one, the last known; None when there is none yet.
+
+    One that is less old than `good_us` is not waited for: it is returned at once, and computed anew once the page is gone.
+    """
     keeper, now = _keeper(town), town.clock()
     with keeper.lock:
         known = keeper.figures.get(name)
         if known is not None and 0 <= now - known.at_us < fresh_us:
             return known
+        good = known is not None and 0 <= now - known.at_us < good_us
         future = keeper.pending.get(name)
         if future is None:
-            future = keeper.pending[name] = keeper.hand.submit(_computed, town, keeper, name, compute)
+            later = AFTER_THE_PAGE_S if good and not keeper.pending else 0.0
+            future = keeper.pending[name] = keeper.hand.submit(_computed, town, keeper, name, compute, later)
+    if good:
+        return known
     try:
         return future.result(wait_s)
     except TooLate:
@@ -73,7 +88,10 @@ def kept_figure(
         return known
 
 
-def _computed(town: Town, keeper: _Keeper, name: str, compute: Callable[[], Any]) -> Figure:
+def _computed(
+    town: Town, keeper: _Keeper, name: str, compute: Callable[[], Any], later_s: float = 0.0
+) -> Figure:
+    time.sleep(later_s)
     try:
         figure = Figure(compute(), town.clock())
         with keeper.lock:
@@ -114,5 +132,9 @@ def indicator_figure(
     """Return an indicator (now, before) as last known, computed anew behind the page when it is an hour old."""
     name = f"{indicator.name}:{territory or ''}:{span_us}"
     return kept_figure(
-        town, name, lambda: measured_indicator(town, indicator, territory, span_us), wait_s=wait_s
+        town,
+        name,
+        lambda: measured_indicator(town, indicator, territory, span_us),
+        good_us=DAY_US,
+        wait_s=wait_s,
     )

@@ -25,6 +25,8 @@ thead { display: table-header-group } tr { break-inside: avoid } .figure { text-
 .dense { font-size: 8.5pt } .dense h1 { font-size: 14pt } .dense h2 { font-size: 10pt; margin: 3mm 0 .5mm } .dense table { font-size: 7.5pt } .dense th, .dense td { padding: .7mm 2mm .7mm 0 } .dense td, .dense th[scope=row] { white-space: nowrap } .dense .wrap td, .dense .wrap th[scope=row] { white-space: normal }
 .dense .keys { table-layout: fixed; margin: 2mm 0 } .dense .keys td, .dense .keys th { white-space: normal; border: 0 } .dense .keys strong { font-size: 12pt }
 """
+# what a drawing is for those who do not see it: paper takes it from its title, screens from its label
+_DRAWING = re.compile(r'(<svg\b[^>]*\baria-label="([^"]*)"[^>]*>)(?!<title>)')
 _MISSING = Problem(
     Text("Ce serveur ne fait pas de PDF.", "This server makes no PDF."),
     Text("Installez le supplément : pip install 'beffroi[pdf]'. La page s'imprime aussi depuis le navigateur.",
@@ -43,7 +45,7 @@ def pdf_bytes(html: str) -> bytes:
     def nothing(url: str) -> Any:
         raise ValueError(f"a paper fetches nothing, not {url[:80]}")
 
-    document = HTML(string=html, url_fetcher=nothing)
+    document = HTML(string=_DRAWING.sub(r"\1<title>\2</title>", html), url_fetcher=nothing)
     made: bytes = document.write_pdf(
         stylesheets=[CSS(string=STYLE, url_fetcher=nothing)], pdf_variant="pdf/ua-1"
     )

@@ -215,12 +215,18 @@ def test_a_slow_figure_is_shown_as_last_known_and_computed_behind(town: Town) ->
     assert fresh.value == 2
     assert town.store.setting("kept.figures")["essai"]["value"] == 2
 
+    at_once = kept_figure(town, "essai", compute, fresh_us=0, good_us=DAY_US, wait_s=30)
+    assert at_once == fresh
+    behind = kept_figure(town, "essai", compute, fresh_us=0, wait_s=30)
+    assert behind is not None
+    assert behind.value == 3
+
     def fails() -> int:
         raise OSError("no")
 
     last = kept_figure(town, "essai", fails, fresh_us=0, wait_s=30)
     assert last is not None
-    assert last.value == 2
+    assert last.value == 3
     assert kept_figure(town, "jamais", fails, wait_s=30) is None
 
 

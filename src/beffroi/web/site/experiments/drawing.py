@@ -67,6 +67,9 @@ def _line(values: Sequence[float | None], low: float, high: float, steps: int) -
     return "".join(parts)
 
 
+_SHORT = 6  # letters of a unit beside an axis; a longer one is in the caption only
+
+
 def trace_paper(trace: Trace, figures: Figures, title: str, unit: str, start: str) -> Markup:
     """Return the same chart for paper: in units of its own size, its look in its own attributes."""
     values = [*trace.observed, *(v for v in trace.without if v is not None)]
@@ -90,7 +93,7 @@ def trace_paper(trace: Trace, figures: Figures, title: str, unit: str, start: st
         y = 10 + (high - level) * height / (high - low)
         words = (
             figures.quantity(level, unit, decimals)
-            if index == len(axis) - 1
+            if index == len(axis) - 1 and len(unit) <= _SHORT
             else figures.number(level, decimals)
         )
         parts.append(

@@ -16,7 +16,7 @@ from beffroi.web.kit.page import figures_of, language_of, render, translate
 from beffroi.web.kit.table import Cell, Column
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.experiments.shown import insee_of, may_act, town_of
-from beffroi.web.site.experiments.words import MARKS, field_words, overdue, signed, state_sentence
+from beffroi.web.site.experiments.words import MARKS, field_words, overdue, signed
 from beffroi.web.site.proof.sections import tabs_of
 
 __all__ = ["ROUTES", "columns_of", "lines_of", "published"]
@@ -60,7 +60,7 @@ def lines_of(request: Request, rows: list[Row]) -> list[Line]:
                 effect = signed(figures.quantity(100 * finding.relative, "%", 1), finding.relative)
         state: Any = field_words(request, values, "state")
         if values["state"] == "ended":
-            state = Cell(state, note=state_sentence(request, values))
+            state = Cell(state, note=_("sans décision, arrêt le {day}.", day=figures.day(stop_day(values))))
         elif values["state"] == "stopped":
             state = Cell(state, note=_("par décision") if values["decision"] else _("faute de décision"))
         lines.append(

@@ -1,5 +1,6 @@
 """Experiments in words: what state they are in, what was found, what was promised."""
 
+import math
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -13,6 +14,7 @@ from beffroi.evaluation.impact.finding import NOT_EVALUABLE, NOTHING_SHOWN, VERD
 from beffroi.evaluation.impact.methods import WORDS
 from beffroi.model.text import Text
 from beffroi.store.record import Row
+from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.page import figures_of, translate, words_of
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
     "promise",
     "said_of",
     "signed",
+    "sized",
     "state_sentence",
 ]
 
@@ -93,7 +96,8 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     _, figures, language = translate(request), figures_of(request), words_of(request).language
     verdict = VERDICTS[finding.verdict].of(language)
     verdict = verdict[:1].upper() + verdict[1:]
-    unit, step = values["unit"], _per(request, values["step"])
+    # what was added up is so much a week; a mean is what it is
+    unit, step = values["unit"], _per(request, values["step"]) if values["measure"] == "sum" else ""
     if (
         finding.estimate is None or finding.interval95 is None
     ):  # nothing to say how sure it is: nothing to publish
@@ -104,21 +108,26 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
         if finding.relative is None
         else f" ({signed(figures.number(100 * finding.relative, 1), finding.relative)}\u202f%)"
     )
-    amount = signed(figures.quantity(finding.estimate, unit, 2), finding.estimate)
+    amount = signed(sized(figures, finding.estimate, unit), finding.estimate)
     sentence = _(
-        "{amount} {step}{share} par rapport à ce qui se serait passé sans.",
-        amount=amount,
-        step=step,
+        "{amount}{share} par rapport à ce qui se serait passé sans.",
+        amount=f"{amount} {step}".rstrip(),
         share=share,
     )
     if finding.interval95 is not None:
-        low, high = (figures.quantity(x, unit, 2) for x in finding.interval95)
+        low, high = (sized(figures, x, unit) for x in finding.interval95)
         sentence += " " + _("Entre {low} et {high}, 19 fois sur 20.", low=low, high=high)
     seen = ""
     if finding.mde is not None:
-        seen = _("Une telle étude voit, quatre fois sur cinq, un effet d'au moins {mde} {step}.",
-                 mde=figures.quantity(finding.mde, unit, 2), step=step)  # fmt: skip
+        mde = f"{sized(figures, finding.mde, unit)} {step}".rstrip()
+        seen = _("Une telle étude voit quatre fois sur cinq un effet d'au moins {mde}.", mde=mde)
     return Said(MARKS[finding.verdict], verdict, sentence, seen)
+
+
+def sized(figures: Figures, value: float, unit: str) -> str:
+    """Return a quantity with two decimals, more when it would be nothing with two."""
+    small = 0 < abs(value) < 0.1
+    return figures.quantity(value, unit, 1 - math.floor(math.log10(abs(value))) if small else 2)
 
 
 def signed(words: str, value: float) -> str:
@@ -155,9 +164,7 @@ def promise(request: Request, row: Row, services: Mapping[str, Any]) -> list[tup
         (_("Méthode"), WORDS[values["method"]].of(language)),
     ]  # fmt: skip
     if values["mde"] is not None:
-        facts.append(
-            (_("Effet décelable, calculé avant"), figures.quantity(values["mde"], values["unit"], 2))
-        )
+        facts.append((_("Effet décelable, calculé avant"), sized(figures, values["mde"], values["unit"])))
     if values["power"] is not None:
         facts.append((_("Chance de voir l'effet attendu"), figures.quantity(100 * values["power"], "%", 0)))
     return facts

@@ -22,7 +22,7 @@ from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 from beffroi.web.site.administration.desk import entry
 from beffroi.web.site.proof.case_page import opened
-from beffroi.web.site.proof.case_parts import PARTS, Part
+from beffroi.web.site.proof.case_parts import PARTS, Part, measured_by
 from beffroi.web.site.proof.case_words import Words
 from beffroi.web.site.proof.cases import desk_of, loop_of, town_of
 from beffroi.web.site.proof.sections import tabs_of
@@ -152,6 +152,7 @@ def _editor(
     return render(
         request, "proof/case_editor.html", status, {"Cache-Control": "no-store"}, row=row, document=document, w=words, problem=problem, inputs=_settings_inputs(request),
         values=values or _settings_values(document, row), errors=errors or {}, tabs=tabs_of(request), done=last[0] if last else None, titled=french_of,
+        measured_by=measured_by(request, town_of(request).registry),
         contracts=[c for c in (document.get("contracts") or []) if isinstance(c, Mapping)],
     )  # fmt: skip
 

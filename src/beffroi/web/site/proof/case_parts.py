@@ -20,10 +20,12 @@ from beffroi.evaluation.case.model import ACTORS, KINDS
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.plugins import Registry
+from beffroi.store.record import Query
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, translate
+from beffroi.web.site.proof.cases import town_of
 
-__all__ = ["PARTS", "Part"]
+__all__ = ["PARTS", "Part", "measured_by"]
 
 Document = Mapping[str, Any]
 Sent = Mapping[str, str]
@@ -101,6 +103,34 @@ def _bindings(registry: Registry, service: str, language: str) -> list[tuple[str
     return found
 
 
+_MEASURED_BY = ("indicator", "datastream", "experiment")
+
+
+def _experiments(request: Request) -> list[tuple[str, str]]:
+    """Return the published experiments, whose effect can measure a hypothesis."""
+    _ = translate(request)
+    rows = town_of(request).store.records.all("experiment", Query(where={"published": True}))
+    return [
+        (f"experiment:{r.values['code']}", _("Expérimentation · {title}", title=r.values["title"]))
+        for r in rows
+    ]
+
+
+def measured_by(request: Request, registry: Registry) -> Callable[[Mapping[str, Any]], str]:
+    """Return what says in words what measures a hypothesis."""
+    known = dict([*_bindings(registry, "", language_of(request)), *_experiments(request)])
+
+    def said(bound: Mapping[str, Any]) -> str:
+        source = _source_of(bound)
+        return known.get(source, source.partition(":")[2])
+
+    return said
+
+
+def _source_of(bound: Mapping[str, Any]) -> str:
+    return next((f"{kind}:{bound[kind]}" for kind in _MEASURED_BY if bound.get(kind)), "")
+
+
 def _hypothesis_inputs(request: Request, document: Document, registry: Registry) -> list[Input]:
     _, language = translate(request), language_of(request)
     laws = (("triangular", _("le plus souvent la valeur (triangulaire)")), ("uniform", _("n'importe où entre les deux (uniforme)")),
@@ -108,12 +138,14 @@ def _hypothesis_inputs(request: Request, document: Document, registry: Registry)
     bound = (
         ("", _("rien, c'est une hypothèse seule")),
         *_bindings(registry, str(document.get("service", "")), language),
+        *_experiments(request),
     )
     statistics = (
         ("mean", _("moyenne de la période")),
         ("sum", _("total de la période")),
         ("yearly", _("total, rapporté à un an")),
         ("last", _("dernière valeur")),
+        ("relative", _("effet d'une expérimentation, en part")),
     )
     return [
         Input("title", _("Ce que c'est"), required=True, hint=_("Par exemple : nombre de points lumineux.")),
@@ -140,15 +172,8 @@ def _hypothesis_values(document: Document, key: str) -> dict[str, str]:
     values.setdefault("title", key)
     values.setdefault("law", "triangular")
     bound = found.get("bound") or {}
-    source = (
-        f"indicator:{bound['indicator']}"
-        if bound.get("indicator")
-        else f"datastream:{bound['datastream']}"
-        if bound.get("datastream")
-        else ""
-    )
     return values | {
-        "bound": source,
+        "bound": _source_of(bound),
         "statistic": bound.get("statistic", "mean"),
         "scale": _said(bound.get("scale", 1)),
         "days": _said(bound.get("days", 90)),

@@ -164,6 +164,8 @@ class Words:
         return rows
 
     def _source_href(self, one: Hypothesis) -> str:
+        if one.bound is not None and one.bound.experiment:
+            return f"/preuve/experimentations/{one.bound.experiment}"
         if one.bound is None or not one.bound.indicator:
             return ""
         return f"/services/{self.case.service}#{one.bound.indicator}" if self.case.service else ""

@@ -1,6 +1,7 @@
-"""Measures: what the town's own indicators and series say of the hypotheses that are bound to them."""
+"""Measures: what the town's own indicators, series and experiments say of the hypotheses that are bound to them."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -8,9 +9,13 @@ from sqlalchemy import select
 
 from beffroi.evaluation.case.measured import Measure
 from beffroi.evaluation.case.model import Binding, BusinessCase
+from beffroi.evaluation.experiments.observed import instant
+from beffroi.evaluation.experiments.studying import finding_of
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.store.aggregates import AggregateQuery
+from beffroi.store.record import Query
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 from beffroi.web.kit.kept import PATIENCE_S, Figure, indicator_figure, kept_figure
@@ -29,14 +34,16 @@ def measures_of(
     What is not computed yet within `wait_s` seconds each is as last known, or left out.
     """
     found = {}
+    since = cache(lambda: _since(town, None))
     for name, one in case.hypotheses.items():
         if one.bound is None:
             continue
-        of = (
-            _of_indicator(town, who, one.bound, wait_s)
-            if one.bound.indicator
-            else _kept_series(town, one.bound, wait_s)
-        )
+        if one.bound.experiment:
+            of = _of_experiment(town, one.bound)
+        elif one.bound.indicator:
+            of = _of_indicator(town, who, one.bound, since, wait_s)
+        else:
+            of = _kept_series(town, one.bound, wait_s)
         if of is not None:
             found[name] = of
     return found
@@ -52,9 +59,11 @@ def _days(town: Town, bound: Binding, known: int) -> int:
     return max(1, min(bound.days, int((town.clock() - known) / DAY_US)))
 
 
-def _of_indicator(town: Town, who: Principal, bound: Binding, wait_s: float) -> Measure | None:
+def _of_indicator(
+    town: Town, who: Principal, bound: Binding, since: Callable[[], int | None], wait_s: float
+) -> Measure | None:
     indicator = town.registry.indicator(bound.indicator)
-    known = _since(town, None)
+    known = since()
     if indicator is None or known is None or not may_read(who, indicator.read):
         return None
     days = _days(town, bound, known)
@@ -67,10 +76,25 @@ def _of_indicator(town: Town, who: Principal, bound: Binding, wait_s: float) -> 
     )
 
 
+def _of_experiment(town: Town, bound: Binding) -> Measure | None:
+    """Return the effect that a published experiment found; None before it is judged, or when it cannot be."""
+    where = {"code": bound.experiment, "published": True}
+    row = next(iter(town.store.records.find("experiment", Query(where=where, limit=1)).rows), None)
+    finding = None if row is None else finding_of(row.values["finding"])
+    if row is None or finding is None or finding.verdict == NOT_EVALUABLE:
+        return None
+    effect = finding.relative if bound.statistic == "relative" else finding.estimate
+    if effect is None:
+        return None
+    periods = len(finding.trace.times) - finding.trace.start if finding.trace else 0
+    begin, end = instant(row.values["starts_on"]), instant(row.values["ends_on"])
+    return Measure(effect * bound.scale, begin, end, periods)
+
+
 def _kept_series(town: Town, bound: Binding, wait_s: float) -> Measure | None:
     name = f"{bound.source}:{bound.statistic}:{bound.days}:{bound.scale!r}"
     found: Figure | None = kept_figure(
-        town, name, lambda: msgspec.to_builtins(_of_series(town, bound)), wait_s=wait_s
+        town, name, lambda: msgspec.to_builtins(_of_series(town, bound)), good_us=DAY_US, wait_s=wait_s
     )
     return None if found is None or found.value is None else msgspec.convert(found.value, Measure)
 

@@ -32,7 +32,7 @@ def _counted(town: Town) -> dict[str, object]:
 
 def usage_of(town: Town) -> dict[str, Usage]:
     """Return the usage of every service as last counted; {} when it is being counted for the first time."""
-    found = kept_figure(town, USAGE, partial(_counted, town))
+    found = kept_figure(town, USAGE, partial(_counted, town), good_us=DAY_US)
     return {} if found is None else msgspec.convert(found.value, dict[str, Usage])
 
 
