@@ -1,6 +1,6 @@
 """A town of a million reports: their import, then lists and maps while reports with photos come in.
 
-`python -m bench.reporting [--count 1000000] [--seconds 60] [--reads 100] [--posts 50] [--workers 2]`
+`python -m bench.reporting [--count 1000000] [--seconds 60] [--reads 100] [--posts 50] [--workers 2] [--part import|load|kill]`
 
 The bar: a million rows in 300 s; p95 of reads ≤ 200 ms; every report that was acknowledged is there, with its photo.
 The floor in the same run is `/health`, asked five times a second among the rest: what an answer waits for that does
@@ -228,12 +228,13 @@ def load(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
     print(
         f"  acknowledged {len(seen.acknowledged):,}, lost {missing}, without their photo {bare}", flush=True
     )
-    kill(data, folder, msgspec.structs.replace(task, seconds=KILLED_S * 2, reads_per_s=10), town)
     town.close()
 
 
-def kill(data: Path, folder: Path, task: Task, town: Town) -> None:
+def kill(data: Path, folder: Path, wanted: argparse.Namespace) -> None:
     """Kill the server (SIGKILL, all its processes) in the middle of reports that come in, and look for them."""
+    town = open_town(data)
+    task = msgspec.structs.replace(task_of(town, folder, wanted), seconds=KILLED_S * 2, reads_per_s=10)
     with serving(data, "--workers", "2") as server:
         generator = generate(server.url, task, folder)
         time.sleep(FILLED_IN_S + KILLED_S)
@@ -243,6 +244,7 @@ def kill(data: Path, folder: Path, task: Task, town: Town) -> None:
     print(
         f"  killed with {len(seen.acknowledged):,} acknowledged: lost {missing}, without their photo {bare}"
     )
+    town.close()
 
 
 def tell(seen: Seen, wanted: argparse.Namespace) -> None:
@@ -275,6 +277,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--data", type=Path, help="a town to keep for another run")
+    parser.add_argument("--part", choices=("import", "load", "kill"), help="one of the three alone")
     wanted = parser.parse_args()
     print(machine())
     with scratch() as fresh, tempfile.TemporaryDirectory(prefix="beffroi-bench-") as folder:
@@ -284,7 +287,10 @@ def main() -> None:
             if not data.exists():
                 beffroi("init", "--data", str(data), "--name", "Banc")
         fill(data, Path(folder), wanted.count)
-        load(data, Path(folder), wanted)
+        if wanted.part in (None, "load"):
+            load(data, Path(folder), wanted)
+        if wanted.part in (None, "kill"):
+            kill(data, Path(folder), wanted)
 
 
 if __name__ == "__main__":

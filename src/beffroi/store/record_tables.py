@@ -118,7 +118,7 @@ def _ordered(table: Table, names: Iterable[str], dialect: str) -> list[Any]:
 
 def searched_fields(collection: Collection) -> tuple[Field, ...]:
     """Return the fields whose words are indexed: texts that are not personal."""
-    return tuple(f for f in collection.fields if f.kind == "text" and f.personal is None)
+    return tuple(f for f in collection.fields if f.kind == "text" and f.personal is None and f.searched)
 
 
 # --- The declaration as data: fingerprinted, and enough to read a collection whose service was removed.
@@ -130,7 +130,15 @@ def declaration_of(collection: Collection) -> bytes:
     for later in ("walked", "ends"):
         if not plain[later]:
             del plain[later]  # as it was before there were any: no table is built again
+    plain["fields"] = [_plain(f) for f in collection.fields]
     return msgspec.json.encode(plain, order="sorted")
+
+
+def _plain(field: Field) -> dict[str, Any]:
+    plain = {n: getattr(field, n) for n in field.__struct_fields__}
+    if field.searched:
+        del plain["searched"]  # likewise
+    return plain
 
 
 def recalled(declaration: str) -> Collection:

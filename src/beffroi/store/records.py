@@ -30,6 +30,7 @@ from beffroi.store.record_query import (
     cursor_of,
     is_unknown,
     leading_to,
+    means_of,
     order_of,
     phases,
     terms_of,
@@ -255,6 +256,7 @@ class Records:
             ]
         elif query.bbox is None and collection.ends is not None and not _names_one(collection, query):
             usual = [n for n, wanted in query.where.items() if self._is_usual(shelf, n, wanted)]
+            usual += self._usual_places(shelf, query)
         return asked_of(collection, query, dialect, common, usual)
 
     def _is_usual(self, shelf: Shelf, name: str, wanted: Any) -> bool:
@@ -268,6 +270,14 @@ class Records:
             return False
         value = None if is_unknown(wanted) or wanted == "" else bound_of(field, wanted)
         return self._is_common(shelf.table.name, f'"{name}" IS :value AND _deleted_us IS NULL', value)
+
+    def _usual_places(self, shelf: Shelf, query: Query) -> list[str]:
+        """Return `_territory` when very many records are in one of the territories that a query asks for."""
+        if shelf.collection.ends is None or self.house.dialect != "sqlite":
+            return []
+        table, condition = shelf.table.name, "_territory = :value AND _deleted_us IS NULL"
+        held = any(self._is_common(table, condition, place) for place in query.territories or ())
+        return ["_territory"] if held else []
 
     def _is_common(self, table: str, condition: str, value: Any) -> bool:
         """True when more rows than anyone reads one by one meet a condition. What is common stays so."""
@@ -353,8 +363,9 @@ class Records:
 
     def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:
         """Return the number of records of a query for each value of one field that is not personal."""
-        shelf = self.shelf(collection)
-        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        shelf, dialect = self.shelf(collection), self.house.dialect
+        means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
+        where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
         declared_field = shelf.collection.field(field)
         if declared_field is None or declared_field.personal is not None:
             raise Problem(
