@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -11,10 +12,11 @@ from sqlalchemy import func, select
 from beffroi.model.collection import Collection, Record, field
 from beffroi.model.principal import SYSTEM
 from beffroi.model.text import Text
+from beffroi.store import records
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query, Row, Where
 from beffroi.store.record_import import take
-from beffroi.store.record_query import conditions, order_of, phases
+from beffroi.store.record_query import conditions, means_of, order_of, phases
 
 
 class Call(Record):
@@ -110,6 +112,53 @@ def test_the_newest_are_walked_to_whatever_filters_them(store: Store, calls: lis
             assert index in walk and "B-TREE" not in walk, (where, walk)
     near = plan(store, Query(where=WHERES[1], sort="-at", bbox=(0, 0, 1, 1)))
     assert "INTEGER PRIMARY KEY" in near and "call_box" in near  # the box first
+
+
+PLACED = msgspec.structs.replace(
+    WALKED,
+    walked=(("state", "at", "_id", "shown", "_territory"), ("state", "_id", "shown", "_territory")),
+    ends=("state", "closed"),
+)
+
+
+def test_a_commune_that_holds_nearly_all_is_walked_and_counted_like_all(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_WORDS", 20)
+    store.records.declare([PLACED])
+    chance = random.Random(6)
+    entries = (
+        Entry({"code": f"C-{n}", "at": n % 17, "state": chance.choice(["open", "closed"]), "shown": chance.random() < 0.8},
+              None, chance.choice(["A", "A", "A", "A", "B", ""]), place=str(n))
+        for n in range(120)
+    )  # fmt: skip
+    take(store.records, "call", entries, who=SYSTEM)
+    every = list(store.records.all("call", Query(limit=1000)))
+    for places in (("A",), ("B",), ("A", ""), ("C",), ()):
+        for hidden_in in (None, (), ("A", "")):
+            query = Query(territories=places, hidden_in=hidden_in, sort="-at", limit=9)
+            inside = [r for r in every if (r.territory or "") in places]
+            seen = [r for r in inside if hidden_in is None or r.values["shown"] or (r.territory or "") in hidden_in]  # fmt: skip
+            ranked = sorted(seen, key=lambda r: (r.values["at"], r.id), reverse=True)
+            assert [r.id for r in store.records.all("call", query)] == [r.id for r in ranked]
+            assert store.records.tally("call", "state", query) == Counter(r.values["state"] for r in seen)
+            assert store.records.count("call", query) == len(seen)
+
+
+@pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
+def test_the_states_of_a_commune_are_counted_without_reading_a_row(store: Store) -> None:
+    store.records.declare([PLACED])
+    shelf, query = store.records.shelf("call"), Query(territories=("A", ""), hidden_in=("A", ""))
+    means = means_of(shelf.collection, query, "sqlite", ["_territory"])
+    where = conditions(shelf.collection, shelf.table, query, "sqlite", means=means)
+    counted = select(shelf.table.c["state"], func.count()).where(*where).group_by(shelf.table.c["state"])
+    with store.read() as c:
+        compiled = counted.compile(c.engine, compile_kwargs={"literal_binds": True})
+        (root,) = c.exec_driver_sql("SELECT rootpage FROM sqlite_master WHERE name = 'c_call'").scalars()
+        steps = [(row[1], row[2], row[3]) for row in c.exec_driver_sql(f"EXPLAIN {compiled}")]
+    (rows,) = (cursor for step, cursor, page in steps if step == "OpenRead" and page == root)
+    assert [step for step, cursor, _ in steps if step == "Column" and cursor == rows] == []
+    assert "SorterOpen" not in [step for step, *_ in steps]
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)
