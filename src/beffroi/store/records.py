@@ -19,6 +19,7 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
+from beffroi.store.quick import quick
 from beffroi.store.record import Change, News, Page, Query, Row
 from beffroi.store.record_codec import Reader, from_column, from_history, place_of
 from beffroi.store.record_plan import Asked, Plan, Plans, asked_of, planned, slot
@@ -331,6 +332,9 @@ class Records:
         million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
         reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
+        known = self._tallied(shelf, query, c)
+        if known is not None:
+            return sum(known.values()) if most is None else min(most, sum(known.values()))
         asked = self._asked(shelf, query)
 
         def make(c: Connection) -> Plan:
@@ -371,10 +375,41 @@ class Records:
             raise Problem(
                 Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted."), place=field
             )
+        known = self._tallied(shelf, query, None) if (shelf.collection.ends or ("",))[0] == field else None
+        if known is not None:
+            return known
         column = shelf.table.c[field]
         with self._reading(None) as c:
             counted = c.execute(select(column, func.count()).where(*where).group_by(column))
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
+
+    def _tallied(self, shelf: Shelf, query: Query, c: Connection | None) -> dict[Any, int] | None:
+        """Return how many records of a query are in each state where that is kept (see `_make_tally`) and the query asks
+        nothing else, None where they must be counted."""
+        collection, dialect = shelf.collection, self.house.dialect
+        plain = (
+            query.bbox is None and query.kept is None and query.deleted is False and not query.text.strip()
+        )
+        if (
+            collection.ends is None
+            or dialect != "sqlite"
+            or not plain
+            or query.where.keys() - {collection.ends[0]}
+        ):
+            return None
+        wanted = query.where.get(collection.ends[0])
+        if query.where and not (isinstance(wanted, str) and wanted):
+            return None
+        with self._reading(c) as connection:
+            rows = quick(
+                connection, f"SELECT value, place, shown, n FROM {shelf.table.name}_tally WHERE n > 0", {}
+            )
+        found: dict[Any, int] = {}
+        for value, place, shown, n in rows:
+            seen = query.hidden_in is None or not collection.shown_when or shown or place in query.hidden_in
+            if seen and wanted in (None, value) and (query.territories is None or place in query.territories):
+                found[value or None] = found.get(value or None, 0) + n
+        return found
 
     def stamp(self, collection: str | Collection) -> tuple[int, int, int]:
         """Return what differs after any change of a collection, for what is kept in memory of a small one."""

@@ -349,14 +349,12 @@ class ReportArea(Record):
     counted: date | None = field("Recensés le", "Counted on", listed=False)
 
 
-# The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue. With the
-# commune, how many are in each state is counted along the last two without reading a row (either: SQLite picks one).
+# The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue.
 _ON_THE_WAY = ("shown", "duplicate_of")
 _WALKED = (
     ("requested", "_id", "state", *_ON_THE_WAY),
     ("category", "requested", "_id", "state", *_ON_THE_WAY),
-    ("state", "requested", "_id", *_ON_THE_WAY, "_territory"),
-    ("state", "_id", "shown", "_territory"),
+    ("state", "requested", "_id", *_ON_THE_WAY),
 )
 COLLECTIONS = (
     Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
