@@ -350,11 +350,13 @@ class ReportArea(Record):
 
 
 # The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue.
+# Of one author (a pseudonym): what an agent sees around a report.
 _ON_THE_WAY = ("shown", "duplicate_of")
 _WALKED = (
     ("requested", "_id", "state", *_ON_THE_WAY),
     ("category", "requested", "_id", "state", *_ON_THE_WAY),
     ("state", "requested", "_id", *_ON_THE_WAY),
+    ("reporter", "_id"),
 )
 COLLECTIONS = (
     Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
