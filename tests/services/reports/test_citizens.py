@@ -169,6 +169,14 @@ def test_not_ours_gives_the_right_contact_and_sends_nothing(visit, categories, t
         **{"q-panne": "fire"},
     )
     assert "Call Enedis: 09 72 67 50 18" in answer.text
+    # without script the category is only chosen in the form: its questions come before sending
+    asked = who.fill_in(category=str(categories["lampadaire"]), place="ici", description="Dark")
+    assert (
+        asked.status_code == 200 and "What fault?" in asked.text and "What fault?" not in who.get("/signaler")
+    )
+    data = {**who.hidden(asked.text), "step": "checked", "q-panne": "fire"}
+    answer = who.client.post("/signaler", data=data, files={"photo": ("", b"")})
+    assert "Call Enedis: 09 72 67 50 18" in answer.text
     assert reports(town) == []
     answer = who.fill_in(
         "/signaler?categorie=lampadaire",

@@ -151,7 +151,7 @@ def test_a_formal_request_gets_its_two_receipts(visit, categories, town: Town, p
         description="x y z",
     )
     assert refused.status_code == 400 and "R112-9-1" in refused.text and "3 points à corriger" in refused.text
-    answer = who.fill_in("/signaler?saisine=1", action="/signaler", category=str(categories["lampadaire"]), place="rue des Tilleuls", description="x y z",
+    answer = who.fill_in("/signaler?saisine=1", action="/signaler", category=str(categories["lampadaire"]), place="rue des Tilleuls", description="x y z", asked="lampadaire",
                          name="Anne Martin", mail="a@exemple.fr", postal="3 rue Haute, 18000 Essai")  # fmt: skip
     (row,) = reports(town)
     assert (row.values["kind"], row.values["shown"], row.values["confidential"]) == ("saisine", False, True)

@@ -19,12 +19,13 @@ from beffroi.services.reports.citizen.form import (
     category_options,
     inputs,
     join,
+    problems_of,
     said,
     submission_of,
 )
 from beffroi.services.reports.citizen.reading import Sent, read_form, town_of
 from beffroi.services.reports.questions import inputs_of
-from beffroi.services.reports.submission import check, submit
+from beffroi.services.reports.submission import submit
 from beffroi.web.kit.page import language_of, principal_of, render
 
 __all__ = ["ROUTES"]
@@ -76,10 +77,10 @@ def _enter(request: Request, sent: Sent) -> Response:
         return join(request, sent, given, f"counter {secrets.token_hex(8)}", None)
     if sent.get("back"):
         return _page(request, dict(sent.texts), [])
-    problems = [*([sent.problem] if sent.problem else []), *check(town, given)]
+    problems = problems_of(town, sent, given)
     if problems:
         return _page(request, dict(sent.texts), problems)
-    asked = None if sent.get("step") == "checked" else before_sending(request, sent, given, staff=True)
+    asked = before_sending(request, sent, given, staff=True)
     if asked is not None:
         return asked
     made = submit(town, given, None, who, lambda writer: drafts.take(writer, sent.get("draft")))

@@ -33,11 +33,12 @@ from beffroi.services.reports.photos.cut import KINDS
 from beffroi.services.reports.questions import inputs_of, not_ours, read_answers
 from beffroi.services.reports.submission import CITIZEN, DOOR, Submission, check, reporter_of, submit
 from beffroi.services.reports.where import LonLat, asset_record, spot, territory_at
+from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.page import language_of, render, translate
 
-__all__ = ["ROUTES", "ask", "before_sending", "category_options", "join"]
+__all__ = ["ROUTES", "ask", "before_sending", "category_options", "join", "problems_of"]
 
 ACCEPT = ",".join((*KINDS, ".heic", ".heif"))
 UNKNOWN = "?"
@@ -152,22 +153,30 @@ def _send(request: Request, sent: Sent) -> Response:
     )
     if stop is not None and category is not None:
         return render(request, "citizen/not_ours.html", category=category, contact=stop, kept=None)
-    problems = [*([sent.problem] if sent.problem else []), *check(town, given)]
+    problems = problems_of(town, sent, given)
     if problems:
         return ask(request, sent.texts, problems, _hold(request, sent, given, ()), len(given.photos))
     elsewhere = None if sent.get("anyway") else _owner(request, given)
-    if (
-        elsewhere is not None
-    ):  # the place is another owner's, as far as the table knows: people may know better
+    if elsewhere is not None:  # as far as the table knows: people may know better
         return render(
             request, "citizen/not_ours.html", category=category, contact=elsewhere, kept=_kept(sent, *_OWN, TRAP),
             draft=_hold(request, sent, given, ()), trap=TRAP,
         )  # fmt: skip
-    if sent.get("step") != "checked":
-        asked = before_sending(request, sent, given)
-        if asked is not None:
-            return asked
-    return _take(request, sent, given)
+    return before_sending(request, sent, given) or _take(request, sent, given)
+
+
+def problems_of(town: Town, sent: Sent, given: Submission) -> list[Problem]:
+    """Return what must be mended; a question that was not asked yet is no fault."""
+    unasked = _unasked(town, sent, given)
+    found = [p for p in check(town, given) if unasked is None or not p.place.startswith("q-")]
+    return [*([sent.problem] if sent.problem else []), *found]
+
+
+def _unasked(town: Town, sent: Sent, given: Submission) -> Category | None:
+    """Return the category whose questions the form did not show: without script, it was only chosen there."""
+    category = categories_of(town).get(given.category)
+    asked = category is None or not category.questions or sent.get("asked") == category.code
+    return None if asked else category
 
 
 _OWN = ("csrf", "draft", "proof")  # what each page makes anew
@@ -193,17 +202,19 @@ def before_sending(
     """Return the page before sending, None when there is nothing to show or to choose; of `staff`, who enters what a
     caller tells, nobody notes that they saw and left."""
     town = town_of(request)
-    known = categories_of(town)
-    at = _point(request, given)
+    known, language = categories_of(town), language_of(request)
+    checked = sent.get("step") == "checked"
+    at = None if checked else _point(request, given)
     near = near_open(town, at, given.category)
-    unsure = given.category is None
-    likely = known.search(given.description) if unsure else []
-    if not near and not likely:
+    likely = known.search(given.description) if given.category is None and not checked else []
+    unasked = _unasked(town, sent, given)
+    if not near and not likely and unasked is None:
         return None
     draft = _hold(request, sent, given, () if staff else tuple(row.id for row in near))
     return render(
-        request, "citizen/check.html", to=request.url.path, kept=_kept(sent, *_OWN, "step", "category", TRAP), near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
-        title=known.title(given.category, language_of(request)), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
+        request, "citizen/check.html", to=request.url.path, kept=_kept(sent, *_OWN, "step", "category", "asked", TRAP), near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
+        asked=unasked, questions=inputs_of(unasked, language) if unasked else [],
+        title=known.title(given.category, language), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
     )  # fmt: skip
 
 
