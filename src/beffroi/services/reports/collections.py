@@ -349,12 +349,13 @@ class ReportArea(Record):
     counted: date | None = field("Recensés le", "Counted on", listed=False)
 
 
-# The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue.
+# The newest of all, of a category, of an area, of a state: the public's lists, the map, Open311 and the agents' queue.
 # Of one author (a pseudonym): what an agent sees around a report.
 _ON_THE_WAY = ("shown", "duplicate_of")
 _WALKED = (
     ("requested", "_id", "state", *_ON_THE_WAY),
     ("category", "requested", "_id", "state", *_ON_THE_WAY),
+    ("area", "requested", "_id", "state", *_ON_THE_WAY),
     ("state", "requested", "_id", *_ON_THE_WAY),
     ("reporter", "_id"),
 )
