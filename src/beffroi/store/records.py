@@ -368,8 +368,6 @@ class Records:
     def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:
         """Return the number of records of a query for each value of one field that is not personal."""
         shelf, dialect = self.shelf(collection), self.house.dialect
-        means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
-        where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
         declared_field = shelf.collection.field(field)
         if declared_field is None or declared_field.personal is not None:
             raise Problem(
@@ -378,6 +376,8 @@ class Records:
         known = self._tallied(shelf, query, None) if (shelf.collection.ends or ("",))[0] == field else None
         if known is not None:
             return known
+        means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
+        where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
         column = shelf.table.c[field]
         with self._reading(None) as c:
             counted = c.execute(select(column, func.count()).where(*where).group_by(column))
@@ -386,19 +386,13 @@ class Records:
     def _tallied(self, shelf: Shelf, query: Query, c: Connection | None) -> dict[Any, int] | None:
         """Return how many records of a query are in each state where that is kept (see `_make_tally`) and the query asks
         nothing else, None where they must be counted."""
-        collection, dialect = shelf.collection, self.house.dialect
-        plain = (
-            query.bbox is None and query.kept is None and query.deleted is False and not query.text.strip()
-        )
-        if (
-            collection.ends is None
-            or dialect != "sqlite"
-            or not plain
-            or query.where.keys() - {collection.ends[0]}
-        ):
+        collection = shelf.collection
+        if collection.ends is None or self.house.dialect != "sqlite" or query.deleted is not False:
+            return None
+        if query.bbox is not None or query.kept is not None or query.text.strip():
             return None
         wanted = query.where.get(collection.ends[0])
-        if query.where and not (isinstance(wanted, str) and wanted):
+        if query.where and (len(query.where) > 1 or not isinstance(wanted, str) or not wanted):
             return None
         with self._reading(c) as connection:
             rows = quick(

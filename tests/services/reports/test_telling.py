@@ -261,6 +261,14 @@ def test_alerts_of_an_area_and_its_lists(visit, categories, town: Town, post: Po
         assert [f"trou {n}" in listed for n in range(3)] == [False, True, True]
     features = who.client.get("/signalements.geojson?quartier=gare").json()["features"]
     assert len(features) == 2
+    # an area of no commune in particular
+    row = town.store.records.find("report_area", Query(where={"code": "gare"})).rows[0]
+    alert = town.store.records.find("report_alert", Query()).rows[0]
+    for name, number in (("report_area", row.id), ("report_alert", alert.id)):
+        town.store.records.put(name, {}, id=number, territory="", who=SYSTEM)
+    visit(address="192.0.3.9").fill_in(category=str(categories["trou"]), place="x y z", description="trou 9", lon=str(x + 0.03), lat=str(y + 0.005), step="checked")  # fmt: skip
+    deliver(town)
+    assert list(post.taken()) == ["v@exemple.fr: Trou dans la chaussée signalé, quartier La Gare"]
 
 
 def test_text_messages_by_the_towns_gateway(visit, categories, town: Town) -> None:

@@ -273,8 +273,8 @@ def _alerts(town: Town, report: Row) -> Iterator[Row]:
     for row in records.all("report_alert", around_points):
         if row.geometry and distance_m(at, tuple(row.geometry["coordinates"][:2])) <= row.values["radius_m"]:
             yield row
-    if area:
-        where = {"confirmed": True, "area": area, "_territory": report.territory or ""}
+    if area:  # of its commune, or one that belongs to none in particular
+        where = {"confirmed": True, "area": area, "_territory": [report.territory or "", ""]}
         yield from records.all("report_alert", Query(where=where, limit=1000))
 
 
