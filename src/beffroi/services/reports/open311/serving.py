@@ -197,8 +197,10 @@ def _query_of(call: Call, teller: Teller, asked: RequestQuery) -> Query:
 
 
 async def bulk(request: Request) -> Response:
-    """Answer every public request as one CSV (GeoReport Bulk), without the limits of the API; `status`, `service_code`,
-    `start_date` and `end_date` filter as there. It is read as it is sent, page by page."""
+    """Answer every public request as one CSV (GeoReport Bulk), without the limits of the API.
+
+    `status`, `service_code`, `start_date` and `end_date` filter as there. It is read as it is sent, page by page.
+    """
     request.path_params["form"] = "json"  # in which a wrong argument is told
     call = Call(request)
     try:
