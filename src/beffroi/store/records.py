@@ -17,9 +17,9 @@ from beffroi.model.collection import OWN, Collection
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.store import record_tally
 from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
-from beffroi.store.quick import quick
 from beffroi.store.record import Change, News, Page, Query, Row
 from beffroi.store.record_codec import Reader, from_column, from_history, place_of
 from beffroi.store.record_plan import Asked, Plan, Plans, asked_of, planned, slot
@@ -276,9 +276,9 @@ class Records:
         """Return `_territory` when very many records are in one of the territories that a query asks for."""
         if shelf.collection.ends is None or self.house.dialect != "sqlite":
             return []
-        table, condition = shelf.table.name, "_territory = :value AND _deleted_us IS NULL"
-        held = any(self._is_common(table, condition, place) for place in query.territories or ())
-        return ["_territory"] if held else []
+        inside = "_territory = :value AND _deleted_us IS NULL"
+        held = (self._is_common(shelf.table.name, inside, place) for place in query.territories or ())
+        return ["_territory"] if any(held) else []
 
     def _is_common(self, table: str, condition: str, value: Any) -> bool:
         """True when more rows than anyone reads one by one meet a condition. What is common stays so."""
@@ -332,9 +332,10 @@ class Records:
         million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
         reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
-        known = self._tallied(shelf, query, c)
-        if known is not None:
-            return sum(known.values()) if most is None else min(most, sum(known.values()))
+        if record_tally.holds(shelf, query, self.house.dialect):
+            with self._reading(c) as connection:
+                known = sum(record_tally.read(connection, shelf, query).values())
+                return known if most is None else min(most, known)
         asked = self._asked(shelf, query)
 
         def make(c: Connection) -> Plan:
@@ -370,40 +371,16 @@ class Records:
         shelf, dialect = self.shelf(collection), self.house.dialect
         declared_field = shelf.collection.field(field)
         if declared_field is None or declared_field.personal is not None:
-            raise Problem(
-                Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted."), place=field
-            )
-        known = self._tallied(shelf, query, None) if (shelf.collection.ends or ("",))[0] == field else None
-        if known is not None:
-            return known
+            uncounted = Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted.")
+            raise Problem(uncounted, place=field)
+        if record_tally.holds(shelf, query, dialect, field):
+            with self._reading(None) as c:
+                return record_tally.read(c, shelf, query)
         means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
         where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
-        column = shelf.table.c[field]
         with self._reading(None) as c:
-            counted = c.execute(select(column, func.count()).where(*where).group_by(column))
+            counted = c.execute(select(shelf.table.c[field], func.count()).where(*where).group_by(field))
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
-
-    def _tallied(self, shelf: Shelf, query: Query, c: Connection | None) -> dict[Any, int] | None:
-        """Return how many records of a query are in each state where that is kept (see `_make_tally`) and the query asks
-        nothing else, None where they must be counted."""
-        collection = shelf.collection
-        if collection.ends is None or self.house.dialect != "sqlite" or query.deleted is not False:
-            return None
-        if query.bbox is not None or query.kept is not None or query.text.strip():
-            return None
-        wanted = query.where.get(collection.ends[0])
-        if query.where and (len(query.where) > 1 or not isinstance(wanted, str) or not wanted):
-            return None
-        with self._reading(c) as connection:
-            rows = quick(
-                connection, f"SELECT value, place, shown, n FROM {shelf.table.name}_tally WHERE n > 0", {}
-            )
-        found: dict[Any, int] = {}
-        for value, place, shown, n in rows:
-            seen = query.hidden_in is None or not collection.shown_when or shown or place in query.hidden_in
-            if seen and wanted in (None, value) and (query.territories is None or place in query.territories):
-                found[value or None] = found.get(value or None, 0) + n
-        return found
 
     def stamp(self, collection: str | Collection) -> tuple[int, int, int]:
         """Return what differs after any change of a collection, for what is kept in memory of a small one."""
