@@ -1,27 +1,46 @@
-"""Towns for tests: made and opened once by the product, then copied; a copy costs a tenth of a new one."""
+"""Towns of tests: one is made by the product for the session, then copied for each test at a tenth of what making each
+anew costs (a hundred tables with their indexes)."""
 
+import atexit
 import shutil
+import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from beffroi.cli.init import create_town
-from beffroi.town import open_town
+from beffroi.model.instant import Clock, system_clock
+from beffroi.town import Town, open_town
 
-__all__ = ["town_at"]
+__all__ = ["copied", "town_at"]
 
-_templates = TemporaryDirectory(prefix="beffroi-towns-")
+Make = Callable[[Path], None]
+
+
+def copied(make: Make, folder: Path, clock: Clock = system_clock) -> Town:
+    """Return a town in `folder`, opened: a copy of what `make` made of an empty folder, once."""
+    shutil.copytree(_made(make), folder, dirs_exist_ok=True)
+    return open_town(folder, clock=clock)
 
 
 def town_at(folder: Path, name: str = "Essai-les-Bains", email: str = "maire@essai.fr") -> Path:
     """Put a town in `folder`, as `beffroi init` and a first start leave it, and return `folder`."""
-    shutil.copytree(_template(name, email), folder, dirs_exist_ok=True)
+    shutil.copytree(_made(_beginning(name, email)), folder, dirs_exist_ok=True)
     return folder
 
 
 @cache
-def _template(name: str, email: str) -> Path:
-    made = Path(_templates.name) / str(len(list(Path(_templates.name).iterdir())))
-    create_town(made, name, email=email)
-    open_town(made).close()
-    return made
+def _beginning(name: str, email: str) -> Make:
+    def make(folder: Path) -> None:
+        create_town(folder, name, email=email)
+        open_town(folder).close()
+
+    return make
+
+
+@cache
+def _made(make: Make) -> Path:
+    home = Path(tempfile.mkdtemp(prefix="beffroi-town-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    make(home / "town")
+    return home / "town"

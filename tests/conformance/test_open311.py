@@ -1,5 +1,6 @@
 """Open311 with clients that others wrote: `georeport` unmodified, and SeeClickFix's validator's 22 rules."""
 
+import csv
 import io
 import json
 import socket
@@ -263,6 +264,26 @@ def test_the_rules_of_the_validator(one: Served) -> None:
             listed = json.loads(body) if form == "json" else [xmltodict.parse(body)["services"]["service"]]
             assert len(listed) > 0
             assert all(s["service_code"] for s in listed)
+
+
+def test_all_requests_in_one_file(three: Served) -> None:
+    """GeoReport Bulk, read by the standard library's RFC 4180 reader: every public request whatever its age."""
+    status, body, *_ = three.get("/open311/bulk/requests.csv")
+    header, *lines = csv.reader(io.StringIO(body.decode(), newline=""))
+    assert (status, header) == (200, [
+        "service_request_id", "requested_datetime", "updated_datetime", "closed_date", "status_description", "status_notes", "source",
+        "service_name", "service_subtype", "description", "agency_responsible", "address", "lat", "long",
+    ])  # fmt: skip
+    moments = [f"2015-11-20T10:0{n}:00+01:00" for n in (3, 2, 1)]
+    assert lines == [
+        [f"2015-{n}", moment, moment, "", "Reçu", "Reçu", "Site", "Voirie", "Trou", f"Trou n° {n} <ici>", "", f"{n} rue du Four", "47.65", "-2.08"]
+        for n, moment in zip((3, 2, 1), moments, strict=True)
+    ]  # fmt: skip
+    assert body.endswith(b"\r\n")
+    for query, count in (("status=closed", 0), ("status=open", 3), ("service_code=trou", 3), ("service_code=x", 0),
+                         ("start_date=2015-11-20T10:02:00%2B01:00", 2), ("end_date=2015-11-20T10:02:00%2B01:00", 2)):  # fmt: skip
+        assert three.get(f"/open311/bulk/requests.csv?{query}")[1].count(b"\r\n") == 1 + count, query
+    assert three.get("/open311/bulk/requests.csv?status=fixed")[0] == 400
 
 
 def test_chicago_comes_back_identical(shared: Path, tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from beffroi.model.collection import Collection, Personal, Record, field
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.store import record_tables as tables
 from beffroi.store.open import Store
 from beffroi.store.record import Query
 
@@ -51,6 +52,29 @@ def test_fields_are_added_renamed_widened_and_dropped(store: Store) -> None:
     store.records.declare([_collection({"code": CODE, "height": wide}, dropped=("name",))])
     assert store.records.get("tree", row.id).values == {"code": "T-1", "height": 12.5}
     assert [row.id for row in store.records.find("tree", Query(sort="-height")).rows] == [row.id]
+
+
+def test_words_that_are_no_longer_searched(store: Store) -> None:
+    def declared(*, searched: bool) -> Collection:
+        state = (str | None, field("État", "State", searched=searched))
+        return _collection({"code": CODE, "state": state, "note": (str | None, field("Note", "Note"))})
+
+    store.records.declare([declared(searched=True)])
+    rows = [
+        store.records.put("tree", {"code": f"T-{n}", "state": "dying", "note": "oak"}, who=SYSTEM)
+        for n in range(2)
+    ]
+    assert store.records.count("tree", Query(text="dying")) == 2
+    assert store.records.declare([declared(searched=False)]) == ["tree"]
+    assert store.records.declare([declared(searched=False)]) == []
+    store.records.put("tree", {"state": "dead", "note": "elm"}, id=rows[1].id, who=SYSTEM)
+    found = {
+        text: store.records.count("tree", Query(text=text)) for text in ("dying", "dead", "oak", "elm", "T-0")
+    }
+    assert found == {"dying": 0, "dead": 0, "oak": 1, "elm": 1, "T-0": 1}
+    assert store.records.count("tree", Query(where={"state": "dead"})) == 1
+    recalled = tables.recalled(tables.declaration_of(declared(searched=False)).decode())
+    assert [f.searched for f in recalled.fields] == [True, False, True]
 
 
 @pytest.mark.parametrize(

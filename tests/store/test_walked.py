@@ -2,6 +2,7 @@
 
 import itertools
 import random
+from collections import Counter
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from sqlalchemy import func, select
 from beffroi.model.collection import Collection, Record, field
 from beffroi.model.principal import SYSTEM
 from beffroi.model.text import Text
+from beffroi.store import records
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query, Row, Where
 from beffroi.store.record_import import take
@@ -110,6 +112,80 @@ def test_the_newest_are_walked_to_whatever_filters_them(store: Store, calls: lis
             assert index in walk and "B-TREE" not in walk, (where, walk)
     near = plan(store, Query(where=WHERES[1], sort="-at", bbox=(0, 0, 1, 1)))
     assert "INTEGER PRIMARY KEY" in near and "call_box" in near  # the box first
+
+
+PLACED = msgspec.structs.replace(WALKED, ends=("state", "closed"))
+
+
+@pytest.fixture
+def communes(store: Store) -> list[Row]:
+    store.records.declare([PLACED])
+    chance = random.Random(6)
+    entries = (
+        Entry({"code": f"C-{n}", "at": n % 17, "state": chance.choice(["open", "closed"]), "shown": chance.random() < 0.8},
+              None, chance.choice(["A", "A", "A", "A", "B", ""]), place=str(n))
+        for n in range(120)
+    )  # fmt: skip
+    take(store.records, "call", entries, who=SYSTEM)
+    return list(store.records.all("call", Query(limit=1000)))
+
+
+def compare(store: Store, every: list[Row]) -> None:
+    """Compare lists and counts, by commune and by who reads, with those of a plain search."""
+    for places, hidden_in in itertools.product(
+        (None, ("A",), ("B",), ("A", ""), ("C",), ()), (None, (), ("A", ""))
+    ):
+        query = Query(territories=places, hidden_in=hidden_in, sort="-at", limit=40)
+        inside = [r for r in every if places is None or (r.territory or "") in places]
+        seen = [
+            r for r in inside if hidden_in is None or r.values["shown"] or (r.territory or "") in hidden_in
+        ]
+        ranked = sorted(seen, key=lambda r: (r.values["at"], r.id), reverse=True)
+        assert [r.id for r in store.records.all("call", query)] == [r.id for r in ranked]
+        states = Counter(r.values["state"] for r in seen)
+        assert store.records.tally("call", "state", query) == states
+        assert store.records.count("call", query) == len(seen)
+        assert store.records.count("call", query, most=7) == min(7, len(seen))
+        for state in ("open", "late"):
+            one = msgspec.structs.replace(query, where={"state": state})
+            assert store.records.count("call", one) == states[state]
+            assert store.records.tally("call", "state", one) == (
+                {state: states[state]} if states[state] else {}
+            )
+
+
+def test_a_commune_that_holds_nearly_all_is_walked_and_counted_like_all(
+    store: Store, communes: list[Row], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MOST_WORDS", 20)
+    compare(store, communes)
+
+
+def test_counts_follow_every_change(store: Store, communes: list[Row]) -> None:
+    chance = random.Random(7)
+    kept = store.records
+    for row in chance.sample(communes, 60):
+        match chance.randrange(5):
+            case 0:
+                kept.put("call", {"state": chance.choice(["open", "late", "closed"])}, id=row.id, who=SYSTEM)
+            case 1:
+                kept.put("call", {"shown": chance.random() < 0.5}, id=row.id, territory=chance.choice(["A", "B", ""]), who=SYSTEM)  # fmt: skip
+            case 2:
+                kept.delete("call", row.id, who=SYSTEM)
+            case 3:
+                kept.delete("call", row.id, who=SYSTEM)
+                with kept.writer(SYSTEM) as writer:
+                    writer.restore("call", row.id)
+            case _:
+                with pytest.raises(ZeroDivisionError), kept.writer(SYSTEM) as writer:
+                    writer.change("call", row.id, {"state": "late"})
+                    assert kept.count("call", Query(where={"state": "late"}), c=writer.connection) > 0
+                    raise ZeroDivisionError
+    compare(store, list(kept.all("call", Query(limit=1000))))
+    store.records.declare([WALKED])  # and a town whose service keeps no counts any more, or again
+    kept.put("call", {"code": "new", "at": 3, "state": "late"}, who=SYSTEM, territory="B")
+    store.records.declare([PLACED])
+    compare(store, list(kept.all("call", Query(limit=1000))))
 
 
 @pytest.mark.parametrize("settings", ["sqlite"], indirect=True)

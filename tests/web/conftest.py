@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.towns import town_at
+from tests.towns import copied
 
 from beffroi.app import create_app
+from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.principal import SYSTEM
 from beffroi.town import Town, open_town
@@ -17,11 +18,16 @@ from beffroi.web.kit.who import SESSION_COOKIE
 Browser = Callable[..., TestClient]
 
 
+def found(folder: Path) -> None:
+    """Make an empty town, as `beffroi init` does."""
+    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    open_town(folder).close()
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """An empty town, as `beffroi init` makes it."""
-    town_at(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr")
-    opened = open_town(tmp_path / "town")
+    opened = copied(found, tmp_path / "town")
     yield opened
     opened.close()
 

@@ -1,6 +1,7 @@
 """`beffroi import`: files of measurements or features into the town, with a report of what was refused and why."""
 
 import contextlib
+import gc
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -182,6 +183,8 @@ def _run(
 
     chosen = kind_called(kind, _kinds())
     town = open_town(data)
+    gc.freeze()  # a million short-lived rows: what was loaded to read them need not be looked at each time
+    gc.set_threshold(50_000, 20, 50)
     try:
         if _as_layers(town, chosen.name, files, options, mapped=mapped):
             with _progress() as progress:

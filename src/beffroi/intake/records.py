@@ -59,7 +59,8 @@ def _alone(
 
 def _counted(kind: KindOfImport, path: Path, options: Mapping[str, Any], progress: Progress) -> int:
     n = 0
-    for n, _ in enumerate(_entries(kind, path, {**options, "collection": kind.collections[-1]}), 1):
+    asked = {**options, "collection": kind.collections[-1], "counting": True}
+    for n, _ in enumerate(_entries(kind, path, asked), 1):
         if n % 5_000 == 0:
             progress(path, "check", n, 0)
     return n

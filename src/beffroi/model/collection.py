@@ -74,6 +74,7 @@ class Field(msgspec.Struct, frozen=True):
     listed: bool = True  # a column of the default table
     read: Role = "citizen"  # the least role that sees it
     personal: Personal | None = None
+    searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
 
     def title_of(self, value: object, language: str) -> str:
         """Return the words for one of the field's choices, or the value as text."""

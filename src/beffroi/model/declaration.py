@@ -79,7 +79,8 @@ class KindOfImport(msgspec.Struct, frozen=True):
 
     `read(path, options)` yields the rows of `standards.reading`; or, when `collections` names what it fills, the
     `Entry` and `Reject` of `store.record` for each in turn (`options["collection"]`), so that what the last one
-    refers to comes first. The report counts the last one.
+    refers to comes first. The report counts the last one. With `options["counting"]` it is only asked how many rows there
+    are: whatever is yielded for each is not looked at.
     """
 
     name: str

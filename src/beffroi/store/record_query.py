@@ -242,7 +242,7 @@ def means_of(collection: Collection, query: Query, dialect: str, usual: Iterable
     if query.bbox is not None or query.text.strip():  # what is there, or says so, is read and then filtered
         key = collection.key
         plain = {n for n in query.where if n[0] != "_" and (key is None or n != key.name)}
-        return Means(under_way(collection, query), frozenset(plain))
+        return Means(under_way(collection, query), frozenset({*plain, "_territory"}))
     on_the_way = {n for walk in collection.walked for n in walk[1:]}
     loose = {n for n, wanted in query.where.items() if n in on_the_way and is_unknown(wanted)} | set(usual)
     if collection.ends is not None and collection.ends[0] in query.where:
@@ -336,13 +336,14 @@ def conditions(
     if query.deleted is not None:
         gone = source.c["_deleted_us"]
         found.append(gone.is_not(None) if query.deleted else gone.is_(None))
+    means = means_of(collection, query, dialect) if means is None else means
     if query.territories is not None:
-        found.append(source.c["_territory"].in_(query.territories))
+        place = source.c["_territory"]
+        found.append((_filtering(place) if "_territory" in means.loose else place).in_(query.territories))
     if query.hidden_in is not None and collection.shown_when:
         found.append(_shown(collection, source, query.hidden_in))
     if query.kept is not None:
         found += _kept(collection, source, query.kept)
-    means = means_of(collection, query, dialect) if means is None else means
     for name, wanted in query.where.items():
         found.append(_condition(collection, source, name, wanted, loose=name in means.loose))
     if query.text.strip():

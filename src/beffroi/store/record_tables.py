@@ -118,7 +118,7 @@ def _ordered(table: Table, names: Iterable[str], dialect: str) -> list[Any]:
 
 def searched_fields(collection: Collection) -> tuple[Field, ...]:
     """Return the fields whose words are indexed: texts that are not personal."""
-    return tuple(f for f in collection.fields if f.kind == "text" and f.personal is None)
+    return tuple(f for f in collection.fields if f.kind == "text" and f.personal is None and f.searched)
 
 
 # --- The declaration as data: fingerprinted, and enough to read a collection whose service was removed.
@@ -130,7 +130,15 @@ def declaration_of(collection: Collection) -> bytes:
     for later in ("walked", "ends"):
         if not plain[later]:
             del plain[later]  # as it was before there were any: no table is built again
+    plain["fields"] = [_plain(f) for f in collection.fields]
     return msgspec.json.encode(plain, order="sorted")
+
+
+def _plain(field: Field) -> dict[str, Any]:
+    plain = {n: getattr(field, n) for n in field.__struct_fields__}
+    if field.searched:
+        del plain["searched"]  # likewise
+    return plain
 
 
 def recalled(declaration: str) -> Collection:
@@ -274,6 +282,8 @@ def _followers(collection: Collection) -> dict[str, Any]:
         found["box"] = True
         if collection.ends is not None:
             found["open"] = collection.ends
+    if collection.ends is not None:
+        found["tally"] = (collection.ends[0], collection.shown_when)
     if searched_fields(collection):
         found["words"] = tuple((f.name, f.read) for f in searched_fields(collection))
     return found
@@ -299,6 +309,9 @@ def _make_followers(c: Connection, table: Table, collection: Collection, names: 
         elif name == "open":
             assert collection.ends is not None
             _make_open(c, table.name, *collection.ends)
+        elif name == "tally":
+            assert collection.ends is not None
+            _make_tally(c, table.name, collection.ends[0], collection.shown_when)
         else:
             _make_words(c, table.name, [_quoted(c, f.name) for f in searched_fields(collection)])
 
@@ -336,6 +349,33 @@ def _make_open(c: Connection, name: str, field: str, end: str) -> None:
         ),
         f"CREATE TRIGGER {name}_open_delete AFTER DELETE ON {name} BEGIN DELETE FROM {name}_open WHERE id = old._id; END",
     ):
+        c.exec_driver_sql(statement)
+
+
+def _make_tally(c: Connection, name: str, field: str, shown: str) -> None:
+    """Make the counts of live records by what `field` holds, by territory, and by whether the public sees them: of a
+    million records, how many are in each state is read, not counted. (`n` may be 0; an unknown value is "".)"""
+
+    def of(row: str) -> str:
+        gate = f"coalesce({row}{_quoted(c, shown)}, 0)" if shown else "1"
+        return f"coalesce({row}{_quoted(c, field)}, ''), {row}_territory, {gate}"
+
+    def add(row: str) -> str:
+        return (f"INSERT INTO {name}_tally (value, place, shown, n) SELECT {of(row)}, 1 WHERE {row}_deleted_us IS NULL "
+                "ON CONFLICT (value, place, shown) DO UPDATE SET n = n + 1")  # fmt: skip
+
+    take = f"UPDATE {name}_tally SET n = n - 1 WHERE old._deleted_us IS NULL AND (value, place, shown) = ({of('old.')})"
+    watched = ", ".join(("_deleted_us", "_territory", *(_quoted(c, n) for n in (field, shown) if n)))
+    for statement in (
+        (
+            f"CREATE TABLE {name}_tally (value TEXT NOT NULL, place TEXT NOT NULL, shown INTEGER NOT NULL, "
+            "n INTEGER NOT NULL, PRIMARY KEY (value, place, shown)) WITHOUT ROWID"
+        ),
+        f"INSERT INTO {name}_tally SELECT {of('')}, count(*) FROM {name} WHERE _deleted_us IS NULL GROUP BY 1, 2, 3",
+        f"CREATE TRIGGER {name}_tally_insert AFTER INSERT ON {name} BEGIN {add('new.')}; END",
+        f"CREATE TRIGGER {name}_tally_update AFTER UPDATE OF {watched} ON {name} BEGIN {take}; {add('new.')}; END",
+        f"CREATE TRIGGER {name}_tally_delete AFTER DELETE ON {name} BEGIN {take}; END",
+    ):  # fmt: skip
         c.exec_driver_sql(statement)
 
 

@@ -370,16 +370,14 @@ class Writer:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the columns of a new record and what history keeps of it."""
         bound = place_of(collection, record_id)
-        row: dict[str, Any] = {}
+        row: dict[str, Any] = {field.name: None for field in collection.fields}
         kept: dict[str, Any] = {}
-        for field in collection.fields:
-            name = field.name
-            value = one.values[name]
-            if value is None:
-                row[name] = None
-                continue
-            row[name] = stored = to_column(field, value, key, bound)
-            kept[name] = to_history(field, value, stored)
+        for name, value in one.values.items():
+            if value is not None:
+                field = collection.field(name)
+                assert field is not None
+                row[name] = stored = to_column(field, value, key, bound)
+                kept[name] = to_history(field, value, stored)
         if one.geometry is not None:
             kept["_geometry"] = one.geometry
         if one.territory:

@@ -17,6 +17,7 @@ from beffroi.model.collection import OWN, Collection
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.store import record_tally
 from beffroi.store.geometry import geojson_of
 from beffroi.store.personal import Keyring
 from beffroi.store.record import Change, News, Page, Query, Row
@@ -30,6 +31,7 @@ from beffroi.store.record_query import (
     cursor_of,
     is_unknown,
     leading_to,
+    means_of,
     order_of,
     phases,
     terms_of,
@@ -255,6 +257,7 @@ class Records:
             ]
         elif query.bbox is None and collection.ends is not None and not _names_one(collection, query):
             usual = [n for n, wanted in query.where.items() if self._is_usual(shelf, n, wanted)]
+            usual += self._usual_places(shelf, query)
         return asked_of(collection, query, dialect, common, usual)
 
     def _is_usual(self, shelf: Shelf, name: str, wanted: Any) -> bool:
@@ -268,6 +271,14 @@ class Records:
             return False
         value = None if is_unknown(wanted) or wanted == "" else bound_of(field, wanted)
         return self._is_common(shelf.table.name, f'"{name}" IS :value AND _deleted_us IS NULL', value)
+
+    def _usual_places(self, shelf: Shelf, query: Query) -> list[str]:
+        """Return `_territory` when very many records are in one of the territories that a query asks for."""
+        if shelf.collection.ends is None or self.house.dialect != "sqlite":
+            return []
+        inside = "_territory = :value AND _deleted_us IS NULL"
+        held = (self._is_common(shelf.table.name, inside, place) for place in query.territories or ())
+        return ["_territory"] if any(held) else []
 
     def _is_common(self, table: str, condition: str, value: Any) -> bool:
         """True when more rows than anyone reads one by one meet a condition. What is common stays so."""
@@ -321,6 +332,10 @@ class Records:
         million rows are not walked for a figure that nobody reads. With `walk` it goes along the query's order, which
         reads no row when one of the collection's `walked` holds all that is asked."""
         shelf = self.shelf(collection)
+        if record_tally.holds(shelf, query, self.house.dialect):
+            with self._reading(c) as connection:
+                known = sum(record_tally.read(connection, shelf, query).values())
+                return known if most is None else min(most, known)
         asked = self._asked(shelf, query)
 
         def make(c: Connection) -> Plan:
@@ -353,16 +368,18 @@ class Records:
 
     def tally(self, collection: str | Collection, field: str, query: Query = Query()) -> dict[Any, int]:
         """Return the number of records of a query for each value of one field that is not personal."""
-        shelf = self.shelf(collection)
-        where = conditions(shelf.collection, shelf.table, query, self.house.dialect)
+        shelf, dialect = self.shelf(collection), self.house.dialect
         declared_field = shelf.collection.field(field)
         if declared_field is None or declared_field.personal is not None:
-            raise Problem(
-                Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted."), place=field
-            )
-        column = shelf.table.c[field]
+            uncounted = Text(f"« {field} » ne se compte pas.", f"'{field}' cannot be counted.")
+            raise Problem(uncounted, place=field)
+        if record_tally.holds(shelf, query, dialect, field):
+            with self._reading(None) as c:
+                return record_tally.read(c, shelf, query)
+        means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
+        where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
         with self._reading(None) as c:
-            counted = c.execute(select(column, func.count()).where(*where).group_by(column))
+            counted = c.execute(select(shelf.table.c[field], func.count()).where(*where).group_by(field))
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
 
     def stamp(self, collection: str | Collection) -> tuple[int, int, int]:

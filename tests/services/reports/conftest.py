@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.towns import town_at
+from tests.towns import copied
 
 from beffroi.app import create_app
+from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import SECOND_US
 from beffroi.model.principal import SYSTEM
@@ -85,11 +86,17 @@ def clock() -> Clock:
     return Clock()
 
 
+def found(folder: Path) -> None:
+    """Make the town: empty, of one commune."""
+    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    opened = open_town(folder, clock=Clock())
+    territories.add(opened.store, SYSTEM, "18033", "Essai-les-Bains")
+    opened.close()
+
+
 @pytest.fixture
 def town(tmp_path: Path, clock: Clock) -> Iterator[Town]:
-    town_at(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr")
-    opened = open_town(tmp_path / "town", clock=clock)
-    territories.add(opened.store, SYSTEM, "18033", "Essai-les-Bains")
+    opened = copied(found, tmp_path / "town", clock)
     yield opened
     opened.close()
 

@@ -169,6 +169,14 @@ def test_not_ours_gives_the_right_contact_and_sends_nothing(visit, categories, t
         **{"q-panne": "fire"},
     )
     assert "Call Enedis: 09 72 67 50 18" in answer.text
+    # without script the category is only chosen in the form: its questions come before sending
+    asked = who.fill_in(category=str(categories["lampadaire"]), place="ici", description="Dark")
+    assert (
+        asked.status_code == 200 and "What fault?" in asked.text and "What fault?" not in who.get("/signaler")
+    )
+    data = {**who.hidden(asked.text), "step": "checked", "q-panne": "fire"}
+    answer = who.client.post("/signaler", data=data, files={"photo": ("", b"")})
+    assert "Call Enedis: 09 72 67 50 18" in answer.text
     assert reports(town) == []
     answer = who.fill_in(
         "/signaler?categorie=lampadaire",
@@ -179,6 +187,31 @@ def test_not_ours_gives_the_right_contact_and_sends_nothing(visit, categories, t
     assert answer.status_code == 303
     assert reports(town)[0].values["answers"] == {"panne": "off"}
     assert "Off" in who.get(answer.headers["location"])
+    x, y = HERE[0] + 0.005, HERE[1] + 0.005
+    ring = [[x, y], [x + 0.002, y], [x + 0.002, y + 0.002], [x, y + 0.002], [x, y]]
+    line = {
+        "name": "RD 940",
+        "categories": "trou",
+        "contact": "Appelez le Département.",
+        "contact_en": "Call the county.",
+    }
+    town.store.records.put("report_route", line, who=SYSTEM, territory="18033", geometry={"type": "Polygon", "coordinates": [ring]})  # fmt: skip
+    there = {
+        "category": str(categories["trou"]),
+        "place": "RD 940",
+        "lon": str(x + 0.001),
+        "lat": str(y + 0.001),
+    }
+    told = who.fill_in(**there, description="Deep hole", files={"photo": ("p.jpg", photograph("jpeg"))})
+    assert told.status_code == 200 and "Call the county." in told.text and len(reports(town)) == 1
+    sent = who.client.post(
+        "/signaler", data={**who.hidden(told.text), "anyway": "1"}, files={"photo": ("", b"")}
+    )
+    assert sent.status_code == 303
+    (row,) = reports(town, description="Deep hole")
+    assert len(town.store.records.find("report_photo", Query(where={"request": row.id})).rows) == 1
+    beside = who.fill_in(**{**there, "lon": str(x + 0.01)}, description="Not on their road", step="checked")
+    assert beside.status_code == 303
 
 
 def test_a_qr_code_opens_the_form_filled_in(visit, categories, town: Town) -> None:
@@ -320,6 +353,24 @@ def test_staff_enter_what_they_are_told_and_print_the_receipt(visit, categories,
     receipt = agent.get(answer.headers["location"])
     assert "25-00001" in receipt and "1 place de la Mairie" in receipt and "02 48 00 00 00" in receipt
     assert "Mme Durand" not in visit(address="192.0.2.9").get("/signalements/25-00001")
+    for caller in (
+        "M. Petit",
+        "Mme Roux",
+    ):  # others call about the same: the agent joins them to it, each is counted
+        shown = agent.fill_in("/signaler/saisir", seconds=0, channel="phone", category=str(categories["trou"]), place="rue des Tilleuls",
+                              description=f"Le trou encore, dit {caller[-4:]}")  # fmt: skip
+        assert shown.status_code == 200 and "C&#39;est le même : moi aussi" in shown.text
+        data = {**agent.hidden(shown.text), "same": "25-00001"}
+        joined = agent.client.post("/signaler/saisir", data=data, files={"photo": ("", b"")})
+        assert joined.headers["location"] == "/signalements/25-00001?merci=aussi"
+    (row,) = reports(town)
+    assert row.values["me_too"] == 2
+    other = agent.client.post(
+        "/signaler/saisir",
+        data={**agent.hidden(shown.text), "step": "checked"},
+        files={"photo": ("", b"")},
+    )
+    assert other.status_code == 303 and len(reports(town)) == 2
 
 
 def test_feeds_read_and_lists_filter(sent, visit, town: Town, categories) -> None:

@@ -47,7 +47,7 @@ def test_the_receipts_of_a_formal_request_are_papers_and_go_with_the_letters(
     visit, categories, town: Town, post: Postman
 ) -> None:
     who: Citizen = visit()
-    answer = who.fill_in("/signaler?saisine=1", action="/signaler", category=str(categories["lampadaire"]), place="rue des Tilleuls",
+    answer = who.fill_in("/signaler?saisine=1", action="/signaler", asked="lampadaire", category=str(categories["lampadaire"]), place="rue des Tilleuls",
                          description="Le lampadaire est éteint.", name="Anne Martin", mail="a@exemple.fr", postal="3 rue Haute, 18000 Essai")  # fmt: skip
     own = answer.headers["location"].split("?")[0]
     deliver(town)

@@ -151,7 +151,7 @@ def test_a_formal_request_gets_its_two_receipts(visit, categories, town: Town, p
         description="x y z",
     )
     assert refused.status_code == 400 and "R112-9-1" in refused.text and "3 points à corriger" in refused.text
-    answer = who.fill_in("/signaler?saisine=1", action="/signaler", category=str(categories["lampadaire"]), place="rue des Tilleuls", description="x y z",
+    answer = who.fill_in("/signaler?saisine=1", action="/signaler", category=str(categories["lampadaire"]), place="rue des Tilleuls", description="x y z", asked="lampadaire",
                          name="Anne Martin", mail="a@exemple.fr", postal="3 rue Haute, 18000 Essai")  # fmt: skip
     (row,) = reports(town)
     assert (row.values["kind"], row.values["shown"], row.values["confidential"]) == ("saisine", False, True)
@@ -232,6 +232,43 @@ def test_alerts_around_a_point_once_confirmed(
     assert stopped.status_code == 200
     row = town.store.records.find("report_alert", Query(deleted=True)).rows[0]
     assert row.values["mail"] is None
+
+
+def test_alerts_of_an_area_and_its_lists(visit, categories, town: Town, post: Postman) -> None:
+    who: Citizen = visit()
+    x, y = HERE
+    far = [[x + 0.02, y], [x + 0.04, y], [x + 0.04, y + 0.01], [x + 0.02, y + 0.01], [x + 0.02, y]]
+    town.store.records.put("report_area", {"code": "gare", "name": "La Gare"}, who=SYSTEM, territory="18033",
+                           geometry={"type": "Polygon", "coordinates": [far]})  # fmt: skip
+    assert '<option value="gare">La Gare</option>' in who.get("/signalements/alertes")
+    wrong = who.fill_in("/signalements/alertes", area="lune", mail="v@exemple.fr")
+    assert wrong.status_code == 400 and "Ce quartier n&#39;existe pas" in wrong.text
+    who.fill_in("/signalements/alertes", area="gare", mail="v@exemple.fr")
+    deliver(town)
+    link = re.search(r"https://essai\.fr(/alertes/\d+/\w+)", next(iter(post.taken().values()))).group(1)
+    page = who.get(link)
+    assert "Nouveaux signalements du quartier La Gare." in page
+    who.client.post(link, data={**who.hidden(page), "do": "confirm"})
+    for n, lon in enumerate((0.0, 0.021, 0.039)):
+        visit(address=f"192.0.3.{n}").fill_in(category=str(categories["trou"]), place="x y z", description=f"trou {n}",
+                                              lon=str(x + lon), lat=str(y + 0.005), step="checked")  # fmt: skip
+    deliver(town)
+    told = [letter.get_body().get_content() for letter in post.letters]
+    assert list(post.taken()) == ["v@exemple.fr: Trou dans la chaussée signalé, quartier La Gare"]
+    assert [re.search(r"trou \d", body).group(0) for body in told] == ["trou 1", "trou 2"]
+    for path in ("/signalements?quartier=gare", "/signalements.atom?quartier=gare"):
+        listed = who.get(path)
+        assert [f"trou {n}" in listed for n in range(3)] == [False, True, True]
+    features = who.client.get("/signalements.geojson?quartier=gare").json()["features"]
+    assert len(features) == 2
+    # an area of no commune in particular
+    row = town.store.records.find("report_area", Query(where={"code": "gare"})).rows[0]
+    alert = town.store.records.find("report_alert", Query()).rows[0]
+    for name, number in (("report_area", row.id), ("report_alert", alert.id)):
+        town.store.records.put(name, {}, id=number, territory="", who=SYSTEM)
+    visit(address="192.0.3.9").fill_in(category=str(categories["trou"]), place="x y z", description="trou 9", lon=str(x + 0.03), lat=str(y + 0.005), step="checked")  # fmt: skip
+    deliver(town)
+    assert list(post.taken()) == ["v@exemple.fr: Trou dans la chaussée signalé, quartier La Gare"]
 
 
 def test_text_messages_by_the_towns_gateway(visit, categories, town: Town) -> None:

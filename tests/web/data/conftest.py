@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.towns import copied
 
 from beffroi.app import create_app
 from beffroi.identity import people, sessions, territories
@@ -24,12 +25,19 @@ class Browser(TestClient):
         return self.post(address, data={"csrf": token[1], **data}, files=files)
 
 
-@pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    (tmp_path / "beffroi.toml").write_text('name = "Essai-les-Bains"\n', "utf-8")
-    opened = open_town(tmp_path)
+def found(folder: Path) -> None:
+    """Make the town: empty, of two communes."""
+    folder.mkdir()
+    (folder / "beffroi.toml").write_text('name = "Essai-les-Bains"\n', "utf-8")
+    opened = open_town(folder)
     territories.add(opened.store, SYSTEM, "35236", "Redon")
     territories.add(opened.store, SYSTEM, "44007", "Avessac")
+    opened.close()
+
+
+@pytest.fixture
+def town(tmp_path: Path) -> Iterator[Town]:
+    opened = copied(found, tmp_path)
     yield opened
     opened.close()
 

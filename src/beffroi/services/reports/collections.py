@@ -154,44 +154,56 @@ class ServiceRequest(Record):
     """One report. `description`, `place` and geometry are what the public may see once `shown`."""
 
     number: str = field("Numéro", "Number", key=True)
-    kind: str = field("Nature", "Nature", choices=KINDS, default="signalement", listed=False)
+    kind: str = field("Nature", "Nature", choices=KINDS, default="signalement", listed=False, searched=False)
     category: int | None = field("Catégorie", "Category", reference="report_category")
     description: str | None = field("Description", "Description", long=True)
     place: str | None = field("Lieu", "Place")  # the citizen's words
     address: str | None = field("Adresse", "Address", listed=False)
     area: str | None = field("Quartier", "Area")
-    asset: str | None = field("Équipement", "Asset", pattern=r"[a-z_]+/\d+", listed=False)
+    asset: str | None = field("Équipement", "Asset", pattern=r"[a-z_]+/\d+", listed=False, searched=False)
     answers: dict | None = field("Réponses", "Answers", listed=False, read="agent")  # type: ignore[type-arg]
-    state: str = field("État", "State", choices=STATES, default="received")
-    reason: str | None = field("Motif de clôture", "Closing reason", choices=REASONS)
-    channel: str = field("Canal", "Channel", choices=CHANNELS, default="web", listed=False)
+    state: str = field("État", "State", choices=STATES, default="received", searched=False)
+    reason: str | None = field("Motif de clôture", "Closing reason", choices=REASONS, searched=False)
+    channel: str = field("Canal", "Channel", choices=CHANNELS, default="web", listed=False, searched=False)
     requested: datetime = field("Reçu le", "Received on")
     first_answered: datetime | None = field("Première réponse le", "First answered on", listed=False)
     closed: datetime | None = field("Clos le", "Closed on")
     due: datetime | None = field("À traiter avant le", "Due on")
     scheduled: datetime | None = field("Intervention prévue le", "Work planned on", listed=False)
-    priority: str = field("Priorité", "Priority", choices=PRIORITIES, default="normal", read="agent")
+    priority: str = field(
+        "Priorité", "Priority", choices=PRIORITIES, default="normal", read="agent", searched=False
+    )
     department: int | None = field("Service", "Department", reference="report_department")
     assignee: str | None = field("Confié à", "Assigned to", read="agent")
-    external: str | None = field("Entreprise", "Firm", choices=EXTERNAL, read="agent", listed=False)
+    external: str | None = field(
+        "Entreprise", "Firm", choices=EXTERNAL, read="agent", listed=False, searched=False
+    )
     parent: int | None = field("Signalement père", "Parent report", reference="service_request", listed=False)
     duplicate_of: int | None = field("Doublon de", "Duplicate of", reference="service_request")
     confidential: bool = field("Privé", "Private", default=False, read="agent", listed=False)
-    moderation: str = field("Publication", "Publication", choices=MODERATION, default="waiting", read="agent")
+    moderation: str = field(
+        "Publication", "Publication", choices=MODERATION, default="waiting", read="agent", searched=False
+    )
     shown: bool = field("Public", "Public", default=False, read="agent", listed=False)
     flags: list | None = field("Alertes de relecture", "Moderation flags", read="agent", listed=False)  # type: ignore[type-arg]
     me_too: int = field("Aussi signalé par", "Also reported by", default=0, listed=False)
     reopened: int = field("Réouvertures", "Reopenings", default=0, listed=False)
     satisfied: bool | None = field("Auteur satisfait", "Author satisfied", listed=False)
     photos: int = field("Photos", "Photos", default=0, listed=False)  # published ones
-    source: str | None = field("Source", "Source", listed=False)
+    source: str | None = field("Source", "Source", listed=False, searched=False)
     source_id: str | None = field("Numéro dans la source", "Number in the source", listed=False)
     source_data: dict | None = field(  # type: ignore[type-arg]
         "Reçu de la source", "Received from the source", read="agent", listed=False
     )
-    reporter: str | None = field("Pseudonyme de l'auteur", "Author's pseudonym", read="agent", listed=False)
-    language: str = field("Langue", "Language", default="fr", pattern="[a-z]{2}", read="agent", listed=False)
-    key_hash: str | None = field("Empreinte de la clé", "Key's digest", read="admin", listed=False)
+    reporter: str | None = field(
+        "Pseudonyme de l'auteur", "Author's pseudonym", read="agent", listed=False, searched=False
+    )
+    language: str = field(
+        "Langue", "Language", default="fr", pattern="[a-z]{2}", read="agent", listed=False, searched=False
+    )
+    key_hash: str | None = field(
+        "Empreinte de la clé", "Key's digest", read="admin", listed=False, searched=False
+    )
     exact_place: dict | None = _personal("Lieu exact", "Exact place", _PLACE)  # type: ignore[type-arg]  # GeoJSON
     name: str | None = _personal("Nom", "Name")
     mail: str | None = _personal("Courriel", "E-mail")
@@ -203,28 +215,36 @@ class ReportUpdate(Record):
     """One thing that happened to a report. `shown` is true for what the public may read."""
 
     request: int = field("Signalement", "Report", reference="service_request")
-    kind: str = field("Nature", "Nature", choices=UPDATES)
+    kind: str = field("Nature", "Nature", choices=UPDATES, searched=False)
     at: datetime = field("Le", "On")
     actor: str = field(
         "Par", "By", default="system",
         choices=(
             choice("reporter", "Auteur", "Author"), choice("neighbour", "Habitant", "Resident"), choice("firm", "Entreprise", "Firm"),
             choice("agent", "Mairie", "Town hall"), choice("system", "Beffroi", "Beffroi"),
-        ),
+        ), searched=False,
     )  # fmt: skip
-    action: str | None = field("Geste", "Action", listed=False)
+    action: str | None = field("Geste", "Action", listed=False, searched=False)
     text: str | None = field("Texte", "Text", long=True)
-    from_state: str | None = field("État avant", "State before", choices=STATES, listed=False)
-    state: str | None = field("État", "State", choices=STATES)
-    reason: str | None = field("Motif", "Reason", choices=REASONS)
+    from_state: str | None = field("État avant", "State before", choices=STATES, listed=False, searched=False)
+    state: str | None = field("État", "State", choices=STATES, searched=False)
+    reason: str | None = field("Motif", "Reason", choices=REASONS, searched=False)
     satisfied: bool | None = field("Satisfait", "Satisfied", listed=False)
     detail: dict | None = field("Détail", "Detail", read="agent", listed=False)  # type: ignore[type-arg]
     moderation: str = field(
-        "Publication", "Publication", choices=MODERATION, default="accepted", read="agent", listed=False
+        "Publication",
+        "Publication",
+        choices=MODERATION,
+        default="accepted",
+        read="agent",
+        listed=False,
+        searched=False,
     )
     shown: bool = field("Public", "Public", default=False, read="agent", listed=False)
-    reporter: str | None = field("Pseudonyme", "Pseudonym", read="agent", listed=False)
-    source_id: str | None = field("Numéro dans la source", "Number in the source", listed=False)
+    reporter: str | None = field("Pseudonyme", "Pseudonym", read="agent", listed=False, searched=False)
+    source_id: str | None = field(
+        "Numéro dans la source", "Number in the source", listed=False, searched=False
+    )
     words: str | None = _personal("Texte personnel", "Personal text")  # what was cut from the public text
 
 
@@ -234,28 +254,44 @@ class ReportPhoto(Record):
 
     request: int = field("Signalement", "Report", reference="service_request")
     update: int | None = field("Avec le message", "With the message", reference="report_update", listed=False)
-    file: str | None = field("Fichier", "File", listed=False, pattern="[0-9a-f]{64}")
-    small: str | None = field("Vignette", "Thumbnail", listed=False, pattern="[0-9a-f]{64}")
+    file: str | None = field("Fichier", "File", listed=False, pattern="[0-9a-f]{64}", searched=False)
+    small: str | None = field("Vignette", "Thumbnail", listed=False, pattern="[0-9a-f]{64}", searched=False)
     original: str | None = field(
-        "Fichier reçu", "Received file", read="agent", listed=False, pattern="[0-9a-f]{64}"
+        "Fichier reçu",
+        "Received file",
+        read="agent",
+        listed=False,
+        pattern="[0-9a-f]{64}",
+        searched=False,
     )
     orientation: int = field(
         "Orientation", "Orientation", default=1, minimum=1, maximum=8, listed=False
     )  # EXIF's, to apply
     width: int | None = field("Largeur", "Width", unit="px", listed=False)
     height: int | None = field("Hauteur", "Height", unit="px", listed=False)
-    taken_by: str = field("Par", "By", default="reporter", listed=False)
+    taken_by: str = field("Par", "By", default="reporter", listed=False, searched=False)
     state: str = field(
         "Traitement", "Processing", default="waiting",
-        choices=(choice("waiting", "En préparation", "Being prepared"), choice("ready", "Prête", "Ready"), choice("refused", "Illisible", "Unreadable")),
+        choices=(choice("waiting", "En préparation", "Being prepared"), choice("ready", "Prête", "Ready"), choice("refused", "Illisible", "Unreadable")), searched=False,
     )  # fmt: skip
     blurred: int | None = field("Zones floutées", "Blurred areas", read="agent", listed=False)
     moderation: str = field(
-        "Publication", "Publication", choices=MODERATION, default="accepted", read="agent", listed=False
+        "Publication",
+        "Publication",
+        choices=MODERATION,
+        default="accepted",
+        read="agent",
+        listed=False,
+        searched=False,
     )
     shown: bool = field("Public", "Public", default=False, read="agent", listed=False)
     phash: str | None = field(
-        "Empreinte visuelle", "Visual hash", read="agent", listed=False, pattern="[0-9a-f]{16}"
+        "Empreinte visuelle",
+        "Visual hash",
+        read="agent",
+        listed=False,
+        pattern="[0-9a-f]{16}",
+        searched=False,
     )
     alt: str | None = field("Ce que l'on voit", "What is seen", listed=False)
 
@@ -290,9 +326,10 @@ class ReportReplyTemplate(Record):
 
 
 class ReportAlert(Record):
-    """Someone to tell of new reports around a point."""
+    """Someone to tell of new reports around a point, or in an area (its place is then the area's middle)."""
 
     since: datetime = field("Depuis le", "Since")
+    area: str | None = field("Quartier", "Area")
     radius_m: int = field("Rayon", "Radius", unit="m", minimum=50, maximum=20_000, default=500)
     categories: list | None = field("Catégories", "Categories", listed=False)  # type: ignore[type-arg]
     confirmed: bool = field("Confirmée", "Confirmed", default=False)
@@ -312,12 +349,15 @@ class ReportArea(Record):
     counted: date | None = field("Recensés le", "Counted on", listed=False)
 
 
-# The newest of all, of a category, of a state: the public's lists, the map, Open311 and the agents' queue.
+# The newest of all, of a category, of an area, of a state: the public's lists, the map, Open311 and the agents' queue.
+# Of one author (a pseudonym): what an agent sees around a report.
 _ON_THE_WAY = ("shown", "duplicate_of")
 _WALKED = (
     ("requested", "_id", "state", *_ON_THE_WAY),
     ("category", "requested", "_id", "state", *_ON_THE_WAY),
+    ("area", "requested", "_id", "state", *_ON_THE_WAY),
     ("state", "requested", "_id", *_ON_THE_WAY),
+    ("reporter", "_id"),
 )
 COLLECTIONS = (
     Collection("service_request", Text("Signalements", "Reports"), ServiceRequest, kept_to="department", geometry="point", status="state",
@@ -338,7 +378,7 @@ COLLECTIONS = (
                write="responsable", description=Text("Les services et entreprises qui traitent les signalements.", "The services and firms that handle reports.")),
     Collection("report_reply_template", Text("Réponses types", "Reply templates"), ReportReplyTemplate,
                read="agent", description=Text("Réponses prêtes, par catégorie et par étape.", "Replies made ready, by category and step.")),
-    Collection("report_alert", Text("Alertes autour d'un point", "Alerts around a point"), ReportAlert, geometry="point", label="since",
+    Collection("report_alert", Text("Alertes de nouveaux signalements", "Alerts of new reports"), ReportAlert, geometry="point", label="since",
                read="agent", end_of_life="until", retention_days=90,
                description=Text("Qui prévenir des nouveaux signalements, et où.", "Whom to tell of new reports, and where.")),
     Collection("report_area", Text("Quartiers", "Areas"), ReportArea, geometry="polygon", label="name",

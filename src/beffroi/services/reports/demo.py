@@ -144,7 +144,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Any]]:
     with town.store.records.writer(SYSTEM, "Mise en service") as writer:
         categories = write_starter(writer)
         _contacts(town, writer, scene)
-        areas = _areas(writer, scene)
+        areas, centre = _areas(writer, scene)
+        _routes(writer, scene, centre)
     telling = _Telling(town, scene, categories)
     with town.store.records.writer(CITIZEN, "Signalement") as writer:
         truth = [telling.area(writer, *area) for area in areas]
@@ -169,8 +170,8 @@ def _contacts(town: Town, writer: Writer, scene: Scene) -> None:
 Area = tuple[str, Commune, Polygon, int, float]
 
 
-def _areas(writer: Writer, scene: Scene) -> list[Area]:
-    """Cut the town in five by the nearest centre; the village is one."""
+def _areas(writer: Writer, scene: Scene) -> tuple[list[Area], int]:
+    """Cut the town in five by the nearest centre; the village is one. Return them, and the record of the first."""
     commune, village = scene.communes[0], scene.communes[1]
     x, y = commune.centre
     reach = (commune.limits.area / 3.14159) ** 0.5 * 0.75
@@ -189,12 +190,32 @@ def _areas(writer: Writer, scene: Scene) -> list[Area]:
             )
         )
     found.append((village.name, village, village.limits, village.inhabitants, _VILLAGE_RATE))
-    for n, (name, of, shape, people, _) in enumerate(found):
+    made = []
+    for n, (name, of, shape, people, _) in enumerate(found, 1):
         geometry = {"type": "Polygon", "coordinates": wgs84(shape)}
-        writer.create(
-            "report_area", {"code": f"q{n + 1}", "name": name, "population": people}, geometry, of.code
-        )
-    return found
+        values = {"code": f"q{n}", "name": name, "population": people}
+        made.append(writer.create("report_area", values, geometry, of.code).id)
+    return found, made[0]
+
+
+def _routes(writer: Writer, scene: Scene, centre: int) -> None:
+    """Write a routing table as it is after some years: exceptions, a place that is another's, and a line that nothing
+    reaches any more, which its page says."""
+    commune = scene.communes[0]
+    bank = scene.plan.river.buffer(40).intersection(commune.limits)
+    bank = bank if bank.geom_type == "Polygon" else max(bank.geoms, key=lambda part: part.area)
+    lines: tuple[dict[str, Any], ...] = (
+        {"name": "Trou dangereux à vélo", "categories": "trou", "answers": "danger = oui", "priority": "high", "deadline_days": 2},
+        {"name": "Dépôts du Centre", "categories": "depot", "area": centre, "priority": "high", "deadline_days": 1},
+        {"name": "Arbres des berges", "categories": "arbre", "river": True,
+         "contact": "Les berges et leurs arbres sont au syndicat de la Sarelle : 02 61 91 00 10.",
+         "contact_en": "The banks and their trees belong to the river board: 02 61 91 00 10."},
+        {"name": "Matelas du Centre (consigne d'avant)", "categories": "depot", "area": centre, "deadline_days": 5},
+    )  # fmt: skip
+    for position, line in enumerate(lines, 1):
+        values = {k: v for k, v in line.items() if k != "river"}
+        drawn = {"type": "Polygon", "coordinates": wgs84(bank)} if line.get("river") else None
+        writer.create("report_route", {**values, "position": position}, drawn, commune.code)
 
 
 class _Telling:

@@ -187,11 +187,13 @@ def update_words(
 
 
 def alert_words(
-    settings: Settings, values: dict[str, Any], category: str, metres: int, stop: str, language: str
+    settings: Settings, values: dict[str, Any], category: str, near: int | str, stop: str, language: str
 ) -> Words:
-    """Return what is told of a new report near someone's point."""
-    about = Text("{c} signalé à {m} m", "{c} reported {m} m away").of(language)
-    subject = about.format(c=category or Text("Problème", "Problem").of(language), m=metres)
+    """Return what is told of a new report: so many metres from someone's point, or in the area that they chose."""
+    away = Text("{c} signalé à {near} m", "{c} reported {near} m away")
+    inside = Text("{c} signalé, quartier {near}", "{c} reported in {near}")
+    about = (inside if isinstance(near, str) else away).of(language)
+    subject = about.format(c=category or Text("Problème", "Problem").of(language), near=near)
     told = [line for line in (values.get("place"), values.get("description")) if line]
     page, end = _link(settings, f"/signalements/{values['number']}"), _link(settings, stop)
     said = Text("Arrêter cette alerte : {u}", "Stop this alert: {u}").of(language).format(u=end)

@@ -8,7 +8,7 @@ import logging
 import os
 import smtplib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -248,7 +248,7 @@ def _followers(town: Town, report: Row) -> list[Row]:
     where: dict[str, Any] = {"request": report.id}
     if not report.values["shown"]:
         where["reason"] = "author"  # what is private is told to its author alone
-    return town.store.records.find("report_follower", Query(where=where, limit=1000)).rows
+    return list(town.store.records.all("report_follower", Query(where=where, limit=1000)))
 
 
 def _of_new(town: Town, change: Change) -> list[Callable[[Writer], None]]:
@@ -258,14 +258,24 @@ def _of_new(town: Town, change: Change) -> list[Callable[[Writer], None]]:
         return []
     if not report.values["shown"] or report.geometry is None or report.values["channel"] == "import":
         return []
-    at = tuple(report.geometry["coordinates"][:2])
-    near = Query(bbox=around(at, _WIDEST_M), where={"confirmed": True}, limit=1000)
     return [
         _queued(town, f"{report.id}/alert/{row.id}", what="alert", report=report.id, alert=row.id, kind=_kind(row))
-        for row in town.store.records.find("report_alert", near).rows
-        if row.geometry and distance_m(at, tuple(row.geometry["coordinates"][:2])) <= row.values["radius_m"]
-        and (not row.values["categories"] or report.values["category"] in row.values["categories"])
+        for row in _alerts(town, report)
+        if not row.values["categories"] or report.values["category"] in row.values["categories"]
     ]  # fmt: skip
+
+
+def _alerts(town: Town, report: Row) -> Iterator[Row]:
+    """Yield the confirmed alerts around a report's place, and those of its area."""
+    assert report.geometry is not None
+    records, at, area = town.store.records, tuple(report.geometry["coordinates"][:2]), report.values["area"]
+    around_points = Query(bbox=around(at, _WIDEST_M), where={"confirmed": True, "area": None}, limit=1000)
+    for row in records.all("report_alert", around_points):
+        if row.geometry and distance_m(at, tuple(row.geometry["coordinates"][:2])) <= row.values["radius_m"]:
+            yield row
+    if area:  # of its commune, or one that belongs to none in particular
+        where = {"confirmed": True, "area": area, "_territory": [report.territory or "", ""]}
+        yield from records.all("report_alert", Query(where=where, limit=1000))
 
 
 # --- Sending.
@@ -429,9 +439,10 @@ def _compose_alert(town: Town, payload: dict[str, Any]) -> Composed:
         raise NotFound(Text("Ce signalement n'est plus public.", "This report is no longer public."))
     language = alert.values["language"]
     metres = distance_m(tuple(row.geometry["coordinates"][:2]), tuple(alert.geometry["coordinates"][:2]))
+    near = alert.values["area"] or 10 * round(metres / 10)
     category = categories_of(town).title(row.values["category"], language)
     words = letters.alert_words(
-        town.settings, row.values, category, 10 * round(metres / 10), alert_path(town, alert.id), language
+        town.settings, row.values, category, near, alert_path(town, alert.id), language
     )
     return _To(alert.values["mail"], None, language, alert.values["push"]), words, None
 

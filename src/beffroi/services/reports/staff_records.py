@@ -48,6 +48,14 @@ class ReportRoute(Record):
         "Relecture", "Moderation",
         choices=(choice("before", "Avant publication", "Before publication"), choice("after", "Après publication", "After publication")),
     )  # fmt: skip
+    contact: str | None = field(
+        "Pas nous : le bon contact", "Not ours: the right contact", long=True, listed=False,
+        hint=Text("Une route départementale, un terrain privé : le formulaire donne ce contact avant d'envoyer.",
+                  "Another owner's road, private land: the form gives this contact before sending."),
+    )  # fmt: skip
+    contact_en: str | None = field(
+        "Le bon contact, en anglais", "The right contact, in English", long=True, listed=False
+    )
     active: bool = field("En service", "In use", default=True)
 
 

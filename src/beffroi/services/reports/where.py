@@ -3,6 +3,7 @@
 import math
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -15,12 +16,15 @@ from shapely.prepared import prep
 from beffroi.model.instant import MINUTE_US
 from beffroi.model.problem import Problem
 from beffroi.services.reports.place_codes import point_written
-from beffroi.store.record import Query
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
 __all__ = [
+    "Area",
     "Spot",
     "area_at",
+    "area_of",
+    "areas_of",
     "around",
     "coarse",
     "distance_m",
@@ -94,11 +98,21 @@ def _outline(geojson: str) -> Any:
     return shape(msgspec.json.decode(geojson))
 
 
+class Area(msgspec.Struct, frozen=True):
+    """An area as people choose it: `code` names it in an address (with its commune's where two have the same)."""
+
+    code: str
+    name: str
+    territory: str | None
+    middle: LonLat
+
+
 class _Areas(msgspec.Struct):
-    """The areas as prepared polygons; read again when one of them changed."""
+    """The areas as prepared polygons, and as they are chosen; read again when one of them changed."""
 
     stamp: tuple[int, int, int]
     shapes: list[tuple[str, Any]]
+    named: dict[str, Area]
 
 
 _known_areas: WeakKeyDictionary[Town, _Areas] = WeakKeyDictionary()
@@ -108,14 +122,41 @@ def area_at(town: Town, at: LonLat | None) -> str | None:
     """Return the name of the area (`report_area`) that holds a point."""
     if at is None:
         return None
+    point = Point(at)
+    return next((name for name, area in _areas(town).shapes if area.covers(point)), None)
+
+
+def areas_of(town: Town) -> list[Area]:
+    """Return the areas that have an outline, by name."""
+    return sorted(_areas(town).named.values(), key=lambda area: folded(area.name))
+
+
+def area_of(town: Town, code: str) -> Area | None:
+    """Return the area that a form or an address names."""
+    return _areas(town).named.get(code)
+
+
+def _areas(town: Town) -> _Areas:
     stamp = town.store.records.stamp("report_area")
     held = _known_areas.get(town)
     if held is None or held.stamp != stamp:
-        rows = town.store.records.all("report_area", Query(sort="code", limit=500))
-        held = _Areas(stamp, [(str(r.values["name"]), prep(shape(r.geometry))) for r in rows if r.geometry])
+        rows = [r for r in town.store.records.all("report_area", Query(sort="code", limit=500)) if r.geometry]
+        held = _Areas(stamp, [(str(r.values["name"]), prep(shape(r.geometry))) for r in rows], _named(rows))
         _known_areas[town] = held
-    point = Point(at)
-    return next((name for name, area in held.shapes if area.covers(point)), None)
+    return held
+
+
+def _named(rows: list[Row]) -> dict[str, Area]:
+    times = Counter(str(row.values["code"]) for row in rows)
+    found = {}
+    for row in rows:
+        code = str(row.values["code"])
+        code = code if times[code] == 1 else f"{row.territory or ''}.{code}"
+        middle = shape(row.geometry).representative_point()
+        found[code] = Area(
+            code, str(row.values["name"]), row.territory, (round(middle.x, 6), round(middle.y, 6))
+        )
+    return found
 
 
 # --- Words to a point: the streets that the town's own records name.

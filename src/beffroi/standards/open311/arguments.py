@@ -15,6 +15,7 @@ __all__ = [
     "RequestQuery",
     "Submission",
     "Window",
+    "read_bulk",
     "read_query",
     "read_submission",
     "read_window",
@@ -22,6 +23,7 @@ __all__ = [
 
 MOST = 1000  # requests in one answer
 SPAN_US = 90 * DAY_US
+_EVER_US = 2**62
 _ATTRIBUTE = re.compile(r"attribute\[([^\[\]]{1,200})\](\[\])?\Z")
 _LENGTHS = {"description": 4_000, "address_string": 500, "address_id": 200, "email": 320, "first_name": 100,
             "last_name": 100, "phone": 40, "media_url": 2_000, "device_id": 200, "account_id": 200}  # fmt: skip
@@ -111,6 +113,24 @@ def _whole(arguments: Mapping[str, str], name: str, default: int, most: int) -> 
 
 def read_query(arguments: Mapping[str, str], now_us: int) -> RequestQuery:
     """Return what the arguments of GET requests ask for. Raises `Problem` at an argument."""
+    ids = _list(arguments, "service_request_id")
+    if len(ids) > MOST:
+        raise _wrong("service_request_id", f"{MOST} numéros au plus.", f"{MOST} numbers at most.")
+    return RequestQuery(
+        ids=ids, codes=_list(arguments, "service_code"), statuses=_statuses(arguments), window=read_window(arguments, now_us),
+        page=_whole(arguments, "page", 1, 1_000_000), page_size=_whole(arguments, "page_size", MOST, MOST),
+        extensions=arguments.get("extensions", "").lower() in ("true", "1", "v1"),
+    )  # fmt: skip
+
+
+def read_bulk(arguments: Mapping[str, str]) -> RequestQuery:
+    """Return what is asked of the bulk file: the same filters, over any span of time. Raises `Problem`."""
+    start, end = _instant(arguments, "start_date"), _instant(arguments, "end_date")
+    window = Window(0 if start is None else start, _EVER_US if end is None else end)
+    return RequestQuery((), _list(arguments, "service_code"), _statuses(arguments), window)
+
+
+def _statuses(arguments: Mapping[str, str]) -> tuple[str, ...]:
     statuses = tuple(word.lower() for word in _list(arguments, "status"))
     if wrong := [word for word in statuses if word not in ("open", "closed")]:
         raise _wrong(
@@ -118,14 +138,7 @@ def read_query(arguments: Mapping[str, str], now_us: int) -> RequestQuery:
             f"« {wrong[0][:40]} » n'est ni open ni closed.",
             f"'{wrong[0][:40]}' is neither open nor closed.",
         )
-    ids = _list(arguments, "service_request_id")
-    if len(ids) > MOST:
-        raise _wrong("service_request_id", f"{MOST} numéros au plus.", f"{MOST} numbers at most.")
-    return RequestQuery(
-        ids=ids, codes=_list(arguments, "service_code"), statuses=statuses, window=read_window(arguments, now_us),
-        page=_whole(arguments, "page", 1, 1_000_000), page_size=_whole(arguments, "page_size", MOST, MOST),
-        extensions=arguments.get("extensions", "").lower() in ("true", "1", "v1"),
-    )  # fmt: skip
+    return statuses
 
 
 def _degree(texts: Mapping[str, str], name: str, most: int) -> float | None:

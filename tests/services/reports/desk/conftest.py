@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.towns import copied
 
 from beffroi.app import create_app
 from beffroi.identity import people, sessions, territories
@@ -137,15 +138,21 @@ def morning(town: Town, ids: dict[str, int], count: int = 60, seed: int = 3) -> 
     return found
 
 
+def found(folder: Path) -> None:
+    """Make the town: empty, of a commune and its neighbour."""
+    folder.mkdir()
+    settings = 'name = "Essai-les-Bains"\nbase_url = "https://essai.example.org"\n'
+    (folder / "beffroi.toml").write_text(settings, "utf-8")
+    opened = open_town(folder, clock=lambda: NOW)
+    territories.add(opened.store, SYSTEM, COMMUNE, "Essai-les-Bains")
+    territories.add(opened.store, SYSTEM, "18902", "Voisine")
+    opened.close()
+
+
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """A town with one commune, its clock at eight in the morning."""
-    (tmp_path / "beffroi.toml").write_text(
-        'name = "Essai-les-Bains"\nbase_url = "https://essai.example.org"\n', "utf-8"
-    )
-    opened = open_town(tmp_path, clock=lambda: NOW)
-    territories.add(opened.store, SYSTEM, COMMUNE, "Essai-les-Bains")
-    territories.add(opened.store, SYSTEM, "18902", "Voisine")
+    opened = copied(found, tmp_path, lambda: NOW)
     yield opened
     opened.close()
 

@@ -171,7 +171,7 @@ def test_the_context_of_a_report(town, ids, handling, agent) -> None:
     at = (2.37, 47.05)
     number = report(town, ids, 1, category="eclairage", at=at)
     near = report(town, ids, 2, category="voirie.nid", at=(2.3705, 47.05))  # 38 m away
-    report(town, ids, 3, at=(2.38, 47.05))  # 760 m away
+    far = report(town, ids, 3, at=(2.38, 47.05))  # 760 m away
     past = report(
         town, ids, 4, at=(2.37001, 47.05), state="closed", reason="repaired", closed=NOW - 90 * DAY_US
     )
@@ -185,6 +185,11 @@ def test_the_context_of_a_report(town, ids, handling, agent) -> None:
     handling.set([number], {"asset": f"lamp/{lamp.id}"})
     found = around(handling.desk, town.store.records.get("service_request", number), categories, NOW)
     assert [(a.name, a.chosen) for a in found.assets] == [(f"lamp/{lamp.id}", True)]
+    assert found.author == ()
+    for one in (number, far):
+        town.store.records.put("service_request", {"reporter": "p-1"}, id=one, who=SYSTEM)
+    found = around(handling.desk, town.store.records.get("service_request", number), categories, NOW)
+    assert [(n.row.id, round(n.distance_m, -1)) for n in found.author] == [(far, 760)]
 
 
 def test_templates_by_category_and_step(town, ids) -> None:

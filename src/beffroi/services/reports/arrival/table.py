@@ -1,6 +1,6 @@
 """The routing table as the town keeps it: its lines as rules, and what they decide for a report that arrives."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from beffroi.model.instant import to_datetime
 from beffroi.model.problem import Problem
+from beffroi.model.text import Text
 from beffroi.services.reports.arrival.conditions import read_answers, read_window
 from beffroi.services.reports.arrival.deadlines import Calendar, Promise, due_us, region_of
 from beffroi.services.reports.arrival.routing import Case, Rule, dead_rules
@@ -21,7 +22,17 @@ from beffroi.store.record import Query, Row
 from beffroi.store.records import Records
 from beffroi.town import Town
 
-__all__ = ["Arrival", "Line", "Table", "area_of", "calendar_of", "lineage", "read_table", "settle"]
+__all__ = [
+    "Arrival",
+    "Line",
+    "Table",
+    "area_of",
+    "calendar_of",
+    "contact_at",
+    "lineage",
+    "read_table",
+    "settle",
+]
 
 
 class Line(msgspec.Struct, frozen=True, eq=False):
@@ -54,6 +65,7 @@ class Arrival(msgspec.Struct, frozen=True):
     moderation: str  # before or after
     area: str | None
     line: int | None  # the line that decided
+    contact: Text | None = None  # whom to ask instead: the place is not the town's
 
 
 def calendar_of(town: Town, territory: str | None) -> Calendar:
@@ -163,7 +175,21 @@ def settle(
         due_us=None if days is None else due_us(values["requested"], Promise(days, working), calendar),
         moderation=chosen.get("moderation") or _inherited(above, "moderation") or "after",
         area=area_at(town, place), line=line.id if line is not None else None,
+        contact=Text(said, chosen["contact_en"] or said) if (said := chosen.get("contact")) else None,
     )  # fmt: skip
+
+
+def contact_at(
+    town: Town,
+    values: Mapping[str, Any],
+    where: Callable[[], tuple[float, float] | None],
+    territory: str | None,
+) -> Text | None:
+    """Return whom to ask instead, when a line of the table says that what is `where` is not the town's; `where` is
+    only asked when some line may say so."""
+    if not any(row.values["contact"] for row, _ in _known_of(town).rules):
+        return None
+    return settle(town, values, where(), territory).contact
 
 
 def _inherited(above: list[Row], name: str) -> Any:

@@ -1,4 +1,5 @@
-"""`/signalements/alertes`: be told of new reports around a point, by mail or by a feed; nothing before one confirms."""
+"""`/signalements/alertes`: be told of new reports around a point or in an area, by mail or by a feed; nothing before one
+confirms."""
 
 from collections import defaultdict
 from typing import Any
@@ -19,7 +20,7 @@ from beffroi.services.reports.following import check_mail
 from beffroi.services.reports.keys import digest, opens
 from beffroi.services.reports.submission import CITIZEN
 from beffroi.services.reports.subscriptions import alert_path, end
-from beffroi.services.reports.where import LonLat, area_at, named_point, territory_at
+from beffroi.services.reports.where import Area, LonLat, area_of, areas_of, named_point, territory_at
 from beffroi.standards.web_push import Subscription
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
@@ -34,7 +35,7 @@ RADII = (200, 500, 1000, 2000, 5000)
 def page(request: Request) -> Response:
     """Answer the form of alerts."""
     query = request.query_params
-    values = {k: query.get(k, "") for k in ("place", "lon", "lat", "category", "radius", "mail")}
+    values = {k: query.get(k, "") for k in ("area", "place", "lon", "lat", "category", "radius", "mail")}
     return _page(request, values)
 
 
@@ -43,7 +44,7 @@ def _page(
 ) -> Response:
     town = town_of(request)
     return render(
-        request, "citizen/alerts.html", 400 if problem else 200, values=defaultdict(str, values), options=category_options(request), radii=RADII, done=done,
+        request, "citizen/alerts.html", 400 if problem else 200, values=defaultdict(str, values), options=category_options(request), radii=RADII, done=done, areas=areas_of(town),
         error=problem, mails=bool(town.settings.mail.url), push_key=public_key(town), start=start_mark(town.settings.secret(), town.clock()), trap=TRAP,
     )  # fmt: skip
 
@@ -57,7 +58,7 @@ async def ask(request: Request) -> Response:
 def _ask(request: Request, sent: dict[str, str]) -> Response:
     town = town_of(request)
     try:
-        at = _point(town, sent)
+        where = _where(town, sent)
         check_mail(sent.get("mail", ""), required=True)
     except Problem as problem:
         return _page(request, sent, problem)
@@ -65,14 +66,19 @@ def _ask(request: Request, sent: dict[str, str]) -> Response:
     if not machine:
         with town.store.records.writer(CITIZEN) as writer:
             # not confirmed, it is forgotten after its retention
-            row = _keep(
-                request, writer, sent, at, {"mail": sent["mail"].strip()[:254], "until": town.clock()}
-            )
-            notices.confirm_alert(town, writer, row)
-    return _page(request, {}, done=area_at(town, at) or sent.get("place", "") or "✓")
+            whom = {"mail": sent["mail"].strip()[:254], "until": town.clock()}
+            notices.confirm_alert(town, writer, _keep(request, writer, sent, where, whom))
+    return _page(request, {}, done="✓")
 
 
-def _point(town: Town, sent: dict[str, str]) -> LonLat:
+def _where(town: Town, sent: dict[str, str]) -> Area | LonLat:
+    """Return the area that was chosen, or the point. Raises `Problem`."""
+    if sent.get("area"):
+        area = area_of(town, sent["area"])
+        if area is None:
+            raise Problem(Text("Ce quartier n'existe pas, ou plus.", "There is no such area, or no longer."),
+                          Text("Choisissez-en un dans la liste.", "Choose one of the list."), place="area")  # fmt: skip
+        return area
     at = point_of(sent) or named_point(town, sent.get("place", ""))
     if at is None:
         raise Problem(Text("Ce lieu n'est pas trouvé.", "This place is not found."),
@@ -80,7 +86,9 @@ def _point(town: Town, sent: dict[str, str]) -> LonLat:
     return at
 
 
-def _keep(request: Request, writer: Writer, sent: dict[str, str], at: LonLat, whom: dict[str, Any]) -> int:
+def _keep(
+    request: Request, writer: Writer, sent: dict[str, str], where: Area | LonLat, whom: dict[str, Any]
+) -> int:
     """Write an alert; return its number."""
     town, radius, category = (
         town_of(request),
@@ -91,8 +99,11 @@ def _keep(request: Request, writer: Writer, sent: dict[str, str], at: LonLat, wh
         "since": town.clock(), "radius_m": int(radius) if radius.isdigit() and int(radius[:6]) in RADII else 500,
         "categories": [category.id] if category else None, "language": language_of(request), **whom,
     }  # fmt: skip
-    point = {"type": "Point", "coordinates": list(at)}
-    row = writer.create("report_alert", values, point, territory_at(town, at))
+    if isinstance(where, Area):
+        at, territory, values["area"] = where.middle, where.territory, where.name
+    else:
+        at, territory = where, territory_at(town, where)
+    row = writer.create("report_alert", values, {"type": "Point", "coordinates": list(at)}, territory)
     writer.change("report_alert", row.id, {"key_hash": digest(town.settings.secret(), f"alert/{row.id}")})
     return row.id
 
@@ -100,9 +111,9 @@ def _keep(request: Request, writer: Writer, sent: dict[str, str], at: LonLat, wh
 def ask_on_device(request: Request, sent: dict[str, str], device: Subscription) -> str:
     """Make an alert for a browser, which agreed itself; return the page that ends it. Raises `Problem`."""
     town = town_of(request)
-    at = _point(town, sent)
+    where = _where(town, sent)
     with town.store.records.writer(CITIZEN) as writer:
-        made = _keep(request, writer, sent, at, {"push": device.plain(), "confirmed": True})
+        made = _keep(request, writer, sent, where, {"push": device.plain(), "confirmed": True})
     return alert_path(town, made)
 
 
@@ -120,7 +131,7 @@ def _own(request: Request) -> Row:
 def confirm_page(request: Request) -> Response:
     """Answer the page that confirms or stops an alert: letters are opened by programs too, so nothing is done yet."""
     row = _own(request)
-    return render(request, "citizen/alert.html", alert=row.values, place=area_at(town_of(request), tuple(row.geometry["coordinates"][:2])) if row.geometry else "", done="")  # fmt: skip
+    return render(request, "citizen/alert.html", alert=row.values, done="")
 
 
 async def decide(request: Request) -> Response:
@@ -137,9 +148,7 @@ def _decide(request: Request, sent: dict[str, str]) -> Response:
             end(town, writer, "report_alert", row)
         else:
             writer.change("report_alert", row.id, {"confirmed": True, "until": None})
-    return render(
-        request, "citizen/alert.html", alert=row.values, place="", done="stop" if stop else "confirm"
-    )
+    return render(request, "citizen/alert.html", alert=row.values, done="stop" if stop else "confirm")
 
 
 ROUTES: list[BaseRoute] = [

@@ -1,5 +1,6 @@
 """`/signaler/saisir`: what someone tells on the telephone, at the counter or on paper, entered by staff."""
 
+import secrets
 from collections import defaultdict
 
 import msgspec
@@ -10,17 +11,21 @@ from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import Forbidden, Problem, Unauthorised
 from beffroi.model.text import Text
+from beffroi.services.reports import drafts
 from beffroi.services.reports.citizen.form import (
     ACCEPT,
+    before_sending,
     category_of,
     category_options,
     inputs,
+    join,
+    problems_of,
     said,
     submission_of,
 )
 from beffroi.services.reports.citizen.reading import Sent, read_form, town_of
 from beffroi.services.reports.questions import inputs_of
-from beffroi.services.reports.submission import check, submit
+from beffroi.services.reports.submission import submit
 from beffroi.web.kit.page import language_of, principal_of, render
 
 __all__ = ["ROUTES"]
@@ -67,10 +72,18 @@ def _enter(request: Request, sent: Sent) -> Response:
         submission_of(request, sent), channel=channel if channel in CHANNELS else "phone",
         language="en" if sent.get("language") == "en" else "fr",
     )  # fmt: skip
-    problems = [*([sent.problem] if sent.problem else []), *check(town_of(request), given)]
+    town = town_of(request)
+    if sent.get("same"):  # each caller is someone else
+        return join(request, sent, given, f"counter {secrets.token_hex(8)}", None)
+    if sent.get("back"):
+        return _page(request, dict(sent.texts), [])
+    problems = problems_of(town, sent, given)
     if problems:
         return _page(request, dict(sent.texts), problems)
-    made = submit(town_of(request), given, None, who)
+    asked = before_sending(request, sent, given, staff=True)
+    if asked is not None:
+        return asked
+    made = submit(town, given, None, who, lambda writer: drafts.take(writer, sent.get("draft")))
     return RedirectResponse(f"/suivi/{made.number}/{made.key}/accuse", 303)
 
 

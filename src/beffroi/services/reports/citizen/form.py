@@ -12,8 +12,10 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import Problem
+from beffroi.model.text import Text
 from beffroi.services.reports import drafts
-from beffroi.services.reports.abuse import challenge, many_from, start_mark
+from beffroi.services.reports.abuse import Post, challenge, many_from, start_mark
+from beffroi.services.reports.arrival.table import contact_at
 from beffroi.services.reports.categories_tree import Category, categories_of
 from beffroi.services.reports.citizen.reading import (
     TRAP,
@@ -30,12 +32,13 @@ from beffroi.services.reports.following import comment, me_too, public
 from beffroi.services.reports.photos.cut import KINDS
 from beffroi.services.reports.questions import inputs_of, not_ours, read_answers
 from beffroi.services.reports.submission import CITIZEN, DOOR, Submission, check, reporter_of, submit
-from beffroi.services.reports.where import LonLat, asset_record, spot
+from beffroi.services.reports.where import LonLat, asset_record, spot, territory_at
+from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.page import language_of, render, translate
 
-__all__ = ["ROUTES", "ask", "category_options"]
+__all__ = ["ROUTES", "ask", "before_sending", "category_options", "join", "problems_of"]
 
 ACCEPT = ",".join((*KINDS, ".heic", ".heif"))
 UNKNOWN = "?"
@@ -149,15 +152,38 @@ def _send(request: Request, sent: Sent) -> Response:
         else None
     )
     if stop is not None and category is not None:
-        return render(request, "citizen/not_ours.html", category=category, contact=stop)
-    problems = [*([sent.problem] if sent.problem else []), *check(town, given)]
+        return render(request, "citizen/not_ours.html", category=category, contact=stop, kept=None)
+    problems = problems_of(town, sent, given)
     if problems:
         return ask(request, sent.texts, problems, _hold(request, sent, given, ()), len(given.photos))
-    if sent.get("step") != "checked":
-        asked = _before(request, sent, given)
-        if asked is not None:
-            return asked
-    return _take(request, sent, given)
+    elsewhere = None if sent.get("anyway") else _owner(request, given)
+    if elsewhere is not None:  # as far as the table knows: people may know better
+        return render(
+            request, "citizen/not_ours.html", category=category, contact=elsewhere, kept=_kept(sent, *_OWN, TRAP),
+            draft=_hold(request, sent, given, ()), trap=TRAP,
+        )  # fmt: skip
+    return before_sending(request, sent, given) or _take(request, sent, given)
+
+
+def problems_of(town: Town, sent: Sent, given: Submission) -> list[Problem]:
+    """Return what must be mended; a question that was not asked yet is no fault."""
+    unasked = _unasked(town, sent, given)
+    found = [p for p in check(town, given) if unasked is None or not p.place.startswith("q-")]
+    return [*([sent.problem] if sent.problem else []), *found]
+
+
+def _unasked(town: Town, sent: Sent, given: Submission) -> Category | None:
+    """Return the category whose questions the form did not show: without script, it was only chosen there."""
+    category = categories_of(town).get(given.category)
+    asked = category is None or not category.questions or sent.get("asked") == category.code
+    return None if asked else category
+
+
+_OWN = ("csrf", "draft", "proof")  # what each page makes anew
+
+
+def _kept(sent: Sent, *without: str) -> dict[str, str]:
+    return {k: v for k, v in sent.texts.items() if k not in without}
 
 
 def _hold(request: Request, sent: Sent, given: Submission, near: tuple[int, ...]) -> str:
@@ -170,24 +196,33 @@ def _hold(request: Request, sent: Sent, given: Submission, near: tuple[int, ...]
     return drafts.begin(town, given.photos, near, visitor(request), held)
 
 
-def _before(request: Request, sent: Sent, given: Submission) -> Response | None:
-    """Return the page before sending, None when there is nothing to show or to choose."""
+def before_sending(
+    request: Request, sent: Sent, given: Submission, *, staff: bool = False
+) -> Response | None:
+    """Return the page before sending, None when there is nothing to show or to choose; of `staff`, who enters what a
+    caller tells, nobody notes that they saw and left."""
     town = town_of(request)
-    known = categories_of(town)
-    at = _point(request, given)
+    known, language = categories_of(town), language_of(request)
+    checked = sent.get("step") == "checked"
+    at = None if checked else _point(request, given)
     near = near_open(town, at, given.category)
-    unsure = given.category is None
-    likely = known.search(given.description) if unsure else []
-    if not near and not likely:
+    likely = known.search(given.description) if given.category is None and not checked else []
+    unasked = _unasked(town, sent, given)
+    if not near and not likely and unasked is None:
         return None
-    draft = _hold(request, sent, given, tuple(row.id for row in near))
-    kept = {
-        k: v for k, v in sent.texts.items() if k not in ("csrf", "draft", "step", "category", TRAP, "proof")
-    }
+    draft = _hold(request, sent, given, () if staff else tuple(row.id for row in near))
     return render(
-        request, "citizen/check.html", near=shown_of(request, near, at), likely=likely, given=given, kept=kept, draft=draft, trap=TRAP,
-        title=known.title(given.category, language_of(request)), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
+        request, "citizen/check.html", to=request.url.path, kept=_kept(sent, *_OWN, "step", "category", "asked", TRAP), near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
+        asked=unasked, questions=inputs_of(unasked, language) if unasked else [],
+        title=known.title(given.category, language), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
     )  # fmt: skip
+
+
+def _owner(request: Request, given: Submission) -> Text | None:
+    """Return whom to ask instead, when the place is another's."""
+    town = town_of(request)
+    values = {"category": given.category, "answers": dict(given.answers), "requested": town.clock()}
+    return contact_at(town, values, lambda: _point(request, given), territory_at(town, given.point))
 
 
 def _point(request: Request, given: Submission) -> LonLat | None:
@@ -206,14 +241,20 @@ def _take(request: Request, sent: Sent, given: Submission) -> Response:
 
 def _join(request: Request, sent: Sent, given: Submission) -> Response:
     """Add what was written to a report that exists: "me too"."""
+    return join(
+        request, sent, given, visitor(request), post_of(request, sent, f"{given.description}\n{given.place}")
+    )
+
+
+def join(request: Request, sent: Sent, given: Submission, who: str, post: Post | None) -> Response:
+    """Add what `who` (a pseudonym) tells to the report that was chosen as the same."""
     town = town_of(request)
     row = public(town, sent.get("same"))
-    me_too(town, row, visitor(request), given.mail, given.phone, language_of(request))
+    me_too(town, row, who, given.mail, given.phone, given.language)
     with town.store.records.writer(CITIZEN) as writer:
         held = drafts.take(writer, sent.get("draft"))
     if given.description.strip() or given.photos or held:
-        text = f"{given.description}\n{given.place}"
-        reporter = reporter_of(town, given.mail, given.phone) or visitor(request)
+        reporter = reporter_of(town, given.mail, given.phone) or who
         comment(
             town,
             row,
@@ -221,7 +262,7 @@ def _join(request: Request, sent: Sent, given: Submission) -> Response:
             given.photos,
             actor="neighbour",
             reporter=reporter,
-            post=post_of(request, sent, text),
+            post=post,
             held=held,
         )
     return RedirectResponse(f"/signalements/{row.values['number']}?merci=aussi", 303)

@@ -15,7 +15,7 @@ from beffroi.services.reports.citizen.form import category_of, category_options
 from beffroi.services.reports.citizen.reading import point_of, town_of
 from beffroi.services.reports.citizen.shown import severity_of, shown_of, state_words
 from beffroi.services.reports.states import OPEN
-from beffroi.services.reports.where import LonLat, around, distance_m, named_point
+from beffroi.services.reports.where import Area, LonLat, area_of, areas_of, around, distance_m, named_point
 from beffroi.standards.atom import Entry, atom
 from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
@@ -46,6 +46,7 @@ class Asked(msgspec.Struct, frozen=True):
 
     state: str = "ouverts"
     category: int | None = None
+    area: Area | None = None
     words: str = ""
     near: str = ""
     at: LonLat | None = None
@@ -59,7 +60,8 @@ def asked_of(request: Request) -> Asked:
     category = category_of(request, query.get("categorie", ""))
     radius = query.get("rayon", "")
     at = point_of(query) or (named_point(town_of(request), near) if near else None)
-    return Asked(state if state in STATES else "ouverts", category.id if category else None, query.get("q", "")[:100], near, at,
+    return Asked(state if state in STATES else "ouverts", category.id if category else None,
+                 area_of(town_of(request), query.get("quartier", "")), query.get("q", "")[:100], near, at,
                  int(radius) if radius.isdigit() and 50 <= int(radius[:6]) <= 20_000 else 500)  # fmt: skip
 
 
@@ -70,6 +72,10 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
         where["state"] = Where("!=" if asked.state == "ouverts" else "=", "closed")
     if asked.category is not None:
         where["category"] = asked.category
+    if asked.area is not None:
+        where["area"] = asked.area.name
+        if asked.area.territory:
+            more["territories"] = (asked.area.territory,)
     near = around(asked.at, asked.radius_m) if asked.at else None
     public = ("description", "place", "number", "area")
     return Query(
@@ -79,7 +85,7 @@ def query_of(asked: Asked, box: Box | None = None, **more: Any) -> Query:
 
 def _at_large(asked: Asked) -> bool:
     """True when nearly all reports are asked for: in a place, those stored last are looked at."""
-    return asked.state != "ouverts" and asked.category is None and not asked.words
+    return asked.state != "ouverts" and asked.category is None and asked.area is None and not asked.words
 
 
 def _within(asked: Asked, rows: list[Row]) -> list[Row]:
@@ -161,10 +167,10 @@ def _frame(request: Request, asked: Asked) -> dict[str, Any]:
         [(k, v) for k, v in request.query_params.multi_items() if k in _FEED]
     )
     return {"asked": asked, "states": states, "tabs": tabs, "options": category_options(request), "feed": feed.rstrip("?"), "radii": RADII,
-            "lost": bool(asked.near and asked.at is None)}  # fmt: skip
+            "areas": areas_of(town_of(request)), "lost": bool(asked.near and asked.at is None)}  # fmt: skip
 
 
-_FEED = ("etat", "categorie", "q", "pres", "lon", "lat", "rayon")
+_FEED = ("etat", "categorie", "quartier", "q", "pres", "lon", "lat", "rayon")
 
 
 def features_of(request: Request, asked: Asked, box: Box | None) -> tuple[list[dict[str, Any]], bool]:

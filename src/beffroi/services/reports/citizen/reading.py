@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 
 from beffroi.model.problem import Problem
@@ -12,13 +12,13 @@ from beffroi.model.text import Text
 from beffroi.services.reports.abuse import Post
 from beffroi.services.reports.following import visitor_of
 from beffroi.services.reports.photos.cut import Cut, cut
+from beffroi.services.reports.posted import MOST_BYTES, parts_of
 from beffroi.services.reports.submission import MOST_PHOTOS
 from beffroi.services.reports.where import LonLat
 from beffroi.town import Town
 
 __all__ = ["Sent", "address_of", "check_photos", "point_of", "post_of", "read_form", "town_of", "visitor"]
 
-MOST_BYTES = 20_000_000  # of one photo
 TRAP = "site_web"  # a field that people do not see, and that programs fill in
 
 
@@ -81,12 +81,8 @@ async def read_form(request: Request) -> Sent:
 
 
 async def _parsed(request: Request) -> FormData:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return await request.form(max_fields=300)
-    parser = MultiPartParser(request.headers, request.stream(), max_files=MOST_PHOTOS + 4, max_fields=300)
-    parser.spool_max_size = MOST_BYTES + 1  # in memory: what still holds a place is never written to a disk
     try:
-        return await parser.parse()
+        return await parts_of(request, files=MOST_PHOTOS + 4, fields=300)
     except MultiPartException as error:
         raise Problem(Text("Ce formulaire n'est pas compris.", "This form is not understood."),
                       Text(f"Rechargez la page et recommencez ({error.message}).", f"Load the page again ({error.message}).")) from error  # fmt: skip

@@ -1,4 +1,5 @@
-"""What is around a report: open ones nearby, the same place before, the town's asset that it is about.
+"""What is around a report: open ones nearby, the same place before, others by its author (a pseudonym: nobody knows who),
+the town's asset that it is about.
 
 Assets are read through the store by the names that categories and reports give; the service that declares them is
 not known here.
@@ -53,6 +54,7 @@ class Context(msgspec.Struct, frozen=True):
 
     nearby: tuple[Near, ...]
     before: tuple[Near, ...]
+    author: tuple[Near, ...]
     assets: tuple[Asset, ...]
 
 
@@ -66,15 +68,27 @@ def place_of(row: Row) -> Place | None:
 def around(desk: Desk, row: Row, categories: dict[int, Row], now_us: int) -> Context:
     """Return the context of a report, as far as the reader of `desk` may see it."""
     place = place_of(row)
+    author = tuple(_by_author(desk, row, place))
     if place is None:
-        return Context((), (), tuple(_assets(desk, row, categories, None)))
+        return Context((), (), author, tuple(_assets(desk, row, categories, None)))
     since = now_us - int(MEMORY.total_seconds()) * 1_000_000
     recent = Where(">=", min(since, now_us - DAY_US))
     nearby = _near(desk, row, place, NEARBY_M, {"state": OPEN})
     before = _near(desk, row, place, SAME_PLACE_M, {"state": "closed", "closed": recent})
     mine = row.values["duplicate_of"]
     merged = [near for near in before if near.row.values["duplicate_of"] != row.id and near.row.id != mine]
-    return Context(tuple(nearby), tuple(merged), tuple(_assets(desk, row, categories, place)))
+    return Context(tuple(nearby), tuple(merged), author, tuple(_assets(desk, row, categories, place)))
+
+
+def _by_author(desk: Desk, row: Row, place: Place | None) -> Iterator[Near]:
+    """Yield the newest other reports of whoever left the same contact."""
+    if row.values.get("reporter") is None:
+        return
+    query = Query(where={"reporter": row.values["reporter"]}, sort="-_id", limit=MOST + 1)
+    for other in desk.find(REQUEST, query).rows:
+        spot = place_of(other)
+        if other.id != row.id:
+            yield Near(other, distance_m(place, spot) if place and spot else 0.0)
 
 
 def _near(desk: Desk, row: Row, place: Place, radius_m: float, where: dict[str, Any]) -> list[Near]:

@@ -55,7 +55,7 @@ def page(request: Request) -> Response:
     chosen = request.query_params.get("faire", "")
     return render(
         request, "desk/one.html", item=item, row=row, names=names, who=who, done=done_of(request), story=story(request, handling, row, names),
-        guessed=guessed, nearby=_listed(request, names, nearby), before=_listed(request, names, context.before), assets=context.assets,
+        guessed=guessed, nearby=_listed(request, names, nearby), before=_listed(request, names, context.before), author=_listed(request, names, context.author), assets=context.assets,
         photos=handling.desk.find("report_photo", Query(where={"request": row.id}, limit=20)).rows,
         steps={a.name for a in actions_for(row.values["state"], "agent")}, reasons=reasons_offered(), priorities=PRIORITIES,
         writable=handling.desk.writable(handling.desk.collection(REQUEST), row.territory), chosen=chosen,

@@ -52,6 +52,15 @@ def _table(path: Path, needed: tuple[str, ...]) -> Rows:
             yield f"line {line}", None if cells is None else dict(zip(table.header, cells, strict=False))
 
 
+_COUNTED = Entry({})
+
+
+def _counted(path: Path, needed: tuple[str, ...]) -> Iterator[Entry | Reject]:
+    """Yield something for each row: what is only counted is not made, but read to its end."""
+    for _ in _table(path, needed):
+        yield _COUNTED
+
+
 def _unreadable(place: str) -> Reject:
     return Reject(place, "", Text("La ligne n'est pas lisible.", "The line cannot be read."),
                   Text("Vérifiez les guillemets.", "Check the quotes."))  # fmt: skip
@@ -87,6 +96,11 @@ _CHICAGO = (
 def chicago(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
     """Yield what a Chicago 311 file holds for one collection. Days are taken at noon: the hour is not published."""
     wanted, seen = options["collection"], set()
+    if wanted == "report_department":
+        return  # the file names none
+    if options.get("counting"):
+        yield from _counted(path, _CHICAGO)
+        return
     for place, row in _table(path, _CHICAGO):
         if wanted == "service_request":
             yield _unreadable(place) if row is None else _chicago_request(row, place)
@@ -128,6 +142,9 @@ _PREFIXES = {"android": "web", "ios": "web", "iphone": "web"}
 def dans_ma_rue(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
     """Yield what a Dans Ma Rue file holds for one collection: types hold sub-types, services are departments."""
     wanted, seen = options["collection"], set()
+    if options.get("counting"):
+        yield from _counted(path, _PARIS)
+        return
     for place, row in _table(path, _PARIS):
         if wanted == "service_request":
             yield (_unreadable(place) if row is None else _entry(partial(_paris_request, row, place), place))

@@ -20,6 +20,7 @@ from beffroi.services.reports.abuse import Post
 from beffroi.services.reports.categories_tree import Category, categories_of
 from beffroi.services.reports.keys import written
 from beffroi.services.reports.photos.cut import Cut, cut
+from beffroi.services.reports.posted import MOST_BYTES
 from beffroi.services.reports.submission import Receipt, Submission, check, submit
 from beffroi.standards.open311 import arguments
 from beffroi.store.record import Query, Row
@@ -27,7 +28,6 @@ from beffroi.town import Town
 
 __all__ = ["Sent", "receive", "receive_update", "unknown_service"]
 
-LARGEST_PHOTO = 20_000_000
 # FixMyStreet's words for the end of a report, and GeoReport's own (which says no more than that it is closed).
 _CLOSING = {
     "closed": "unsaid", "fixed": "repaired", "no_further_action": "unable", "not_councils_responsibility": "not_ours",
@@ -129,7 +129,7 @@ def _fetched(town: Town, url: str) -> list[Cut]:
                  "Send the picture itself (multipart, field media), or have the host added to open311.media_hosts."),
             "media_url",
         )  # fmt: skip
-    with fetch(url, timeout=10.0, largest=LARGEST_PHOTO, accept="image/*") as body:
+    with fetch(url, timeout=10.0, largest=MOST_BYTES, accept="image/*") as body:
         return [cut(body.read())]
 
 

@@ -3,18 +3,21 @@
     GET  discovery · services · services/CODE · requests · requests/ID · tokens/TOKEN · servicerequestupdates
     POST requests (urlencoded or multipart with `media`) · servicerequestupdates (with a key)
 
+/open311/bulk/requests.csv (GeoReport Bulk) is all of them in one file.
+
 The suffix `.xml` or `.json` decides the format, for errors too. Reading needs no key; what is not public stays so.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from itertools import islice
 from zoneinfo import ZoneInfo
 
+import msgspec
 from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from beffroi.identity import territories
@@ -22,16 +25,17 @@ from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.reports.open311.receiving import (
-    LARGEST_PHOTO,
     Sent,
     receive,
     receive_update,
     unknown_service,
 )
 from beffroi.services.reports.open311.telling import Teller
+from beffroi.services.reports.posted import MOST_BYTES, parts_of
 from beffroi.services.reports.submission import DOOR, MOST_PHOTOS
 from beffroi.standards.open311 import writing
-from beffroi.standards.open311.arguments import RequestQuery, read_query, read_window
+from beffroi.standards.open311.arguments import RequestQuery, read_bulk, read_query, read_window
+from beffroi.standards.open311.bulk import BulkRequest, csv_of
 from beffroi.standards.open311.nouns import Discovery, Endpoint, Fault
 from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
@@ -164,14 +168,22 @@ def requests(call: Call) -> writing.Document:
 
 
 def _found(call: Call, teller: Teller, asked: RequestQuery) -> list[Row]:
-    territory = call.territory
-    places = None if territory is None else (territory, "")
     if asked.ids:
         found = teller.desk.find(
             "service_request", Query(where={"number": list(asked.ids)}, limit=len(asked.ids))
         ).rows
         order = {number: i for i, number in enumerate(asked.ids)}
         return sorted(found, key=lambda row: order[row.values["number"]])
+    query = _query_of(call, teller, asked)
+    if asked.page == 1:
+        return teller.desk.find("service_request", query).rows
+    first = (asked.page - 1) * asked.page_size
+    return list(islice(teller.desk.all("service_request", query), first, first + asked.page_size))
+
+
+def _query_of(call: Call, teller: Teller, asked: RequestQuery) -> Query:
+    territory = call.territory
+    places = None if territory is None else (territory, "")
     where: dict[str, object] = {
         "requested": (Where(">=", asked.window.start_us), Where("<=", asked.window.end_us)),
     }
@@ -181,11 +193,40 @@ def _found(call: Call, teller: Teller, asked: RequestQuery) -> list[Row]:
         ]
     if len(set(asked.statuses)) == 1:
         where["state"] = Where("=" if asked.statuses[0] == "closed" else "!=", "closed")
-    query = Query(where=where, territories=places, sort="-requested", limit=asked.page_size)
-    if asked.page == 1:
-        return teller.desk.find("service_request", query).rows
-    first = (asked.page - 1) * asked.page_size
-    return list(islice(teller.desk.all("service_request", query), first, first + asked.page_size))
+    return Query(where=where, territories=places, sort="-requested", limit=asked.page_size)
+
+
+async def bulk(request: Request) -> Response:
+    """Answer every public request as one CSV (GeoReport Bulk), without the limits of the API.
+
+    `status`, `service_code`, `start_date` and `end_date` filter as there. It is read as it is sent, page by page.
+    """
+    request.path_params["form"] = "json"  # in which a wrong argument is told
+    call = Call(request)
+    try:
+        query = await to_thread.run_sync(_bulk_query, call)
+    except Problem as problem:
+        return refuse(request, "json", problem, call.language)
+    headers = {
+        "Content-Disposition": 'attachment; filename="requests.csv"',
+        "Access-Control-Allow-Origin": "*",
+    }
+    return StreamingResponse(csv_of(_pages(call, query)), media_type="text/csv; charset=utf-8; header=present", headers=headers)  # fmt: skip
+
+
+def _bulk_query(call: Call) -> Query:
+    return _query_of(call, call.teller, read_bulk(call.arguments))
+
+
+def _pages(call: Call, query: Query) -> Iterator[list[BulkRequest]]:
+    teller = call.teller
+    following: str | None = None
+    while True:
+        page = teller.desk.find("service_request", msgspec.structs.replace(query, after=following))
+        yield teller.bulk(page.rows)
+        following = page.next
+        if following is None:
+            return
 
 
 def request_(call: Call) -> writing.Document:
@@ -251,19 +292,20 @@ async def _sent(request: Request, call: Call) -> Sent:
     """Read a form, urlencoded or in parts; arguments of the address count too, and `api_key` says who sends."""
     pairs, photos = list(request.query_params.multi_items()), []
     try:
-        async with request.form(max_files=2 * MOST_PHOTOS, max_fields=500) as form:
-            for name, value in form.multi_items():
-                if isinstance(value, str):
-                    pairs.append((name, value))
-                elif data := await value.read(LARGEST_PHOTO + 1):
-                    photos.append(data)
+        form = await parts_of(request, files=2 * MOST_PHOTOS, fields=500)
+        for name, value in form.multi_items():
+            if isinstance(value, str):
+                pairs.append((name, value))
+            elif data := await value.read(MOST_BYTES + 1):
+                photos.append(data)
+        await form.close()
     except (HTTPException, MultiPartException, ValueError) as error:
         raise Problem(
             Text("Le formulaire n'est pas lisible.", "The form cannot be read."),
             Text("Envoyez-le en application/x-www-form-urlencoded ou multipart/form-data.",
                  "Send it as application/x-www-form-urlencoded or multipart/form-data."),
         ) from error  # fmt: skip
-    if any(len(data) > LARGEST_PHOTO for data in photos):
+    if any(len(data) > MOST_BYTES for data in photos):
         raise Problem(
             Text("La photo pèse plus de 20 Mo.", "The photo is heavier than 20 MB."),
             place="media",
@@ -303,6 +345,7 @@ _READINGS: tuple[tuple[str, Answer], ...] = (
 )  # fmt: skip
 ROUTES: list[BaseRoute] = [
     Route(f"{ROOT}/discovery.{{form}}", answering(discovery), methods=["GET"]),
+    Route(f"{ROOT}/bulk/requests.csv", bulk, methods=["GET"]),
     *_both("/requests.{form}", receiving(_take_request), ["POST"]),
     *_both("/servicerequestupdates.{form}", receiving(_take_update), ["POST"]),
     *(route for path, make in _READINGS for route in _both(path, answering(make), ["GET"])),

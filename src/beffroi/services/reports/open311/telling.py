@@ -13,6 +13,7 @@ import msgspec
 from beffroi.model.collection import Field
 from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
+from beffroi.standards.open311.bulk import BulkRequest
 from beffroi.standards.open311.nouns import (
     Attribute,
     Note,
@@ -131,6 +132,23 @@ class Teller:
             extended_attributes=self._extended(row) if extensions else {},
             notes=self._notes(row, said) if extensions else (),
         )  # fmt: skip
+
+    def bulk(self, rows: Sequence[Row]) -> list[BulkRequest]:
+        """Return requests as lines of GeoReport Bulk."""
+        categories = self._all("report_category")
+        found = []
+        for row, told in zip(rows, self.requests(rows), strict=True):
+            category = categories.get(row.values["category"] or 0)
+            mother = categories.get(category.values["parent"] or 0) if category is not None else None
+            name = (told.service_name or "", "") if mother is None else (self._words(mother, "name"), told.service_name or "")  # fmt: skip
+            found.append(
+                BulkRequest(
+                    told.service_request_id, told.requested_datetime, told.updated_datetime, self.moment(row.values["closed"]),
+                    self._choice(row, "state"), told.status_notes, self._choice(row, "channel"), *name, told.description,
+                    told.agency_responsible, told.address, told.lat, told.long,
+                )
+            )  # fmt: skip
+        return found
 
     def _received(self, rows: Sequence[Row]) -> dict[int, ServiceRequest]:
         """Return what their sources published of requests that this reader may see."""
