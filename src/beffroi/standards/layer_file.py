@@ -20,6 +20,7 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
+from beffroi.standards.sexagesimal import angle_of, pair_of
 from beffroi.standards.table_guess import guess_of, header_in
 from beffroi.standards.text_table import open_table
 
@@ -229,11 +230,12 @@ def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]], t
             geometry = _geometry(values, where)
             said = next((n for n in reversed(where) if values.get(n) not in (None, "")), "")
             if geometry is None and said:
-                wrong = next((n for n in where if number_of(values.get(n)) is None), said)
+                wrong = next((n for n in where if _coordinate(values.get(n)) is None), said)
                 yield Reject(
                     int(place.removeprefix("line ")), wrong,
                     Text("Les coordonnées ne sont pas comprises.", "The coordinates are not understood."),
-                    Text("Écrivez deux nombres, ou laissez les deux vides.", "Write two numbers, or leave both empty."),
+                    Text("Écrivez deux nombres, ou degrés, minutes et secondes (47°39'04\" N), ou laissez les deux vides.",
+                         "Write two numbers, or degrees, minutes and seconds (47°39'04\" N), or leave both empty."),
                 )  # fmt: skip
                 continue
             yield LayerRow(place, {n: v for n, v in values.items() if n not in where}, geometry)
@@ -264,7 +266,7 @@ def where_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     for name in names:
         if _SHAPE.match(folded(name)) and share(name, lambda v: _shape(v) is not None):
             return (name,)
-    numbers = [n for n in names if share(n, lambda v: number_of(v) is not None)]
+    numbers = [n for n in names if (_X.match(folded(n)) or _Y.match(folded(n))) and share(n, lambda v: _coordinate(v) is not None)]  # fmt: skip
     xs = sorted(
         (n for n in numbers if _X.match(folded(n))),
         key=lambda n: ("lon" not in folded(n) and "lng" not in folded(n), len(folded(n)), names.index(n)),
@@ -274,7 +276,7 @@ def where_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
         if y is not None:
             return (x, y)
     for name in names:
-        if _BOTH.match(folded(name)) and share(name, lambda v: _PAIR.match(str(v)) is not None):
+        if _BOTH.match(folded(name)) and share(name, lambda v: _PAIR.match(str(v)) is not None or pair_of(v) is not None):  # fmt: skip
             return (name,)
     return ()
 
@@ -294,7 +296,7 @@ def _partner(x: str, ys: list[str]) -> str | None:
 
 def _geometry(values: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, Any] | None:
     if len(where) == 2:
-        x, y = (number_of(values.get(n)) for n in where)
+        x, y = (_coordinate(values.get(n)) for n in where)
         return None if x is None or y is None else {"type": "Point", "coordinates": [x, y]}
     if not where:
         return None
@@ -304,7 +306,14 @@ def _geometry(values: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, An
         pair is not None
     ):  # Opendatasoft and maps write latitude first; `placing` turns what is the other way round
         return {"type": "Point", "coordinates": [float(pair[2]), float(pair[1])]}
-    return _shape(written)
+    angles = pair_of(written)
+    return {"type": "Point", "coordinates": [*angles]} if angles else _shape(written)
+
+
+def _coordinate(written: object) -> float | None:
+    """Return a coordinate written as a number, or as degrees, minutes and seconds."""
+    found = number_of(written)
+    return angle_of(written) if found is None else found
 
 
 def _shape(written: Any) -> dict[str, Any] | None:

@@ -58,6 +58,7 @@ class ThingPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name_column: str = ""
     latitude_column: str = ""
     longitude_column: str = ""
+    within: str = ""  # the commune whose things these are: two communes may each have a station of that name
 
 
 class TimePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -222,7 +223,7 @@ class _Reader:
         key = own or thing.key or self.stem
         name = (self.cell(cells, thing.name_column) if thing.name_column else "") or own or thing.name or key
         return Station(
-            f"csv/{key}", name, thing.description,
+            f"csv/{thing.within}/{key}" if thing.within else f"csv/{key}", name, thing.description,
             longitude=self.degrees(cells, thing.longitude_column, thing.longitude, 180),
             latitude=self.degrees(cells, thing.latitude_column, thing.latitude, 90),
         )  # fmt: skip

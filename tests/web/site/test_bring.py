@@ -1,16 +1,18 @@
 """Bringing a file by the page: dropped, understood, corrected, imported, taken back, and recognised next month."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
 
+from beffroi.cli.init import create_town
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, history, thing
-from beffroi.town import Town
+from beffroi.town import Town, open_town
 
 Browser = Callable[..., TestClient]
 Csrf = Callable[[TestClient, str], str]
@@ -21,6 +23,22 @@ BENCHES = (
     "B2;Quai Duguay-Trouin;15/03/2024;319760,40;6739201,96\r\n"
     "B3;Square Anger;hier;319905,77;6739388,02\r\n"
 ).encode("cp1252")
+
+
+ON_BOTH = pytest.mark.parametrize(
+    "town", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@pytest.fixture
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+    """An empty town on SQLite, or on the database that a test asks for."""
+    asked = getattr(request, "param", "sqlite")
+    records = "" if asked == "sqlite" else request.getfixturevalue("postgresql_server").database()
+    create_town(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr", records=records)
+    opened = open_town(tmp_path / "town")
+    yield opened
+    opened.close()
 
 
 def bring(client: TestClient, csrf: Csrf, name: str, body: bytes) -> str:
@@ -94,6 +112,7 @@ def test_a_chosen_kind_refuses_what_is_none_with_line_field_reason_and_mend(
     ]
 
 
+@ON_BOTH
 def test_next_months_file_is_recognised_and_its_differences_are_told(
     town: Town, browser: Browser, csrf: Csrf
 ) -> None:
@@ -158,6 +177,7 @@ def test_what_someone_changed_since_stays_when_the_rest_is_taken_back(
     assert "1 enregistrement, changé depuis" in page
 
 
+@ON_BOTH
 def test_a_table_of_measures_becomes_series_and_goes_whole(town: Town, browser: Browser, csrf: Csrf) -> None:
     agent = browser("agent")
     body = "Date;Compteur;Consommation (kWh)\n01/11/2026;École;182,4\n02/11/2026;École;201,7\n02/11/2026;Gymnase;oups\n".encode()

@@ -9,10 +9,11 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from beffroi.model.instant import DAY_US, MINUTE_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import NotFound
+from beffroi.model.problem import Conflict, Forbidden, NotFound
 from beffroi.model.text import Text
 from beffroi.standards.layer_file import folded
 from beffroi.store.open import Store
@@ -20,8 +21,8 @@ from beffroi.store.tables import brought, file_mapping
 
 __all__ = [
     "WAITING", "Brought", "Column", "Corrections", "Difference", "Found", "Mapping", "Plan", "State", "Trouble", "Work",
-    "add", "claim", "folder_of", "forget", "forget_mapping", "get", "listed", "mapping_for", "mappings", "remember",
-    "rename_mapping", "save", "shape_of",
+    "add", "claim", "copy_mapping", "folder_of", "forget", "forget_mapping", "get", "home_of", "listed", "mapping_for",
+    "mapping_of", "mappings", "neighbours_for", "remember", "rename_mapping", "save", "shape_of",
 ]  # fmt: skip
 
 State = Literal["reading", "read", "comparing", "importing", "imported", "undoing", "undone", "failed"]
@@ -162,7 +163,7 @@ class Brought(msgspec.Struct):
 
 
 class Mapping(msgspec.Struct, frozen=True):
-    """How the columns of files of one shape are matched."""
+    """How the columns of files of one shape are matched, and by which commune ("": by all)."""
 
     id: int
     name: str
@@ -171,6 +172,13 @@ class Mapping(msgspec.Struct, frozen=True):
     used_us: int
     uses: int
     corrections: Corrections
+    territory: str
+    shape: str
+
+
+def home_of(plan: Plan, who: Principal) -> str:
+    """Return the commune that a file is brought for; "" for none in particular."""
+    return plan.territory or (who.territories[0] if who.territories else "")
 
 
 def folder_of(store: Store, number: int) -> Path:
@@ -284,33 +292,59 @@ class _Kept(msgspec.Struct):
 
 def _mapping(row: Any) -> Mapping:
     kept = msgspec.json.decode(row.plan, type=_Kept)
-    return Mapping(row.id, row.name, kept.plan, row.owner, row.used_us, row.uses, kept.corrections)
+    return Mapping(
+        row.id, row.name, kept.plan, row.owner, row.used_us, row.uses, kept.corrections, row.territory, row.shape
+    )
 
 
 def remember(store: Store, one: Brought, plan: Plan) -> None:
-    """Remember how the columns of a brought file were matched, for the next one of its shape."""
+    """Remember how the columns of a brought file were matched, for its commune's next one of its shape."""
     corrections = msgspec.structs.replace(one.work.corrections, encoding="", delimiter="")
     kept = msgspec.json.encode(_Kept(plan, corrections)).decode()
-    t = file_mapping
+    t, home = file_mapping, home_of(plan, one.work.who)
     with store.write() as c:
-        known = c.execute(select(t.c.id).where(t.c.shape == one.shape)).scalar()
+        known = c.execute(select(t.c.id).where(t.c.shape == one.shape, t.c.territory == home)).scalar()
         if known is not None:
             c.execute(
                 update(t).where(t.c.id == known).values(plan=kept, used_us=store.clock(), uses=t.c.uses + 1)
             )
         else:
             known = store.number(c, "file_mapping")
-            c.execute(insert(t).values(id=known, shape=one.shape, name=plan.title or one.name, plan=kept,
-                                       owner=one.owner, used_us=store.clock(), uses=1))  # fmt: skip
+            c.execute(insert(t).values(id=known, shape=one.shape, name=plan.title or one.name, plan=kept, owner=one.owner,
+                                       used_us=store.clock(), uses=1, territory=home))  # fmt: skip
         one.mapping_id = known
         c.execute(update(brought).where(brought.c.id == one.id).values(mapping_id=known))
 
 
-def mapping_for(store: Store, shape: str) -> Mapping | None:
-    """Return how files of a shape are matched, if that is known."""
+def _of_shape(store: Store, shape: str) -> list[Mapping]:
     with store.read() as c:
-        row = c.execute(select(file_mapping).where(file_mapping.c.shape == shape)).first()
-    return None if row is None else _mapping(row)
+        rows = c.execute(
+            select(file_mapping).where(file_mapping.c.shape == shape).order_by(file_mapping.c.used_us.desc())
+        )
+        return [_mapping(row) for row in rows]
+
+
+def mapping_for(store: Store, shape: str, who: Principal) -> Mapping | None:
+    """Return how files of a shape are matched for `who`: by their commune, else by all; of several, as the last time."""
+    mine = [one for one in _of_shape(store, shape) if who.covers(one.territory or None)]
+    own = [one for one in mine if one.territory in who.territories]
+    return next(iter([*own, *mine]), None)
+
+
+def neighbours_for(store: Store, shape: str, who: Principal) -> list[Mapping]:
+    """Return how other communes than those of `who` match files of a shape."""
+    return [one for one in _of_shape(store, shape) if not who.covers(one.territory or None)]
+
+
+def mapping_of(store: Store, number: int) -> Mapping:
+    """Return a remembered mapping. Raises `NotFound`."""
+    with store.read() as c:
+        row = c.execute(select(file_mapping).where(file_mapping.c.id == number)).first() if number < 2**63 else None  # fmt: skip
+    if row is None:
+        raise NotFound(
+            Text("Cette correspondance n'est plus gardée.", "This matching is no longer remembered.")
+        )
+    return _mapping(row)
 
 
 def mappings(store: Store) -> list[Mapping]:
@@ -320,13 +354,48 @@ def mappings(store: Store) -> list[Mapping]:
     return [_mapping(row) for row in rows]
 
 
-def rename_mapping(store: Store, number: int, name: str) -> None:
-    """Give a remembered mapping another name."""
+def copy_mapping(store: Store, number: int, territory: str, who: Principal) -> Mapping:
+    """Remember for the commune `territory` how another matches its files; the rows of the next file are then its own.
+
+    Raises `Forbidden` unless `who` works there, `Conflict` when that commune has its own for files of this shape.
+    """
+    if not territory or not who.covers(territory):
+        raise Forbidden(Text("Cette commune n'est pas des vôtres.", "This commune is not one of yours."), place="territory")  # fmt: skip
+    theirs = mapping_of(store, number)
+    kept = _Kept(msgspec.structs.replace(theirs.plan, territory=territory, gone="keep"), theirs.corrections)
+    try:
+        with store.write() as c:
+            mine = store.number(c, "file_mapping")
+            c.execute(insert(file_mapping).values(
+                id=mine, shape=theirs.shape, name=theirs.name, plan=msgspec.json.encode(kept).decode(), owner=who.id, used_us=store.clock(),
+                uses=0, territory=territory))  # fmt: skip
+            detail = {"from": number, "territory": territory}
+            store.audit.note(c, who, "mapping.copy", f"file_mapping/{mine}", detail)
+    except IntegrityError as error:
+        raise Conflict(
+            Text("Cette commune a déjà sa correspondance pour ces fichiers.", "This commune has its own matching for these files already."),
+            Text("Oubliez-la d'abord, pour reprendre celle-ci.", "Forget it first, to take this one."), place="territory",
+        ) from error  # fmt: skip
+    return mapping_of(store, mine)
+
+
+def _require_own(store: Store, number: int, who: Principal) -> None:
+    if who.territories and mapping_of(store, number).territory not in who.territories:
+        raise Forbidden(
+            Text("Cette correspondance est d'une autre commune, ou de toutes.", "This matching is another commune's, or everybody's."),
+            Text("Copiez-la pour la vôtre.", "Copy it for yours."),
+        )  # fmt: skip
+
+
+def rename_mapping(store: Store, number: int, name: str, who: Principal) -> None:
+    """Give a remembered mapping another name. Raises `Forbidden` for another commune's."""
+    _require_own(store, number, who)
     with store.write() as c:
         c.execute(update(file_mapping).where(file_mapping.c.id == number).values(name=name[:200]))
 
 
-def forget_mapping(store: Store, number: int) -> None:
-    """Forget a mapping; what it brought stays."""
+def forget_mapping(store: Store, number: int, who: Principal) -> None:
+    """Forget a mapping; what it brought stays. Raises `Forbidden` for another commune's."""
+    _require_own(store, number, who)
     with store.write() as c:
         c.execute(delete(file_mapping).where(file_mapping.c.id == number))

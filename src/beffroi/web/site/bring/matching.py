@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from beffroi.intake.bringing import brought
-from beffroi.intake.bringing.brought import WAITING, Brought, Found, Trouble
+from beffroi.intake.bringing.brought import WAITING, Brought, Corrections, Found, Trouble
 from beffroi.intake.bringing.reading import path_of
 from beffroi.intake.bringing.taking import rejects_of
 from beffroi.model.collection import OWN
+from beffroi.model.problem import NotFound
 from beffroi.store.desk import Desk
 from beffroi.web.kit.map import Box, MapView, outline_svg
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
@@ -31,6 +32,7 @@ from beffroi.web.site.bring.desk import (
     of_request,
     town_of,
 )
+from beffroi.web.site.data.desk import territory_names
 
 __all__ = ["ROUTES"]
 
@@ -86,7 +88,7 @@ def _choosing(request: Request, one: Brought, found: Found, status: int) -> Resp
         inputs=choices.inputs(request, one), values=choices.values_of(one.work.corrections), known=_known(request, one),
         deletable=collection is not None and desk.deletable(collection), own=collection is not None and collection.service == OWN,
         rejects=_reject_rows(request, rejects), reject_columns=_reject_columns(request), shown=SHOWN,
-        into=_into(request, one), title=_("Vérifier « {name} »", name=one.name),
+        into=_into(request, one), neighbours=_neighbours(request, one), title=_("Vérifier « {name} »", name=one.name),
     )  # fmt: skip
 
 
@@ -94,8 +96,20 @@ def _known(request: Request, one: Brought) -> str:
     """Return the name of the remembered matching that the file was recognised by."""
     if one.mapping_id is None:
         return ""
-    mapping = brought.mapping_for(town_of(request).store, one.shape)
-    return mapping.name if mapping is not None else ""
+    try:
+        return brought.mapping_of(town_of(request).store, one.mapping_id).name
+    except NotFound:  # forgotten since
+        return ""
+
+
+def _neighbours(request: Request, one: Brought) -> list[tuple[int, str, str]]:
+    """Return number, name and commune of the matchings of other communes for files of this shape, unless it has one."""
+    who = principal_of(request)
+    if one.mapping_id is not None or not who.territories:
+        return []
+    names = territory_names(request)
+    found = brought.neighbours_for(town_of(request).store, one.shape, who)
+    return [(m.id, m.name, names.get(m.territory, m.territory)) for m in found]
 
 
 def _into(request: Request, one: Brought) -> str:
@@ -271,7 +285,9 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
         outcome = one.work.outcome
         small = outcome is not None and outcome.created + outcome.updated + outcome.gone <= AT_ONCE_ROWS
     elif one.state in ("read", "failed") and path_of(store, one).exists():
-        if action == "read":
+        if action == "adopt":
+            _adopt(request, one, sent.get("mapping", ""))
+        elif action == "read":
             one.work.corrections, one.state = choices.corrections_of(sent), "reading"
         elif one.state == "read":
             if "target" in sent:
@@ -287,6 +303,15 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
     if one.state in WAITING:
         now(town, one, small=small)
     return RedirectResponse(f"/donnees/apporter/{one.id}", 303)
+
+
+def _adopt(request: Request, one: Brought, number: str) -> None:
+    """Take a neighbour's matching for one's own commune: the file is then read as if it had been known."""
+    store, who = town_of(request).store, principal_of(request)
+    offered = [m.id for m in brought.neighbours_for(store, one.shape, who)]
+    if number.isdigit() and int(number) in offered:
+        brought.copy_mapping(store, int(number), brought.home_of(one.work.plan, who), who)
+        one.work.found, one.work.corrections, one.state = None, Corrections(), "reading"
 
 
 def _doubtful(request: Request, one: Brought, doubt: Trouble) -> Response:
