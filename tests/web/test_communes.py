@@ -174,7 +174,10 @@ def test_a_neighbours_matching_is_copied_in_two_clicks(browser, csrf, communes: 
     assert "Copier pour Redon" in kept
     assert "Oublier" not in kept
     (number,) = re.findall(r"correspondances/(\d+)", kept)
-    place, token = f"/donnees/apporter/correspondances/{number}", csrf(mine, "/donnees/apporter/correspondances")
+    place, token = (
+        f"/donnees/apporter/correspondances/{number}",
+        csrf(mine, "/donnees/apporter/correspondances"),
+    )
     for wrong, status in (
         ({"action": "forget"}, 403),
         ({"action": "rename", "name": "x"}, 403),

@@ -18,6 +18,7 @@ import shapely
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.standards.file_signature import check_kind
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
 from beffroi.standards.sexagesimal import angle_of, pair_of
@@ -92,6 +93,7 @@ def number_of(written: object) -> float | None:
 def layers_of(path: Path, kind: str, told: Told = NOTHING) -> list[Layer]:
     """Return the layers of a file of `kind` that have rows. Raises `Problem` for a file that cannot be read as that."""
     try:
+        check_kind(path, kind)
         return list(KINDS[kind](path, told))
     except OSError as error:
         raise Problem(
@@ -151,11 +153,23 @@ def _csv(path: Path, told: Told) -> Iterable[Layer]:
                     yield Reject(line, "", Text("La ligne n'est pas lisible.", "The line cannot be read."),
                                  Text("Vérifiez les guillemets.", "Check the quotes."))  # fmt: skip
                     continue
-                if len(row) > len(header) and not table.header:
-                    header = _header([""] * len(row))
+                if len(row) > len(header):
+                    if table.header and any(map(str.strip, row[len(header) :])):
+                        yield _too_wide(line, delimiter=guess.delimiter)
+                        continue
+                    header = header if table.header else _header([""] * len(row))
                 yield f"line {line}", {n: v.strip() for n, v in zip(header, row, strict=False)}
 
     return [_table(cells, told)]
+
+
+def _too_wide(line: int, delimiter: str) -> Reject:
+    """Return the reject of a line with more cells than there are titles: which of them is what cannot be known."""
+    shown = {"\t": "tab"}.get(delimiter, delimiter)
+    return Reject(
+        line, "", Text("La ligne a plus de cellules que de titres.", "The line has more cells than there are titles."),
+        Text(f"Mettez entre guillemets le texte qui contient le séparateur ({shown}).", f"Put the text that holds the separator ({shown}) in quotes."),
+    )  # fmt: skip
 
 
 def _xlsx(path: Path, told: Told) -> Iterable[Layer]:
@@ -166,7 +180,7 @@ def _xlsx(path: Path, told: Told) -> Iterable[Layer]:
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:
-        raise _unreadable("Excel (.xlsx)", error) from error
+        raise _unreadable("Excel (.xlsx)", str(error)) from error
     heads = {
         s.title: [[_written(v) for v in row] for row in s.iter_rows(max_row=60, values_only=True)]
         for s in book.worksheets
@@ -372,7 +386,7 @@ def _vector(path: Path, _told: Told) -> Iterable[Layer]:
             for row in pyogrio.list_layers(source)
         ]
     except (pyogrio.errors.DataSourceError, zipfile.BadZipFile) as error:
-        raise _unreadable("GeoPackage, shapefile", error) from error
+        raise _unreadable("GeoPackage, shapefile", str(error).replace(str(path), path.name)) from error
     full = [one for one in infos if one[2]["features"]]
     return [
         Layer(_ogr_rows(source, name, int(info["features"])), name if len(full) > 1 else "", info["crs"])
@@ -428,8 +442,8 @@ def _missing(package: str, extra: str) -> Problem:
     )  # fmt: skip
 
 
-def _unreadable(kind: str, error: BaseException) -> Problem:
-    detail = str(error).replace("{", "(").replace("}", ")").strip().splitlines() or [""]
+def _unreadable(kind: str, said: str) -> Problem:
+    detail = said.replace("{", "(").replace("}", ")").strip().splitlines() or [""]
     return Problem(
         Text("Ce fichier n'est pas lisible ({kind}) : {detail}", "This file cannot be read ({kind}): {detail}").filled(
             kind=kind, detail=detail[0][:200]

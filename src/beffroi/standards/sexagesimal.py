@@ -14,11 +14,8 @@ _SECONDS = r"(?:(?P<s{n}>\d{{1,2}}(?:[.,]\d+)?)\s*(?:''|’’|[\"”″ʺs])?\s
 _BARE = _DEGREES + _MINUTES + _SECONDS
 _FIRST = r"(?P<letter{n}>[NSEOW])\s*(?P<sign{n}>)" + _BARE  # its letter before the figures …
 _LAST = r"(?P<sign{n}>[+-])?\s*" + _BARE + r"(?P<letter{n}>[NSEOW])?"  # … or behind them
-_ONE = [re.compile(rf"\s*{p.format(n=1)}\s*\Z", re.IGNORECASE) for p in (_FIRST, _LAST)]
-_TWO = [
-    re.compile(rf"\s*{p.format(n=1)}\s*[,;/]?\s*{p.format(n=2)}\s*\Z", re.IGNORECASE)
-    for p in (_FIRST, _LAST)
-]
+_ONE = [re.compile(rf"\s*{p.format(n=1)}\s*\Z") for p in (_FIRST, _LAST)]
+_TWO = [re.compile(rf"\s*{p.format(n=1)}\s*[,;/]?\s*{p.format(n=2)}\s*\Z") for p in (_FIRST, _LAST)]
 _LONGEST = 40
 
 

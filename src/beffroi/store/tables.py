@@ -227,7 +227,8 @@ file_mapping = Table(  # how the columns of files of one shape are matched by a 
     "file_mapping", metadata, _id(), Column("shape", Text, nullable=False), Column("name", Text, nullable=False),
     Column("plan", Text, nullable=False), Column("owner", Text, nullable=False), _big("used_us", nullable=False),
     Column("uses", Integer, nullable=False, server_default="1"), Column("territory", Text, nullable=False, server_default=""),
-    UniqueConstraint("shape", "territory"),
+    Column("file", Text, nullable=False, server_default=""),  # the words that the names of its files have in common
+    UniqueConstraint("shape", "territory", "file"),
 )  # fmt: skip
 unfinished = (
     Table(  # change sets that are decided, and what they have yet to do to observations (`change_set.py`)

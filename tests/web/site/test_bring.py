@@ -177,6 +177,70 @@ def test_what_someone_changed_since_stays_when_the_rest_is_taken_back(
     assert "1 enregistrement, changé depuis" in page
 
 
+def test_the_same_columns_in_a_file_of_another_name_are_no_next_month(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    schools, halls = b"id;nom\n1;Jules-Ferry\n2;Pasteur\n", b"id;nom\n1;Dojo\n2;Piscine\n"
+    act(agent, csrf, bring(agent, csrf, "\u00c9coles 2026.csv", schools), action="import")
+    address = bring(agent, csrf, "Gymnases 2026.csv", halls)
+    page = agent.get(address).text
+    assert "Une nouvelle collection, « Gymnases 2026 »" in page
+    assert "a les mêmes colonnes, et un autre nom" in page
+    act(agent, csrf, address, action="import")
+    names = {
+        c: [r.values["nom"] for r in town.store.records.find(c, Query(sort="id")).rows]
+        for c in ("ecoles_2026", "gymnases_2026")
+    }
+    assert names == {"ecoles_2026": ["Jules-Ferry", "Pasteur"], "gymnases_2026": ["Dojo", "Piscine"]}
+    for name, title in (("Gymnases 2027.csv", "Gymnases 2026"), ("écoles rentrée.csv", "Écoles 2026")):
+        page = agent.get(bring(agent, csrf, name, halls)).text
+        assert "Reconnu" in page
+        assert f"Dans la collection « {title} »" in page
+    address = bring(agent, csrf, "Piscines.csv", halls)
+    number = re.search(r'name="mapping" value="(\d+)"', agent.get(address).text)
+    assert number is not None
+    assert "Reconnu" in act(agent, csrf, address, action="adopt", mapping=number[1]).text
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "said"),
+    [
+        ("faux.csv", b"%PDF-1.7 \xe2\xe3", "ce fichier est un PDF"), ("faux.xlsx", b"id;nom\n1;a\n", "nom qui finit par .csv"),
+        ("page.csv", b"<!DOCTYPE html><html></html>", "une page web"), ("faux.gpkg", b"%PDF-1.7", "ce fichier est un PDF"),
+        ("topo.geojson", b'{"type":"Topology","objects":{}}', "« features »"), ("zero.csv", b"id;nom\n", "aucune ligne"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_what_its_name_says_is_told_for_what_it_is(
+    browser: Browser, csrf: Csrf, name: str, body: bytes, said: str
+) -> None:
+    agent = browser("agent")
+    page = agent.get(bring(agent, csrf, name, body)).text
+    assert "ne se lit pas" in page
+    assert said in page
+
+
+def test_a_list_of_things_with_a_date_each_is_no_table_of_measures(browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    hydrants = "N°;Rue;Débit (m3/h);Contrôle\n" + "".join(f"BI-{n};Rue {n};{60 + n};0{n}/03/2026\n" for n in range(1, 6))  # fmt: skip
+    assert "Une nouvelle collection" in agent.get(bring(agent, csrf, "bornes.csv", hydrants.encode())).text
+    readings = "N°;Index (m3);Relevé le\n" + "".join(f"C-{n};{60 + n};01/03/2026\n" for n in range(1, 6))
+    assert "Des mesures" in agent.get(bring(agent, csrf, "relève.csv", readings.encode())).text
+
+
+def test_a_line_with_more_cells_than_titles_is_refused_not_cut(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "rues.csv", b"id;nom\n1;Rue A\n2;Rue B; dite C\n3;Rue D;\n")
+    page = act(agent, csrf, address, action="import").text
+    assert "La ligne a plus de cellules que de titres" in page
+    assert [r.values["nom"] for r in town.store.records.find("rues", Query(sort="id")).rows] == [
+        "Rue A",
+        "Rue D",
+    ]
+
+
 @ON_BOTH
 def test_a_table_of_measures_becomes_series_and_goes_whole(town: Town, browser: Browser, csrf: Csrf) -> None:
     agent = browser("agent")

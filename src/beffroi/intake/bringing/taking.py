@@ -23,6 +23,7 @@ from beffroi.intake.bringing.brought import (
     forget,
     home_of,
     mapping_for,
+    mapping_of,
     remember,
     save,
     shape_of,
@@ -118,7 +119,9 @@ def _read(intake: Intake, one: Brought) -> None:
     if first:  # as it is guessed before any correction: so next month's file will be, too
         one.shape = shape_of(work.kind, found.columns, found.layer)
     work.found, work.trouble, work.difference = found, None, None
-    mapping = mapping_for(store, one.shape, work.who) if first else None
+    mapping = None
+    if first:
+        mapping = mapping_of(store, work.adopted) if work.adopted else mapping_for(store, one.shape, one.name, work.who)  # fmt: skip
     held = mapping is not None and (
         mapping.plan.target == "measures" or mapping.plan.collection in store.records.collections
     )

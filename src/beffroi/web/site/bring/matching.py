@@ -88,7 +88,7 @@ def _choosing(request: Request, one: Brought, found: Found, status: int) -> Resp
         inputs=choices.inputs(request, one), values=choices.values_of(one.work.corrections), known=_known(request, one),
         deletable=collection is not None and desk.deletable(collection), own=collection is not None and collection.service == OWN,
         rejects=_reject_rows(request, rejects), reject_columns=_reject_columns(request), shown=SHOWN,
-        into=_into(request, one), neighbours=_neighbours(request, one), title=_("Vérifier « {name} »", name=one.name),
+        into=_into(request, one), offered=_offered(request, one), title=_("Vérifier « {name} »", name=one.name),
     )  # fmt: skip
 
 
@@ -102,14 +102,21 @@ def _known(request: Request, one: Brought) -> str:
         return ""
 
 
-def _neighbours(request: Request, one: Brought) -> list[tuple[int, str, str]]:
-    """Return number, name and commune of the matchings of other communes for files of this shape, unless it has one."""
-    who = principal_of(request)
-    if one.mapping_id is not None or not who.territories:
+def _offered(request: Request, one: Brought) -> list[tuple[int, str]]:
+    """Return number and words of the matchings for files of this shape that were not taken for it: a neighbour's, or
+    those of files of another name."""
+    _, who = translate(request), principal_of(request)
+    if one.mapping_id is not None:
         return []
-    names = territory_names(request)
-    found = brought.neighbours_for(town_of(request).store, one.shape, who)
-    return [(m.id, m.name, names.get(m.territory, m.territory)) for m in found]
+    names, found = territory_names(request), []
+    for m in brought.others_for(town_of(request).store, one.shape, one.name, who):
+        if who.covers(m.territory or None):
+            said = _("« {name} » a les mêmes colonnes, et un autre nom.", name=m.name)
+        else:
+            commune = names.get(m.territory, m.territory)
+            said = _("{commune} apporte des fichiers aux mêmes colonnes : « {name} ».", commune=commune, name=m.name)  # fmt: skip
+        found.append((m.id, said))
+    return found
 
 
 def _into(request: Request, one: Brought) -> str:
@@ -306,11 +313,14 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
 
 
 def _adopt(request: Request, one: Brought, number: str) -> None:
-    """Take a neighbour's matching for one's own commune: the file is then read as if it had been known."""
+    """Take an offered matching, a neighbour's as one's own: the file is then read as if it had been recognised."""
     store, who = town_of(request).store, principal_of(request)
-    offered = [m.id for m in brought.neighbours_for(store, one.shape, who)]
-    if number.isdigit() and int(number) in offered:
-        brought.copy_mapping(store, int(number), brought.home_of(one.work.plan, who), who)
+    offered = {str(m.id): m for m in brought.others_for(store, one.shape, one.name, who)}
+    if number in offered:
+        taken = offered[number]
+        if not who.covers(taken.territory or None):
+            taken = brought.copy_mapping(store, taken.id, brought.home_of(one.work.plan, who), who)
+        one.work.adopted = taken.id
         one.work.found, one.work.corrections, one.state = None, Corrections(), "reading"
 
 

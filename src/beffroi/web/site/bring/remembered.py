@@ -32,11 +32,11 @@ def page(request: Request) -> Response:
     store, language, who = town_of(request).store, language_of(request), principal_of(request)
     collections, names = store.records.collections, territory_names(request)
     every = brought.mappings(store)
-    known = {(one.shape, one.territory) for one in every}
+    known = {(one.shape, one.territory, one.file) for one in every}
     lines: list[tuple[bool, Line]] = []
     for one in every:
         held = collections.get(one.plan.collection)
-        copies = [(c, n) for c, n in names.items() if who.covers(c) and (one.shape, c) not in known] if len(names) > 1 else []  # fmt: skip
+        copies = [(c, n) for c, n in names.items() if who.covers(c) and (one.shape, c, one.file) not in known] if len(names) > 1 else []  # fmt: skip
         own = not who.territories or one.territory in who.territories
         line = Line(one, held.title.of(language) if held else "", names.get(one.territory, ""), copies)
         lines.append((own, line))
