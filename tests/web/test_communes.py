@@ -116,6 +116,37 @@ def test_a_commune_has_its_own_name_colour_logo_and_page(browser, csrf, communes
     assert table.index("Maure") < table.index("Redon") < table.index("Ensemble")
 
 
+def test_a_communes_own_map_and_sensors_are_its_own(browser, communes: Town) -> None:
+    town = communes
+    for code, name in ((HERE, "L-Redon"), (NEIGHBOUR, "L-Maure")):
+        town.store.records.put("lamp", {"code": name}, geometry=PLACE, territory=code, who=SYSTEM)
+    with town.store.write() as c:
+        for number, code in enumerate((HERE, NEIGHBOUR), 900):
+            c.execute(text("INSERT INTO thing (id, name, description, territory, public, approved) VALUES (:i, :n, 'x', :t, 1, 1)"),
+                      {"i": number, "n": f"Sonde {code}", "t": code})  # fmt: skip
+    reader, place = browser(), f"/communes/{HERE}"
+    assert "beffroi-map" in reader.get(place).text
+    page = reader.get(f"{place}/carte").text
+    assert "L-Redon" in page
+    assert "L-Maure" not in page
+    assert "<title>Carte · Redon</title>" in page
+    assert f'href="{place}" ' in page or f'href="{place}">' in page  # its own situation in the navigation
+    assert 'aria-current="page"' in page
+    (address,) = re.findall(r'data-url="([^"]+)"', page)
+    assert address.startswith(f"{place}/carte.geojson?")
+    for one in (address.replace("&amp;", "&"), f"{place}/carte.geojson?couche=lamp"):
+        found = reader.get(one).json()["features"]
+        assert [f["properties"]["name"] for f in found] == ["L-Redon"]
+    listed = reader.get(f"{place}/capteurs").text
+    assert "Sonde 35236" in listed
+    assert "Sonde 35168" not in listed
+    assert "Sonde 35168" not in reader.get(f"{place}/capteurs.csv").text
+    assert reader.get("/communes/99999/carte").status_code == 404
+    neighbour = browser("admin", territories=[NEIGHBOUR])  # reads there what everybody does
+    assert "L-Redon" in neighbour.get(f"{place}/carte").text
+    assert "L-Maure" in browser().get("/carte?couche=lamp").text
+
+
 def test_a_neighbours_rule_is_copied_in_two_clicks(browser, csrf, communes: Town) -> None:
     town = communes
     theirs = rulebook.add(town.store, NOISY, SYSTEM, enabled=True)
