@@ -74,7 +74,7 @@ def steps(town: Town, who: Principal, _: Callable[..., str]) -> list[Step]:
              "/donnees/apporter", _("Apporter un fichier"), _has_file(town)),
         Step(_("Des mesures"), _("Un relevé de compteurs en tableau suffit ; l'exemple fourni convient. Un capteur LoRaWAN ou MQTT fait de même."),
              "/donnees/apporter", _("Apporter un relevé"), _has_values(town)),
-        Step(_("Une alarme"), _("Une règle regarde une série et prévient. Écrivez-en une sur vos mesures, et essayez-la sur le passé avant de l'allumer."),
+        Step(_("Une alarme"), _("Une règle regarde une série et prévient. Écrivez-en une sur vos mesures, essayez-la sur le passé, mettez-la en service. Pour l'entendre, relevez à la main une valeur au-delà du seuil, sur la page de la série."),
              "/regles", _("Écrire une règle"), _has_alarm(town)),
     ]  # fmt: skip
     if "reports" in town.registry.services:
