@@ -120,18 +120,19 @@ def _offered(request: Request, one: Brought) -> list[tuple[int, str]]:
 
 
 def _into(request: Request, one: Brought) -> str:
-    """Say in a sentence what importing does."""
+    """Say in a sentence what importing does, and for which commune when there are several."""
     _, plan, language = translate(request), one.work.plan, language_of(request)
-    if plan.target == "measures":
-        return (
-            _("Des mesures : {n} séries.", n=len(plan.series))
-            if len(plan.series) > 1
-            else _("Des mesures : une série.")
-        )
     held = town_of(request).store.records.collections.get(plan.collection)
-    if plan.target == "collection" and held is not None:
-        return _("Dans la collection « {title} ».", title=held.title.of(language))
-    return _("Une nouvelle collection, « {title} ».", title=plan.title)
+    if plan.target == "measures" and len(plan.series) > 1:
+        said = _("Des mesures : {n} séries.", n=len(plan.series))
+    elif plan.target == "measures":
+        said = _("Des mesures : une série.")
+    elif plan.target == "collection" and held is not None:
+        said = _("Dans la collection « {title} ».", title=held.title.of(language))
+    else:
+        said = _("Une nouvelle collection, « {title} ».", title=plan.title)
+    commune = dict(choices.territories(request)).get(plan.territory)
+    return f"{said} {_('Pour {commune}.', commune=commune)}" if commune else said
 
 
 def _facts(request: Request, found: Found) -> list[tuple[str, str]]:
