@@ -99,7 +99,7 @@ class Mapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 TIME_NAMES = re.compile(
     r"(date|datetime|time|timestamp|horodat\w*|date[ _-]*(et)?[ _-]*heure|date[ _-]?time|phenomenontime|heure|"
-    r"date[ _-](de[ _-])?(d[ée]but|mesure)|d[ée]but|start\w*)(\s*\(.*\))?\Z",
+    r"date[ _-](de[ _-])?(d[ée]but|mesure)|(relev|mesur)[ée]e?[ _-]le|d[ée]but|start\w*)(\s*\(.*\))?\Z",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\])]{1,16})\s*[\])]\s*\Z")
