@@ -61,7 +61,13 @@ def test_an_old_tables_guess_is_shown_imported_and_taken_back(
     agent = browser("agent")
     address = bring(agent, csrf, "Bancs 2026.csv", BENCHES)
     page = agent.get(address).text
-    for said in ("Windows", "point-virgule", "Lambert-93, deviné", "jour/mois/année", "Place Saint-Sauveur"):
+    for said in (
+        "Windows",
+        "point-virgule",
+        "Lambert-93 (EPSG:2154), deviné",
+        "jour/mois/année",
+        "Place Saint-Sauveur",
+    ):
         assert said in page
     assert '<svg class="ground"' in page
     assert agent.get(f"{address}.geojson").json()["features"][0]["geometry"]["coordinates"] == pytest.approx(

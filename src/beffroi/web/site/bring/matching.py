@@ -184,9 +184,9 @@ def _where(request: Request, found: Found) -> str:
     words = {
         "EPSG:4326": _("degrés (WGS 84)"),
         "EPSG:4326 (latitude, longitude)": _("degrés, latitude d'abord"),
-        "EPSG:2154": "Lambert-93",
     }
-    system = words.get(found.crs, found.crs[:40])
+    named = dict(choices.SYSTEMS).get(found.crs, "")
+    system = words.get(found.crs) or (f"{named} ({found.crs})" if named else found.crs[:40])
     said = {
         "named": _("{system}, dit par le fichier ou par vous", system=system), "assumed": _("{system}, sûr", system=system),
         "guessed": _("{system}, deviné : vérifiez la carte", system=system),
