@@ -1,12 +1,15 @@
 """Fixtures of the whole suite: real stores on SQLite and on a PostgreSQL that is started for real."""
 
+import atexit
 import contextlib
+import functools
 import os
 import pwd
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +48,24 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pos
     yield server
     server.stop()
     shutil.rmtree(server.folder, ignore_errors=True)
+
+
+@functools.cache
+def _template() -> Path:
+    from beffroi.cli.init import create_town  # what tests of pure logic need not load
+    from beffroi.town import open_town
+
+    folder = Path(tempfile.mkdtemp(prefix="beffroi-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    create_town(folder / "town", "Essai-les-Bains", email="maire@essai.fr")
+    open_town(folder / "town").close()
+    return folder / "town"
+
+
+def empty_town(folder: Path) -> None:
+    """Make an empty town in `folder`, as `beffroi init` does and a first opening leaves it: the tables of some eighty
+    collections cost more than most tests, so they are made once a process and copied."""
+    shutil.copytree(_template(), folder, dirs_exist_ok=True)
 
 
 def free_port() -> int:

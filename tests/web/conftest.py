@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.principal import SYSTEM
 from beffroi.town import Town, open_town
@@ -20,7 +20,7 @@ Browser = Callable[..., TestClient]
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """An empty town, as `beffroi init` makes it."""
-    create_town(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr")
+    empty_town(tmp_path / "town")
     opened = open_town(tmp_path / "town")
     yield opened
     opened.close()
