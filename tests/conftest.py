@@ -51,21 +51,25 @@ def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Pos
 
 
 @functools.cache
-def _template() -> Path:
+def _template(*, bare: bool) -> Path:
     from beffroi.cli.init import create_town  # what tests of pure logic need not load
     from beffroi.town import open_town
 
     folder = Path(tempfile.mkdtemp(prefix="beffroi-template-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    create_town(folder / "town", "Essai-les-Bains", email="maire@essai.fr")
+    if bare:
+        (folder / "town").mkdir()
+        (folder / "town" / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    else:
+        create_town(folder / "town", "Essai-les-Bains", email="maire@essai.fr")
     open_town(folder / "town").close()
     return folder / "town"
 
 
-def empty_town(folder: Path) -> None:
+def empty_town(folder: Path, *, bare: bool = False) -> None:
     """Make an empty town in `folder`, as `beffroi init` does and a first opening leaves it: the tables of some eighty
-    collections cost more than most tests, so they are made once a process and copied."""
-    shutil.copytree(_template(), folder, dirs_exist_ok=True)
+    collections cost more than most tests, so they are made once a process and copied. `bare`: without administrator."""
+    shutil.copytree(_template(bare=bare), folder, dirs_exist_ok=True)
 
 
 def free_port() -> int:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 from tests.rules.conftest import Clock, Place
 
 from beffroi.app import create_app
@@ -20,7 +21,7 @@ from beffroi.town import Town, open_town
 
 @pytest.fixture
 def town(tmp_path) -> Iterator[Town]:
-    (tmp_path / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    empty_town(tmp_path, bare=True)
     opened = open_town(tmp_path)
     yield opened
     opened.close()

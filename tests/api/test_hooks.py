@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 
 from beffroi.app import create_app
 from beffroi.identity import keys
@@ -22,7 +23,7 @@ TTN, CHIRPSTACK = "/hooks/ttn/v3", "/hooks/chirpstack/v4"
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    (tmp_path / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    empty_town(tmp_path, bare=True)
     opened = open_town(tmp_path)
     yield opened
     opened.close()

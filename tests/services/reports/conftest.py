@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import SECOND_US
 from beffroi.model.principal import SYSTEM
@@ -87,7 +87,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def town(tmp_path: Path, clock: Clock) -> Iterator[Town]:
-    create_town(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr")
+    empty_town(tmp_path / "town")
     opened = open_town(tmp_path / "town", clock=clock)
     territories.add(opened.store, SYSTEM, "18033", "Essai-les-Bains")
     yield opened

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 
 from beffroi.app import create_app
 from beffroi.identity import people, sessions, territories
@@ -26,6 +27,7 @@ class Browser(TestClient):
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
+    empty_town(tmp_path, bare=True)
     (tmp_path / "beffroi.toml").write_text('name = "Essai-les-Bains"\n', "utf-8")
     opened = open_town(tmp_path)
     territories.add(opened.store, SYSTEM, "35236", "Redon")

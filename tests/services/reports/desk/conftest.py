@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from tests.conftest import empty_town
 
 from beffroi.app import create_app
 from beffroi.identity import people, sessions, territories
@@ -140,6 +141,7 @@ def morning(town: Town, ids: dict[str, int], count: int = 60, seed: int = 3) -> 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """A town with one commune, its clock at eight in the morning."""
+    empty_town(tmp_path, bare=True)
     (tmp_path / "beffroi.toml").write_text(
         'name = "Essai-les-Bains"\nbase_url = "https://essai.example.org"\n', "utf-8"
     )
