@@ -54,9 +54,9 @@ def _series(request: Request) -> tuple[Town, Series]:
 def _inputs(request: Request, series: Series) -> list[Input]:
     _ = translate(request)
     return [
-        Input("value", _("Valeur lue"), "text", required=True, unit=figures_of(request).unit(series.unit) if series.unit else ""),
+        Input("value", _("Valeur lue"), "text", required=True, unit=figures_of(request).unit(series.unit).strip() if series.unit else ""),
         Input("at", _("Quand"), "datetime-local", _("À l'heure de la commune."), required=True),
-        Input("note", _("Remarque"), "text", _("Facultatif : qui, comment, ce qui gênait.")),
+        Input("note", _("Remarque"), "text", _("Comment, ce qui gênait.")),
         Input("key", "", "hidden"),
     ]  # fmt: skip
 
