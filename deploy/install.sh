@@ -15,6 +15,8 @@ ROOT=${DESTDIR:-}
 HERE=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 PROGRAMS=$ROOT/opt/beffroi TOWN=$ROOT/var/lib/beffroi BACKUPS=$ROOT/var/backups/beffroi SETTINGS=$ROOT/etc/beffroi
 NEW=$PROGRAMS/versions/$(basename "$WHEEL" .whl)
+# Debian's own: another python3 in root's PATH may lie where the account beffroi cannot go
+PYTHON=${PYTHON:-/usr/bin/python3}
 
 say() { printf '%s\n' "$*"; }
 as_town() { if [ -z "$ROOT" ]; then runuser -u beffroi -- "$@"; else "$@"; fi; }
@@ -33,7 +35,7 @@ chmod 700 "$TOWN" "$BACKUPS"
 [ -e "$SETTINGS/environment" ] || (umask 077; : >"$SETTINGS/environment")
 
 say "Installing $(basename "$WHEEL") …"
-[ -x "$NEW/bin/python" ] || python3 -m venv "$NEW"
+[ -x "$NEW/bin/python" ] || "$PYTHON" -m venv "$NEW"
 "$NEW/bin/pip" install --quiet --disable-pip-version-check "$WHEEL${BEFFROI_EXTRAS-[all]}"
 TRADES=$(dirname "$WHEEL")/beffroi_trades-${NEW##*/beffroi-}.whl
 [ ! -r "$TRADES" ] || "$NEW/bin/pip" install --quiet --disable-pip-version-check "$TRADES"

@@ -25,10 +25,24 @@ NOON = parse_instant("2026-03-01T12:00:00Z")
 HERE = {"type": "Point", "coordinates": [-2.0836, 47.6513]}
 
 
+_PG = pytest.mark.postgres
+FROM_AND_TO = pytest.mark.parametrize(
+    ("exported", "there"),
+    [("sqlite", "sqlite"), pytest.param("sqlite", "postgresql", marks=_PG), pytest.param("postgresql", "sqlite", marks=_PG)],
+    indirect=["exported"],
+)  # fmt: skip
+
+
 @pytest.fixture
-def exported(tmp_path: Path) -> Iterator[tuple[Town, Path]]:
+def exported(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Town, Path]]:
     """Give a town that holds one of each thing, and its export."""
-    create_town(tmp_path / "town", "Là-haut", email="maire@essai.fr", insee="35236")
+    server = (
+        request.getfixturevalue("postgresql_server")
+        if getattr(request, "param", "") == "postgresql"
+        else None
+    )
+    records = server.database() if server else ""
+    create_town(tmp_path / "town", "Là-haut", email="maire@essai.fr", insee="35236", records=records)
     town = open_town(tmp_path / "town")
     store = town.store
     person = people.find(store, "maire@essai.fr")
@@ -72,12 +86,15 @@ def same(a: Path, b: Path) -> list[str]:
     )
 
 
+@FROM_AND_TO
 def test_a_town_made_again_exports_the_same_bytes_and_goes_on(
-    exported: tuple[Town, Path], tmp_path: Path
+    exported: tuple[Town, Path], tmp_path: Path, there: str, request: pytest.FixtureRequest
 ) -> None:
+    """From each kind of database to each."""
     town, out = exported
     export_town(town.store, town.name, out)
-    settle(out, tmp_path / "new")
+    server = request.getfixturevalue("postgresql_server") if there == "postgresql" else None
+    settle(out, tmp_path / "new", records=server.database() if server else "")
     again = open_town(tmp_path / "new")
     try:
         export_town(again.store, again.name, tmp_path / "b")

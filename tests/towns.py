@@ -24,7 +24,10 @@ def copied(make: Make, folder: Path, clock: Clock = system_clock) -> Town:
 
 
 def town_at(folder: Path, name: str = "Essai-les-Bains", email: str = "maire@essai.fr") -> Path:
-    """Put a town in `folder`, as `beffroi init` and a first start leave it, and return `folder`."""
+    """Put a town in `folder`, as `beffroi init` and a first start leave it, and return `folder`.
+
+    Without `email` it has settings and tables, and nobody.
+    """
     shutil.copytree(_made(_beginning(name, email)), folder, dirs_exist_ok=True)
     return folder
 
@@ -32,7 +35,11 @@ def town_at(folder: Path, name: str = "Essai-les-Bains", email: str = "maire@ess
 @cache
 def _beginning(name: str, email: str) -> Make:
     def make(folder: Path) -> None:
-        create_town(folder, name, email=email)
+        if email:
+            create_town(folder, name, email=email)
+        else:
+            folder.mkdir()
+            (folder / "beffroi.toml").write_text(f'name = "{name}"\n', "utf-8")
         open_town(folder).close()
 
     return make

@@ -46,6 +46,7 @@ FACES = (
     "beffroi.web.site.things",
     "beffroi.web.site.commands",
     "beffroi.web.site.series",
+    "beffroi.web.site.manual_reading",
     "beffroi.web.site.retention",
     "beffroi.web.site.observation",
     "beffroi.web.site.bring",

@@ -72,12 +72,18 @@ def _disk(town: Town) -> Iterator[Finding]:
         )
         yield Finding(
             name, state,
-            Text("Disque : {f:.0f} Go libres sur {t:.0f} ({s:.0f} %).", "Disk: {f:.0f} GB free of {t:.0f} ({s:.0f}%).").filled(
-                f=usage.free // _GB, t=usage.total // _GB, s=share * 100
-            ),
+            _free(usage.free / _GB, usage.total / _GB, share),
             Text("Faites de la place, ou gardez moins (Conservation).", "Make room, or keep less (Retention).") if state != "ok" else Text("", ""),
             ((f"{name}_free_bytes", usage.free), (f"{name}_total_bytes", usage.total)),
         )  # fmt: skip
+
+
+def _free(free: float, total: float, share: float) -> Text:
+    written = f"{free:.1f}"
+    return Text(
+        f"Disque : {written.replace('.', ',')} Go libres sur {total:.0f} ({share * 100:.0f} %).",
+        f"Disk: {written} GB free of {total:.0f} ({share:.0%}).",
+    )
 
 
 def _clock(town: Town) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 from tests.rules.conftest import Clock, Place
+from tests.towns import town_at
 
 from beffroi.app import create_app
 from beffroi.identity import keys
@@ -20,7 +21,7 @@ from beffroi.town import Town, open_town
 
 @pytest.fixture
 def town(tmp_path) -> Iterator[Town]:
-    (tmp_path / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    town_at(tmp_path, "Essai", email="")
     opened = open_town(tmp_path)
     yield opened
     opened.close()

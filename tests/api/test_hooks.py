@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
 from beffroi.identity import keys
@@ -22,7 +23,7 @@ TTN, CHIRPSTACK = "/hooks/ttn/v3", "/hooks/chirpstack/v4"
 
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
-    (tmp_path / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    town_at(tmp_path, "Essai", email="")
     opened = open_town(tmp_path)
     yield opened
     opened.close()

@@ -1,6 +1,7 @@
 """A busy town is backed up and restored elsewhere: nothing acknowledged before is missing, and all is whole."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ from tests.faults.serving import Town as Served
 from tests.faults.serving import command
 from tests.sensorthings_town import station
 
+from beffroi.settings import load_settings
 from beffroi.town import open_town
 
 ROOT = "/sensorthings/v1.1"
@@ -115,43 +117,49 @@ def test_what_cannot_be_restored_is_told_and_nothing_is_overwritten(tmp_path: Pa
 
 
 @pytest.mark.postgres
-def test_a_town_on_postgresql_comes_back_in_an_empty_database(
+def test_a_busy_town_on_postgresql_comes_back_in_an_empty_database(
     tmp_path: Path, postgresql_server: PostgresqlServer
 ) -> None:
-    data, vault = tmp_path / "town", tmp_path / "vault"
-    command("init", "--data", str(data), "--name", "Essai")
-    settings = data / "beffroi.toml"
-
-    def settle(url: str) -> None:
-        settings.write_text(f'name = "Essai"\n[store]\nrecords = "{url}"\n', "utf-8")
-
+    data, vault, key = tmp_path / "town", tmp_path / "vault", tmp_path / "town/backup.key"
     url, other = postgresql_server.database(), postgresql_server.database()
-    settle(url)
+    command("init", "--data", str(data), "--name", "Essai", "--database", url)
     served = Served(data)
+    acknowledged: list[int] = []
+    over = threading.Event()
+
+    def post() -> None:
+        while not over.is_set():
+            where = ROOT + "/Datastreams(1)/Observations?$select=id"
+            status, made = served.call(where, {"result": 7}, Prefer="return=representation")
+            if status == 201:
+                acknowledged.append(made["@iot.id"])
+
     try:
         assert served.call(ROOT + "/Things", station())[0] == 201
-        assert served.call(ROOT + "/Datastreams(1)/Observations", {"result": 7})[0] == 201
+        writer = threading.Thread(target=post)
+        writer.start()
+        while len(acknowledged) < 20:
+            over.wait(0.01)
+        before = set(acknowledged)
+        backup(data, vault)
+        over.set()
+        writer.join()
     finally:
+        over.set()
         served.stop()
-    before = exported(data, tmp_path / "a")
-    settle(other)  # what the restored settings name must be empty
-    town_settings = settings.read_text("utf-8")
-    settle(url)
-    backup(data, vault)
-    key = data / "backup.key"
-    done = subprocess.run(
-        [sys.executable, "-m", "beffroi", "restore", str(vault), "--key", str(key), "--to", str(tmp_path / "b")],
+    busy, quiet = tmp_path / "busy", tmp_path / "quiet"
+    told = subprocess.run(
+        [sys.executable, "-m", "beffroi", "restore", str(vault), "--key", str(key), "--to", str(busy)],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
-    assert done.returncode != 0  # the database is not empty: said, and the files are there
-    assert "pg_restore" in done.stderr
-    (tmp_path / "b" / "beffroi.toml").write_text(town_settings, "utf-8")
-    subprocess.run(
-        ["pg_restore", "--no-owner", "--exit-on-error", "--dbname", other, str(tmp_path / "b" / "postgresql.dump")],
-        check=True,
-    )  # fmt: skip
-    (tmp_path / "b" / "postgresql.dump").unlink()
-    after = exported(tmp_path / "b", tmp_path / "c")
-    assert {k: v for k, v in after.items() if k != "manifest.json"} == {
-        k: v for k, v in before.items() if k != "manifest.json"
-    }
+    assert told.returncode != 0  # the database that the settings name is in use: said, nothing touched
+    assert "--database" in told.stderr
+    shutil.rmtree(busy)
+    restored = ("restore", str(vault), "--key", str(key), "--json", "--to")
+    command(*restored, str(busy), "--database", other)
+    assert before <= ids_of(busy) <= set(acknowledged)
+    backup(data, vault)
+    last = postgresql_server.database()
+    assert json.loads(command(*restored, str(quiet), "--database", last))["faults"] == 0
+    assert load_settings(quiet).store.records == last
+    assert exported(quiet, tmp_path / "b") == exported(data, tmp_path / "a")

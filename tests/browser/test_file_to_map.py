@@ -36,7 +36,7 @@ def test_three_clicks_lead_from_the_data_page_to_the_map(
     click("link", "Apporter un fichier")
     clicks += 1  # the button of the browser's own dialog; dropping the file is one gesture too
     page.set_input_files("#f-file", lamps)
-    page.wait_for_selector("text=Lambert-93, deviné")
+    page.wait_for_selector("text=Lambert-93 (EPSG:2154), deviné")
     click("button", "Importer ces 4 lignes")
     page.wait_for_selector("text=est importé")
     assert clicks == 3

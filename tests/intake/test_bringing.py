@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from openpyxl import Workbook
+from tests.towns import town_at
 
 from beffroi.intake.bringing import brought
 from beffroi.intake.bringing.brought import LEASE_US, Brought, Found, Plan
@@ -37,8 +38,7 @@ carry_on(Intake(town.store, town.registry.datastream_kind, town.registry.service
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     folder = tmp_path / "town"
-    folder.mkdir()
-    (folder / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    town_at(folder)
     opened = open_town(folder)
     yield opened
     opened.close()

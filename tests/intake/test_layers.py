@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from openpyxl import Workbook
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
 from beffroi.app import create_app
 from beffroi.intake.layers import import_layers
@@ -19,8 +20,7 @@ from beffroi.town import Town, open_town
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     folder = tmp_path / "town"
-    folder.mkdir()
-    (folder / "beffroi.toml").write_text('name = "Essai"\n', "utf-8")
+    town_at(folder)
     opened = open_town(folder)
     yield opened
     opened.close()

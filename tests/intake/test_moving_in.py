@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import shapely
+from tests.towns import town_at
 
 from beffroi.intake.moving_in import fetching
 from beffroi.intake.moving_in.fetching import fetch
@@ -22,8 +23,7 @@ from beffroi.town import Town, open_town
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     folder = tmp_path / "town"
-    folder.mkdir()
-    (folder / "beffroi.toml").write_text('name = "Redon"\n', "utf-8")
+    town_at(folder)
     opened = open_town(folder)
     yield opened
     opened.close()

@@ -211,12 +211,18 @@ def test_a_french_table_in_windows_1252_over_the_day_of_25_hours() -> None:
     assert (readings[0].series.code, readings[0].series.unit) == ("Température", "°C")
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252", "mac_roman"])
 @pytest.mark.parametrize("mark", [";", ",", "\t"])
 def test_encodings_and_separators_are_found_out(encoding: str, mark: str) -> None:
     body = mark.join(["Date", "Débit (m³/s)"]) + "\n" + mark.join(["2026-01-01T00:00:00Z", "1.20"]) + "\n"
     readings, rejects = rows(mapped_table.read, body.replace("³", "3").encode(encoding), stem="x")
     assert (digits(readings), rejects, readings[0].series.code) == (["1.20"], [], "Débit")
+
+
+def test_mac_roman_is_known_by_what_windows_cannot_be() -> None:
+    body = "Date;Forêt (mm)\n2026-01-01T00:00:00Z;1,20\n".encode("mac_roman")
+    readings, rejects = rows(mapped_table.read, body, stem="x")
+    assert (digits(readings), rejects, readings[0].series.code) == (["1.20"], [], "Forêt")
 
 
 def test_a_long_table_of_several_stations() -> None:

@@ -16,6 +16,8 @@ GONE = (
     "mqtt_retained",
     "obs.provenance",
 )
+FILE_MAPPING = """CREATE TABLE file_mapping (id BIGINT PRIMARY KEY, shape TEXT NOT NULL UNIQUE, name TEXT NOT NULL, plan TEXT NOT NULL,
+    owner TEXT NOT NULL, used_us BIGINT NOT NULL, uses INTEGER DEFAULT 1 NOT NULL)"""
 CHANGED = ("location", "historical_location", "sensor", "observed_property", "feature_of_interest")
 
 
@@ -29,6 +31,9 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
             c.execute(text(f"DROP TABLE {table}"))
         for table in CHANGED:
             c.execute(text(f"ALTER TABLE {table} DROP COLUMN seq"))
+        c.execute(text("DROP TABLE file_mapping"))
+        c.execute(text(FILE_MAPPING))
+        c.execute(text("INSERT INTO file_mapping VALUES (7, 'abc', 'Bancs', '{}', 'user:1', 5, 2)"))
         c.execute(text("UPDATE alembic_version SET version_num = '0001'"))
     first.close()
     again = Store.open(settings)
@@ -44,6 +49,8 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
             for t in GONE
             if not found.has_table(t.removeprefix("obs."), schema="obs" if "obs." in t else None)
         ] == []
+        kept = c.execute(text("SELECT id, name, uses, territory, file FROM file_mapping")).one()
+        assert kept == (7, "Bancs", 2, "", "")  # what was remembered is the whole town's
     ids = [1, 2]
     again.provenance.note("file", {"file": "a"}, ids)
     assert again.provenance.of(2) is not None

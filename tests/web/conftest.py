@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from tests.towns import copied
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in
 from beffroi.model.principal import SYSTEM
 from beffroi.town import Town, open_town

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import text
+from starlette.testclient import TestClient
 from tests.web.test_supplier import addresses
 
 from beffroi.app import routes_of
@@ -115,6 +116,37 @@ def test_a_commune_has_its_own_name_colour_logo_and_page(browser, csrf, communes
     assert table.index("Maure") < table.index("Redon") < table.index("Ensemble")
 
 
+def test_a_communes_own_map_and_sensors_are_its_own(browser, communes: Town) -> None:
+    town = communes
+    for code, name in ((HERE, "L-Redon"), (NEIGHBOUR, "L-Maure")):
+        town.store.records.put("lamp", {"code": name}, geometry=PLACE, territory=code, who=SYSTEM)
+    with town.store.write() as c:
+        for number, code in enumerate((HERE, NEIGHBOUR), 900):
+            c.execute(text("INSERT INTO thing (id, name, description, territory, public, approved) VALUES (:i, :n, 'x', :t, 1, 1)"),
+                      {"i": number, "n": f"Sonde {code}", "t": code})  # fmt: skip
+    reader, place = browser(), f"/communes/{HERE}"
+    assert "beffroi-map" in reader.get(place).text
+    page = reader.get(f"{place}/carte").text
+    assert "L-Redon" in page
+    assert "L-Maure" not in page
+    assert "<title>Carte · Redon</title>" in page
+    assert f'href="{place}" ' in page or f'href="{place}">' in page  # its own situation in the navigation
+    assert 'aria-current="page"' in page
+    (address,) = re.findall(r'data-url="([^"]+)"', page)
+    assert address.startswith(f"{place}/carte.geojson?")
+    for one in (address.replace("&amp;", "&"), f"{place}/carte.geojson?couche=lamp"):
+        found = reader.get(one).json()["features"]
+        assert [f["properties"]["name"] for f in found] == ["L-Redon"]
+    listed = reader.get(f"{place}/capteurs").text
+    assert "Sonde 35236" in listed
+    assert "Sonde 35168" not in listed
+    assert "Sonde 35168" not in reader.get(f"{place}/capteurs.csv").text
+    assert reader.get("/communes/99999/carte").status_code == 404
+    neighbour = browser("admin", territories=[NEIGHBOUR])  # reads there what everybody does
+    assert "L-Redon" in neighbour.get(f"{place}/carte").text
+    assert "L-Maure" in browser().get("/carte?couche=lamp").text
+
+
 def test_a_neighbours_rule_is_copied_in_two_clicks(browser, csrf, communes: Town) -> None:
     town = communes
     theirs = rulebook.add(town.store, NOISY, SYSTEM, enabled=True)
@@ -142,6 +174,93 @@ def test_a_neighbours_rule_is_copied_in_two_clicks(browser, csrf, communes: Town
         client.post(f"/regles/{theirs.id}/copie", data={"csrf": token, "territory": NEIGHBOUR}).status_code
         == 400
     )
+
+
+BENCHES = "Numéro;Rue;Posé le\nB1;Place A;01/02/2024\nB2;Quai B;15/03/2024\n"
+
+
+def bring(client: TestClient, csrf: Any, body: str, **sent: str) -> str:
+    """Bring a file of benches, do one more thing with it when told what, and return its address."""
+    token = csrf(client, "/donnees/apporter")
+    answer = client.post("/donnees/apporter", data={"csrf": token}, files={"file": ("bancs.csv", body)})
+    address = str(answer.headers["location"])
+    if sent:
+        assert client.post(address, data={"csrf": token, **sent}).status_code == 303
+    return address
+
+
+def benches(town: Town) -> list[tuple[str, str | None]]:
+    rows = town.store.records.find("bancs", Query(sort="numero")).rows
+    return [(str(r.values["numero"]), r.territory) for r in rows]
+
+
+def test_a_neighbours_matching_is_copied_in_two_clicks(browser, csrf, communes: Town) -> None:
+    town = communes
+    theirs, mine = browser("agent", territories=[NEIGHBOUR]), browser("responsable", territories=[HERE])
+    bring(theirs, csrf, BENCHES, action="import")
+    page = mine.get(bring(mine, csrf, BENCHES)).text
+    assert "Maure apporte des fichiers aux mêmes colonnes" in page
+    assert "Reconnu" not in page  # offered, not taken: its rows are Maure's
+    kept = mine.get("/donnees/apporter/correspondances").text  # the first click, from the page of bringing
+    assert "Copier pour Redon" in kept
+    assert "Oublier" not in kept
+    (number,) = re.findall(r"correspondances/(\d+)", kept)
+    place, token = (
+        f"/donnees/apporter/correspondances/{number}",
+        csrf(mine, "/donnees/apporter/correspondances"),
+    )
+    for wrong, status in (
+        ({"action": "forget"}, 403),
+        ({"action": "rename", "name": "x"}, 403),
+        ({"action": "copy", "territory": NEIGHBOUR}, 403),
+        ({"action": "copy", "territory": HERE}, 303),  # the second
+        ({"action": "copy", "territory": HERE}, 409),
+    ):
+        assert mine.post(place, data={"csrf": token, **wrong}).status_code == status, wrong
+    address = bring(mine, csrf, BENCHES.replace("Place A", "Place du Parlement"))
+    page = mine.get(address).text
+    assert "Reconnu" in page
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page))
+    assert [facts[n] for n in ("Nouveaux", "Changés", "Disparus du fichier")] == ["2", "0", "0"]
+    mine.post(address, data={"csrf": token, "action": "import"})
+    assert benches(town) == [("B1", NEIGHBOUR), ("B1", HERE), ("B2", NEIGHBOUR), ("B2", HERE)]
+    with town.store.read() as c:
+        (entry,) = town.store.audit.entries(c, action="mapping.copy")
+    assert entry.detail == {"from": int(number), "territory": HERE}
+    # each commune's next file: its own of before, and no more, can be gone from it
+    fields = {"target": "collection", "collection": "bancs", "c0": "numero", "c1": "rue", "c2": "pose_le"}
+    bring(mine, csrf, BENCHES.replace("B1", "B7"), action="import", gone="delete", **fields)
+    assert benches(town) == [("B1", NEIGHBOUR), ("B2", NEIGHBOUR), ("B2", HERE), ("B7", HERE)]
+
+
+def test_a_neighbours_matching_is_taken_from_the_page_of_the_file(browser, csrf, communes: Town) -> None:
+    theirs, mine = browser("agent", territories=[NEIGHBOUR]), browser("agent", territories=[HERE])
+    bring(theirs, csrf, BENCHES, action="import")
+    address = bring(mine, csrf, BENCHES)  # the first click
+    number = re.search(r'name="mapping" value="(\d+)"', mine.get(address).text)
+    assert number is not None
+    mine.post(address, data={"csrf": csrf(mine, address), "action": "adopt", "mapping": number[1]})
+    page = mine.get(address).text
+    assert "Reconnu" in page
+    assert "Dans la collection « bancs »" in page
+    mine.post(address, data={"csrf": csrf(mine, address), "action": "import"})
+    assert benches(communes) == [("B1", NEIGHBOUR), ("B1", HERE), ("B2", NEIGHBOUR), ("B2", HERE)]
+
+
+def test_stations_of_one_name_are_each_communes_own(browser, csrf, communes: Town) -> None:
+    body = "Date;Compteur;Consommation (kWh)\n01/11/2026;École;{0}\n02/11/2026;École;{0}\n"
+    for code, value in ((NEIGHBOUR, "7"), (HERE, "9")):
+        bring(browser("agent", territories=[code]), csrf, body.format(value), action="import")
+    query = text("SELECT t.territory, d.id FROM thing t JOIN datastream d ON d.thing_id = t.id ORDER BY d.id")
+    with communes.store.read() as c:
+        series = c.execute(query).all()
+    held = {
+        code: [o.result.value for o in communes.store.observations.series(number)] for code, number in series
+    }
+    assert held == {NEIGHBOUR: [7, 7], HERE: [9, 9]}
+    agent = browser("agent", territories=[HERE])
+    address = bring(agent, csrf, body.format("8"), action="import", target="measures", territory=NEIGHBOUR)
+    assert "Cette commune n&#39;est pas des vôtres." in agent.get(address).text
 
 
 def test_who_writes_for_one_commune_writes_no_rule_of_another(communes: Town) -> None:

@@ -30,7 +30,7 @@ def test_every_criterion_of_the_rgaa_is_said_once(browser) -> None:
 
 def test_an_audit_changes_the_statement_and_the_foot_of_every_page(browser, csrf) -> None:
     sent = {"publisher": "Mairie de Redon\nPlace Saint-Sauveur", "contact": "access@redon.example", "audit_day": "2026-10-01", "auditor": "Un cabinet",
-            "rate": "82,5", "failures": "11.10 : contrôle de saisie", "plan": "2027 : second audit\nFormer les agents", "security": "rssi@redon.example"}  # fmt: skip
+            "rate": "82,5", "failures": "11.10 : contrôle de saisie", "plan": "2027 : second audit\nFormer les agents", "security": "rssi@redon.example", "privacy": "dpd@redon.example", "terms": "Pas de drone.\nNi de robot."}  # fmt: skip
     administrator = browser("admin")
     assert administrator.post(FORM, data=sent | {"csrf": csrf(administrator, FORM)}).status_code == 303
     page = browser().get("/accessibilite").text
@@ -43,7 +43,12 @@ def test_an_audit_changes_the_statement_and_the_foot_of_every_page(browser, csrf
         ("2027", "second audit"),
         ("—", "Former les agents"),
     ]
-    assert "Mairie de Redon<br>Place Saint-Sauveur" in browser().get("/mentions-legales").text
+    notices = browser().get("/mentions-legales").text
+    assert "Mairie de Redon<br>Place Saint-Sauveur" in notices
+    assert "données : dpd@redon.example." in notices
+    terms = browser().get("/conditions").text
+    assert "Pas de drone.<br>Ni de robot." in terms
+    assert "appelez le 112" in terms
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """Restoring: a snapshot of a vault made a town again, in a directory that has none."""
 
 import contextlib
+import json
 import os
+import re
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,12 +23,21 @@ Progress = Callable[[str, int, int], None]
 
 
 def restore(
-    vault: Vault, snapshot: Snapshot, to: Path, progress: Progress = lambda _path, _done, _whole: None
-) -> None:
-    """Write the files of a snapshot into `to`, which appears whole or not at all.
+    vault: Vault, snapshot: Snapshot, to: Path, progress: Progress = lambda _path, _done, _whole: None, *, database: str = ""
+) -> None:  # fmt: skip
+    """Write the files of a snapshot into `to`, which appears whole or not at all. `database`: the address of the empty
+    PostgreSQL database that a dump goes into, and that the restored settings then name ("": the one they name).
 
-    Raises `Conflict` when something is there already, `Problem` when a chunk is missing or altered.
+    Raises `Conflict` when something is there already, `Problem` when a chunk is missing or altered, or when there is no
+    dump for `database`.
     """
+    if database and all(held.path != DUMP for held in snapshot.files):
+        raise Problem(
+            Text("Cette sauvegarde est d'une ville sur SQLite : elle n'a pas de base à remplir.",
+                 "This backup is of a town on SQLite: it has no database to fill."),
+            Text("Retirez --database ; pour passer à PostgreSQL : beffroi export, puis beffroi import town --database.",
+                 "Leave --database out; to move to PostgreSQL: beffroi export, then beffroi import town --database."), place="--database",
+        )  # fmt: skip
     if to.exists() and (not to.is_dir() or any(to.iterdir())):
         raise Conflict(
             Text("Le dossier n'est pas vide.", "The directory is not empty."),
@@ -39,6 +51,8 @@ def restore(
             _write(vault, held, making)
             done += held.size
             progress(held.path, done, snapshot.size)
+        if database:
+            _name(making / "beffroi.toml", database)
         if to.exists():
             to.rmdir()
         making.rename(to)
@@ -65,14 +79,30 @@ def _write(vault: Vault, held: Held, folder: Path) -> None:
     os.utime(target, ns=(held.mtime_ns, held.mtime_ns))
 
 
+def _name(file: Path, database: str) -> None:
+    """Let a settings file name another database; the rest of it stays as people wrote it."""
+    mode, text = file.stat().st_mode, file.read_text("utf-8")
+    line = f"records = {json.dumps(database, ensure_ascii=False)}"
+    head, found, store = text.partition("[store]")
+    kept, changed = re.subn(r"(?m)^[ \t]*records[ \t]*=.*$", lambda _match: line, store, count=1)
+    file.write_text(head + found + kept if changed else f"{text.rstrip()}\n\n[store]\n{line}\n", "utf-8")
+    file.chmod(mode)
+    if tomllib.loads(file.read_text("utf-8")).get("store", {}).get("records") != database:
+        raise Problem(
+            Text("beffroi.toml ne se laisse pas changer d'adresse.", "The address in beffroi.toml cannot be changed."),
+            Text("Restaurez sans --database, puis écrivez-la vous-même sous [store].", "Restore without --database, then write it yourself under [store]."),
+            place="beffroi.toml",
+        )  # fmt: skip
+
+
 def _fill(to: Path) -> None:
     """Put a dump back into the empty PostgreSQL database that the restored settings name."""
     said = load(to / DUMP, load_settings(to).store.records, "--single-transaction")
     if said is not None:
         raise Problem(
             Text("Les fichiers sont revenus, mais pas la base : {d}", "The files are back, but not the database: {d}").filled(d=said),
-            Text("Créez la base vide que nomme beffroi.toml, puis : pg_restore --dbname ADRESSE postgresql.dump",
-                 "Make the empty database that beffroi.toml names, then: pg_restore --dbname ADDRESS postgresql.dump"),
+            Text("Créez une base vide, retirez ce dossier et restaurez avec --database ADRESSE ; ou : pg_restore --dbname ADRESSE postgresql.dump",
+                 "Make an empty database, remove this directory and restore with --database ADDRESS; or: pg_restore --dbname ADDRESS postgresql.dump"),
             place=str(to / DUMP),
         )  # fmt: skip
     with contextlib.suppress(FileNotFoundError):

@@ -84,6 +84,8 @@ def register(app: typer.Typer) -> None:
         key: Annotated[Path, typer.Option("--key", metavar="F", envvar="BEFFROI_BACKUP_KEY", help=say("Fichier de la clé.", "File of the key."))],
         to: Annotated[Path | None, typer.Option("--to", metavar="DIR", help=say("Dossier à faire.", "Directory to make."))] = None,
         snapshot: Annotated[str, typer.Option("--snapshot", metavar="ID", help=say("Laquelle ; la dernière.", "Which one; the last."))] = "",
+        database: Annotated[str, typer.Option("--database", metavar="URL", envvar="BEFFROI_RESTORE_DATABASE", help=say(
+            "Base PostgreSQL vide à remplir, au lieu de celle des réglages.", "Empty PostgreSQL database to fill, instead of the settings' one."))] = "",
         listed: Annotated[bool, typer.Option("--list", help=say("Nomme les sauvegardes.", "Name the snapshots."))] = False,
         check: Annotated[bool, typer.Option("--check", help=say("Relit tout sans rien écrire.", "Read everything again, write nothing."))] = False,
         as_json: Json = False,
@@ -101,17 +103,17 @@ def register(app: typer.Typer) -> None:
                 Text("Ajoutez --to DIR.", "Add --to DIR."), place="--to",
             )  # fmt: skip
         else:
-            _restore(vault, snapshot, to, as_json=as_json)
+            _restore(vault, snapshot, to, database, as_json=as_json)
 
 
-def _restore(vault: Any, snapshot: str, to: Path, *, as_json: bool) -> None:
+def _restore(vault: Any, snapshot: str, to: Path, database: str, *, as_json: bool) -> None:
     from beffroi.backup.restoring import restore
     from beffroi.cli.verify import VERIFIERS
     from beffroi.town import open_town
 
     wanted = vault.snapshot(snapshot or None)
     with _progress() as progress:
-        restore(vault, wanted, to, progress)
+        restore(vault, wanted, to, progress, database=database)
     town = open_town(to)
     try:
         faults = [f for _, verifier in VERIFIERS.values() for f in verifier(town.store)[1]]

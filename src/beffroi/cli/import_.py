@@ -71,6 +71,9 @@ def register(app: typer.Typer) -> None:
         private: Annotated[
             bool, typer.Option("--private", help=say("La collection n'est pas publique.", "The collection is not public."))
         ] = False,
+        database: Annotated[
+            str, typer.Option("--database", metavar="URL", help=say("town : base PostgreSQL vide, au lieu de SQLite.", "town: an empty PostgreSQL database, instead of SQLite."))
+        ] = "",
         dry_run: Annotated[
             bool,
             typer.Option("--dry-run", help=say("Dit ce qui serait importé.", "Say what would be imported.")),
@@ -87,7 +90,7 @@ def register(app: typer.Typer) -> None:
                 place="KIND FILE…",
             )  # fmt: skip
         if kind == "town":
-            _settle(files, data, as_json=as_json)
+            _settle(files, data, database, as_json=as_json)
             return
         options = _options(mapping)
         if collection:
@@ -105,7 +108,7 @@ def register(app: typer.Typer) -> None:
         )
 
 
-def _settle(files: list[Path], data: Path, *, as_json: bool) -> None:
+def _settle(files: list[Path], data: Path, database: str, *, as_json: bool) -> None:
     """Make the town of an export again (`beffroi export`) in a new directory."""
     from rich.console import Console
 
@@ -117,8 +120,8 @@ def _settle(files: list[Path], data: Path, *, as_json: bool) -> None:
         )
     with Console(stderr=True).status("") as status:
         manifest = settle(
-            files[0], data, progress=lambda name, done, whole: status.update(f"{done} / {whole}  {name}")
-        )
+            files[0], data, records=database, progress=lambda name, done, whole: status.update(f"{done} / {whole}  {name}")
+        )  # fmt: skip
     rows = sum(f["rows"] for f in manifest["files"].values())
     report = {"data": str(data), "name": manifest["name"], "files": len(manifest["files"]), "rows": rows}
     tell(report, as_json=as_json, words=say(

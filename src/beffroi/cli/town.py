@@ -136,7 +136,10 @@ def _tell(data: Path, name: str, taken: "list[Taken]", link: str, *, as_json: bo
     lines = [say("« {n} » dans {d}", "'{n}' in {d}", n=name, d=data)]
     for one in taken:
         mark = {"taken": "✓", "absent": "–", "failed": "✗"}[one.state]
-        lines.append(f"{mark} {one.title.of(tongue)}{' : ' + one.reason.of(tongue) if one.reason.fr else ''}")
+        said = one.reason
+        if one.state == "taken" and not one.changes and not said.fr:
+            said = Text("rien pour cette commune", "nothing for this commune")
+        lines.append(f"{mark} {one.title.of(tongue)}{' : ' + said.of(tongue) if said.fr else ''}")
         lines += [
             say("    {c} : {a} créés, {u} changés, {s} inchangés, {r} refusés, {g} disparus de la source",
                 "    {c}: {a} created, {u} changed, {s} unchanged, {r} rejected, {g} gone from the source",

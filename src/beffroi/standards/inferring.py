@@ -20,7 +20,7 @@ _CODED = re.compile(
     r"(.*_)?(insee|siret|siren|code|postal|cp|telephone|tel|prm|pce|numero|num|ref|reference|id|gid|fid|uid|identifiant)(_.*)?\Z"
 )
 _KEYS = re.compile(
-    r"(id|gid|fid|objectid|uid|uuid|code|numero|num|ref|reference|identifiant|id_.*|.*_id|code_.*|numero_.*|ref_.*)\Z"
+    r"(id|gid|fid|objectid|uid|uuid|code|n|no|numero|num|matricule|repere|ref|reference|identifiant|id_.*|.*_id|code_.*|numero_.*|ref_.*)\Z"
 )
 _PERSONAL = re.compile(
     r"(prenoms?|(e?_?mail|courriel|telephone|tel|portable|mobile)(_.*)?|date_naissance|naissance|proprietaire|locataire|titulaire|nom_(usage|naissance|famille|proprietaire|patronymique))\Z"

@@ -19,8 +19,8 @@ _BLOCK = 1 << 17
 _LARGEST = 64 << 20
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
 _MEND = Text(
-    "Le fichier est peut-être coupé : téléchargez-le de nouveau.",
-    "The file may be cut short: download it again.",
+    "C'est un autre fichier, ou il est coupé : vérifiez-le, ou téléchargez-le de nouveau.",
+    "It is another file, or it is cut short: check it, or download it again.",
 )
 
 
@@ -33,6 +33,7 @@ class _Scanner:
 
     def __init__(self, stream: BinaryIO, keys: tuple[str, ...]) -> None:
         self.stream = stream
+        self.wanted = ", ".join(keys)
         self.inside = {b'"%s"' % key.encode() for key in keys}
         self.buffer = b""
         self.line = 1
@@ -68,8 +69,8 @@ class _Scanner:
         while True:
             if self.peek() != b'"':
                 raise _refuse(
-                    "Le fichier n'a pas la liste d'enregistrements attendue.",
-                    "The file does not have the expected list of records.", self.line,
+                    f"Le fichier n'a pas la liste attendue : « {self.wanted} ».",
+                    f"The file does not have the expected list: '{self.wanted}'.", self.line,
                 )  # fmt: skip
             key = self.value()
             if self.peek() != b":":

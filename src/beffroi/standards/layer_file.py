@@ -18,8 +18,10 @@ import shapely
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.standards.file_signature import check_kind
 from beffroi.standards.geojson import Feature, features
 from beffroi.standards.reading import Reject
+from beffroi.standards.sexagesimal import angle_of, pair_of
 from beffroi.standards.table_guess import guess_of, header_in
 from beffroi.standards.text_table import open_table
 
@@ -91,6 +93,7 @@ def number_of(written: object) -> float | None:
 def layers_of(path: Path, kind: str, told: Told = NOTHING) -> list[Layer]:
     """Return the layers of a file of `kind` that have rows. Raises `Problem` for a file that cannot be read as that."""
     try:
+        check_kind(path, kind)
         return list(KINDS[kind](path, told))
     except OSError as error:
         raise Problem(
@@ -150,11 +153,23 @@ def _csv(path: Path, told: Told) -> Iterable[Layer]:
                     yield Reject(line, "", Text("La ligne n'est pas lisible.", "The line cannot be read."),
                                  Text("Vérifiez les guillemets.", "Check the quotes."))  # fmt: skip
                     continue
-                if len(row) > len(header) and not table.header:
-                    header = _header([""] * len(row))
+                if len(row) > len(header):
+                    if table.header and any(map(str.strip, row[len(header) :])):
+                        yield _too_wide(line, delimiter=guess.delimiter)
+                        continue
+                    header = header if table.header else _header([""] * len(row))
                 yield f"line {line}", {n: v.strip() for n, v in zip(header, row, strict=False)}
 
     return [_table(cells, told)]
+
+
+def _too_wide(line: int, delimiter: str) -> Reject:
+    """Return the reject of a line with more cells than there are titles: which of them is what cannot be known."""
+    shown = {"\t": "tab"}.get(delimiter, delimiter)
+    return Reject(
+        line, "", Text("La ligne a plus de cellules que de titres.", "The line has more cells than there are titles."),
+        Text(f"Mettez entre guillemets le texte qui contient le séparateur ({shown}).", f"Put the text that holds the separator ({shown}) in quotes."),
+    )  # fmt: skip
 
 
 def _xlsx(path: Path, told: Told) -> Iterable[Layer]:
@@ -165,7 +180,7 @@ def _xlsx(path: Path, told: Told) -> Iterable[Layer]:
     try:
         book = load_workbook(path, read_only=True, data_only=True)
     except Exception as error:
-        raise _unreadable("Excel (.xlsx)", error) from error
+        raise _unreadable("Excel (.xlsx)", str(error)) from error
     heads = {
         s.title: [[_written(v) for v in row] for row in s.iter_rows(max_row=60, values_only=True)]
         for s in book.worksheets
@@ -229,11 +244,12 @@ def _table(cells: Callable[[], Iterator[tuple[str, dict[str, Any]] | Reject]], t
             geometry = _geometry(values, where)
             said = next((n for n in reversed(where) if values.get(n) not in (None, "")), "")
             if geometry is None and said:
-                wrong = next((n for n in where if number_of(values.get(n)) is None), said)
+                wrong = next((n for n in where if _coordinate(values.get(n)) is None), said)
                 yield Reject(
                     int(place.removeprefix("line ")), wrong,
                     Text("Les coordonnées ne sont pas comprises.", "The coordinates are not understood."),
-                    Text("Écrivez deux nombres, ou laissez les deux vides.", "Write two numbers, or leave both empty."),
+                    Text("Écrivez deux nombres, ou degrés, minutes et secondes (47°39'04\" N), ou laissez les deux vides.",
+                         "Write two numbers, or degrees, minutes and seconds (47°39'04\" N), or leave both empty."),
                 )  # fmt: skip
                 continue
             yield LayerRow(place, {n: v for n, v in values.items() if n not in where}, geometry)
@@ -264,7 +280,7 @@ def where_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
     for name in names:
         if _SHAPE.match(folded(name)) and share(name, lambda v: _shape(v) is not None):
             return (name,)
-    numbers = [n for n in names if share(n, lambda v: number_of(v) is not None)]
+    numbers = [n for n in names if (_X.match(folded(n)) or _Y.match(folded(n))) and share(n, lambda v: _coordinate(v) is not None)]  # fmt: skip
     xs = sorted(
         (n for n in numbers if _X.match(folded(n))),
         key=lambda n: ("lon" not in folded(n) and "lng" not in folded(n), len(folded(n)), names.index(n)),
@@ -274,7 +290,7 @@ def where_of(rows: list[dict[str, Any]]) -> tuple[str, ...]:
         if y is not None:
             return (x, y)
     for name in names:
-        if _BOTH.match(folded(name)) and share(name, lambda v: _PAIR.match(str(v)) is not None):
+        if _BOTH.match(folded(name)) and share(name, lambda v: _PAIR.match(str(v)) is not None or pair_of(v) is not None):  # fmt: skip
             return (name,)
     return ()
 
@@ -294,7 +310,7 @@ def _partner(x: str, ys: list[str]) -> str | None:
 
 def _geometry(values: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, Any] | None:
     if len(where) == 2:
-        x, y = (number_of(values.get(n)) for n in where)
+        x, y = (_coordinate(values.get(n)) for n in where)
         return None if x is None or y is None else {"type": "Point", "coordinates": [x, y]}
     if not where:
         return None
@@ -304,7 +320,14 @@ def _geometry(values: Mapping[str, Any], where: tuple[str, ...]) -> dict[str, An
         pair is not None
     ):  # Opendatasoft and maps write latitude first; `placing` turns what is the other way round
         return {"type": "Point", "coordinates": [float(pair[2]), float(pair[1])]}
-    return _shape(written)
+    angles = pair_of(written)
+    return {"type": "Point", "coordinates": [*angles]} if angles else _shape(written)
+
+
+def _coordinate(written: object) -> float | None:
+    """Return a coordinate written as a number, or as degrees, minutes and seconds."""
+    found = number_of(written)
+    return angle_of(written) if found is None else found
 
 
 def _shape(written: Any) -> dict[str, Any] | None:
@@ -363,7 +386,7 @@ def _vector(path: Path, _told: Told) -> Iterable[Layer]:
             for row in pyogrio.list_layers(source)
         ]
     except (pyogrio.errors.DataSourceError, zipfile.BadZipFile) as error:
-        raise _unreadable("GeoPackage, shapefile", error) from error
+        raise _unreadable("GeoPackage, shapefile", str(error).replace(str(path), path.name)) from error
     full = [one for one in infos if one[2]["features"]]
     return [
         Layer(_ogr_rows(source, name, int(info["features"])), name if len(full) > 1 else "", info["crs"])
@@ -419,8 +442,8 @@ def _missing(package: str, extra: str) -> Problem:
     )  # fmt: skip
 
 
-def _unreadable(kind: str, error: BaseException) -> Problem:
-    detail = str(error).replace("{", "(").replace("}", ")").strip().splitlines() or [""]
+def _unreadable(kind: str, said: str) -> Problem:
+    detail = said.replace("{", "(").replace("}", ")").strip().splitlines() or [""]
     return Problem(
         Text("Ce fichier n'est pas lisible ({kind}) : {detail}", "This file cannot be read ({kind}): {detail}").filled(
             kind=kind, detail=detail[0][:200]

@@ -58,6 +58,7 @@ class ThingPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name_column: str = ""
     latitude_column: str = ""
     longitude_column: str = ""
+    within: str = ""  # the commune whose things these are: two communes may each have a station of that name
 
 
 class TimePart(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -98,7 +99,7 @@ class Mapped(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 TIME_NAMES = re.compile(
     r"(date|datetime|time|timestamp|horodat\w*|date[ _-]*(et)?[ _-]*heure|date[ _-]?time|phenomenontime|heure|"
-    r"date[ _-](de[ _-])?(d[ée]but|mesure)|d[ée]but|start\w*)(\s*\(.*\))?\Z",
+    r"date[ _-](de[ _-])?(d[ée]but|mesure)|(relev|mesur)[ée]e?[ _-]le|d[ée]but|start\w*)(\s*\(.*\))?\Z",
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(.*?)\s*[\[(]\s*([^\])]{1,16})\s*[\])]\s*\Z")
@@ -222,7 +223,7 @@ class _Reader:
         key = own or thing.key or self.stem
         name = (self.cell(cells, thing.name_column) if thing.name_column else "") or own or thing.name or key
         return Station(
-            f"csv/{key}", name, thing.description,
+            f"csv/{thing.within}/{key}" if thing.within else f"csv/{key}", name, thing.description,
             longitude=self.degrees(cells, thing.longitude_column, thing.longitude, 180),
             latitude=self.degrees(cells, thing.latitude_column, thing.latitude, 90),
         )  # fmt: skip

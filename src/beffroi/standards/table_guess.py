@@ -11,12 +11,13 @@ from pathlib import Path
 
 import msgspec
 
-__all__ = ["Guess", "guess_of", "header_in"]
+__all__ = ["Guess", "guess_of", "header_in", "old_encoding"]
 
 _HEAD = 1 << 17
 _ROWS = 60
 _YEAR = re.compile(r"(19|20)\d\d\Z")
 _VALUE = re.compile(r"[+-]?[\d\s.,/:T\u202f\xa0%€-]*\d[\d\s.,/:TZ\u202f\xa0%€+-]*\Z")
+_NOT_WINDOWS = frozenset(b"\x81\x8d\x8f\x90\x9d")
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -68,8 +69,18 @@ def _encoding(head: bytes) -> str:
     try:
         codecs.getincrementaldecoder("utf-8")().decode(head)
     except UnicodeDecodeError:
-        return "cp1252"
+        return old_encoding(head)
     return "utf-8"
+
+
+def old_encoding(head: bytes) -> str:
+    """Return the encoding of a text of before Unicode: Windows-1252, or Mac Roman when it has bytes that Windows has not.
+
+    Mac Roman gives any byte a letter: only a text without control characters is taken for it.
+    """
+    strange = set(head) & _NOT_WINDOWS
+    controls = any(b < 32 and b not in b"\t\n\r\x0c" for b in head)
+    return "mac_roman" if strange and not controls else "cp1252"
 
 
 def _usual(counts: list[int]) -> int:

@@ -1,11 +1,12 @@
 """Tables in text files: encoding, separator and lines, read as a stream.
 
-Reads UTF-8 with or without BOM, UTF-16 with BOM and Windows-1252; `;`, `,`, tab and `|`.
+Reads UTF-8 with or without BOM, UTF-16 with BOM, Windows-1252 and Mac Roman; `;`, `,`, tab and `|`.
 """
 
 import codecs
 import csv
 import io
+import re
 from collections.abc import Iterator
 from typing import BinaryIO
 
@@ -15,6 +16,7 @@ from beffroi.model.text import Text
 __all__ = ["TextTable", "open_table", "other_kind"]
 
 _BLOCK = 1 << 18
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"7z\xbc\xaf", b"SQLite format 3")
 
@@ -97,7 +99,8 @@ def _encoding(stream: BinaryIO) -> str:
             return name
     if any(start.startswith(mark) for mark in _PACKED):
         raise other_kind()
-    return "utf-8" if _decodes(stream, "utf-8") else "cp1252"
+    # Mac Roman gives any byte a letter: only what Windows-1252 cannot be is taken for it
+    return next((name for name in ("utf-8", "cp1252") if _decodes(stream, name)), "mac_roman")
 
 
 def _decodes(stream: BinaryIO, encoding: str) -> bool:
@@ -105,7 +108,8 @@ def _decodes(stream: BinaryIO, encoding: str) -> bool:
     decoder = codecs.getincrementaldecoder(encoding)()
     try:
         while block := stream.read(_BLOCK):
-            if "\x00" in decoder.decode(block):
+            text = decoder.decode(block)
+            if "\x00" in text or (encoding == "mac_roman" and _CONTROLS.search(text)):
                 raise other_kind()
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:

@@ -41,6 +41,20 @@ _WORDS = {
 }  # fmt: skip
 
 
+_REDRAW = Text("Redessinez-le, ou corrigez-le dans QGIS (Vecteur, Réparer les géométries).", "Draw it again, or mend it in QGIS (Vector, Fix geometries).")  # fmt: skip
+_CROSSES = ("le contour se recoupe", "the outline crosses itself", _REDRAW)
+_REASONS = {
+    "Self-intersection": _CROSSES, "Ring Self-intersection": _CROSSES,
+    "Too few points in geometry component": ("le contour n'a pas assez de points", "the outline has too few points",
+                                             Text("Une surface en a trois au moins, et revient à son début.", "An area has three at least, and comes back to its start.")),
+    "Hole lies outside shell": ("un trou est hors du contour", "a hole lies outside the outline", _REDRAW),
+    "Holes are nested": ("un trou est dans un autre", "a hole lies inside another", _REDRAW),
+    "Interior is disconnected": ("les trous coupent la surface en deux", "the holes cut the area in two", _REDRAW),
+    "Nested shells": ("un contour est dans un autre", "an outline lies inside another", _REDRAW),
+    "Duplicate Rings": ("un contour est dessiné deux fois", "an outline is drawn twice", _REDRAW),
+}  # fmt: skip
+
+
 def _refuse(fr: str, en: str, mend: Text | None = None) -> Problem:
     return Problem(Text(f"Géométrie : {fr}", f"Geometry: {en}"), mend, place="geometry")
 
@@ -94,10 +108,19 @@ def _place_shape(value: Mapping[str, Any]) -> Placed:
     minx, miny, maxx, maxy = geometry.bounds
     _check_bounds((minx, miny, maxx, maxy))
     if not geometry.is_valid:
-        why = shapely.is_valid_reason(geometry)
-        raise _refuse(f"elle n'est pas valide ({why}).", f"it is not valid ({why}).",
-                      Text("Un contour ne doit pas se recouper.", "An outline must not cross itself."))  # fmt: skip
+        raise _invalid(shapely.is_valid_reason(geometry))
     return shapely.to_wkb(geometry), (minx, miny, maxx, maxy)
+
+
+def _invalid(told: str) -> Problem:
+    """Return the problem of an outline that GEOS finds wrong, and where: `Self-intersection[-2.08 47.65]`."""
+    why, _, where = told.rstrip("]").partition("[")
+    fr, en, mend = _REASONS.get(
+        why, (f"le contour n'est pas valide ({why})", f"the outline is not valid ({why})", _REDRAW)
+    )
+    at = " ".join(where.split()[:2])
+    place_fr, place_en = (f", à {at}", f", at {at}") if at else ("", "")
+    return _refuse(f"{fr}{place_fr}.", f"{en}{place_en}.", mend)
 
 
 def geojson_of(wkb: bytes | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -222,10 +223,12 @@ brought = Table(  # the files that people bring: what is known of each, what is 
     _big("mapping_id"), _big("leased_until_us"), Column("told", Text, nullable=False),  # JSON, see `intake/bringing`
     Index("brought_state", "state"),
 )  # fmt: skip
-file_mapping = Table(  # how the columns of files of one shape are matched, for the next of them
-    "file_mapping", metadata, _id(), Column("shape", Text, nullable=False, unique=True), Column("name", Text, nullable=False),
+file_mapping = Table(  # how the columns of files of one shape are matched by a commune ("": by all), for the next of them
+    "file_mapping", metadata, _id(), Column("shape", Text, nullable=False), Column("name", Text, nullable=False),
     Column("plan", Text, nullable=False), Column("owner", Text, nullable=False), _big("used_us", nullable=False),
-    Column("uses", Integer, nullable=False, server_default="1"),
+    Column("uses", Integer, nullable=False, server_default="1"), Column("territory", Text, nullable=False, server_default=""),
+    Column("file", Text, nullable=False, server_default=""),  # the words that the names of its files have in common
+    UniqueConstraint("shape", "territory", "file"),
 )  # fmt: skip
 unfinished = (
     Table(  # change sets that are decided, and what they have yet to do to observations (`change_set.py`)

@@ -9,7 +9,6 @@ from starlette.testclient import TestClient
 from tests.towns import copied
 
 from beffroi.app import create_app
-from beffroi.cli.init import create_town
 from beffroi.identity import people, sign_in, territories
 from beffroi.model.instant import SECOND_US
 from beffroi.model.principal import SYSTEM

@@ -1,16 +1,19 @@
 """Bringing a file by the page: dropped, understood, corrected, imported, taken back, and recognised next month."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 from starlette.testclient import TestClient
+from tests.towns import town_at
 
+from beffroi.cli.init import create_town
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, history, thing
-from beffroi.town import Town
+from beffroi.town import Town, open_town
 
 Browser = Callable[..., TestClient]
 Csrf = Callable[[TestClient, str], str]
@@ -21,6 +24,25 @@ BENCHES = (
     "B2;Quai Duguay-Trouin;15/03/2024;319760,40;6739201,96\r\n"
     "B3;Square Anger;hier;319905,77;6739388,02\r\n"
 ).encode("cp1252")
+
+
+ON_BOTH = pytest.mark.parametrize(
+    "town", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+)
+
+
+@pytest.fixture
+def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
+    """An empty town on SQLite, or on the database that a test asks for."""
+    asked = getattr(request, "param", "sqlite")
+    if asked == "sqlite":
+        town_at(tmp_path / "town")
+    else:
+        url = request.getfixturevalue("postgresql_server").database()
+        create_town(tmp_path / "town", "Essai-les-Bains", email="maire@essai.fr", records=url)
+    opened = open_town(tmp_path / "town")
+    yield opened
+    opened.close()
 
 
 def bring(client: TestClient, csrf: Csrf, name: str, body: bytes) -> str:
@@ -43,7 +65,13 @@ def test_an_old_tables_guess_is_shown_imported_and_taken_back(
     agent = browser("agent")
     address = bring(agent, csrf, "Bancs 2026.csv", BENCHES)
     page = agent.get(address).text
-    for said in ("Windows", "point-virgule", "Lambert-93, deviné", "jour/mois/année", "Place Saint-Sauveur"):
+    for said in (
+        "Windows",
+        "point-virgule",
+        "Lambert-93 (EPSG:2154), deviné",
+        "jour/mois/année",
+        "Place Saint-Sauveur",
+    ):
         assert said in page
     assert '<svg class="ground"' in page
     assert agent.get(f"{address}.geojson").json()["features"][0]["geometry"]["coordinates"] == pytest.approx(
@@ -94,6 +122,7 @@ def test_a_chosen_kind_refuses_what_is_none_with_line_field_reason_and_mend(
     ]
 
 
+@ON_BOTH
 def test_next_months_file_is_recognised_and_its_differences_are_told(
     town: Town, browser: Browser, csrf: Csrf
 ) -> None:
@@ -158,6 +187,68 @@ def test_what_someone_changed_since_stays_when_the_rest_is_taken_back(
     assert "1 enregistrement, changé depuis" in page
 
 
+def test_the_same_columns_in_a_file_of_another_name_are_no_next_month(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    schools, halls = b"id;nom\n1;Jules-Ferry\n2;Pasteur\n", b"id;nom\n1;Dojo\n2;Piscine\n"
+    act(agent, csrf, bring(agent, csrf, "\u00c9coles 2026.csv", schools), action="import")
+    address = bring(agent, csrf, "Gymnases 2026.csv", halls)
+    page = agent.get(address).text
+    assert "Une nouvelle collection, « Gymnases 2026 »" in page
+    assert "a les mêmes colonnes, et un autre nom" in page
+    act(agent, csrf, address, action="import")
+    names = {
+        c: [r.values["nom"] for r in town.store.records.find(c, Query(sort="id")).rows]
+        for c in ("ecoles_2026", "gymnases_2026")
+    }
+    assert names == {"ecoles_2026": ["Jules-Ferry", "Pasteur"], "gymnases_2026": ["Dojo", "Piscine"]}
+    for name, title in (("Gymnases 2027.csv", "Gymnases 2026"), ("écoles rentrée.csv", "Écoles 2026")):
+        page = agent.get(bring(agent, csrf, name, halls)).text
+        assert "Reconnu" in page
+        assert f"Dans la collection « {title} »" in page
+    address = bring(agent, csrf, "Piscines.csv", halls)
+    number = re.search(r'name="mapping" value="(\d+)"', agent.get(address).text)
+    assert number is not None
+    assert "Reconnu" in act(agent, csrf, address, action="adopt", mapping=number[1]).text
+
+
+DISGUISED = {
+    "faux.csv": (b"%PDF-1.7 \xe2\xe3", "ce fichier est un PDF"), "faux.xlsx": (b"id;nom\n1;a\n", "nom qui finit par .csv"),
+    "page.csv": (b"<!DOCTYPE html><html></html>", "une page web"), "faux.gpkg": (b"%PDF-1.7", "ce fichier est un PDF"),
+    "topo.geojson": (b'{"type":"Topology","objects":{}}', "« features »"), "zero.csv": (b"id;nom\n", "aucune ligne"),
+}  # fmt: skip
+
+
+def test_a_file_that_is_not_what_its_name_says_is_told_for_what_it_is(browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    for name, (body, said) in DISGUISED.items():
+        page = agent.get(bring(agent, csrf, name, body)).text
+        assert ("ne se lit pas" in page, said in page) == (True, True), name
+
+
+def test_a_list_of_things_with_a_date_each_is_no_table_of_measures(browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    hydrants = "N°;Rue;Débit (m3/h);Contrôle\n" + "".join(f"BI-{n};Rue {n};{60 + n};0{n}/03/2026\n" for n in range(1, 6))  # fmt: skip
+    assert "Une nouvelle collection" in agent.get(bring(agent, csrf, "bornes.csv", hydrants.encode())).text
+    readings = "N°;Index (m3);Relevé le\n" + "".join(f"C-{n};{60 + n};01/03/2026\n" for n in range(1, 6))
+    assert "Des mesures" in agent.get(bring(agent, csrf, "relève.csv", readings.encode())).text
+
+
+def test_a_line_with_more_cells_than_titles_is_refused_not_cut(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    address = bring(agent, csrf, "rues.csv", b"id;nom\n1;Rue A\n2;Rue B; dite C\n3;Rue D;\n")
+    page = act(agent, csrf, address, action="import").text
+    assert "La ligne a plus de cellules que de titres" in page
+    assert [r.values["nom"] for r in town.store.records.find("rues", Query(sort="id")).rows] == [
+        "Rue A",
+        "Rue D",
+    ]
+
+
+@ON_BOTH
 def test_a_table_of_measures_becomes_series_and_goes_whole(town: Town, browser: Browser, csrf: Csrf) -> None:
     agent = browser("agent")
     body = "Date;Compteur;Consommation (kWh)\n01/11/2026;École;182,4\n02/11/2026;École;201,7\n02/11/2026;Gymnase;oups\n".encode()
@@ -187,21 +278,18 @@ def test_a_correction_reads_the_file_again(town: Town, browser: Browser, csrf: C
     assert "<dt>Coordonnées</dt><dd>aucune</dd>" in page
 
 
-@pytest.mark.parametrize(
-    ("name", "body", "said"),
-    [
-        ("plan.pdf", b"%PDF", "tableau d&#39;origine"), ("vieux.xls", b"\xd0\xcf", "en .xlsx"), ("vide.csv", b"", "est vide"),
-        ("couche.shp", b"\0", "archive .zip"),
-    ],
-)  # fmt: skip
-def test_another_file_is_refused_with_what_to_do(
-    browser: Browser, csrf: Csrf, name: str, body: bytes, said: str
-) -> None:
+NOT_HERE = {
+    "plan.pdf": (b"%PDF", "tableau d&#39;origine"), "vieux.xls": (b"\xd0\xcf", "en .xlsx"), "vide.csv": (b"", "est vide"),
+    "couche.shp": (b"\0", "archive .zip"),
+}  # fmt: skip
+
+
+def test_another_file_is_refused_with_what_to_do(browser: Browser, csrf: Csrf) -> None:
     agent = browser("agent")
     token = csrf(agent, "/donnees/apporter")
-    answer = agent.post("/donnees/apporter", data={"csrf": token}, files={"file": (name, body)})
-    assert answer.status_code == 400
-    assert said in answer.text
+    for name, (body, said) in NOT_HERE.items():
+        answer = agent.post("/donnees/apporter", data={"csrf": token}, files={"file": (name, body)})
+        assert (answer.status_code, said in answer.text) == (400, True), name
 
 
 def test_nobody_else_sees_or_touches_a_brought_file(browser: Browser, csrf: Csrf) -> None:

@@ -2,6 +2,7 @@
 what became of it. The file itself lies in `imports/NUMBER/` of the data directory until it is taken in."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any, Literal
 
 import msgspec
 from sqlalchemy import Connection, and_, delete, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from beffroi.model.instant import DAY_US, MINUTE_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import NotFound
+from beffroi.model.problem import Conflict, Forbidden, NotFound
 from beffroi.model.text import Text
 from beffroi.standards.layer_file import folded
 from beffroi.store.open import Store
@@ -20,8 +22,8 @@ from beffroi.store.tables import brought, file_mapping
 
 __all__ = [
     "WAITING", "Brought", "Column", "Corrections", "Difference", "Found", "Mapping", "Plan", "State", "Trouble", "Work",
-    "add", "claim", "folder_of", "forget", "forget_mapping", "get", "listed", "mapping_for", "mappings", "remember",
-    "rename_mapping", "save", "shape_of",
+    "add", "alike", "claim", "copy_mapping", "folder_of", "forget", "forget_mapping", "get", "home_of", "listed", "mapping_for",
+    "mapping_of", "mappings", "others_for", "remember", "rename_mapping", "save", "shape_of", "words_of",
 ]  # fmt: skip
 
 State = Literal["reading", "read", "comparing", "importing", "imported", "undoing", "undone", "failed"]
@@ -37,6 +39,9 @@ class Trouble(msgspec.Struct, frozen=True):
     reason: Text
     mend: Text = Text("", "")
     place: str = ""
+
+
+MOST_SAMPLES = 20
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -140,6 +145,7 @@ class Work(msgspec.Struct):
     change_set: int = 0
     undo_set: int = 0
     new_collection: bool = False
+    adopted: int = 0  # the matching that was taken by hand
     tried: int = 0
     series: tuple[int, ...] = ()  # datastreams that it brought values for
     fresh: tuple[int, int] = (0, 0)  # above which number datastreams and things are its own
@@ -162,7 +168,7 @@ class Brought(msgspec.Struct):
 
 
 class Mapping(msgspec.Struct, frozen=True):
-    """How the columns of files of one shape are matched."""
+    """How the columns of files of one shape are matched, and by which commune ("": by all)."""
 
     id: int
     name: str
@@ -171,6 +177,45 @@ class Mapping(msgspec.Struct, frozen=True):
     used_us: int
     uses: int
     corrections: Corrections
+    territory: str
+    shape: str
+    file: str
+
+
+def home_of(plan: Plan, who: Principal) -> str:
+    """Return the commune that a file is brought for; "" for none in particular."""
+    return plan.territory or (who.territories[0] if who.territories else "")
+
+
+_MONTH_AFTER_MONTH = (
+    "janvier fevrier mars avril mai juin juillet aout septembre octobre novembre decembre janv fev fevr avr juil sept oct nov dec "
+    "january february march april may june july august september october november december jan feb mar apr jun jul aug sep "
+    "export exports extraction extrait copie copy final def version table tableau fichier file data donnees feuille sheet liste "
+    "nouveau nouvelle new old ancien maj jour semaine mois trimestre semestre annee hebdo mensuel annuel the les des une sur pour"
+)
+_PASSING = frozenset(_MONTH_AFTER_MONTH.split())
+
+
+def words_of(name: str) -> str:
+    """Return the words of a file's name that stay from month to month: without dates, numbers and `export`."""
+    words = {re.sub(r"\d+", "", word) for word in folded(Path(name).stem).split("_")}
+    return " ".join(sorted(word for word in words if len(word) > 2 and word not in _PASSING))
+
+
+def alike(words: str, others: str, *, whole: bool = False) -> bool:
+    """True unless the names of two files say that they are of different things, whatever their columns. `whole`: all their
+    words must be the same, not only those of the shorter name."""
+    mine, theirs = set(words.split()), set(others.split())
+    if not theirs or not mine or theirs == mine:
+        return True
+    return not whole and (theirs <= mine or mine <= theirs)
+
+
+def _is_for(mapping: Mapping, words: str) -> bool:
+    nameless = (
+        mapping.plan.target == "measures" and not mapping.plan.thing
+    )  # its values would be mixed for good
+    return alike(words, mapping.file, whole=nameless)
 
 
 def folder_of(store: Store, number: int) -> Path:
@@ -284,33 +329,73 @@ class _Kept(msgspec.Struct):
 
 def _mapping(row: Any) -> Mapping:
     kept = msgspec.json.decode(row.plan, type=_Kept)
-    return Mapping(row.id, row.name, kept.plan, row.owner, row.used_us, row.uses, kept.corrections)
+    return Mapping(
+        row.id,
+        row.name,
+        kept.plan,
+        row.owner,
+        row.used_us,
+        row.uses,
+        kept.corrections,
+        row.territory,
+        row.shape,
+        row.file,
+    )
 
 
 def remember(store: Store, one: Brought, plan: Plan) -> None:
-    """Remember how the columns of a brought file were matched, for the next one of its shape."""
+    """Remember how the columns of a brought file were matched, for its commune's next one of its shape."""
     corrections = msgspec.structs.replace(one.work.corrections, encoding="", delimiter="")
     kept = msgspec.json.encode(_Kept(plan, corrections)).decode()
-    t = file_mapping
+    t, home, words = file_mapping, home_of(plan, one.work.who), words_of(one.name)
     with store.write() as c:
-        known = c.execute(select(t.c.id).where(t.c.shape == one.shape)).scalar()
+        mine = and_(t.c.shape == one.shape, t.c.territory == home)
+        known = c.execute(select(t.c.id).where(mine, t.c.file == words)).scalar()
+        if known is None and not one.work.adopted:
+            known = c.execute(select(t.c.id).where(mine, t.c.id == one.mapping_id)).scalar()
         if known is not None:
             c.execute(
                 update(t).where(t.c.id == known).values(plan=kept, used_us=store.clock(), uses=t.c.uses + 1)
             )
         else:
             known = store.number(c, "file_mapping")
-            c.execute(insert(t).values(id=known, shape=one.shape, name=plan.title or one.name, plan=kept,
-                                       owner=one.owner, used_us=store.clock(), uses=1))  # fmt: skip
+            c.execute(insert(t).values(id=known, shape=one.shape, name=plan.title or one.name, plan=kept, owner=one.owner,
+                                       used_us=store.clock(), uses=1, territory=home, file=words))  # fmt: skip
         one.mapping_id = known
         c.execute(update(brought).where(brought.c.id == one.id).values(mapping_id=known))
 
 
-def mapping_for(store: Store, shape: str) -> Mapping | None:
-    """Return how files of a shape are matched, if that is known."""
+def _of_shape(store: Store, shape: str) -> list[Mapping]:
     with store.read() as c:
-        row = c.execute(select(file_mapping).where(file_mapping.c.shape == shape)).first()
-    return None if row is None else _mapping(row)
+        rows = c.execute(
+            select(file_mapping).where(file_mapping.c.shape == shape).order_by(file_mapping.c.used_us.desc())
+        )
+        return [_mapping(row) for row in rows]
+
+
+def mapping_for(store: Store, shape: str, name: str, who: Principal) -> Mapping | None:
+    """Return how files of a shape and of such a name are matched for `who`: by their commune, else by all; of several,
+    those of just that name first, then as the last time."""
+    words = words_of(name)
+    mine = [m for m in _of_shape(store, shape) if who.covers(m.territory or None) and _is_for(m, words)]
+    return min(mine, key=lambda m: (m.territory not in who.territories, m.file != words), default=None)
+
+
+def others_for(store: Store, shape: str, name: str, who: Principal) -> list[Mapping]:
+    """Return how files of a shape are matched by other communes than those of `who`, and those of another name by theirs."""
+    taken = mapping_for(store, shape, name, who)
+    return [one for one in _of_shape(store, shape) if taken is None or one.id != taken.id]
+
+
+def mapping_of(store: Store, number: int) -> Mapping:
+    """Return a remembered mapping. Raises `NotFound`."""
+    with store.read() as c:
+        row = c.execute(select(file_mapping).where(file_mapping.c.id == number)).first() if number < 2**63 else None  # fmt: skip
+    if row is None:
+        raise NotFound(
+            Text("Cette correspondance n'est plus gardée.", "This matching is no longer remembered.")
+        )
+    return _mapping(row)
 
 
 def mappings(store: Store) -> list[Mapping]:
@@ -320,13 +405,48 @@ def mappings(store: Store) -> list[Mapping]:
     return [_mapping(row) for row in rows]
 
 
-def rename_mapping(store: Store, number: int, name: str) -> None:
-    """Give a remembered mapping another name."""
+def copy_mapping(store: Store, number: int, territory: str, who: Principal) -> Mapping:
+    """Remember for the commune `territory` how another matches its files; the rows of the next file are then its own.
+
+    Raises `Forbidden` unless `who` works there, `Conflict` when that commune has its own for files of this shape.
+    """
+    if not territory or not who.covers(territory):
+        raise Forbidden(Text("Cette commune n'est pas des vôtres.", "This commune is not one of yours."), place="territory")  # fmt: skip
+    theirs = mapping_of(store, number)
+    kept = _Kept(msgspec.structs.replace(theirs.plan, territory=territory, gone="keep"), theirs.corrections)
+    try:
+        with store.write() as c:
+            mine = store.number(c, "file_mapping")
+            c.execute(insert(file_mapping).values(
+                id=mine, shape=theirs.shape, name=theirs.name, plan=msgspec.json.encode(kept).decode(), owner=who.id, used_us=store.clock(),
+                uses=0, territory=territory, file=theirs.file))  # fmt: skip
+            detail = {"from": number, "territory": territory}
+            store.audit.note(c, who, "mapping.copy", f"file_mapping/{mine}", detail)
+    except IntegrityError as error:
+        raise Conflict(
+            Text("Cette commune a déjà sa correspondance pour ces fichiers.", "This commune has its own matching for these files already."),
+            Text("Oubliez-la d'abord, pour reprendre celle-ci.", "Forget it first, to take this one."), place="territory",
+        ) from error  # fmt: skip
+    return mapping_of(store, mine)
+
+
+def _require_own(store: Store, number: int, who: Principal) -> None:
+    if who.territories and mapping_of(store, number).territory not in who.territories:
+        raise Forbidden(
+            Text("Cette correspondance est d'une autre commune, ou de toutes.", "This matching is another commune's, or everybody's."),
+            Text("Copiez-la pour la vôtre.", "Copy it for yours."),
+        )  # fmt: skip
+
+
+def rename_mapping(store: Store, number: int, name: str, who: Principal) -> None:
+    """Give a remembered mapping another name. Raises `Forbidden` for another commune's."""
+    _require_own(store, number, who)
     with store.write() as c:
         c.execute(update(file_mapping).where(file_mapping.c.id == number).values(name=name[:200]))
 
 
-def forget_mapping(store: Store, number: int) -> None:
-    """Forget a mapping; what it brought stays."""
+def forget_mapping(store: Store, number: int, who: Principal) -> None:
+    """Forget a mapping; what it brought stays. Raises `Forbidden` for another commune's."""
+    _require_own(store, number, who)
     with store.write() as c:
         c.execute(delete(file_mapping).where(file_mapping.c.id == number))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from beffroi.intake.bringing.brought import Column, Found, Plan
+from beffroi.intake.bringing.brought import MOST_SAMPLES, Column, Found, Plan, alike, words_of
 from beffroi.intake.bringing.samples import Sample, samples
 from beffroi.model.collection import OWN, Collection, Field
 from beffroi.standards.inferring import MADE_KEY, slug
@@ -44,7 +44,8 @@ def proposed(found: Found, name: str, collections: Iterable[Collection]) -> Plan
             return into(found, held, sample.name)
         return _new(found, sample.title.fr, sample)
     own = next((c for c in known if c.service == OWN and c.name == slug(title)), None)
-    best = own or _collection_for(found, known)
+    words = words_of(name)
+    best = own or _collection_for(found, [c for c in known if c.service != OWN or alike(words, words_of(c.title.fr), whole=True)])  # fmt: skip
     if best is not None:
         return into(found, best)
     if _looks_measured(found):
@@ -199,6 +200,17 @@ def _looks_measured(found: Found) -> bool:
         and bool(numbers)
         and len(others) <= 2
         and found.rows > 1
+        and not _is_list(found, others, time)
+    )
+
+
+def _is_list(found: Found, others: list[Column], time: Column) -> bool:
+    """True for a list of things, each with its name and its own date: what is measured names its things again and again,
+    or tells of all of them at one time."""
+    named = [c for c in others if c.kind == "text" and c.filled == found.rows > 2]
+    seen_all = found.rows <= MOST_SAMPLES
+    return len(time.samples) > 1 and any(
+        c.distinct or (seen_all and len(c.samples) == found.rows) for c in named
     )
 
 

@@ -8,7 +8,15 @@ from typing import Any
 
 import msgspec
 
-from beffroi.intake.bringing.brought import Brought, Column, Corrections, Found, Trouble, folder_of
+from beffroi.intake.bringing.brought import (
+    MOST_SAMPLES,
+    Brought,
+    Column,
+    Corrections,
+    Found,
+    Trouble,
+    folder_of,
+)
 from beffroi.intake.layers import moved, near
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
@@ -168,7 +176,7 @@ class _Learning:
                 continue
             self.filled[name] = self.filled.get(name, 0) + 1
             some = self.samples.setdefault(name, [])
-            if len(some) < 20 and (said := _said(value)) not in some:
+            if len(some) < MOST_SAMPLES and (said := _said(value)) not in some:
                 some.append(said)
 
     def is_key(self, name: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from beffroi.intake.bringing.brought import Brought, Plan
+from beffroi.intake.bringing.brought import Brought, Plan, home_of
 from beffroi.intake.bringing.reading import layer_of, path_of, placement_of
 from beffroi.intake.bringing.samples import Sample, samples
 from beffroi.intake.layers import TERRITORY, moved, value_of
@@ -142,7 +142,7 @@ def entries(
     key = collection.key
     made = key is not None and key.name == MADE_KEY
     coded = [c.name for c in work.found.columns if folded(c.name) in TERRITORY]
-    default = work.plan.territory or (work.who.territories[0] if work.who.territories else "")
+    default = home_of(work.plan, work.who)
     placeless = collection.geometry == "none"
     for number, row in enumerate(layer.rows(), 1):
         if isinstance(row, Reject):
@@ -212,6 +212,10 @@ def kind_of_measures(store: Store, one: Brought) -> KindOfImport:
     """Return how the rows of a brought file are read as observations. Raises `Problem` when the plan is not whole."""
     plan, found = one.work.plan, one.work.found
     assert found is not None
+    home = home_of(plan, one.work.who)
+    if not one.work.who.covers(home or None):
+        raise Forbidden(Text("Cette commune n'est pas des vôtres.", "This commune is not one of yours."),
+                        Text("Choisissez-en une des vôtres.", "Choose one of yours."), place="territory")  # fmt: skip
     if not plan.time:
         raise Problem(Text("Aucune colonne ne dit quand.", "No column says when."),
                       Text("Choisissez la colonne de la date ou de l'heure.", "Choose the column of the date or time."), place="time")  # fmt: skip
@@ -221,7 +225,7 @@ def kind_of_measures(store: Store, one: Brought) -> KindOfImport:
     columns = [c.name for c in found.columns]
     thing = ThingPart(
         key="" if plan.thing else slug(plan.thing_name or plan.title), name=plan.thing_name or plan.title, column=plan.thing,
-        longitude_column=_LON, latitude_column=_LAT,
+        longitude_column=_LON, latitude_column=_LAT, within=home,
     )  # fmt: skip
     mapping = Mapped(
         zone=plan.zone, thing=thing, time=TimePart(column=plan.time, end=plan.end),

@@ -21,7 +21,9 @@ from beffroi.intake.bringing.brought import (
     claim,
     folder_of,
     forget,
+    home_of,
     mapping_for,
+    mapping_of,
     remember,
     save,
     shape_of,
@@ -33,6 +35,7 @@ from beffroi.intake.files import ImportReport, import_files
 from beffroi.intake.identify import Entrance
 from beffroi.intake.take import Intake
 from beffroi.model.collection import OWN, Collection
+from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.standards.inferring import MADE_KEY, slug
@@ -116,7 +119,9 @@ def _read(intake: Intake, one: Brought) -> None:
     if first:  # as it is guessed before any correction: so next month's file will be, too
         one.shape = shape_of(work.kind, found.columns, found.layer)
     work.found, work.trouble, work.difference = found, None, None
-    mapping = mapping_for(store, one.shape) if first else None
+    mapping = None
+    if first:
+        mapping = mapping_of(store, work.adopted) if work.adopted else mapping_for(store, one.shape, one.name, work.who)  # fmt: skip
     held = mapping is not None and (
         mapping.plan.target == "measures" or mapping.plan.collection in store.records.collections
     )
@@ -191,33 +196,43 @@ def _compare(intake: Intake, one: Brought) -> None:
 
 
 def _gone(store: Store, one: Brought, collection: Collection, keys: set[Any]) -> list[int]:
-    """Return the records that earlier files of this shape brought, live still, whose keys this file does not have."""
+    """Return the records that earlier files of this shape brought for the same commune, live still, whose keys this file
+    does not have."""
     key = collection.key
     earlier = _earlier(store, one)
     if key is None or key.name == MADE_KEY or not earlier:
         return []
-    t = store.records.shelf(collection.name).table
+    t, home = store.records.shelf(collection.name).table, home_of(one.work.plan, one.work.who)
     made = select(history.c.record_id).where(
         history.c.collection == collection.name,
         history.c.action == "create",
         history.c.change_set.in_(earlier),
     )
     live = select(t.c["_id"], t.c[key.name]).where(t.c["_deleted_us"].is_(None), t.c["_id"].in_(made))
+    if home:  # what moved to a neighbour since is the neighbour's
+        live = live.where(t.c["_territory"] == home)
     with store.read() as c:
         return [number for number, own in c.execute(live) if own not in keys]
 
 
+class _Earlier(msgspec.Struct):
+    who: Principal
+    plan: Plan
+    change_set: int = 0
+
+
 def _earlier(store: Store, one: Brought) -> list[int]:
-    """Return the change sets of earlier files of this shape that were not taken back."""
+    """Return the change sets of earlier files of this shape, for the same commune, that were not taken back."""
     same = select(brought.c.told).where(
         brought.c.shape == one.shape, brought.c.id != one.id, brought.c.state == "imported"
     )
     with store.read() as c:
-        told = [msgspec.json.decode(row) for row in c.execute(same).scalars()]
+        told = [msgspec.json.decode(row, type=_Earlier) for row in c.execute(same).scalars()]
+    home, held = home_of(one.work.plan, one.work.who), one.work.plan.collection
     return [
-        t["change_set"]
+        t.change_set
         for t in told
-        if t.get("change_set") and t["plan"]["collection"] == one.work.plan.collection
+        if t.change_set and t.plan.collection == held and home_of(t.plan, t.who) == home
     ]
 
 
@@ -319,7 +334,7 @@ def _import_measures(intake: Intake, one: Brought) -> None:
     told = _Telling(store, one)
     report: ImportReport = import_files(
         intake, kind_of_measures(store, one), [path_of(store, one)], {}, progress=lambda _p, _s, done, whole: told(done, whole),
-        door=Entrance(work.plan.public, work.plan.territory or None), again=again,
+        door=Entrance(work.plan.public, home_of(work.plan, work.who) or None), again=again,
         told={"file": one.name, "brought": one.id},
     )  # fmt: skip
     work.series = tuple(sorted(report.datastreams))

@@ -20,13 +20,15 @@ _OURS = (
     "gateways",
     "radio",
     "counter",
+    "by",
+    "note",
 )  # of people and networks: for the town's own people
 
 
 def provenance_of(store: Store, who: Principal, observation_id: int, base: str = "") -> dict[str, Any]:
     """Return where an observation came from, as far as `who` may know. Raises `NotFound`.
 
-    "kind" is lorawan, file, connector, http or mqtt, or null when it is not known (any more).
+    "kind" is lorawan, file, connector, hand, http or mqtt, or null when it is not known (any more).
     """
     with store.read() as c:
         Reader(store, c, base, sight_of(who), store.clock()).find(

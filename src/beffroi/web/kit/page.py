@@ -37,6 +37,7 @@ __all__ = [
     "Pages",
     "figures_of",
     "language_of",
+    "look_here",
     "pages_for",
     "pages_of",
     "principal_of",
@@ -189,6 +190,14 @@ def _csrf(request: Request) -> Markup:
     )
 
 
+def _places(here: Look | None) -> tuple[tuple[str, str, str], ...]:
+    """Return the five words of the navigation; a commune has its own situation and map."""
+    if here is None:
+        return PLACES
+    own = {"/": here.place, "/carte": f"{here.place}/carte"}
+    return tuple((own.get(href, href), name, place) for href, name, place in PLACES)
+
+
 def _active(path: str) -> str:
     for prefix, place in BELOW.items():
         if path == prefix or path.startswith(prefix + "/"):
@@ -197,6 +206,12 @@ def _active(path: str) -> str:
         if path == prefix or path.startswith(prefix + "/"):
             return place
     return "situation" if path == "/" else ""
+
+
+def look_here(request: Request) -> Look | None:
+    """Return the look of the commune whose pages these are (`/communes/35236/…`), None for the whole town's."""
+    found: Look | None = getattr(request.state, "look", None)
+    return found
 
 
 def _look(town: Town | None, who: Principal) -> Look:
@@ -229,10 +244,11 @@ def render(
             islands.append(name)
         return ""
 
+    here = look_here(request)
     base = {
-        "request": request, "who": principal_of(request), "town": town, "look": _look(town, principal_of(request)),
-        "now": town.clock() if town is not None else system_clock(), "places": PLACES,
-        "active": _active(request.url.path), "csrf": lambda: _csrf(request), "island": island, "islands": islands,
+        "request": request, "who": principal_of(request), "town": town, "look": here or _look(town, principal_of(request)),
+        "now": town.clock() if town is not None else system_clock(), "places": _places(here),
+        "active": _active(request.url.path.removeprefix(here.place) or "/" if here else request.url.path), "csrf": lambda: _csrf(request), "island": island, "islands": islands,
         "with_query": lambda **changes: with_query(request, **changes), "weight_mark": WEIGHT_MARK,
     }  # fmt: skip
     environment = pages.environments[language_of(request)]

@@ -3,9 +3,11 @@
 Figures add up: each is counted per commune, for what is of no commune, and for the whole, by the same question.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from sqlalchemy import func, select
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,6 +23,7 @@ from beffroi.store.record import Query
 from beffroi.store.tables import thing
 from beffroi.town import Town
 from beffroi.web.kit.look import Look, look_of_commune
+from beffroi.web.kit.map import MapView
 from beffroi.web.kit.page import (
     figures_of,
     language_of,
@@ -30,12 +33,16 @@ from beffroi.web.kit.page import (
     words_of,
 )
 from beffroi.web.kit.table import Column, Row
+from beffroi.web.site import map as town_map
+from beffroi.web.site import things
+from beffroi.web.site.map import view_at
 from beffroi.web.site.open_alarms import OPEN, OpenAlarm, alarm_rows, open_alarms, worst
 from beffroi.web.site.service_figures import MONTH_US, indicator_of_place, may_read
 from beffroi.web.site.town_look import answer_colours, answer_logo
 
 __all__ = ["ROUTES", "Sums", "sums_of"]
 
+Page = Callable[[Request], Response]
 Count = Callable[[str | None], int]
 NOWHERE = ""  # what is of no commune
 Sums = dict[str, dict[str | None, int]]  # by what is counted, then by commune (None: the whole)
@@ -133,10 +140,33 @@ def _here(town: Town, who: Principal, commune: Territory, language: str) -> list
     return open_alarms(town, limited, language)
 
 
+def _within(page: Page) -> Page:
+    """Make a page of the whole town one of a commune: of its things and records, under its name and colours."""
+
+    @functools.wraps(page)
+    def shown(request: Request) -> Response:
+        commune, look = _one(request)
+        who = principal_of(request)
+        role = who.role if who.covers(commune.code) else "citizen"
+        request.state.look = look
+        request.state.who = msgspec.structs.replace(who, role=role, territories=(commune.code,))
+        return page(request)
+
+    return shown
+
+
+def _map_of(request: Request, commune: Territory) -> MapView | None:
+    """Return the map of a commune, drawn as its readers see it."""
+    seen = Request({**request.scope, "state": {**request.scope.get("state", {})}})
+    seen.state.who = Principal("anonymous", "", "citizen", (commune.code,))
+    return view_at(seen, f"/communes/{commune.code}/carte.geojson")
+
+
 def detail(request: Request) -> Response:
     """Answer a commune's own page: what rings there, its figures, its data."""
     town, who, words = request.app.state.town, principal_of(request), words_of(request)
     commune, look = _one(request)
+    request.state.look = look
     alarms = _here(town, who, commune, words.language)
     counts = {name: (count(commune.code), count(None)) for name, count in _counts(town, who).items()}
     titles, figures = _titles(request), figures_of(request)
@@ -154,7 +184,7 @@ def detail(request: Request) -> Response:
     ]
     states = {"active": words.of("à prendre en charge"), "acknowledged": words.of("prise en charge")}
     return render(
-        request, "site/commune.html", look=look, commune=commune, alarms=alarm_rows(alarms, {}, states), lists=lists,
+        request, "site/commune.html", commune=commune, view=_map_of(request, commune), alarms=alarm_rows(alarms, {}, states), lists=lists,
         level=worst(alarms), sensors=counts["sensors"][0], measured=measured, reports="reports" in town.registry.services,
         words=commune.settings.get("words_en" if words.language == "en" else "words", commune.settings.get("words", "")),
     )  # fmt: skip
@@ -175,4 +205,9 @@ ROUTES: list[BaseRoute] = [
     Route("/communes/{code}", detail),
     Route("/communes/{code}/ville-{version}.css", colours),
     Route("/communes/{code}/logo-{version}", logo),
+    Route("/communes/{code}/carte", _within(town_map.page)),
+    Route("/communes/{code}/carte.geojson", _within(town_map.as_geojson)),
+    Route("/communes/{code}/capteurs", _within(things.index)),
+    Route("/communes/{code}/capteurs.csv", _within(things.as_csv)),
+    Route("/communes/{code}/capteurs.geojson", _within(things.as_geojson)),
 ]

@@ -17,18 +17,19 @@ from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.map import Box, MapView
 from beffroi.web.kit.packing import packed
-from beffroi.web.kit.page import principal_of, render, translate, words_of
+from beffroi.web.kit.page import look_here, principal_of, render, translate, words_of
 from beffroi.web.site.base_map import base_map
 from beffroi.web.site.catalogue import silent, stations, things_count
 from beffroi.web.site.open_alarms import OpenAlarm, open_alarms
 
-__all__ = ["ROUTES", "layers_of"]
+__all__ = ["ROUTES", "as_geojson", "layers_of", "page", "view_at"]
 
 FEW = 200  # a layer of more is off until asked for
 MOST = 4_000  # features of one layer in one answer; beyond, the map asks again for what it shows
 LISTED = 100
 DRAWN = 400
 THINGS = "capteurs"
+_ORDER = {"rouge": 0, "orange": 1, "jaune": 2}
 
 
 def layers_of(town: Town, who: Principal, language: str) -> dict[str, str]:
@@ -129,16 +130,21 @@ def features_of(
 def _asked(request: Request) -> tuple[list[str], dict[str, str]]:
     known = layers_of(request.app.state.town, principal_of(request), words_of(request).language)
     asked = [name for name in request.query_params.getlist("couche") if name in known]
-    return asked or _usual(request.app.state.town, known), known
+    return asked or _usual(request.app.state.town, principal_of(request), known), known
 
 
-def _usual(town: Town, known: dict[str, str]) -> list[str]:
+def _usual(town: Town, who: Principal, known: dict[str, str]) -> list[str]:
     """Return the layers shown at first: the things, and collections of few records that do not cover the others."""
     collections = town.store.records.collections
     return [
         name for name in known
-        if name == THINGS or (collections[name].geometry != "polygon" and town.store.records.count(name) <= FEW)
+        if name == THINGS or (collections[name].geometry != "polygon" and _count(town, who, name) <= FEW)
     ]  # fmt: skip
+
+
+def _count(town: Town, who: Principal, name: str) -> int:
+    """Return how much a layer holds of what `who` sees on the map: of their territories, when they have some."""
+    return things_count(town, who) if name == THINGS else Desk(town.store.records, who).count(name, Query(territories=who.territories or None))  # fmt: skip
 
 
 def as_geojson(request: Request) -> Response:
@@ -175,27 +181,36 @@ def page(request: Request) -> Response:
     who, _ = principal_of(request), translate(request)
     shown, known = _asked(request)
     features, more = features_of(town, who, shown, None, None, words_of(request).language)
-    counts = {
-        name: things_count(town, who) if name == THINGS else Desk(town.store.records, who).count(name)
-        for name in known
-    }
-    order = {"rouge": 0, "orange": 1, "jaune": 2}
+    counts = {name: _count(town, who, name) for name in known}
     known = {name: title for name, title in known.items() if counts[name]}
-    features.sort(key=lambda f: (order.get(f["properties"]["severity"], 3), f["properties"]["name"]))
-    base = base_map(town)
+    features.sort(key=lambda f: (_ORDER.get(f["properties"]["severity"], 3), f["properties"]["name"]))
+    address = f"{request.url.path}.geojson"
+    return render(
+        request, "site/map.html", view=_view(request, features, f"{address}?{urlencode([('couche', name) for name in shown])}"),
+        layers=known, shown=shown, counts=counts, features=features[:LISTED], total=len(features), more=more,
+        exports=[("GeoJSON", address), ("OGC API", "/ogc/collections")],
+    )  # fmt: skip
+
+
+def view_at(request: Request, address: str) -> MapView | None:
+    """Return the small map of what the reader sees at first, whose features come from `address`; None when there is nothing."""
+    town, who = request.app.state.town, principal_of(request)
+    shown, _known = _asked(request)
+    features, _more = features_of(town, who, shown, None, None, words_of(request).language)
+    return msgspec.structs.replace(_view(request, features, address), small=True) if features else None
+
+
+def _view(request: Request, features: list[dict[str, Any]], address: str) -> MapView:
+    town, _ = request.app.state.town, translate(request)
+    look, base = look_here(request), base_map(town)
     marks = []
     for f in features[:DRAWN]:
         at = _middle(f["geometry"])
         if at is not None:
             marks.append((*at, f["properties"]["severity"], f["properties"]["name"]))
-    view = MapView(
-        _("Carte de {town}", town=town.name), "/carte.geojson?" + urlencode([("couche", name) for name in shown]),
+    return MapView(
+        _("Carte de {town}", town=look.name if look else town.name), address,
         base.drawing(marks=tuple(marks[::-1])), base.box if not features else None, base.url, base.credit,
-    )  # fmt: skip
-    return render(
-        request, "site/map.html", view=view, layers=known, shown=shown, counts=counts, features=features[:LISTED],
-        total=len(features), more=more,
-        exports=[("GeoJSON", "/carte.geojson"), ("OGC API", "/ogc/collections")],
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ __all__ = ["ROUTES"]
 KINDS = {
     "lorawan": Text("Message d'un appareil LoRaWAN", "Message of a LoRaWAN device"), "file": Text("Import d'un fichier", "Import of a file"),
     "connector": Text("Relevé chez une source", "Polled from a source"), "http": Text("Envoi par l'API", "Sent by the API"),
-    "mqtt": Text("Envoi par MQTT", "Sent over MQTT"),
+    "mqtt": Text("Envoi par MQTT", "Sent over MQTT"), "hand": Text("Relevé à la main", "Read by hand"),
 }  # fmt: skip
 NETWORKS = {"ttn": "The Things Stack", "chirpstack": "ChirpStack"}
 RADIO = (
@@ -83,7 +83,7 @@ def _facts(
         (_("Numéro du message"), told.get("counter")), (_("Entendu le"), told.get("receivedAt")), (_("Lu par"), read_by),
         (_("Fichier"), told.get("file")), (_("Ligne"), told.get("line")), (_("Empreinte SHA-256"), told.get("sha256")),
         (_("Source"), told.get("source")), (_("Adresse"), told.get("url")), (_("Relevé le"), told.get("fetchedAt")),
-        (_("Clé"), told.get("name") or told.get("key")), (_("Client MQTT"), told.get("client")), (_("Sujet MQTT"), told.get("topic")),
+        (_("Relevé par"), told.get("by")), (_("Remarque"), told.get("note")), (_("Clé"), told.get("name") or told.get("key")), (_("Client MQTT"), told.get("client")), (_("Sujet MQTT"), told.get("topic")),
         (_("Enregistré le"), told.get("takenAt")),
     ]  # fmt: skip
     times = (_("Entendu le"), _("Relevé le"), _("Enregistré le"))

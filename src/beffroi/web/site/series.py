@@ -24,6 +24,7 @@ from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
 from beffroi.web.site.catalogue import Series, find_series, find_station, silent, values_of
+from beffroi.web.site.manual_reading import may_read_for
 from beffroi.web.site.period import PERIODS, Period, period_of
 from beffroi.web.site.retention import keep_words, kept_by
 from beffroi.web.site.thresholds import thresholds_of
@@ -100,7 +101,7 @@ def page(request: Request) -> Response:
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
         numbers=numbers, parts=parts, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
-        lead=_lead(series), **_kept(request, town, series), **_lacking(request, town, series),
+        lead=_lead(series), by_hand=may_read_for(principal_of(request), series, station.territory), **_kept(request, town, series), **_lacking(request, town, series),
         **_texts([] if parts else found, numbers, translate(request)),
     )  # fmt: skip
 

@@ -87,11 +87,12 @@ def page(request: Request) -> Response:
     alarms = open_alarms(town, who, words.language)
     found = stations(town, who, limit=MOST_STATIONS)
     mute = [s for s in found if any(silent(x, now) for x in s.series)]
+    cards = cards_of(town, who, figures_of(request), [x for s in found for x in s.series])
     context: dict[str, Any] = {
         "level": worst(alarms) if alarms else ("jaune" if mute else "vert"),
         "sentence": sentence(alarms, len(mute), words),
         "alarms": alarm_rows(alarms[:SHOWN], {s.id: s.name for s in found}, _states(words)), "more": max(0, len(alarms) - SHOWN),
-        "cards": cards_of(town, who, figures_of(request), [x for s in found for x in s.series]), "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
+        "cards": [c for c in cards if c.value is not None], "idle": [c for c in cards if c.value is None], "mute": mute[:SHOWN], "muted": len(mute), "total": len(found),
         "view": _view(town, words, alarms, found), "seq": town.store.observations.head(),
         "mine": [], "changes": None, "waiting": 0, "tour": unfinished(town, who, _),
         "communes": sum(t.kind == "commune" for t in territories.every(town.store)),

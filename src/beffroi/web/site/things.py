@@ -26,7 +26,7 @@ from beffroi.web.site.commands import commands_of
 from beffroi.web.site.open_alarms import alarm_rows, open_alarms
 from beffroi.web.site.series import points_of, qualities
 
-__all__ = ["ROUTES", "series_card"]
+__all__ = ["ROUTES", "as_csv", "as_geojson", "index", "series_card"]
 
 PAGE = 50
 MOST_EXPORTED = 20_000
@@ -112,7 +112,7 @@ def index(request: Request) -> Response:
     return render(
         request, "site/things.html", columns=columns, rows=[_row(request, s, now, services) for s in shown], pager=pager,
         total=total, filters=filters, services=services, only_silent=only_silent,
-        exports=[("CSV", f"/capteurs.csv{query}"), ("GeoJSON", f"/capteurs.geojson{query}"), ("SensorThings", "/sensorthings/v1.1/Things")],
+        exports=[("CSV", f"{request.url.path}.csv{query}"), ("GeoJSON", f"{request.url.path}.geojson{query}"), ("SensorThings", "/sensorthings/v1.1/Things")],
     )  # fmt: skip
 
 

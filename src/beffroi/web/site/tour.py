@@ -61,6 +61,10 @@ def _has_report(town: Town) -> bool:
     return town.store.records.count("service_request", most=1) > 0
 
 
+def _has_categories(town: Town) -> bool:
+    return town.store.records.count("report_category", most=1) > 0
+
+
 def steps(town: Town, who: Principal, _: Callable[..., str]) -> list[Step]:
     """Return the steps that someone of the town can take, in order."""
     found = []
@@ -74,10 +78,15 @@ def steps(town: Town, who: Principal, _: Callable[..., str]) -> list[Step]:
              "/donnees/apporter", _("Apporter un fichier"), _has_file(town)),
         Step(_("Des mesures"), _("Un relevé de compteurs en tableau suffit ; l'exemple fourni convient. Un capteur LoRaWAN ou MQTT fait de même."),
              "/donnees/apporter", _("Apporter un relevé"), _has_values(town)),
-        Step(_("Une alarme"), _("Une règle regarde une série et prévient. Écrivez-en une sur vos mesures, et essayez-la sur le passé avant de l'allumer."),
+        Step(_("Une alarme"), _("Une règle regarde une série et prévient. Écrivez-en une sur vos mesures, essayez-la sur le passé, mettez-la en service. Pour l'entendre, relevez à la main une valeur au-delà du seuil, sur la page de la série."),
              "/regles", _("Écrire une règle"), _has_alarm(town)),
     ]  # fmt: skip
-    if "reports" in town.registry.services:
+    if "reports" in town.registry.services and who.role != "agent" and not _has_categories(town):
+        found.append(Step(
+            _("Un signalement"), _("Donnez d'abord aux habitants une liste de catégories : une liste type vous attend, en un clic. Puis faites comme eux : un nid-de-poule, une photo."),
+            "/signaler/reglages", _("Préparer les catégories"), _has_report(town),
+        ))  # fmt: skip
+    elif "reports" in town.registry.services:
         found.append(Step(
             _("Un signalement"), _("Faites comme un habitant : un nid-de-poule, une photo. Puis répondez comme un agent."),
             "/signaler", _("Signaler quelque chose"), _has_report(town),

@@ -49,7 +49,7 @@ def limits(request: Request, roles: Sequence[str]) -> list[Input]:
     if known:
         hint = _(
             "Codes séparés par des espaces ; vide : tous. Connus : {codes}.",
-            codes=", ".join(t.code for t in known),
+            codes=", ".join(f"{t.code} ({t.name})" for t in known),
         )
         inputs.append(Input("territories", _("Territoires"), hint=hint))
     return inputs
@@ -96,6 +96,10 @@ async def _roll(
     _ = translate(request)
     who, names = principal_of(request), role_names(request)
     every = [p for p in await off_loop(people.every, store_of(request)) if within(who, p.territories)]
+    places = {t.code: t.name for t in await off_loop(territories.every, store_of(request))}
+    places |= {
+        s.name: s.title.of(request.state.language) for s in request.app.state.town.registry.services.values()
+    }
     columns = [
         Column("name", _("Nom")), Column("email", _("Adresse électronique")), Column("role", _("Rôle")),
         Column("limits", _("Limité à")), Column("seen", _("Dernière connexion"), "age"), Column("state", _("État")),
@@ -103,7 +107,7 @@ async def _roll(
     rows = [
         Row({
             "name": p.name, "email": p.email, "role": names[p.role], "seen": p.signed_in_us,
-            "limits": " ".join((p.service or "", *p.territories)).strip(),
+            "limits": ", ".join(places.get(one, one) for one in (p.service or "", *p.territories) if one),
             "state": _("désactivé") if p.disabled else _("actif") if p.signed_in_us else _("invité"),
         }, href=f"/administration/personnes/{p.id}")
         for p in every

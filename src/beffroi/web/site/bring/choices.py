@@ -15,9 +15,19 @@ from beffroi.web.kit.page import language_of, principal_of, translate
 from beffroi.web.site.bring.desk import town_of
 from beffroi.web.site.data.desk import territory_names
 
-__all__ = ["Choice", "choices", "corrections_of", "inputs", "open_to", "plan_of", "territories", "values_of"]
+__all__ = [
+    "SYSTEMS",
+    "Choice",
+    "choices",
+    "corrections_of",
+    "inputs",
+    "open_to",
+    "plan_of",
+    "territories",
+    "values_of",
+]
 
-_SYSTEMS = (
+SYSTEMS = (
     ("EPSG:4326", ""), ("EPSG:4326 (latitude, longitude)", ""), ("EPSG:2154", "Lambert-93"),
     *((f"EPSG:{3900 + n}", f"CC{n}") for n in range(42, 51)), ("EPSG:27572", "Lambert II"),
     ("EPSG:32630", "UTM 30N"), ("EPSG:32631", "UTM 31N"), ("EPSG:32632", "UTM 32N"), ("EPSG:3857", "Web Mercator"),
@@ -178,7 +188,7 @@ def inputs(request: Request, one: Brought) -> list[Input]:
             "crs",
             _("Système de coordonnées"),
             "select",
-            options=(*guess, *((c, told.get(c, f"{words} ({c})")) for c, words in _SYSTEMS)),
+            options=(*guess, *((c, told.get(c, f"{words} ({c})")) for c, words in SYSTEMS)),
         )
     )
     return made

@@ -11,10 +11,11 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from beffroi.intake.bringing import brought
-from beffroi.intake.bringing.brought import WAITING, Brought, Found, Trouble
+from beffroi.intake.bringing.brought import WAITING, Brought, Corrections, Found, Trouble
 from beffroi.intake.bringing.reading import path_of
 from beffroi.intake.bringing.taking import rejects_of
 from beffroi.model.collection import OWN
+from beffroi.model.problem import NotFound
 from beffroi.store.desk import Desk
 from beffroi.web.kit.map import Box, MapView, outline_svg
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
@@ -31,6 +32,7 @@ from beffroi.web.site.bring.desk import (
     of_request,
     town_of,
 )
+from beffroi.web.site.data.desk import territory_names
 
 __all__ = ["ROUTES"]
 
@@ -86,7 +88,7 @@ def _choosing(request: Request, one: Brought, found: Found, status: int) -> Resp
         inputs=choices.inputs(request, one), values=choices.values_of(one.work.corrections), known=_known(request, one),
         deletable=collection is not None and desk.deletable(collection), own=collection is not None and collection.service == OWN,
         rejects=_reject_rows(request, rejects), reject_columns=_reject_columns(request), shown=SHOWN,
-        into=_into(request, one), title=_("Vérifier « {name} »", name=one.name),
+        into=_into(request, one), offered=_offered(request, one), title=_("Vérifier « {name} »", name=one.name),
     )  # fmt: skip
 
 
@@ -94,23 +96,43 @@ def _known(request: Request, one: Brought) -> str:
     """Return the name of the remembered matching that the file was recognised by."""
     if one.mapping_id is None:
         return ""
-    mapping = brought.mapping_for(town_of(request).store, one.shape)
-    return mapping.name if mapping is not None else ""
+    try:
+        return brought.mapping_of(town_of(request).store, one.mapping_id).name
+    except NotFound:  # forgotten since
+        return ""
+
+
+def _offered(request: Request, one: Brought) -> list[tuple[int, str]]:
+    """Return number and words of the matchings for files of this shape that were not taken for it: a neighbour's, or
+    those of files of another name."""
+    _, who = translate(request), principal_of(request)
+    if one.mapping_id is not None:
+        return []
+    names, found = territory_names(request), []
+    for m in brought.others_for(town_of(request).store, one.shape, one.name, who):
+        if who.covers(m.territory or None):
+            said = _("« {name} » a les mêmes colonnes, et un autre nom.", name=m.name)
+        else:
+            commune = names.get(m.territory, m.territory)
+            said = _("{commune} apporte des fichiers aux mêmes colonnes : « {name} ».", commune=commune, name=m.name)  # fmt: skip
+        found.append((m.id, said))
+    return found
 
 
 def _into(request: Request, one: Brought) -> str:
-    """Say in a sentence what importing does."""
+    """Say in a sentence what importing does, and for which commune when there are several."""
     _, plan, language = translate(request), one.work.plan, language_of(request)
-    if plan.target == "measures":
-        return (
-            _("Des mesures : {n} séries.", n=len(plan.series))
-            if len(plan.series) > 1
-            else _("Des mesures : une série.")
-        )
     held = town_of(request).store.records.collections.get(plan.collection)
-    if plan.target == "collection" and held is not None:
-        return _("Dans la collection « {title} ».", title=held.title.of(language))
-    return _("Une nouvelle collection, « {title} ».", title=plan.title)
+    if plan.target == "measures" and len(plan.series) > 1:
+        said = _("Des mesures : {n} séries.", n=len(plan.series))
+    elif plan.target == "measures":
+        said = _("Des mesures : une série.")
+    elif plan.target == "collection" and held is not None:
+        said = _("Dans la collection « {title} ».", title=held.title.of(language))
+    else:
+        said = _("Une nouvelle collection, « {title} ».", title=plan.title)
+    commune = dict(choices.territories(request)).get(plan.territory)
+    return f"{said} {_('Pour {commune}.', commune=commune)}" if commune else said
 
 
 def _facts(request: Request, found: Found) -> list[tuple[str, str]]:
@@ -162,9 +184,9 @@ def _where(request: Request, found: Found) -> str:
     words = {
         "EPSG:4326": _("degrés (WGS 84)"),
         "EPSG:4326 (latitude, longitude)": _("degrés, latitude d'abord"),
-        "EPSG:2154": "Lambert-93",
     }
-    system = words.get(found.crs, found.crs[:40])
+    named = dict(choices.SYSTEMS).get(found.crs, "")
+    system = words.get(found.crs) or (f"{named} ({found.crs})" if named else found.crs[:40])
     said = {
         "named": _("{system}, dit par le fichier ou par vous", system=system), "assumed": _("{system}, sûr", system=system),
         "guessed": _("{system}, deviné : vérifiez la carte", system=system),
@@ -271,7 +293,9 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
         outcome = one.work.outcome
         small = outcome is not None and outcome.created + outcome.updated + outcome.gone <= AT_ONCE_ROWS
     elif one.state in ("read", "failed") and path_of(store, one).exists():
-        if action == "read":
+        if action == "adopt":
+            _adopt(request, one, sent.get("mapping", ""))
+        elif action == "read":
             one.work.corrections, one.state = choices.corrections_of(sent), "reading"
         elif one.state == "read":
             if "target" in sent:
@@ -287,6 +311,18 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
     if one.state in WAITING:
         now(town, one, small=small)
     return RedirectResponse(f"/donnees/apporter/{one.id}", 303)
+
+
+def _adopt(request: Request, one: Brought, number: str) -> None:
+    """Take an offered matching, a neighbour's as one's own: the file is then read as if it had been recognised."""
+    store, who = town_of(request).store, principal_of(request)
+    offered = {str(m.id): m for m in brought.others_for(store, one.shape, one.name, who)}
+    if number in offered:
+        taken = offered[number]
+        if not who.covers(taken.territory or None):
+            taken = brought.copy_mapping(store, taken.id, brought.home_of(one.work.plan, who), who)
+        one.work.adopted = taken.id
+        one.work.found, one.work.corrections, one.state = None, Corrections(), "reading"
 
 
 def _doubtful(request: Request, one: Brought, doubt: Trouble) -> Response:

@@ -38,6 +38,8 @@ def _inputs(request: Request) -> list[Input]:
         Input("host", _("Hébergeur"), "textarea", _("Nom, adresse et téléphone de qui fait tourner la machine ; la commune elle-même s'il n'y en a pas d'autre."), rows=3),
         Input("contact", _("Contact pour l'accessibilité"), hint=_("Courriel, téléphone ou adresse d'un formulaire.")),
         Input("security", _("Contact pour la sécurité"), hint=_("Courriel ou adresse ; il est publié dans security.txt.")),
+        Input("privacy", _("Délégué à la protection des données"), hint=_("Courriel, téléphone ou adresse ; il est dit dans les mentions légales.")),
+        Input("terms", _("Conditions d'utilisation propres à la commune"), "textarea", _("S'ajoutent à celles que le site dit de lui-même."), rows=4),
         Input("audit_day", _("Jour de l'audit d'accessibilité"), "date", _("Vide tant qu'aucun audit selon le RGAA 4 n'a été fait : le site est alors « non conforme ».")),
         Input("auditor", _("Qui a fait l'audit")),
         Input("rate", _("Critères respectés"), "number", unit="%", minimum=0, maximum=100, step="0.1"),

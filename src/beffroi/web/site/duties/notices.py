@@ -1,4 +1,4 @@
-"""`/mentions-legales`: who publishes and hosts, and that there is no tracker; `/.well-known/security.txt` (RFC 9116)."""
+"""`/mentions-legales`: who publishes and hosts, and that there is no tracker; `/conditions`; `/.well-known/security.txt` (RFC 9116)."""
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -17,6 +17,14 @@ _SOFTWARE = "https://github.com/beffroi/beffroi/security/policy"
 def notices(request: Request) -> Response:
     """Answer the legal notices (law 2004-575, art. 1-1)."""
     return render(request, "duties/notices.html", said=said_of(request.app.state.town))
+
+
+def terms(request: Request) -> Response:
+    """Answer the terms of use: what the site itself makes true, and what the town adds."""
+    town: Town = request.app.state.town
+    return render(
+        request, "duties/terms.html", said=said_of(town), reports="reports" in town.registry.services
+    )
 
 
 def security(request: Request) -> Response:
@@ -41,4 +49,8 @@ def _uri(contact: str) -> str:
     return contact if contact.startswith(("https://", "mailto:", "tel:")) else f"mailto:{contact}"
 
 
-ROUTES: list[BaseRoute] = [Route("/mentions-legales", notices), Route("/.well-known/security.txt", security)]
+ROUTES: list[BaseRoute] = [
+    Route("/mentions-legales", notices),
+    Route("/conditions", terms),
+    Route("/.well-known/security.txt", security),
+]

@@ -19,6 +19,8 @@ class Said(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     contact: str = ""
     security: str = ""
+    privacy: str = ""
+    terms: str = ""
     audit_day: str = ""
     auditor: str = ""
     rate: str = ""
