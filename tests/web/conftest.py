@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.towns import copied
+from tests.towns import town_at
 
 from beffroi.app import create_app
 from beffroi.identity import people, sign_in
@@ -17,16 +17,10 @@ from beffroi.web.kit.who import SESSION_COOKIE
 Browser = Callable[..., TestClient]
 
 
-def found(folder: Path) -> None:
-    """Make an empty town, as `beffroi init` does."""
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
-    open_town(folder).close()
-
-
 @pytest.fixture
 def town(tmp_path: Path) -> Iterator[Town]:
     """An empty town, as `beffroi init` makes it."""
-    opened = copied(found, tmp_path / "town")
+    opened = open_town(town_at(tmp_path / "town"))
     yield opened
     opened.close()
 

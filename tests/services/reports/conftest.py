@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
-from tests.towns import copied
+from tests.towns import copied, town_at
 
 from beffroi.app import create_app
 from beffroi.identity import people, sign_in, territories
@@ -87,7 +87,7 @@ def clock() -> Clock:
 
 def found(folder: Path) -> None:
     """Make the town: empty, of one commune."""
-    create_town(folder, "Essai-les-Bains", email="maire@essai.fr")
+    town_at(folder)
     opened = open_town(folder, clock=Clock())
     territories.add(opened.store, SYSTEM, "18033", "Essai-les-Bains")
     opened.close()
