@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 
 from beffroi.model.observation import Draft, Observation
 from beffroi.store.checkpoint import Checkpointer
-from beffroi.store.database import Database, connect_sqlite, unavailable
+from beffroi.store.database import OBSERVED_PAGES, Database, connect_sqlite, unavailable
 from beffroi.store.versions import By
 
 __all__ = ["Writer", "writer_for"]
@@ -79,6 +79,9 @@ class Writer(Protocol):
     def forget_series(self, datastream_id: int) -> None:
         """Remove a datastream's fresh rows and its last value."""
 
+    def sync(self) -> None:
+        """Wait until what was written is on the disk. Raises `Unavailable`."""
+
     def close(self) -> None:
         """Let go of the connection."""
 
@@ -86,7 +89,7 @@ class Writer(Protocol):
 def writer_for(database: Database) -> Writer:
     """Return the writer of the database's kind."""
     if database.observations_path is not None:
-        return _SqliteWriter(database.observations_path)
+        return _SqliteWriter(database.observations_path, database.reach_observations)
     return _SqlWriter(lambda: _connect_postgresql(database), _Postgresql())
 
 
@@ -175,6 +178,9 @@ class _SqlWriter:
         self._kind = kind
         self._connection: Any = None
         self._paced_us = 0
+
+    def sync(self) -> None:
+        """Do nothing: the commit has waited."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -286,10 +292,11 @@ class _SqlWriter:
 
 
 class _SqliteWriter(_SqlWriter):
-    """The writer on SQLite, its checkpoints made by a thread of their own."""
+    """The writer on SQLite: its checkpoints are made by a thread of their own, its syncs after its turn."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Callable[[], None]) -> None:
         super().__init__(lambda: _connect_sqlite(path), _Sqlite())
+        self._reach = sync
         self._checkpointer = Checkpointer(path)
         self._checkpointer.start()
 
@@ -298,19 +305,20 @@ class _SqliteWriter(_SqlWriter):
         self._checkpointer.wrote(len(drafts))
         return ids
 
+    def sync(self) -> None:
+        self._reach()
+
     def close(self) -> None:
         self._checkpointer.stop()
         super().close()
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
-    connection = connect_sqlite(path)
+    connection = connect_sqlite(path, synchronous="NORMAL")  # `sync` does it, after the turn
     connection.execute(
         "PRAGMA mmap_size=0"
     )  # as readers do: a map counts as memory, and a page is read as fast
-    connection.execute(
-        "PRAGMA wal_autocheckpoint=50000"
-    )  # pages: 200 MB, should the checkpointer fall behind
+    connection.execute(f"PRAGMA wal_autocheckpoint={OBSERVED_PAGES}")
     return connection
 
 
