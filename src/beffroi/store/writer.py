@@ -1,6 +1,7 @@
 """Writer: the SQL of storing observations, on a driver's own connection (no ORM in the hot path)."""
 
 import contextlib
+import functools
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -16,7 +17,7 @@ __all__ = ["Writer", "writer_for"]
 
 _ROW = "id, datastream_id, start_us, end_us, result_time_us, value, decimals, literal, feature_id, quality, extra"
 _NAMES = _ROW.split(", ")
-_ROWS = 100  # in one INSERT of SQLite
+_ROWS = (500, 100, 10, 1)  # in one INSERT of SQLite
 Columns = list[list[Any]]
 """A batch by columns, in the order of `_NAMES`."""
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
@@ -28,14 +29,6 @@ _FRESHER = (
 _LATEST_COLUMNS = (
     "observation_id", "start_us", "end_us", "result_time_us", "value", "decimals", "literal", "feature_id",
     "quality", "extra",
-)  # fmt: skip
-_LATEST = (
-    "INSERT INTO latest (datastream_id, count, first_us, received_us, " + ", ".join(_LATEST_COLUMNS) + ") VALUES ("
-    + ", ".join("?" * 14) + ") ON CONFLICT (datastream_id) DO UPDATE SET count = latest.count + excluded.count,"
-    " received_us = excluded.received_us,"
-    " first_us = CASE WHEN latest.first_us IS NULL OR excluded.first_us < latest.first_us"
-    " THEN excluded.first_us ELSE latest.first_us END, "
-    + ", ".join(f"{c} = CASE WHEN {_FRESHER} THEN excluded.{c} ELSE latest.{c} END" for c in _LATEST_COLUMNS)
 )  # fmt: skip
 _REWRITE = (
     f"INSERT INTO observation ({_ROW}, seq, deleted) VALUES ({_PLACES}, ?, ?) ON CONFLICT (id) DO UPDATE SET "
@@ -53,6 +46,29 @@ _VERSION = (
     " COALESCE((SELECT max(v.until_us) FROM observation_version v WHERE v.id = ?), 0), ?, ?, ?, ?)"
 )
 PACE_US = 100_000  # between two marks of what number was given when
+
+
+@functools.cache
+def _insertion(used: tuple[int, ...], rows: int) -> str:
+    """Return the statement that inserts so many rows of the columns `used`."""
+    places = f"({', '.join('?' * len(used))})"
+    return (
+        f"INSERT INTO observation ({', '.join(_NAMES[i] for i in used)}) VALUES {', '.join([places] * rows)}"
+    )
+
+
+@functools.cache
+def _latest(rows: int) -> str:
+    """Return the statement that says what the newest observations of so many datastreams are, each named once."""
+    places = f"({', '.join('?' * 14)})"
+    return (
+        f"INSERT INTO latest (datastream_id, count, first_us, received_us, {', '.join(_LATEST_COLUMNS)})"
+        f" VALUES {', '.join([places] * rows)} ON CONFLICT (datastream_id) DO UPDATE SET count = latest.count + excluded.count,"
+        " received_us = excluded.received_us,"
+        " first_us = CASE WHEN latest.first_us IS NULL OR excluded.first_us < latest.first_us"
+        " THEN excluded.first_us ELSE latest.first_us END, "
+        + ", ".join(f"{c} = CASE WHEN {_FRESHER} THEN excluded.{c} ELSE latest.{c} END" for c in _LATEST_COLUMNS)
+    )  # fmt: skip
 
 
 class Kept(NamedTuple):
@@ -109,18 +125,25 @@ class _Sqlite:
 
     @staticmethod
     def insert(connection: Any, columns: Columns) -> None:
-        # Binding costs more than storing: columns that this batch does not use are left out, and one statement
-        # takes a hundred rows, so that the interpreter changes hands a hundred times less.
-        used = [i for i, column in enumerate(columns) if column.count(None) != len(column)]
-        names = ", ".join(_NAMES[i] for i in used)
-        row = f"({', '.join('?' * len(used))})"
-        head, n = f"INSERT INTO observation ({names}) VALUES ", len(columns[0])
-        whole = n - n % _ROWS
-        sql = head + ", ".join([row] * _ROWS)
-        for start in range(0, whole, _ROWS):
-            parts = zip(*(columns[i][start : start + _ROWS] for i in used), strict=True)
-            connection.execute(sql, list(itertools.chain.from_iterable(parts)))
-        connection.executemany(head + row, zip(*(columns[i][whole:] for i in used), strict=True))
+        # Binding costs more than storing: columns that this batch does not use are left out, and one statement takes many
+        # rows. The interpreter changes hands at each statement, and another thread may keep it for a while: the fewer the better.
+        used = tuple(i for i, column in enumerate(columns) if column.count(None) != len(column))
+        start, n = 0, len(columns[0])
+        for size in _ROWS:
+            while n - start >= size:
+                parts = zip(*(columns[i][start : start + size] for i in used), strict=True)
+                connection.execute(_insertion(used, size), list(itertools.chain.from_iterable(parts)))
+                start += size
+
+    @staticmethod
+    def newest(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Say what the newest observations are."""
+        start = 0
+        for size in _ROWS[1:]:
+            while len(rows) - start >= size:
+                part = rows[start : start + size]
+                connection.execute(_latest(size), list(itertools.chain.from_iterable(part)))
+                start += size
 
     @staticmethod
     def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -159,6 +182,10 @@ class _Postgresql:
         with connection.cursor().copy(f"COPY observation ({_ROW}) FROM STDIN") as copy:
             for row in rows:
                 copy.write_row(row)
+
+    def newest(self, connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Say what the newest observations are."""
+        self.many(connection, _latest(1), rows)
 
     @staticmethod
     def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -205,7 +232,7 @@ class _SqlWriter:
                 self._kind.many(
                     connection, "INSERT INTO pace (first_id, at_us) VALUES (?, ?)", [(first, now_us)]
                 )
-            self._kind.many(connection, _LATEST, _newest(columns, now_us))
+            self._kind.newest(connection, _newest(columns, now_us))
             if keyed:
                 keys = [
                     (d.source_key, i, now_us) for i, d in enumerate(stored, first) if d.source_key is not None
