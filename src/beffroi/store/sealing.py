@@ -135,42 +135,34 @@ def _remove(database: Database, gone: Any) -> int:
     """Remove the rows that the condition `gone` holds for, in slices, and return how many there were."""
     c = fresh_row.c
     removed, since, last, size = 0, 0, -_ALL, _SLICES[0]
-    with _mover(database) as move:
-        while True:
-            upto = select(c.id).where(gone, c.id > last).order_by(c.id).limit(size).subquery()
-            with database.read() as connection:
-                bound = connection.execute(select(func.max(upto.c.id))).scalar()
-            if bound is None:
-                return removed
-            with database.write_observations(durable=False) as connection:
-                began = time.monotonic()
-                n = connection.execute(delete(fresh_row).where(gone, c.id > last, c.id <= bound)).rowcount
-            lasted = time.monotonic() - began
-            removed, since, last = removed + n, since + n, bound
-            size = min(max(_SLICES[0], int(size * min(2.0, _SLICE_S / max(lasted, 1e-4)))), _SLICES[1])
-            if since >= _MOVED:
-                move()
-                since = 0
-            time.sleep(lasted)
+    while True:
+        part = select(c.id).where(gone, c.id > last).order_by(c.id).limit(size).subquery()
+        with database.read() as connection:
+            bound = connection.execute(select(func.max(part.c.id))).scalar()
+        if bound is None:
+            return removed
+        with database.write_observations(durable=False) as connection:
+            began = time.monotonic()
+            n = connection.execute(delete(fresh_row).where(gone, c.id > last, c.id <= bound)).rowcount
+        lasted = time.monotonic() - began
+        removed, since, last = removed + n, since + n, bound
+        size = min(max(_SLICES[0], int(size * min(2.0, _SLICE_S / max(lasted, 1e-4)))), _SLICES[1])
+        if since >= _MOVED:
+            _move_log(database)
+            since = 0
+        time.sleep(lasted)
 
 
-@contextlib.contextmanager
-def _mover(database: Database) -> Iterator[Callable[[], None]]:
-    """Give what moves SQLite's log on, beside the writers (see `checkpoint`)."""
+def _move_log(database: Database) -> None:
+    """Move SQLite's log on, beside the writers: what is removed goes through it too."""
     if database.observations_path is None:
-        yield lambda: None
         return
-    raw = connect_sqlite(database.observations_path)
-
-    def move() -> None:
-        # another process is at the same work
-        with contextlib.suppress(sqlite3.Error):
-            move_log(raw, database.observations_turn)
-
-    try:
-        yield move
-    finally:
-        raw.close()
+    # another process may be at the same work
+    with (
+        contextlib.closing(connect_sqlite(database.observations_path)) as raw,
+        contextlib.suppress(sqlite3.Error),
+    ):
+        move_log(raw, database.observations_turn)
 
 
 def _between_of(table: Table, first_us: int, end_us: int, up_to: int) -> Any:
