@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
-from sqlalchemy import Connection, Table, and_, delete, func, insert, or_, select
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select
 
 from beffroi.model.instant import DAY_US
 from beffroi.store.archive import COLUMNS, Archive, Segment
@@ -124,25 +124,27 @@ def remove(database: Database) -> int:
         ranges = connection.execute(select(leaving.c.first_us, leaving.c.end_us, leaving.c.up_to)).fetchall()
     removed = 0
     for first_us, end_us, up_to in ranges:
-        removed += _remove(database, _between_of(fresh_row, first_us, end_us, up_to))
+        removed += _remove(database, first_us, end_us, up_to)
         with database.write_observations() as connection:
             mine = (leaving.c.first_us == first_us, leaving.c.up_to == up_to)
             connection.execute(delete(leaving).where(*mine))
     return removed
 
 
-def _remove(database: Database, gone: Any) -> int:
-    """Remove the rows that the condition `gone` holds for, in slices, and return how many there were."""
+def _remove(database: Database, first_us: int, end_us: int, up_to: int) -> int:
+    """Remove the rows of a range of days that were committed up to a number, in slices; return how many there were."""
     c = fresh_row.c
+    gone = and_(c.start_us >= first_us, c.start_us < end_us, or_(c.seq.is_(None), c.seq <= up_to))
     removed, since, last, size = 0, 0, -_ALL, _SLICES[0]
     while True:
-        part = select(c.id).where(gone, c.id > last).order_by(c.id).limit(size).subquery()
+        part = select(c.id).where(gone, c.id > last, c.id <= up_to).order_by(c.id).limit(size).subquery()
         with database.read() as connection:
             bound = connection.execute(select(func.max(part.c.id))).scalar()
         if bound is None:
             return removed
         with database.write_observations(durable=False) as connection:
             began = time.monotonic()
+            # one upper bound: of two SQLite may look as far as the further one
             n = connection.execute(delete(fresh_row).where(gone, c.id > last, c.id <= bound)).rowcount
         lasted = time.monotonic() - began
         removed, since, last = removed + n, since + n, bound
@@ -165,13 +167,8 @@ def _move_log(database: Database) -> None:
         move_log(raw, database.observations_turn)
 
 
-def _between_of(table: Table, first_us: int, end_us: int, up_to: int) -> Any:
-    """Return the condition of rows of a range of days that were committed up to a number."""
-    return and_(table.c.start_us >= first_us, _sealable(end_us, up_to, table))
-
-
-def _sealable(limit_us: int, up_to_seq: int, table: Table = observation) -> Any:
-    c = table.c
+def _sealable(limit_us: int, up_to_seq: int) -> Any:
+    c = observation.c
     return and_(c.start_us < limit_us, c.id <= up_to_seq, or_(c.seq.is_(None), c.seq <= up_to_seq))
 
 
@@ -279,8 +276,9 @@ def write_segment(archive: Archive, database: Database, wanted: Span, bounds: Bo
         cursor.execute(
             f"CREATE TEMP TABLE arriving ({', '.join(f'{name} {kind}' for name, kind in COLUMNS.items())})"
         )
-        mine = _between_of(observation, wanted.first, min(wanted.end, bounds.limit_us), bounds.up_to)
-        for part in _parts(database, and_(mine, observation.c.deleted.is_(None))):
+        c = observation.c
+        mine = _sealable(min(wanted.end, bounds.limit_us), bounds.up_to)
+        for part in _parts(database, and_(c.start_us >= wanted.first, mine, c.deleted.is_(None))):
             _hand_over(cursor, part)
         source = "SELECT * FROM arriving"
         if wanted.old:
