@@ -230,9 +230,7 @@ def sustain(server: Server, data: Path, seconds: int) -> None:
             text=True,
             start_new_session=True,
         )
-        assert sealer.stdout is not None
         try:
-            sealer.stdout.readline()  # what the load before left is sealed
             with readers(server.url) as took:
                 got = wrk(server.url, script, data, connections=connections, seconds=seconds)
             memory = server.memory_mb() + memory_mb(sealer.pid)
