@@ -1,21 +1,26 @@
 """How fast observations come in over HTTP, durable, beside bare inserts of the same rows in the same run.
 
-`--sustain 60` goes on for a minute by hundreds and by thousands, with four readers and a sealer beside.
+`--sustain 60` goes on for a minute by hundreds and by thousands, with four readers and a sealer beside: a thousand
+datastreams go on in the order of time, every five minutes of theirs, so that days pass in seconds; each day that all of them
+have left behind is sealed while the load goes on, as the keeper does it.
 """
 
 import argparse
 import contextlib
+import os
 import random
+import signal
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from beffroi.store.database import connect_sqlite
-from bench.server import Server, call, machine, scratch, serving, wrk
+from bench.server import Server, call, machine, memory_mb, scratch, serving, wrk
 
 SERIES = 1000
 SECONDS = 8
@@ -72,16 +77,38 @@ request = function()
   return wrk.format("POST", "/sensorthings/v1.1/CreateObservations", {["Content-Type"] = "application/json"}, bodies[n % 50 + 1])
 end
 """
+ONWARD = """
+local sent, tail, began = 0, nil, BEGAN
+local function later()
+  local rows = {}
+  for i = 1, BATCH do
+    rows[i] = '["' .. os.date("!%Y-%m-%dT%H:%M:%SZ", began + i * 300) .. '",' .. (i * 7 % 100) .. ".5]"
+  end
+  began = began + BATCH * 300
+  return '},"components":["phenomenonTime","result"],"dataArray":[' .. table.concat(rows, ",") .. "]}]"
+end
+request = function()
+  if sent % SERIES == 0 then tail = later() end
+  sent = sent + 1
+  return wrk.format("POST", "/sensorthings/v1.1/CreateObservations", {["Content-Type"] = "application/json"},
+    '[{"Datastream":{"@iot.id":' .. ((sent - 1) % SERIES + 1) .. tail)
+end
+"""
 SEALER = """
 import sys, time
 from pathlib import Path
 from beffroi.settings import load_settings
 from beffroi.store.open import Store
 from beffroi.store.sealing import seal
+from beffroi.store.sealing_apart import writer_apart
 store = Store.open(load_settings(Path(sys.argv[1])))
 while True:
-    print(seal(store.database, store.archive, store.clock(), store.observations.head()).rows, flush=True)
-    time.sleep(1)
+    behind = min(stat.last_us for stat in store.observations.stats().values())
+    began = time.monotonic()
+    done = seal(store.database, store.archive, behind, store.observations.head(), write=writer_apart(store.settings))
+    store.archive.sweep()
+    print(done.rows, round(1000 * (time.monotonic() - began)), flush=True)
+    time.sleep(0.2)
 """
 
 
@@ -191,26 +218,31 @@ def readers(url: str, count: int = 4, period_s: float = EVERY_S) -> Iterator[lis
 
 
 def sustain(server: Server, data: Path, seconds: int) -> None:
-    """Load for `seconds` by 100 and by 1,000, with four readers and a sealer beside; print what came of it.
-
-    What came before is sealed first; then the sealer goes on with what comes in meanwhile, a second after each passage.
-    """
-    for batch, connections in ((100, 16), (1000, 4)):
-        script = BATCH.replace("SERIES", str(SERIES)).replace("BATCH", str(batch))
-        sealer = subprocess.Popen([sys.executable, "-c", SEALER, str(data)], stdout=subprocess.PIPE)
-        assert sealer.stdout is not None
+    """Load for `seconds` by 100 and by 1,000, with four readers and a sealer beside; print what came of it."""
+    for batch, connections, began in ((100, 16, "2026-04-01"), (1000, 4, "2026-07-01")):
+        first = int(datetime.fromisoformat(began).replace(tzinfo=UTC).timestamp())
+        script = (
+            ONWARD.replace("SERIES", str(SERIES)).replace("BATCH", str(batch)).replace("BEGAN", str(first))
+        )
+        sealer = subprocess.Popen(
+            [sys.executable, "-c", SEALER, str(data)],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         try:
-            sealer.stdout.readline()
             with readers(server.url) as took:
                 got = wrk(server.url, script, data, connections=connections, seconds=seconds)
-            memory = server.memory_mb()
+            memory = server.memory_mb() + memory_mb(sealer.pid)
         finally:
-            sealer.kill()
-        sealed = sum(map(int, sealer.communicate()[0].split()))
+            os.killpg(sealer.pid, signal.SIGKILL)
+        passes = [tuple(map(int, line.split())) for line in sealer.communicate()[0].splitlines()]
+        sealed, worked = sum(n for n, _ in passes), sum(ms for n, ms in passes if n) / 1000
         took.sort()
         print(f"{seconds} s by {batch} on {connections} connections, 4 readers, sealing: {got['rate'] * batch:>9,.0f} obs/s,"
-              f" p50 {got['p50_ms']:.1f} ms, p99 {got['p99_ms']:.1f} ms, errors {got['errors']:.0f};"
-              f" {len(took)} readings, p50 {took[len(took) // 2] * 1e3:.0f} ms; {sealed:,} sealed; memory {memory:.0f} MB")  # fmt: skip
+              f" p50 {got['p50_ms']:.1f} ms, p99 {got['p99_ms']:.1f} ms, worst {got['worst_ms']:.0f} ms, errors {got['errors']:.0f};"
+              f" {len(took)} readings, p50 {took[len(took) // 2] * 1e3:.0f} ms, p99 {took[len(took) * 99 // 100] * 1e3:.0f} ms;"
+              f" {sealed:,} sealed in {worked:.0f} s of sealing; memory {memory:.0f} MB", flush=True)  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -221,20 +253,25 @@ def main(arguments: list[str] | None = None) -> None:
         "--postgresql", default="", help="URL of an empty database: PostgreSQL instead of SQLite"
     )
     options.add_argument("--sustain", type=int, default=0, help="seconds of load with readers and sealing")
+    options.add_argument("--only", action="store_true", help="only the sustained load")
     chosen = options.parse_args(arguments or [])
     print(machine(), f"· {chosen.workers} worker(s)", "· PostgreSQL" if chosen.postgresql else "· SQLite")
     with scratch(*(("--database", chosen.postgresql) if chosen.postgresql else ())) as data:  # noqa: SIM117 -- the server needs the directory
         with serving(data, "--workers", chosen.workers) as server:
             things(server.url, SERIES)
             begun = [
-                {"Datastream": {"@iot.id": i + 1}, "components": ["result"], "dataArray": [[0]]}
+                {
+                    "Datastream": {"@iot.id": i + 1},
+                    "components": ["phenomenonTime", "result"],
+                    "dataArray": [["2026-02-01T00:00:00Z", 0]],
+                }
                 for i in range(SERIES)
             ]
             call(
                 f"{server.url}/sensorthings/v1.1/CreateObservations", begun
             )  # each series' feature is made once
             cases = ((1, 1, POST, 64), (100, 100, BATCH, 16), (1000, 1000, BATCH, 16), (1000, 10, MIXED, 16))
-            for batch, in_a_row, load, connections in cases:
+            for batch, in_a_row, load, connections in () if chosen.only else cases:
                 script = load.replace("SERIES", str(SERIES)).replace("BATCH", str(batch))
                 got = wrk(server.url, script, data, connections=connections, seconds=SECONDS)
                 bare = (

@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Server", "beffroi", "call", "free_port", "machine", "scratch", "serving", "wrk"]
+__all__ = ["Server", "beffroi", "call", "free_port", "machine", "memory_mb", "scratch", "serving", "wrk"]
 
 
 class Server(msgspec.Struct):
@@ -30,9 +30,7 @@ class Server(msgspec.Struct):
 
     def memory_mb(self) -> float:
         """Return the resident memory of the server and its workers, in MB."""
-        group = str(os.getpgid(self.process.pid))
-        listed = subprocess.run(["ps", "-o", "rss=", "-g", group], capture_output=True, check=False)
-        return sum(int(n) for n in listed.stdout.split()) / 1024
+        return memory_mb(os.getpgid(self.process.pid))
 
     def cpu_s(self) -> float:
         """Return the CPU seconds that the server and its workers have used so far."""
@@ -43,6 +41,12 @@ class Server(msgspec.Struct):
                 if int(fields[2]) == group:
                     ticks += int(fields[11]) + int(fields[12])
         return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(group: int) -> float:
+    """Return the resident memory of a process group, in MB."""
+    listed = subprocess.run(["ps", "-o", "rss=", "-g", str(group)], capture_output=True, check=False)
+    return sum(int(n) for n in listed.stdout.split()) / 1024
 
 
 def free_port() -> int:
@@ -123,8 +127,8 @@ def wrk(url: str, script: str, folder: Path, *, connections: int, seconds: int =
 _DONE = """
 done = function(summary, latency, requests)
   local e = summary.errors
-  io.write(string.format('\\n{"rate":%.1f,"errors":%d,"p50_ms":%.3f,"p99_ms":%.3f}\\n',
+  io.write(string.format('\\n{"rate":%.1f,"errors":%d,"p50_ms":%.3f,"p99_ms":%.3f,"worst_ms":%.3f}\\n',
     summary.requests / (summary.duration / 1e6), e.connect + e.read + e.write + e.status + e.timeout,
-    latency:percentile(50) / 1000, latency:percentile(99) / 1000))
+    latency:percentile(50) / 1000, latency:percentile(99) / 1000, latency.max / 1000))
 end
 """

@@ -45,7 +45,7 @@ ACCOUNT = ("id", "email", "name", "role", "territories", "service", "language", 
 LEFT_OUT = {
     "account": "exported by `ACCOUNT`, without passwords and other secrets", "counter": "exported last",
     "history": "exported by collection", "stored_file": "exported with the files",
-    "latest": "follows from the observations", "observation": "exported by datastream",
+    "latest": "follows from the observations", "observation": "exported by datastream", "leaving": "work in hand",
     "segment": "how this machine keeps sealed days", "segment_series": "the same", "long_rollup": "the same",
     "token": "a secret", "session": "a secret", "sign_in_link": "a secret", "attempt": "who tried to sign in",
     "audit_head": "signed by this installation's key", "person_key": "a secret: personal values leave in clear",

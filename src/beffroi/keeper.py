@@ -31,6 +31,7 @@ from beffroi.store.change_set import LEFT_AFTER_US, finish_left
 from beffroi.store.gathering import gather
 from beffroi.store.retention import expire
 from beffroi.store.sealing import LATE_US, seal
+from beffroi.store.sealing_apart import writer_apart
 from beffroi.store.versions import retire
 from beffroi.town import Town
 from beffroi.web.site.experiments.duty import experiments
@@ -149,7 +150,7 @@ async def _sealing(keeper: Keeper) -> None:
     """Seal old days, once consumers of the bus have read them, thin what is past its retention and gather roll-ups once
     a day, and sweep the files nobody holds any more."""
     store = keeper.town.store
-    thinned_day = -1
+    thinned_day, apart = -1, writer_apart(store.settings)
     while not keeper.stop.is_set():
         await asyncio.sleep(SEALING_S)
         now_us = keeper.town.clock()
@@ -162,7 +163,9 @@ async def _sealing(keeper: Keeper) -> None:
         await asyncio.to_thread(store.files.sweep)
         today = now_us // DAY_US
         spent = await asyncio.to_thread(past_now, store, now_us) if today != thinned_day else set()
-        await asyncio.to_thread(seal, store.database, store.archive, before, reached, now_us - LATE_US, spent)
+        await asyncio.to_thread(
+            seal, store.database, store.archive, before, reached, now_us - LATE_US, spent, apart
+        )
         await asyncio.to_thread(store.archive.complete)
         if today != thinned_day:
             await asyncio.to_thread(thin_now, store, keeper.town.clock())

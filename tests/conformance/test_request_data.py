@@ -94,6 +94,8 @@ def test_pages_give_each_entity_once_in_order(client: TestClient, entity: Entity
         while "@iot.nextLink" in page:
             page = client.get(page["@iot.nextLink"]).json()
             seen += [one["@iot.id"] for one in page["value"]]
+            assert page["value"]
+            assert len(seen) <= len(listed)
         assert seen == listed
 
 

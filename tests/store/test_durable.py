@@ -1,17 +1,19 @@
 """A commit has reached the disk when it returns, and one sync serves all who wait."""
 
 import os
-import stat
 import threading
 
 import pytest
 from sqlalchemy import text
 
+from beffroi.model.observation import Draft
 from beffroi.model.problem import Unavailable
+from beffroi.model.result import Result
 from beffroi.settings import Settings
 from beffroi.store import durable
 from beffroi.store.durable import Log
 from beffroi.store.open import Store
+from beffroi.store.turn import Turn
 
 
 @pytest.fixture
@@ -21,11 +23,22 @@ def store(tmp_path):
     opened.close()
 
 
+def watch_syncs(monkeypatch, log) -> list[tuple[int, bytes]]:
+    """Note the file of each sync, and what the log held then."""
+    seen: list[tuple[int, bytes]] = []
+    for name in ("fsync", "fdatasync"):
+        real = getattr(os, name)
+        monkeypatch.setattr(
+            os,
+            name,
+            lambda file, real=real: (seen.append((os.fstat(file).st_ino, log.read_bytes())), real(file)),
+        )
+    return seen
+
+
 def test_every_commit_is_synced_after_it_was_written(store, monkeypatch) -> None:
-    real, log, seen = os.fsync, store.settings.data / "records.db-wal", []
-    monkeypatch.setattr(
-        os, "fsync", lambda file: (seen.append((os.fstat(file).st_ino, log.read_bytes())), real(file))
-    )
+    log = store.settings.data / "records.db-wal"
+    seen = watch_syncs(monkeypatch, log)
     store.set_setting("essai", "un mot que rien d'autre ne dit")
     # the directory's too, for the log may be new
     assert {inode for inode, _ in seen} == {log.stat().st_ino, store.settings.data.stat().st_ino}
@@ -33,16 +46,44 @@ def test_every_commit_is_synced_after_it_was_written(store, monkeypatch) -> None
     assert b"un mot que rien d'autre ne dit" in seen[-1][1]
 
 
+def test_observations_are_synced_before_they_are_acknowledged_and_outside_of_the_turn(
+    store, monkeypatch
+) -> None:
+    log = store.settings.data / "observations.db-wal"
+    seen, free = watch_syncs(monkeypatch, log), []
+    turn, reach = Turn(store.settings.data / "observations.db"), store.database._observed.reach
+
+    def reaching() -> None:
+        free.append(turn.take_now())
+        turn.give()
+        reach()
+
+    monkeypatch.setattr(store.database._observed, "reach", reaching)
+    literal = "un mot que rien d'autre ne dit"
+    store.observations.append([Draft(1, 0, Result(None, None, f'"{literal}"'))])
+    assert literal.encode() in seen[-1][1]
+    assert seen[-1][0] == log.stat().st_ino
+    assert free == [True]
+    with store.database.write_observations() as connection:
+        connection.execute(text("UPDATE observation SET extra = 'encore un autre'"))
+    assert b"encore un autre" in seen[-1][1]
+    assert free == [True, True]
+    turn.close()
+
+
 def test_what_cannot_reach_the_disk_is_said(store, monkeypatch) -> None:
     def broken(_file: int) -> None:
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as patched:
-        patched.setattr(durable.os, "fsync", broken)
+        patched.setattr(durable.os, "fdatasync", broken)
         with pytest.raises(Unavailable):
             store.set_setting("essai", 1)
+        with pytest.raises(Unavailable):
+            store.observations.append([Draft(1, 0, Result(1.0, 0))])
     store.set_setting("essai", 2)
     assert store.setting("essai") == 2
+    assert store.observations.append([Draft(1, 0, Result(1.0, 0))]).stored == 1
 
 
 def test_one_sync_serves_all_who_committed_before_it_began(tmp_path, monkeypatch) -> None:
@@ -50,15 +91,13 @@ def test_one_sync_serves_all_who_committed_before_it_began(tmp_path, monkeypatch
     (tmp_path / "a.db-wal").write_bytes(b"")
     log, first, go, syncs = Log(tmp_path / "a.db"), threading.Event(), threading.Event(), []
 
-    def slow(file: int) -> None:
-        if not stat.S_ISREG(os.fstat(file).st_mode):
-            return  # the directory
+    def slow(_file: int) -> None:
         syncs.append(log._asked)
         if len(syncs) == 1:
             first.set()
             assert go.wait(5)
 
-    monkeypatch.setattr(durable.os, "fsync", slow)
+    monkeypatch.setattr(durable.os, "fdatasync", slow)
     leader = threading.Thread(target=log.reach)
     leader.start()
     assert first.wait(5)

@@ -5,6 +5,7 @@ from sqlalchemy import inspect, text
 from beffroi.settings import Settings
 from beffroi.store.catalogue import New, create
 from beffroi.store.migrate import LATEST
+from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
 
 GONE = (
@@ -15,6 +16,7 @@ GONE = (
     "mqtt_message",
     "mqtt_retained",
     "obs.provenance",
+    "obs.leaving",
 )
 FILE_MAPPING = """CREATE TABLE file_mapping (id BIGINT PRIMARY KEY, shape TEXT NOT NULL UNIQUE, name TEXT NOT NULL, plan TEXT NOT NULL,
     owner TEXT NOT NULL, used_us BIGINT NOT NULL, uses INTEGER DEFAULT 1 NOT NULL)"""
@@ -27,6 +29,7 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
     with first.write() as c:
         number = create(first, c, sensor).id
     with first.database.reader.begin() as c:
+        c.execute(text("DROP VIEW obs.fresh"))
         for table in GONE:
             c.execute(text(f"DROP TABLE {table}"))
         for table in CHANGED:
@@ -54,4 +57,5 @@ def test_a_town_of_the_first_version_is_brought_to_this_one(settings: Settings) 
     ids = [1, 2]
     again.provenance.note("file", {"file": "a"}, ids)
     assert again.provenance.of(2) is not None
+    assert again.observations.select(ObservationQuery()) == []
     again.close()

@@ -3,16 +3,23 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from beffroi.model.instant import DAY_US, HOUR_US, parse_instant
 from beffroi.model.observation import Draft
-from beffroi.model.result import decode_json, result_of
+from beffroi.model.result import Result, decode_json, result_of
 from beffroi.settings import Settings
+from beffroi.store import sealing, sealing_apart
+from beffroi.store.aggregates import AggregateQuery
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.open import Store
-from beffroi.store.sealing import LATE_SHARE, LATE_US, seal
+from beffroi.store.sealing import LATE_SHARE, LATE_US, remove, seal
+from beffroi.store.sealing_apart import writer_apart
+from beffroi.store.tables import observation
 
 NOON = parse_instant("2026-03-01T12:00:00Z")
 results = st.sampled_from(
@@ -31,7 +38,7 @@ drafts = st.builds(
 )
 
 
-@settings(max_examples=15)
+@examples(max_examples=15)
 @given(st.lists(st.lists(drafts, min_size=1, max_size=40), min_size=1, max_size=4))
 def test_sealed_in_any_order_reads_as_it_was_stored(arrivals: list[list[Draft]]) -> None:
     with TemporaryDirectory() as folder:
@@ -64,6 +71,65 @@ def test_late_rows_wait_until_they_are_worth_a_writing(store: Store) -> None:
     assert seal(store.database, store.archive, limit, store.observations.head()).rows == 20
     assert store.observations.series(1)[:-2] == expected[:-1]
     assert store.verify() == []
+
+
+def _kept(store: Store) -> int:
+    with store.read() as connection:
+        return int(connection.execute(text("SELECT count(*) FROM obs.observation")).scalar_one())
+
+
+def _held(store: Store) -> list[tuple[int, int, Result]]:
+    return [(o.id, o.start_us, o.result) for o in store.observations.select(ObservationQuery())]
+
+
+def test_rows_that_are_leaving_are_read_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sealing that was killed before it had removed its rows: the next one does, and nobody saw them twice."""
+    few = [Draft(1 + i % 2, NOON + i * HOUR_US, result_of(float(i))) for i in range(100)]
+    ids = store.observations.append(few).ids
+    monkeypatch.setattr(sealing, "_SLICES", (7, 20))
+    query = AggregateQuery(by_series=True)
+    limit = NOON + 3 * DAY_US
+    with monkeypatch.context() as killed:
+        killed.setattr(sealing, "remove", lambda _database: 0)
+        expected = _held(store)
+        sums = store.observations.aggregate(query)
+        seal(store.database, store.archive, limit, store.observations.head())
+    assert _kept(store) == 100
+    assert _held(store) == expected
+    assert store.observations.aggregate(query) == sums
+    assert store.observations.count(ObservationQuery(where=lambda _: observation.c.value < 50.0)) == 50
+    assert [store.observations.get(i).result for i in ids[:3]] == [result for _, _, result in expected[:3]]  # type: ignore[union-attr]
+    assert store.verify() == []
+    store.observations.correct(ids[4], result=result_of(-1.0))
+    store.observations.delete([ids[5]])
+    corrected = (ids[4], expected[4][1], result_of(-1.0))
+    now = [corrected if row[0] == ids[4] else row for row in expected if row[0] != ids[5]]
+    assert _held(store) == now
+    assert remove(store.database) == 58
+    assert _held(store) == now
+    assert _kept(store) == 42  # the two days that are not sealed yet, and what was changed
+    assert seal(store.database, store.archive, limit, store.observations.head()).rows == 2
+    assert _held(store) == now
+    assert _kept(store) == 40
+    assert store.verify() == []
+
+
+def test_a_process_apart_writes_the_segment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sealing_apart, "LARGE", 20)
+    store = Store.open(Settings(data=tmp_path))
+    try:
+        store.observations.append([Draft(1, NOON + i * HOUR_US, result_of(float(i))) for i in range(48)])
+        expected, head, apart = _held(store), store.observations.head(), writer_apart(store.settings)
+        here = seal(store.database, store.archive, NOON + DAY_US, head, write=apart)
+        assert here.rows == 12  # too few to be worth a process
+        with monkeypatch.context() as busy:
+            busy.setattr(sealing_apart, "write_segment", None)
+            done = seal(store.database, store.archive, NOON + 3 * DAY_US, head, write=apart)
+        assert (done.rows, done.segments) == (36, 1)
+        assert _held(store) == expected
+        assert store.verify() == []
+    finally:
+        store.close()
 
 
 def test_a_late_row_waits_for_seven_days_at_most(settings: Settings) -> None:

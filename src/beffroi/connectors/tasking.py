@@ -198,7 +198,7 @@ def _again(store: Store, row: Any, reason: str, *, final: bool) -> None:
 def work(store: Store, ways: Ways, stop: threading.Event) -> None:
     """Send what is due, at once when a command is committed, until `stop` is set. Blocking: for a thread of its own."""
     wake = threading.Event()
-    cancel = store.listen(wake.set)
+    cancel = store.listen(wake.set, records_only=True)
     try:
         while not stop.is_set():
             send_due(store, ways)

@@ -37,6 +37,7 @@ __all__ = ["Commits", "Listeners", "base_of", "observation_message"]
 
 ROOT = "/sensorthings/v1.1"
 BATCH = 5_000
+UNHEARD_S = 0.05  # while nobody listens, what is committed in that long is passed over together
 BACK_S = 2.0  # how soon it is seen that another's broker is back
 FURTHEST = 100_000  # observations that a start goes back for, for sessions that were kept
 WHOLE = Chosen()
@@ -111,6 +112,8 @@ class Commits:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(BACK_S if self.patient else None):
                         await wake.wait()
+                if not self._patterns():
+                    await asyncio.sleep(UNHEARD_S)
                 wake.clear()
                 await self._send_on()
         finally:
@@ -126,11 +129,17 @@ class Commits:
             for message in await asyncio.to_thread(self._of_entities, changes, patterns):
                 self.listeners.send(message)
             self.changed = max(int(rows[-1]["seq"]) for _, rows in changes)
-        while found := await asyncio.to_thread(self.town.store.observations.after, self.position, BATCH):
+        observations = self.town.store.observations
+        while True:
+            head = await asyncio.to_thread(observations.head)
             patterns = self._patterns()
             if not patterns:
-                self.position = await asyncio.to_thread(self.town.store.observations.head)
-                continue
+                self.position = head  # passed over unread: thousands a second come in, and nobody listens
+                return
+            found = await asyncio.to_thread(observations.after, self.position, BATCH)
+            if not found:
+                return
+            patterns = self._patterns()
             watched = await asyncio.to_thread(self._watched, found)
             self._send(found, patterns)
             for message in watched:

@@ -43,7 +43,7 @@ def judge(store: Store, stop: threading.Event) -> None:
 def act(store: Store, stop: threading.Event, hands: Hands) -> None:
     """Do the actions that are due until `stop`, one after the other."""
     awake = threading.Event()
-    cancel = store.listen(awake.set)
+    cancel = store.listen(awake.set, records_only=True)
     try:
         while not stop.is_set():
             awake.clear()

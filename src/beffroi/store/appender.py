@@ -102,10 +102,7 @@ class Appender:
         """Store what the requests of this turn of the loop brought, or leave it to the thread."""
         gathered = self._gathered.pop(loop)
         if self._quick(gathered) and self._turn.take_now():
-            try:
-                self._store(gathered, here=True)
-            finally:
-                self._turn.give()
+            self._store(gathered, here=True)
             return
         for work in gathered:
             try:
@@ -173,29 +170,35 @@ class Appender:
 
     def _run(self) -> None:
         while taken := self._take():
-            with self._turn:
-                self._store(taken)
+            self._turn.take()
+            self._store(taken)
 
     def _store(self, taken: list[_Work], *, here: bool = False) -> None:
-        """Store in one commit and answer; `here`: in the event loop that waits for it."""
-        first, began = taken[0], time.monotonic()
+        """Store in one commit, in the turn that is ours, and answer; `here`: in the event loop that waits for it.
+
+        The turn goes on to the next writer before we wait for the disk.
+        """
+        began = time.monotonic()
         try:
-            if first.run is not None:
-                result = first.run(self._writer)
-                _settle([(first, result)])
-            else:
-                drafts = [d for work in taken for d in work.drafts] if len(taken) > 1 else first.drafts
-                ids = self._writer.append(drafts, self._clock())
-                self._lasting_s = (
-                    0.8 * self._lasting_s + 0.2 * (time.monotonic() - began)
-                    if len(drafts) <= HERE
-                    else self._lasting_s
-                )
-                _settle(_shares(taken, ids), here=here)
+            try:
+                answers = self._commit(taken)
+            finally:
+                self._turn.give()
+            self._writer.sync()
+            if sum(len(work.drafts) for work in taken) <= HERE:
+                self._lasting_s = 0.8 * self._lasting_s + 0.2 * (time.monotonic() - began)
+            _settle(answers, here=here)
         except Exception as error:  # noqa: BLE001 -- every caller must hear of it, whatever it is
             _fail(taken, error, here=here)
         else:
             self._notify()
+
+    def _commit(self, taken: list[_Work]) -> list[tuple[_Work, object]]:
+        first = taken[0]
+        if first.run is not None:
+            return [(first, first.run(self._writer))]
+        drafts = [d for work in taken for d in work.drafts] if len(taken) > 1 else first.drafts
+        return _shares(taken, self._writer.append(drafts, self._clock()))
 
 
 def _shares(taken: list[_Work], ids: list[int | None]) -> list[tuple[_Work, object]]:

@@ -211,7 +211,7 @@ class Archive:
     def compiled(statement: Select[Any]) -> tuple[str, dict[str, Any]]:
         """Return a statement on `tables.observation` as DuckDB reads it, on a source called `observation`."""
         compiled = statement.compile(dialect=_dialect, compile_kwargs={"render_postcompile": True})
-        sql = _NAMED.sub(r"$\1", str(compiled).replace("obs.observation", "observation"))
+        sql = _NAMED.sub(r"$\1", str(compiled).replace("obs.fresh", "observation"))
         return sql, dict(compiled.params)
 
     def hours_of(self, one: Segment, ids: Iterable[int]) -> set[tuple[int, int]]:

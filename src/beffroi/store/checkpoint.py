@@ -8,19 +8,34 @@ from pathlib import Path
 from beffroi.store.database import connect_sqlite
 from beffroi.store.turn import Turn
 
-__all__ = ["Checkpointer"]
+__all__ = ["Checkpointer", "move_log"]
 
-DUE = 1_000  # pages written, by estimate, since the last checkpoint of this process
-ROWS_OF_A_PAGE = 16  # in the log: two trees, and a page is written again by the next commit
+DUE = 4_000  # pages written, by estimate, since the last checkpoint of this process: 16 MB
+ROWS_OF_A_PAGE = 32  # in the log: two trees, and a page is written again by the next commit
 PAGES_OF_A_COMMIT = 4
+FEW = 200  # pages that are moved within a turn: some milliseconds
+MOST = 4  # passes beside the commits before one in their turn, however many pages came meanwhile
+
+
+def move_log(connection: sqlite3.Connection, turn: Turn) -> None:
+    """Move the log of the file of `connection` so that it starts again from its beginning instead of growing.
+
+    Passes go beside the commits, each with what came during the one before, until little is left; the last goes in turn.
+    """
+    moved = 0
+    for _ in range(MOST):
+        _busy, _written, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if done - moved <= FEW:
+            break
+        moved = done
+    with turn:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
 
 
 class Checkpointer(threading.Thread):
     """Moves the log of one file whenever this process has added enough to it; asleep otherwise.
 
-    A first pass goes beside the commits and takes nearly everything. A second, in its turn,
-    takes the few pages that came meanwhile, so that the log starts again from its beginning instead of growing for as
-    long as writing goes on. Should it fall behind, the writer's own automatic checkpoint bounds the log.
+    Should it fall behind, the writer's own automatic checkpoint bounds the log.
     """
 
     def __init__(self, path: Path) -> None:
@@ -52,8 +67,6 @@ class Checkpointer(threading.Thread):
             self._pages = 0
             # a full disk, or another process at the same work: the next time tries again
             with contextlib.suppress(sqlite3.Error, OSError):
-                connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-                with turn:
-                    connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+                move_log(connection, turn)
         turn.close()
         connection.close()

@@ -25,13 +25,16 @@ from beffroi.store.limits import exceeded, left_s, limit_s, too_heavy, watch_sql
 from beffroi.store.quick import quick
 from beffroi.store.turn import Turn
 
-__all__ = ["Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
+__all__ = ["OBSERVED_PAGES", "Database", "Dialect", "connect_sqlite", "open_database", "unavailable"]
 
 Dialect = str
 BUSY_TIMEOUT_MS = 30_000
 _POOL = 32
 CACHE_KB, MANY_CACHE_KB = 16_000, 64_000
 LOG_PAGES = 4000
+OBSERVED_PAGES = (
+    50_000  # of the log of observations, 200 MB, should those who move it (`checkpoint`) fall behind
+)
 
 
 def unavailable(error: BaseException) -> Unavailable:
@@ -86,6 +89,7 @@ class Database:
         self.observations_path: Path | None = paths[1] if paths else None
         self._turn = Turn(self.records_path)
         self._log = Log(self.records_path) if self.records_path else None
+        self._observed = Log(self.observations_path) if self.observations_path else None
         self.observations_turn = Turn(self.observations_path)
         self._lock = threading.RLock()
         self._listeners: dict[object, Callable[[], None]] = {}
@@ -121,16 +125,15 @@ class Database:
                     driver.execute(f"PRAGMA cache_size={-CACHE_KB}")
         if many and self.dialect == "sqlite":
             driver.execute(f"PRAGMA wal_autocheckpoint={LOG_PAGES}")
-        self._reach_disk()
+        _reach_disk(self._log)
         self.notify()
 
-    def _reach_disk(self) -> None:
-        """Wait, outside of the turn to write, until what was committed is on the disk (PostgreSQL's commit does)."""
-        if self._log is not None:
-            try:
-                self._log.reach()
-            except OSError as error:
-                raise unavailable(error) from error
+    def reach_observations(self) -> None:
+        """Wait, outside of the turn to write, until the observations that this thread committed are on the disk.
+
+        Raises `Unavailable`.
+        """
+        _reach_disk(self._observed)
 
     def checkpoint(self) -> None:
         """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
@@ -139,10 +142,15 @@ class Database:
                 raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextlib.contextmanager
-    def write_observations(self) -> Iterator[Connection]:
-        """Give a connection in one durable transaction on the observations, for the archive's use."""
+    def write_observations(self, *, durable: bool = True) -> Iterator[Connection]:
+        """Give a connection in one transaction on the observations, for the archive's use.
+
+        It is on disk at exit; not `durable`: with the next one that is, for what is done again when it was lost.
+        """
         with self._queue(self.observations_turn), self._told(), self.observer.begin() as connection:
             yield connection
+        if durable:
+            self.reach_observations()
 
     def _queue(self, turn: Turn) -> contextlib.AbstractContextManager[object]:
         return turn if self.dialect == "sqlite" else contextlib.nullcontext()
@@ -235,9 +243,19 @@ class Database:
         for engine in (self.reader, self.writer, self.observer):
             engine.dispose()
         self._turn.close()
-        if self._log is not None:
-            self._log.close()
+        for log in (self._log, self._observed):
+            if log is not None:
+                log.close()
         self.observations_turn.close()
+
+
+def _reach_disk(log: Log | None) -> None:
+    """Wait until what was committed is on the disk (PostgreSQL's commit has: it has no log of ours)."""
+    if log is not None:
+        try:
+            log.reach()
+        except OSError as error:
+            raise unavailable(error) from error
 
 
 class _Watcher(threading.Thread):
@@ -314,6 +332,7 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
             _prepare(connection, synchronous)
             if main == observations:
                 connection.execute("PRAGMA mmap_size=0")
+                connection.execute(f"PRAGMA wal_autocheckpoint={OBSERVED_PAGES}")
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
                 # each reader would map it again, and count it again as memory; a page of it is read by a call as fast
@@ -326,14 +345,12 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
 
         return made
 
-    # Writers attach nothing: BEGIN IMMEDIATE would lock the other file too.
-    observer = engine("BEGIN IMMEDIATE", observations, None)
+    # Writers attach nothing: BEGIN IMMEDIATE would lock the other file too. They sync after their turn (`durable`).
+    observer = engine("BEGIN IMMEDIATE", observations, None, "NORMAL")
     return Database(
         "sqlite",
         engine("BEGIN", records, observations),
-        engine(
-            "BEGIN IMMEDIATE", records, None, "NORMAL"
-        ),  # `Database.write` syncs, after the turn (`durable`)
+        engine("BEGIN IMMEDIATE", records, None, "NORMAL"),
         observer.execution_options(schema_translate_map={"obs": None}),
         (records, observations),
     )

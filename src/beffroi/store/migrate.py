@@ -10,7 +10,7 @@ from beffroi.store.database import Database, connect_sqlite
 
 __all__ = ["LATEST", "migrate", "schema_of"]
 
-LATEST = "neighbours"
+LATEST = "leaving"
 
 
 def migrate(database: Database) -> None:

@@ -1,6 +1,6 @@
 """Observations: append, read, correct. The port that every face and service uses.
 
-Fresh rows are in SQL (`obs.observation`), sealed history in Parquet segments (`archive.py`); every read
+Fresh rows are in SQL (`obs.fresh`), sealed history in Parquet segments (`archive.py`); every read
 here merges both, a fresh row winning over a sealed one with its id.
 """
 
@@ -482,9 +482,7 @@ class Observations:
         )
         names = ", ".join(c.name for c in observation.c)
         source = f"WITH observation AS (SELECT {names} FROM obs.observation_version WHERE {query.window.in_force()}) "
-        sql = source + str(compiled).replace("obs.observation.", "observation.").replace(
-            "FROM obs.observation ", "FROM observation "
-        )
+        sql = source + str(compiled).replace("obs.fresh", "observation")
         values = compiled.params
         given: Any = [values[n] for n in compiled.positiontup] if compiled.positiontup is not None else values
         return list(connection.exec_driver_sql(sql, tuple(given) if isinstance(given, list) else given))

@@ -16,7 +16,7 @@ from beffroi.store.geometry import place
 from beffroi.store.open import Store
 from beffroi.store.quick import insert_rows
 from beffroi.store.record_codec import from_history, place_of, to_column
-from beffroi.store.tables import latest, observation
+from beffroi.store.tables import fresh_row, latest
 
 __all__ = ["Newest", "Stored", "restore_latest", "restore_observations", "restore_records"]
 
@@ -50,7 +50,7 @@ def restore_observations(store: Store, rows: Sequence[Stored], newest: Newest) -
     if not rows:
         return
     with store.database.write_observations() as c:
-        c.execute(insert(observation), [_columns(row) for row in rows])
+        c.execute(insert(fresh_row), [_columns(row) for row in rows])
     first = min(row.start_us for row in rows)
     newest.first_us = first if not newest.count else min(newest.first_us, first)
     newest.count += len(rows)

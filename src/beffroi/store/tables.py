@@ -5,6 +5,8 @@ file on SQLite, so that their group commit never waits for an edit of a record).
 microseconds UTC; JSON is text. Collections' tables are derived from their declarations (`records.py`).
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -315,16 +317,38 @@ audit_head = Table(  # the last link of each chain, signed
 obs_counter = Table(
     "counter", obs_metadata, Column("name", Text, primary_key=True), _big("next", nullable=False)
 )
-observation = Table(
-    "observation", obs_metadata, _id(), _big("datastream_id", nullable=False), _big("start_us", nullable=False), _big("end_us"),
-    _big("result_time_us"), Column("value", Float), Column("decimals", Integer), Column("literal", Text),
-    _big("feature_id"), Column("quality", Integer, nullable=False), Column("extra", Text), _big("seq"),  # seq NULL: equal to id
-    Column("deleted", Integer),  # 1: a mark that hides a sealed observation
+
+
+def _observation_columns() -> list[Column[Any]]:
+    return [
+        _id(), _big("datastream_id", nullable=False), _big("start_us", nullable=False), _big("end_us"),
+        _big("result_time_us"), Column("value", Float), Column("decimals", Integer), Column("literal", Text),
+        _big("feature_id"), Column("quality", Integer, nullable=False), Column("extra", Text), _big("seq"),  # seq NULL: equal to id
+        Column("deleted", Integer),  # 1: a mark that hides a sealed observation
+    ]  # fmt: skip
+
+
+# What writers write. Readers read `observation` below.
+fresh_row = Table(
+    "observation", obs_metadata, *_observation_columns(),
     # SQLite's indexes end with the row's id by themselves: naming it would store it twice
     Index("observation_time", "datastream_id", "start_us").ddl_if(dialect="sqlite"),
     Index("observation_series", "datastream_id", "start_us", "id").ddl_if(dialect="postgresql"),
     Index("observation_corrected", "seq", sqlite_where=text("seq IS NOT NULL"), postgresql_where=text("seq IS NOT NULL")),
 )  # fmt: skip
+# Rows that a segment holds by now and that are being removed, a few thousand at a time so that writers come between:
+# those that start in [first_us, end_us) and were committed up to `up_to`.
+leaving = Table(
+    "leaving", obs_metadata, _big("first_us", primary_key=True, autoincrement=False), _big("end_us", nullable=False),
+    _big("up_to", primary_key=True, autoincrement=False),
+)  # fmt: skip
+# The fresh rows, without those that are leaving: a view, made by a migration.
+observation = Table("fresh", MetaData(schema="obs"), *_observation_columns())
+FRESH = (
+    f"SELECT {', '.join(f'o.{c.name}' for c in observation.c)} FROM {{0}}observation o WHERE NOT EXISTS (SELECT 1 FROM {{0}}leaving)"
+    " OR NOT EXISTS (SELECT 1 FROM {0}leaving l WHERE o.start_us >= l.first_us AND o.start_us < l.end_us AND o.id <= l.up_to"
+    " AND coalesce(o.seq, 0) <= l.up_to)"
+)
 # One row per datastream: newest value and counts, kept in the same transaction as the rows.
 latest = Table(
     "latest", obs_metadata, Column("datastream_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
@@ -332,7 +356,7 @@ latest = Table(
     Column("decimals", Integer), Column("literal", Text), _big("feature_id"), Column("quality", Integer), Column("extra", Text),
     _big("count", nullable=False), _big("first_us"), _big("received_us"),
 )  # fmt: skip
-past["observation"] = _past("observation_version", observation)
+past["observation"] = _past("observation_version", fresh_row)
 pace = Table(  # when the observations from `first_id` on began to be stored, a few marks a second at most
     "pace", obs_metadata, Column("first_id", SQLITE_INTEGER_KEY, primary_key=True, autoincrement=False),
     _big("at_us", nullable=False),

@@ -156,7 +156,7 @@ def past(store: Store, now_us: int, needed: Mapping[int, int] | None = None) -> 
         limits = _limits(c, keeps(store, c), now_us, needed or {})
         found = (
             quick(
-                c, "SELECT start_us FROM obs.observation WHERE datastream_id = :series AND start_us < :cut",
+                c, "SELECT start_us FROM obs.fresh WHERE datastream_id = :series AND start_us < :cut",
                 {"series": series, "cut": raw},
             )
             for series, (raw, _) in limits.items()

@@ -44,6 +44,18 @@ class Turn:
             fcntl.flock(self._queue, fcntl.LOCK_UN)
         return True
 
+    def take(self) -> None:
+        """Wait for the turn and take it."""
+        self._mine.acquire()
+        try:
+            if self._queue is not None and self._turn is not None:
+                fcntl.flock(self._queue, fcntl.LOCK_EX)
+                fcntl.flock(self._turn, fcntl.LOCK_EX)
+                fcntl.flock(self._queue, fcntl.LOCK_UN)
+        except BaseException:
+            self._mine.release()
+            raise
+
     def give(self) -> None:
         """Let the next one write."""
         if self._turn is not None:
@@ -59,15 +71,7 @@ class Turn:
 
     def __enter__(self) -> Self:
         """Wait for the turn and take it."""
-        self._mine.acquire()
-        try:
-            if self._queue is not None and self._turn is not None:
-                fcntl.flock(self._queue, fcntl.LOCK_EX)
-                fcntl.flock(self._turn, fcntl.LOCK_EX)
-                fcntl.flock(self._queue, fcntl.LOCK_UN)
-        except BaseException:
-            self._mine.release()
-            raise
+        self.take()
         return self
 
     def __exit__(

@@ -1,6 +1,7 @@
 """Writer: the SQL of storing observations, on a driver's own connection (no ORM in the hot path)."""
 
 import contextlib
+import functools
 import itertools
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
@@ -9,14 +10,14 @@ from typing import Any, NamedTuple, Protocol
 
 from beffroi.model.observation import Draft, Observation
 from beffroi.store.checkpoint import Checkpointer
-from beffroi.store.database import Database, connect_sqlite, unavailable
+from beffroi.store.database import OBSERVED_PAGES, Database, connect_sqlite, unavailable
 from beffroi.store.versions import By
 
 __all__ = ["Writer", "writer_for"]
 
 _ROW = "id, datastream_id, start_us, end_us, result_time_us, value, decimals, literal, feature_id, quality, extra"
 _NAMES = _ROW.split(", ")
-_ROWS = 100  # in one INSERT of SQLite
+_ROWS = (500, 100, 10, 1)  # in one INSERT of SQLite
 Columns = list[list[Any]]
 """A batch by columns, in the order of `_NAMES`."""
 _PLACES = "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
@@ -28,14 +29,6 @@ _FRESHER = (
 _LATEST_COLUMNS = (
     "observation_id", "start_us", "end_us", "result_time_us", "value", "decimals", "literal", "feature_id",
     "quality", "extra",
-)  # fmt: skip
-_LATEST = (
-    "INSERT INTO latest (datastream_id, count, first_us, received_us, " + ", ".join(_LATEST_COLUMNS) + ") VALUES ("
-    + ", ".join("?" * 14) + ") ON CONFLICT (datastream_id) DO UPDATE SET count = latest.count + excluded.count,"
-    " received_us = excluded.received_us,"
-    " first_us = CASE WHEN latest.first_us IS NULL OR excluded.first_us < latest.first_us"
-    " THEN excluded.first_us ELSE latest.first_us END, "
-    + ", ".join(f"{c} = CASE WHEN {_FRESHER} THEN excluded.{c} ELSE latest.{c} END" for c in _LATEST_COLUMNS)
 )  # fmt: skip
 _REWRITE = (
     f"INSERT INTO observation ({_ROW}, seq, deleted) VALUES ({_PLACES}, ?, ?) ON CONFLICT (id) DO UPDATE SET "
@@ -53,6 +46,29 @@ _VERSION = (
     " COALESCE((SELECT max(v.until_us) FROM observation_version v WHERE v.id = ?), 0), ?, ?, ?, ?)"
 )
 PACE_US = 100_000  # between two marks of what number was given when
+
+
+@functools.cache
+def _insertion(used: tuple[int, ...], rows: int) -> str:
+    """Return the statement that inserts so many rows of the columns `used`."""
+    places = f"({', '.join('?' * len(used))})"
+    return (
+        f"INSERT INTO observation ({', '.join(_NAMES[i] for i in used)}) VALUES {', '.join([places] * rows)}"
+    )
+
+
+@functools.cache
+def _latest(rows: int) -> str:
+    """Return the statement that says what the newest observations of so many datastreams are, each named once."""
+    places = f"({', '.join('?' * 14)})"
+    return (
+        f"INSERT INTO latest (datastream_id, count, first_us, received_us, {', '.join(_LATEST_COLUMNS)})"
+        f" VALUES {', '.join([places] * rows)} ON CONFLICT (datastream_id) DO UPDATE SET count = latest.count + excluded.count,"
+        " received_us = excluded.received_us,"
+        " first_us = CASE WHEN latest.first_us IS NULL OR excluded.first_us < latest.first_us"
+        " THEN excluded.first_us ELSE latest.first_us END, "
+        + ", ".join(f"{c} = CASE WHEN {_FRESHER} THEN excluded.{c} ELSE latest.{c} END" for c in _LATEST_COLUMNS)
+    )  # fmt: skip
 
 
 class Kept(NamedTuple):
@@ -79,6 +95,9 @@ class Writer(Protocol):
     def forget_series(self, datastream_id: int) -> None:
         """Remove a datastream's fresh rows and its last value."""
 
+    def sync(self) -> None:
+        """Wait until what was written is on the disk. Raises `Unavailable`."""
+
     def close(self) -> None:
         """Let go of the connection."""
 
@@ -86,7 +105,7 @@ class Writer(Protocol):
 def writer_for(database: Database) -> Writer:
     """Return the writer of the database's kind."""
     if database.observations_path is not None:
-        return _SqliteWriter(database.observations_path)
+        return _SqliteWriter(database.observations_path, database.reach_observations)
     return _SqlWriter(lambda: _connect_postgresql(database), _Postgresql())
 
 
@@ -106,18 +125,25 @@ class _Sqlite:
 
     @staticmethod
     def insert(connection: Any, columns: Columns) -> None:
-        # Binding costs more than storing: columns that this batch does not use are left out, and one statement
-        # takes a hundred rows, so that the interpreter changes hands a hundred times less.
-        used = [i for i, column in enumerate(columns) if column.count(None) != len(column)]
-        names = ", ".join(_NAMES[i] for i in used)
-        row = f"({', '.join('?' * len(used))})"
-        head, n = f"INSERT INTO observation ({names}) VALUES ", len(columns[0])
-        whole = n - n % _ROWS
-        sql = head + ", ".join([row] * _ROWS)
-        for start in range(0, whole, _ROWS):
-            parts = zip(*(columns[i][start : start + _ROWS] for i in used), strict=True)
-            connection.execute(sql, list(itertools.chain.from_iterable(parts)))
-        connection.executemany(head + row, zip(*(columns[i][whole:] for i in used), strict=True))
+        # Binding costs more than storing: columns that this batch does not use are left out, and one statement takes many
+        # rows. The interpreter changes hands at each statement, and another thread may keep it for a while: the fewer the better.
+        used = tuple(i for i, column in enumerate(columns) if column.count(None) != len(column))
+        start, n = 0, len(columns[0])
+        for size in _ROWS:
+            while n - start >= size:
+                parts = zip(*(columns[i][start : start + size] for i in used), strict=True)
+                connection.execute(_insertion(used, size), list(itertools.chain.from_iterable(parts)))
+                start += size
+
+    @staticmethod
+    def newest(connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Say what the newest observations are."""
+        start = 0
+        for size in _ROWS[1:]:
+            while len(rows) - start >= size:
+                part = rows[start : start + size]
+                connection.execute(_latest(size), list(itertools.chain.from_iterable(part)))
+                start += size
 
     @staticmethod
     def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
@@ -157,6 +183,10 @@ class _Postgresql:
             for row in rows:
                 copy.write_row(row)
 
+    def newest(self, connection: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Say what the newest observations are."""
+        self.many(connection, _latest(1), rows)
+
     @staticmethod
     def many(connection: Any, sql: str, rows: Iterable[tuple[Any, ...]]) -> None:
         connection.cursor().executemany(sql.replace("?", "%s"), list(rows))
@@ -175,6 +205,9 @@ class _SqlWriter:
         self._kind = kind
         self._connection: Any = None
         self._paced_us = 0
+
+    def sync(self) -> None:
+        """Do nothing: the commit has waited."""
 
     def close(self) -> None:
         if self._connection is not None:
@@ -199,7 +232,7 @@ class _SqlWriter:
                 self._kind.many(
                     connection, "INSERT INTO pace (first_id, at_us) VALUES (?, ?)", [(first, now_us)]
                 )
-            self._kind.many(connection, _LATEST, _newest(columns, now_us))
+            self._kind.newest(connection, _newest(columns, now_us))
             if keyed:
                 keys = [
                     (d.source_key, i, now_us) for i, d in enumerate(stored, first) if d.source_key is not None
@@ -286,10 +319,11 @@ class _SqlWriter:
 
 
 class _SqliteWriter(_SqlWriter):
-    """The writer on SQLite, its checkpoints made by a thread of their own."""
+    """The writer on SQLite: its checkpoints are made by a thread of their own, its syncs after its turn."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, sync: Callable[[], None]) -> None:
         super().__init__(lambda: _connect_sqlite(path), _Sqlite())
+        self._reach = sync
         self._checkpointer = Checkpointer(path)
         self._checkpointer.start()
 
@@ -298,19 +332,20 @@ class _SqliteWriter(_SqlWriter):
         self._checkpointer.wrote(len(drafts))
         return ids
 
+    def sync(self) -> None:
+        self._reach()
+
     def close(self) -> None:
         self._checkpointer.stop()
         super().close()
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
-    connection = connect_sqlite(path)
+    connection = connect_sqlite(path, synchronous="NORMAL")  # `sync` does it, after the turn
     connection.execute(
         "PRAGMA mmap_size=0"
     )  # as readers do: a map counts as memory, and a page is read as fast
-    connection.execute(
-        "PRAGMA wal_autocheckpoint=50000"
-    )  # pages: 200 MB, should the checkpointer fall behind
+    connection.execute(f"PRAGMA wal_autocheckpoint={OBSERVED_PAGES}")
     return connection
 
 

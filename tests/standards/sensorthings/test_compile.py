@@ -325,6 +325,8 @@ def follow(
         link = page.get("@iot.nextLink")
         if link is None:
             return seen
+        assert page["value"]
+        assert link.partition("?")[2] != query
         query = link.partition("?")[2]
         between()
 

@@ -128,7 +128,10 @@ def test_a_table_is_the_whole_set_or_a_page_with_a_link(
     link = f"{address}&$top=30"
     while link:
         answer = sta.get(link)
-        paged += list(csv.reader(io.StringIO(answer.text)))[1:]
+        rows_of_page = list(csv.reader(io.StringIO(answer.text)))[1:]
+        assert rows_of_page
+        paged += rows_of_page
+        assert len(paged) < len(whole)
         link = answer.headers.get("link", "").partition(">")[0].lstrip("<")
     assert paged == whole[1:]
     assert len(features(sta, f"Datastreams({series})/Observations?$resultFormat=GeoJSON")) == 100
