@@ -207,6 +207,21 @@ def test_the_ngwerere_field_and_the_geul_configuration(tmp_path: Path, shared: P
     site = import_site([hydro / "camera_geul" / "dk_cam_config.json"])
     miss = np.array([r.pixels for r in residuals_of(site)])
     assert float(np.sqrt(np.mean(miss**2) / 2)) <= 3
+    told = run(
+        app,
+        [
+            "water",
+            "site",
+            "import",
+            str(hydro / "camera_geul" / "dk_cam_config.json"),
+            "--out",
+            str(out),
+            "--json",
+        ],
+    )
+    assert json.loads(told.stdout)["residual_rms_px"] == pytest.approx(
+        np.sqrt(np.mean(miss**2) / 2), abs=1e-3
+    )
     assert site.altitude() == pytest.approx(138.27)
     write_site(site, out)
     assert read_site(out) == site

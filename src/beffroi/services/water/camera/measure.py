@@ -16,6 +16,7 @@ from beffroi.services.water.camera.quality import moved_since_survey, picture_do
 from beffroi.services.water.camera.section import Wetted, wetted
 from beffroi.services.water.camera.site import Site
 from beffroi.services.water.camera.stabilise import hold_still
+from beffroi.services.water.camera.standing import without_standing
 from beffroi.services.water.camera.surface import COARSE, FINE, ROWS, Look, Profile, measure_profile
 from beffroi.services.water.camera.uncertainty import Sigmas, Spread, spread_of
 
@@ -84,7 +85,7 @@ def measure(
     look = _look(band, wet, sequence, moves)
     if not look.seen.any(0).all():
         doubts.append("section_outside")
-    profiles = measure_profile(look, engine)
+    profiles = measure_profile(without_standing(look), engine)
     return concluded(site, wet, profiles, doubts, level, band, started, len(sequence.frames), level_sigma_m)
 
 
