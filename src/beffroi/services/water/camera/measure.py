@@ -155,7 +155,8 @@ def profile_discharge(
     if shaken:
         sigmas = msgspec.structs.replace(sigmas, pace=float(np.hypot(sigmas.pace, _SHAKEN)))
     sigma = np.nan_to_num(profile.sigma, nan=0.0)
-    return found, spread_of(found, wet.stations, wet.depths, sigma, site.alpha, sigmas)
+    sounded = None if wet.bed is None else wet.bed[:, 0]
+    return found, spread_of(found, wet.stations, wet.depths, sigma, site.alpha, sigmas, sounded)
 
 
 def sigmas_of(
