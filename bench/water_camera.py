@@ -218,17 +218,22 @@ warnings.filterwarnings("ignore")
 import numpy as np, pyorc
 c = pyorc.load_camera_config(sys.argv[1])
 p = np.array(json.loads(sys.argv[2]))
-print(json.dumps(c.unproject_points(p, np.full(len(p), c.gcps["z_0"])).tolist()))
+missed = np.array(c.project_points(np.array(c.gcps["dst"]))) - np.array(c.gcps["src"], float)
+ground = c.unproject_points(p, np.full(len(p), c.gcps["z_0"])).tolist()
+print(json.dumps({"ground": ground, "rms": float(np.sqrt((missed**2).mean()))}))
 """
 
 
 def geul(oracle: str) -> None:
     folder = HYDRO / "camera_geul"
     code = "import sys; sys.path.insert(0, '.'); from bench.water_camera import geul_chain; geul_chain(sys.argv[1])"
-    ran = subprocess.run(
-        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
-    )
-    said = json.loads(ran.stdout.splitlines()[-1])
+    runs = []
+    for _ in range(3):  # other work on the machine costs CPU time too: the least of three processes
+        ran = subprocess.run(
+            [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+        )
+        runs.append(json.loads(ran.stdout.splitlines()[-1]))
+    said = min(runs, key=lambda r: r["cpu"])
     line(
         "Geul, clip to vectors",
         f"{said['cpu']:.2f} CPU s (bar .6; pyorc 4.15), {said['mb']:.0f} MB at most (bar 250), {said['vectors']} vectors, decode {said['decode']:.2f}",
@@ -255,7 +260,9 @@ def geul(oracle: str) -> None:
     if ran.returncode:
         line("Geul, ground against pyorc", f"not run: {ran.stderr.strip().splitlines()[-1]}")
         return
-    theirs = np.array(json.loads(ran.stdout.splitlines()[-1]))[:, :2]
+    told = json.loads(ran.stdout.splitlines()[-1])
+    line("Geul, control points by pyorc", f"RMS {told['rms']:.2f} px of a coordinate: the same camera")
+    theirs = np.array(told["ground"])[:, :2]
     apart = np.hypot(*(projection_of(site).ground(np.array(pixels, float)) - theirs).T)
     line("Geul, ground against pyorc", f"{apart.max():.4f} m apart at most (bar .05)", apart.max() <= 0.05)
 
@@ -294,7 +301,7 @@ def geul_chain(folder: str) -> None:
 def river(seeds: int, names: tuple[str, ...] = ("day", "night"), first: int = 0) -> None:
     sets = {"day": ("day", DAY, 0.03), "night": ("night, rain, 2 px shake", NIGHT, 0.08)}
     for name, weather, bar in (sets[n] for n in names):
-        off, inside, half, silent = [], [], [], 0
+        off, inside, half, silent, beyond = [], [], [], 0, []
         for seed in range(first, first + seeds):
             made = river_of(seed)
             sequence = Sequence(frames(made, 10, 0.1, weather), np.arange(10) * 0.1)
@@ -302,6 +309,8 @@ def river(seeds: int, names: tuple[str, ...] = ("day", "night"), first: int = 0)
             exact = measure(site_of(made), sequence, made.level)
             if exact.discharge_m3s is not None:
                 off.append(exact.discharge_m3s / truth - 1)
+                if abs(off[-1]) > bar:
+                    beyond.append(f"{seed} {off[-1]:+.1%} {exact.engine} {' '.join(exact.flags)}")
             surveyed = site_of(made, errors=True)
             found = measure(surveyed, sequence, surveyed.level)
             if found.discharge_m3s is None or found.interval95 is None:
@@ -313,7 +322,7 @@ def river(seeds: int, names: tuple[str, ...] = ("day", "night"), first: int = 0)
         away = np.abs(off)
         line(
             f"rendered river, {name}",
-            f"{len(off)} seeds from {first}: RMS {np.sqrt(np.mean(away**2)):.2%}, 95 in 100 within {np.percentile(away, 95):.2%}, {int((away > bar).sum())} beyond the bar of {bar:.0%}, worst {away.max():.2%}",
+            f"{len(off)} seeds from {first}: RMS {np.sqrt(np.mean(away**2)):.2%}, 95 in 100 within {np.percentile(away, 95):.2%}, {len(beyond)} beyond the bar of {bar:.0%} ({'; '.join(beyond) or 'none'}), worst {away.max():.2%}",
             bool(np.percentile(away, 95) <= bar),
         )
         share = float(np.mean(inside))

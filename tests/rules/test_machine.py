@@ -312,3 +312,17 @@ def test_totals_within_a_duration(series, limit, hysteresis, within):
     text = f"{{totals: {limit}, hysteresis: {hysteresis}, within: PT{within}S}}"
     assert run(rule(text), series) == steps(levels)
     assert run(rule(text), series, restart_at=len(series) // 2) == steps(levels)
+
+
+@given(a_series(), st.integers(1, 9), st.integers(0, 3), st.integers(1, 12))
+def test_means_over_a_duration(series, limit, hysteresis, within):
+    on, levels = False, []
+    for second in range(END + 1):
+        window = {at: v for at, v in series if second - within < at <= second}  # of two at one time the later
+        known = bool(window) and 4 * (max(window) - min(window)) >= 3 * within
+        mean = sum(window.values()) / len(window) if window else 0
+        on = known and (mean > limit or (on and mean >= limit - hysteresis))
+        levels.append(3 if on else 0)
+    text = f"{{means: {limit}, hysteresis: {hysteresis}, within: PT{within}S}}"
+    assert run(rule(text), series) == steps(levels)
+    assert run(rule(text), series, restart_at=len(series) // 2) == steps(levels)

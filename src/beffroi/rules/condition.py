@@ -144,12 +144,16 @@ class Total(msgspec.Struct, frozen=True):
     """The values of a duration add up to more than a limit (rain of three hours). A value counts from its time until the
     duration after it; one at the time of the newest replaces it (it is its correction). Hysteresis is on the sum.
 
+    `mean`: not what they add up to but their mean (particles of a day, heat of three), as soon as they span three quarters
+    of the duration (Directive 2024/2881, annex V); before, nothing is said.
+
     State: [level, [[time, value] that still counts]].
     """
 
     series: str
     levels: tuple[Level, ...]
     within_us: int
+    mean: bool = False
 
     def fresh(self, at_us: int) -> list[Any]:  # noqa: ARG002
         """Return the state before any value."""
@@ -169,12 +173,18 @@ class Total(msgspec.Struct, frozen=True):
         while gone < len(window) and window[gone][0] <= at_us - self.within_us:
             gone += 1
         del window[:gone]
-        state[0] = _schmitt(self.levels, True, state[0], math.fsum(value for _, value in window))
+        total = math.fsum(value for _, value in window)
+        if not self.mean:
+            state[0] = _schmitt(self.levels, True, state[0], total)
+        elif window and 4 * (window[-1][0] - window[0][0]) >= 3 * self.within_us:
+            state[0] = _schmitt(self.levels, True, state[0], total / len(window))
+        else:
+            state[0] = 0
         return int(state[0])
 
     def due(self, state: list[Any], at_us: int) -> int:  # noqa: ARG002
-        """Return when the oldest value no longer counts, which may end the level."""
-        return state[1][0][0] + self.within_us if state[0] and state[1] else NEVER
+        """Return when the oldest value no longer counts, which may end the level (and raise a mean)."""
+        return state[1][0][0] + self.within_us if (state[0] or self.mean) and state[1] else NEVER
 
 
 class Silent(msgspec.Struct, frozen=True):

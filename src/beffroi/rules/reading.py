@@ -58,7 +58,20 @@ _SETS = {"semaine": (0, 1, 2, 3, 4), "weekdays": (0, 1, 2, 3, 4), "week-end": (5
 _UNITS = {"s": SECOND_US, "min": MINUTE_US, "h": HOUR_US, "j": DAY_US, "d": DAY_US}
 _PLAIN_DURATION = re.compile(r"(\d+(?:[.,]\d+)?)\s*(s|min|h|j|d)\Z")
 _HOURS = re.compile(r"(\d{1,2})(?::|h)(\d\d)?\s*-\s*(\d{1,2})(?::|h)(\d\d)?\Z")
-_LEAVES = ("above", "below", "rises", "falls", "totals", "silent", "expression", "where", "all", "any", "not")
+_LEAVES = (
+    "above",
+    "below",
+    "rises",
+    "falls",
+    "totals",
+    "means",
+    "silent",
+    "expression",
+    "where",
+    "all",
+    "any",
+    "not",
+)
 _WORDS = (
     "name",
     "name_en",
@@ -349,13 +362,13 @@ class _Conditions:
         return Threshold(self.series(place), kind == "above", self.levels(place, kind), times, of)
 
     def change(self, kind: str, place: _Place) -> Node:
-        """Read rises, falls or totals with within."""
+        """Read rises, falls, totals or means with within."""
         if not place.has("within"):
             raise place.refuse("Il manque « within » : en combien de temps ?", "'within' is missing: in how much time?",
                                "Ajoutez par exemple « within: 1 h ».", "Add for example 'within: 1 h'.")  # fmt: skip
         levels, within = self.levels(place, kind), place.at("within").duration()
-        if kind == "totals":
-            return Total(self.series(place), levels, within)
+        if kind in ("totals", "means"):
+            return Total(self.series(place), levels, within, kind == "means")
         return Change(self.series(place), kind == "rises", levels, within)
 
     def silent(self, kind: str, place: _Place) -> Node:
@@ -400,8 +413,8 @@ class _Conditions:
 
 _READERS = {
     "above": _Conditions.threshold, "below": _Conditions.threshold, "rises": _Conditions.change,
-    "falls": _Conditions.change, "totals": _Conditions.change, "silent": _Conditions.silent, "expression": _Conditions.when,
-    "where": _Conditions.matches,
+    "falls": _Conditions.change, "totals": _Conditions.change, "means": _Conditions.change,
+    "silent": _Conditions.silent, "expression": _Conditions.when, "where": _Conditions.matches,
 }  # fmt: skip
 
 

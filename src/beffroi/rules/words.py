@@ -169,6 +169,11 @@ def _change(node: Change, naming: Naming) -> Text:
 def _total(node: Total, naming: Naming) -> Text:
     name, unit = naming(node.series)
     limits, within = _limits(node.levels, unit), duration_words(node.within_us)
+    if node.mean:
+        return Text(
+            f"la moyenne de {name.fr} dépasse {limits.fr} sur {within.fr}",
+            f"the mean of {name.en} exceeds {limits.en} over {within.en}",
+        )
     return Text(
         f"le cumul de {name.fr} dépasse {limits.fr} en {within.fr}",
         f"the total of {name.en} exceeds {limits.en} within {within.en}",

@@ -159,6 +159,18 @@ def test_late_and_corrected_values_come_in_and_what_was_said_before_is_kept(
     assert poll(intake, hubeau(server)).stored == 0
 
 
+def test_a_zero_that_moves_is_told_before_and_after(server: Replica, intake: Intake, clock: Hand) -> None:
+    server.observed = [observation(A, SITE, "H", at(clock.now, 10), 1000.0)]
+    poll(intake, hubeau(server))
+    first, clock.now = clock.now, clock.now + 5 * MINUTE_US
+    assert set(told(intake.store)) == {f"hubeau/{A}/H"}
+    server.stations[0]["altitude_ref_alti_station"] = 288_900.0
+    poll(intake, hubeau(server))
+    poll(intake, hubeau(server))
+    found = series(intake.store)[f"hubeau/{A}/zero"]
+    assert [(o.start_us, o.result.json()) for o in found] == [(first, "289.120"), (clock.now, "288.900")]
+
+
 def test_each_station_has_its_own_place_so_a_backlog_is_not_lost(
     server: Replica, intake: Intake, clock: Hand
 ) -> None:

@@ -11,6 +11,7 @@ CARDS = (
     Card("rain_24h", Text("Pluie sur 24 h", "Rain over 24 h"), "indicator:rain", order=12),
     Card("air_index", Text("Indice indicatif de l'air (1 bon, 6 extrême)", "Indicative air index (1 good, 6 extreme)"), "indicator:air_index", order=19),
     Card("pm10", Text("Particules PM10", "PM10 particles"), "datastream:pm10", order=20),
+    Card("pm25", Text("Particules fines PM2,5", "PM2.5 fine particles"), "datastream:pm25", order=20),
     Card("no2", Text("Dioxyde d'azote", "Nitrogen dioxide"), "datastream:no2", order=21),
     Card("pm10_days", Text("Jours au-dessus de 45 µg/m³ de PM10 (30 j)", "Days over 45 µg/m³ of PM10 (30 d)"),
          "indicator:days_pm10_eu_day", "P30D", order=22),

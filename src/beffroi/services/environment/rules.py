@@ -184,6 +184,17 @@ message_en: "{thing}: still {value} {unit} at the end of the night"
 """,
     ),
     RuleTemplate(
+        "heat_wave", Text("Chaleur de trois jours", "Heat of three days"),
+        """\
+name: Chaleur de trois jours
+description: Moyenne de trois jours et trois nuits à 25 et 27 °C, milieu des minimales et maximales des seuils départementaux (18/31 à 24/35) ; à régler sur le vôtre.
+watch: {kind: temperature, service: environment}
+when: {means: {orange: 25, rouge: 27}, within: 3 j, hysteresis: 1}
+message: "{thing} : trois jours et trois nuits de forte chaleur"
+message_en: "{thing}: three days and nights of great heat"
+""",
+    ),
+    RuleTemplate(
         "crack_opens", Text("Fissure qui s'ouvre", "Crack opening"),
         """\
 name: Fissure qui s'ouvre

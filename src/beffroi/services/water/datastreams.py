@@ -28,6 +28,10 @@ DATASTREAMS = (
         "flood_vigilance", Text("Vigilance crues", "Flood vigilance"), "", "1", "colour, 1 (vert) to 4 (rouge)", "", 1, 4, None,
         ("vigilance_crues",), 0,
     ),
+    DatastreamKind(
+        "gauge_zero", Text("Altitude du zéro de l'échelle", "Altitude of the gauge's zero"), "m", "m", "metre", _QUDT + "Height",
+        -50, 5_000, None, (), 3,
+    ),
     _kind("level_forecast_low", "Hauteur prévue, basse (P10)", "Forecast level, low (P10)", _LEVEL, 2),
     _kind("level_forecast_mid", "Hauteur prévue, médiane (P50)", "Forecast level, median (P50)", _LEVEL, 2),
     _kind("level_forecast_high", "Hauteur prévue, haute (P90)", "Forecast level, high (P90)", _LEVEL, 2),

@@ -19,4 +19,16 @@ message: "Vigicrues, {thing} : vigilance {severity}"
 message_en: "Vigicrues, {thing}: {severity}"
 """,
     ),
+    RuleTemplate(
+        "gauge_zero", Text("Zéro d'une échelle changé", "A gauge's zero changed"),
+        """\
+name: Zéro d'une échelle changé
+description: L'altitude publiée du zéro a changé ; hauteurs, seuils et tarage d'avant ne valent plus tels quels.
+watch: {kind: gauge_zero}
+when: {any: [{rises: 0.004, within: 30 j}, {falls: 0.004, within: 30 j}]}
+severity: orange
+message: "{thing} : le zéro de l'échelle est maintenant à {value} {unit} ; revoyez seuils et tarage"
+message_en: "{thing}: the gauge's zero is now at {value} {unit}; look at thresholds and rating again"
+""",
+    ),
 )  # fmt: skip

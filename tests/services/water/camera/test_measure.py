@@ -19,9 +19,10 @@ from beffroi.services.water.camera.importing import import_site
 from beffroi.services.water.camera.measure import measure, water_of
 from beffroi.services.water.camera.projection import projection_of, residuals_of
 from beffroi.services.water.camera.quality import landmark_patch, picture_doubts
-from beffroi.services.water.camera.scene import River, Weather, frame, frames, site_of, truth_m3s
+from beffroi.services.water.camera.scene import River, Weather, frame, frames, river_of, site_of, truth_m3s
 from beffroi.services.water.camera.section import wetted
 from beffroi.services.water.camera.site import Landmark, Point, Section, Site, read_site, write_site
+from beffroi.services.water.camera.standing import standing_in
 
 app = application("water")
 
@@ -81,6 +82,28 @@ def test_a_picture_that_shows_nothing_gives_no_figure(river: River, weather: Wea
 def test_a_poor_picture_is_told(river: River, weather: Weather, doubts: set[str]):
     told = set(picture_doubts(frames(river, 4, 0.1, weather), water_of(site_of(river), river.level, SMALL)))
     assert (doubts <= told, bool(told)) == (True, bool(doubts))
+
+
+def test_what_stands_before_the_water_is_seen_and_what_moves_is_not():
+    rng = np.random.default_rng(4)
+    water = cv2.GaussianBlur(rng.normal(0, 60, (120, 400)).astype(np.float32), (0, 0), 1.5) + 110
+    pile = np.zeros((120, 240), bool)
+    pile[:, 100:112] = True
+    marks = rng.integers(20, 230, (120, 240))
+    moving = [water[:, 6 * k : 6 * k + 240] + rng.normal(0, 2, (120, 240)) for k in range(8)]
+    seen = standing_in([np.clip(np.where(pile, marks, m), 0, 255).astype(np.uint8) for m in moving])
+    assert (seen[pile].mean() > 0.97, seen[~pile].mean() < 0.06) == (True, True)  # its rim included
+    still = [
+        np.clip(water[:, :240] + rng.normal(0, 2, (120, 240)), 1, 255).astype(np.uint8) for _ in range(8)
+    ]
+    assert standing_in(still).mean() < 0.2  # where nothing moves, nothing stands out: no_motion says so
+    assert standing_in(still[:3]) is None
+
+
+def test_a_staff_before_the_section_does_not_slow_the_water():
+    behind = river_of(98)  # its staff hides two verticals in the fast half
+    found = measure(site_of(behind), sequence_of(behind, count=6), behind.level)
+    assert abs(found.discharge_m3s / truth_m3s(behind) - 1) <= 0.02
 
 
 def test_a_wrong_frame_rate_shows(river: River, by_day: Sequence):
@@ -207,6 +230,21 @@ def test_the_ngwerere_field_and_the_geul_configuration(tmp_path: Path, shared: P
     site = import_site([hydro / "camera_geul" / "dk_cam_config.json"])
     miss = np.array([r.pixels for r in residuals_of(site)])
     assert float(np.sqrt(np.mean(miss**2) / 2)) <= 3
+    told = run(
+        app,
+        [
+            "water",
+            "site",
+            "import",
+            str(hydro / "camera_geul" / "dk_cam_config.json"),
+            "--out",
+            str(out),
+            "--json",
+        ],
+    )
+    assert json.loads(told.stdout)["residual_rms_px"] == pytest.approx(
+        np.sqrt(np.mean(miss**2) / 2), abs=1e-3
+    )
     assert site.altitude() == pytest.approx(138.27)
     write_site(site, out)
     assert read_site(out) == site

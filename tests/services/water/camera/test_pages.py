@@ -28,7 +28,7 @@ from beffroi.services.water.camera.quality import moved_since_survey
 from beffroi.services.water.camera.scene import River, frames, site_of
 from beffroi.services.water.camera.site import Site
 from beffroi.services.water.camera.spool import forget_spool, waiting
-from beffroi.services.water.camera.watching import measure_camera, spool_of
+from beffroi.services.water.camera.watching import _take, measure_camera, spool_of
 from beffroi.services.water.warning import images
 from beffroi.store.record import Query
 from beffroi.store.tables import datastream
@@ -76,10 +76,12 @@ def test_what_the_law_asks_field_by_field():
     assert may_record(LAWFUL, today)
     for field, value in (
         ("authorisation", None), ("authorised_until", None), ("authorised_until", date(2026, 11, 24)),
-        ("authorised_purpose", None), ("purpose", "other"), ("notice", False), ("register", None),
+        ("authorised_purpose", None), ("authorised_purpose", "works"), ("purpose", "other"), ("notice", False), ("register", None),
     ):  # fmt: skip
         named = [name for name, _ in hindrances({**LAWFUL, field: value}, today)]
-        assert named == (["authorised_purpose"] if field == "authorised_purpose" else [field])
+        assert named == [field]
+    turned = {**LAWFUL, "purpose": "other", "authorised_purpose": "other"}  # both changed at once
+    assert [name for name, _ in hindrances(turned, today)] == ["authorised_purpose"]
 
 
 def test_a_lawful_camera_observes_and_an_unlawful_one_takes_no_picture(
@@ -100,7 +102,20 @@ def test_a_lawful_camera_observes_and_an_unlawful_one_takes_no_picture(
     low, high = extra["resultQuality"]["interval95"]
     assert low < last.result.value < high
     assert last.quality in (Quality.GOOD, Quality.SUSPECT)
-    assert {"n_frames", "alpha", "measured_share", "level_source"} <= set(extra["parameters"])
+    told = extra["parameters"]
+    assert {"n_frames", "alpha", "measured_share", "level_source"} <= set(told)
+    assert told["survey_version"] == 1
+    # the vectors stay when the video goes: the discharge can be added up again from them
+    columns = {name: i for i, name in enumerate(told["vectors"]["columns"])}
+    rows = told["vectors"]["rows"]
+    station, depth, speed = (
+        np.array([r[columns[n]] for r in rows], float) for n in ("station_m", "depth_m", "surface_ms")
+    )
+    assert told["alpha"] * np.trapezoid(depth * speed, station) == pytest.approx(last.result.value, rel=0.02)
+    assert (sum(told["budget"].values()), set(told["engines"]) >= {"ensemble"}) == (
+        pytest.approx(1, abs=1e-3),
+        True,
+    )
     kept = town.store.records.get("river_camera", row.id).values
     still = cv2.imdecode(
         np.frombuffer(town.store.files.read(kept["still"])[0], np.uint8), cv2.IMREAD_GRAYSCALE
@@ -119,6 +134,10 @@ def test_a_lawful_camera_observes_and_an_unlawful_one_takes_no_picture(
     shown = images.latest(town, station.id)
     assert (shown.values["source"], shown.values["at"] > last.start_us) == ("Caméra pont", True)
     assert shown.values["caption"] == "Caméra pont, Le pont"
+
+    torn = msgspec.structs.replace(answer, flags=(*answer.flags, "level_conflict"), still="", folder="")
+    _take(town, row, torn)
+    assert town.store.records.get("river_camera", row.id).values["state"] == "conflict"
 
     row = add(town, "gue", river, pictures, purpose="other")
     assert measure_camera(town, row) is None
@@ -297,6 +316,29 @@ def test_the_survey_page_without_a_script(town: Town, mayor: TestClient, river: 
         pytest.approx(river.level, abs=1e-3),
     )
     assert len(town.store.records.history("river_camera", row.id)) == 6
+
+    bed = (
+        site.section.points
+    )  # the same section as its surveyor has it: stations and depths, between two banks
+    banks = {"bank-x0": f"{bed[0][0]}", "bank-y0": "0", "bank-x1": f"{bed[-1][0]}", "bank-y1": "0"}
+    optics = {"lens-focal": f"{river.matrix[0, 0]:.2f}", "lens-k1": "-0,01", "lens-k2": ""}
+    table = "station;profondeur\n" + "".join(
+        f"{s - bed[0][0]:.3f};{river.level - z:.3f}\n" for s, _, z in bed
+    )
+    answered = mayor.post(
+        address,
+        data={**fields, **more, **banks, **optics, "section": ""},
+        files={"table": ("section.csv", table.encode())},
+    )
+    assert answered.status_code == 303
+    kept = msgspec.convert(town.store.records.get("river_camera", row.id).values["site"], Site)
+    assert np.array(kept.section.points) == pytest.approx(np.array(bed), abs=0.002)
+    assert (kept.lens.distortion, kept.lens.matrix[0][2]) == ((-0.01, 0.0, 0.0, 0.0), 319.5)
+    assert kept.version == 4  # the fourth survey that was kept
+    without = mayor.post(address, data={**fields, "section": "0; 1\n5; 0\n9; 1"})
+    assert (without.status_code, "(bank-x0)" in without.text) == (422, True)
+    clicked = mayor.post(address, data={**fields, "click.x": "320", "click.y": "200", "clicks": "bank"}).text
+    assert f'name="bank-x0" value="{ground[0]:.2f}"' in clicked
 
 
 def test_the_public_list_and_the_assessment(town: Town, mayor: TestClient, river: River, pictures: Path):

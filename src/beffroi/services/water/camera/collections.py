@@ -78,6 +78,7 @@ class RiverCamera(Record):
         "État", "State",
         choices=(choice("new", "Jamais mesuré", "Never measured"), choice("measuring", "Mesure", "Measuring", "vert"),
                  choice("doubtful", "Mesure douteuse", "Doubtful", "jaune"), choice("blind", "Aveugle", "Blind", "orange"),
+                 choice("conflict", "Niveaux contradictoires", "Levels that contradict one another", "orange"),
                  choice("unreachable", "Injoignable", "Unreachable", "orange"), choice("unlawful", "Interdite d'enregistrer", "May not record", "rouge")),
         default="new",
     )  # fmt: skip

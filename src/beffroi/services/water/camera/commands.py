@@ -159,6 +159,7 @@ def _import(sites: typer.Typer) -> None:
             "site": str(out),
             **_of_site(site),
             "residuals": [{"pixels": round(r.pixels, 3), "metres": round(r.metres, 4)} for r in misses],
+            **_of_misses([r.pixels for r in misses]),
         }
         worst = max((r.pixels for r in misses), default=0.0)
         tell(
@@ -176,6 +177,17 @@ def _import(sites: typer.Typer) -> None:
                 alpha=site.alpha,
             ),
         )
+
+
+def _of_misses(pixels: list[float]) -> dict[str, float]:
+    """Return the root mean square of a coordinate (what least squares make least, over 2n of them) and of a distance."""
+    if not pixels:
+        return {}
+    square = sum(p * p for p in pixels) / len(pixels)
+    return {
+        "residual_rms_px": round((square / 2) ** 0.5, 3),
+        "residual_rms_distance_px": round(square**0.5, 3),
+    }
 
 
 def _of_site(site: "Site") -> dict[str, Any]:

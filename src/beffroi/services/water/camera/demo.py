@@ -52,7 +52,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         from beffroi.services.water.camera.scene import frames  # noqa: PLC0415
         from beffroi.services.water.camera.still import nearest_person, still_of  # noqa: PLC0415
         from beffroi.services.water.camera.watching import readings_of, show  # noqa: PLC0415
-        from beffroi.services.water.camera.working import Answer  # noqa: PLC0415
+        from beffroi.services.water.camera.working import Answer, vectors_of  # noqa: PLC0415
 
         site = site_of(river)
         pictures = frames(river, _FRAMES, _DT_S)
@@ -60,7 +60,8 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         answer = Answer(
             at_s=(scene.end_us - 5 * MINUTE_US) / SECOND_US, folder="demo", surface_ms=found.surface_velocity_ms,
             discharge_m3s=found.discharge_m3s, interval95=found.interval95, quality=found.quality,
-            measured_share=found.measured_share, flags=found.flags, frames=_FRAMES, alpha=site.alpha, engine=found.engine,
+            measured_share=found.measured_share, flags=found.flags, frames=_FRAMES, alpha=site.alpha, engine=found.engine, survey=site.version,
+            engines=found.engines, budget=found.budget, verticals=vectors_of(found),
         )  # fmt: skip
         Intake(town.store, town.registry.datastream_kind, town.registry.service_of).take(
             readings_of(row, answer)

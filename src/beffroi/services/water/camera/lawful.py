@@ -7,7 +7,9 @@ from typing import Any
 
 from beffroi.model.text import Text
 
-__all__ = ["hindrances", "may_record"]
+__all__ = ["PURPOSE", "hindrances", "may_record"]
+
+PURPOSE = "natural_risks"  # the one for which a river is measured (code de la sécurité intérieure, L251-2)
 
 
 def hindrances(values: Mapping[str, Any], today: date) -> list[tuple[str, Text]]:
@@ -47,7 +49,17 @@ def hindrances(values: Mapping[str, Any], today: date) -> list[tuple[str, Text]]
                 Text("Il manque la finalité autorisée.", "The authorised purpose is missing."),
             )
         )
-    elif values.get("purpose") != values.get("authorised_purpose"):
+    elif values["authorised_purpose"] != PURPOSE:
+        found.append(
+            (
+                "authorised_purpose",
+                Text(
+                    "L'autorisation n'est pas pour la prévention des risques naturels.",
+                    "The authorisation is not for the prevention of natural risks.",
+                ),
+            )
+        )
+    elif values.get("purpose") != PURPOSE:
         found.append(
             (
                 "purpose",

@@ -16,6 +16,7 @@ from beffroi.services.water.camera.quality import moved_since_survey, picture_do
 from beffroi.services.water.camera.section import Wetted, wetted
 from beffroi.services.water.camera.site import Site
 from beffroi.services.water.camera.stabilise import hold_still
+from beffroi.services.water.camera.standing import without_standing
 from beffroi.services.water.camera.surface import COARSE, FINE, ROWS, Look, Profile, measure_profile
 from beffroi.services.water.camera.uncertainty import Sigmas, Spread, spread_of
 
@@ -31,7 +32,9 @@ _BESIDE_SECTION, _NEAR_SECTION = (
     0.12,
 )  # of its width: where nothing stands still, where it is surely water
 _WORTHLESS = 0.2  # score under which an engine found nothing
+_BESIDE = 0.3  # … and under which it does not bear another out: noise comes to 0.22, a river by night to 0.6
 _CONTRADICT = 0.5  # relative difference of two engines' discharges that makes both worthless
+_ONE_WAY = 0.6  # net over gross flow: an eddy runs back, half of the river does not
 _UNEVEN = 0.08
 _AGREE = 0.12  # relative difference of two engines' discharges that is worth saying
 
@@ -84,7 +87,7 @@ def measure(
     look = _look(band, wet, sequence, moves)
     if not look.seen.any(0).all():
         doubts.append("section_outside")
-    profiles = measure_profile(look, engine)
+    profiles = measure_profile(without_standing(look), engine)
     return concluded(site, wet, profiles, doubts, level, band, started, len(sequence.frames), level_sigma_m)
 
 
@@ -101,7 +104,7 @@ def concluded(
 ) -> Measurement:
     """Put the figure, its interval and its doubts together from what the engines found."""
     best = profiles[0]
-    doubts += _about_motion(best)
+    doubts += _about_motion(best, profiles[1:])
     found, spread = profile_discharge(site, wet, best, band, level_sigma_m, shaken="shake" in doubts)
     doubts += _about_figure(site, wet, found, best, profiles)
     flags = tuple(dict.fromkeys(doubts))
@@ -154,7 +157,8 @@ def profile_discharge(
     if shaken:
         sigmas = msgspec.structs.replace(sigmas, pace=float(np.hypot(sigmas.pace, _SHAKEN)))
     sigma = np.nan_to_num(profile.sigma, nan=0.0)
-    return found, spread_of(found, wet.stations, wet.depths, sigma, site.alpha, sigmas)
+    sounded = None if wet.bed is None else wet.bed[:, 0]
+    return found, spread_of(found, wet.stations, wet.depths, sigma, site.alpha, sigmas, sounded)
 
 
 def sigmas_of(
@@ -262,16 +266,22 @@ def _about_level(site: Site, wet: Wetted, level: float | None) -> list[str]:
     return found
 
 
-def _about_motion(best: Profile) -> list[str]:
-    if not best.valid.any():
+def _about_motion(best: Profile, others: list[Profile]) -> list[str]:
+    """Return the doubt that there is a motion at all: noise too has a course for whoever follows it, but no two
+    engines follow it alike."""
+    if not best.valid.any() or best.valid.mean() < 0.25 or best.score < _WORTHLESS:
         return ["incoherent"]
-    return ["incoherent"] if best.valid.mean() < 0.25 or best.score < _WORTHLESS else []
+    alone = bool(others) and max(p.score for p in others) < _BESIDE
+    return ["incoherent"] if alone else []
 
 
 def _about_figure(
     site: Site, wet: Wetted, found: Discharge, best: Profile, profiles: list[Profile]
 ) -> list[str]:
     doubts = []
+    through = found.speeds * wet.depths
+    if abs(float(through.sum())) < _ONE_WAY * float(np.abs(through).sum()):
+        doubts.append("incoherent")
     speeds = np.abs(found.speeds[found.measured])
     if len(speeds) and float(np.max(speeds)) < 0.01:
         doubts.append("no_motion")

@@ -19,7 +19,16 @@ from beffroi.model.text import Text
 from beffroi.services.water.camera.collections import CAMERA
 from beffroi.services.water.camera.lawful import hindrances
 from beffroi.services.water.camera.site import Site
-from beffroi.services.water.camera.survey import CLICKS, STAFF, Survey, site_in, survey_of, surveyed
+from beffroi.services.water.camera.survey import (
+    BANKS,
+    CLICKS,
+    LENS,
+    STAFF,
+    Survey,
+    site_in,
+    survey_of,
+    surveyed,
+)
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -109,7 +118,7 @@ def _shown(request: Request, row: Row, form: Survey, problem: Problem | None, st
     told = surveyed(form) if problem is None else None
     answer = render(
         request, "camera/survey.html", row=row, form=form, told=told, problem=problem,
-        saved=request.query_params.get("fait", ""), picture=row.values.get("reference"), clicks=CLICKS, staff=STAFF,
+        saved=request.query_params.get("fait", ""), picture=row.values.get("reference"), clicks=CLICKS, staff=STAFF, banks=BANKS, lens=LENS,
     )  # fmt: skip
     answer.status_code = status
     return answer
@@ -120,12 +129,15 @@ async def change(request: Request) -> Response:
     _manager(request)
     async with request.form(max_files=1, max_part_size=_LARGEST) as sent:
         values = {k: v for k, v in sent.items() if isinstance(v, str)}
-        photo = sent.get("photo")
-        data = await photo.read(_LARGEST + 1) if isinstance(photo, UploadFile) and photo.filename else b""
-    return await run_in_threadpool(_change, request, values, data)
+        photo, table = await _file_of(sent.get("photo")), await _file_of(sent.get("table"))
+    return await run_in_threadpool(_change, request, values, photo, table)
 
 
-def _change(request: Request, sent: dict[str, str], data: bytes) -> Response:
+async def _file_of(sent: Any) -> bytes:
+    return await sent.read(_LARGEST + 1) if isinstance(sent, UploadFile) and sent.filename else b""
+
+
+def _change(request: Request, sent: dict[str, str], data: bytes, table: bytes) -> Response:
     row, town = _camera(request), _town(request)
     back = f"/riviere/cameras/{row.values['code']}/releve"
     if data:
@@ -133,6 +145,7 @@ def _change(request: Request, sent: dict[str, str], data: bytes) -> Response:
         return RedirectResponse(f"{back}?fait=image", 303)
     form = Survey.of_form(sent, site_in(row.values["site"]))
     try:
+        form = form.with_table(table) if table else form
         if "click.x" in sent:  # a click on the picture
             return _shown(request, row, form.clicked(sent["click.x"], sent["click.y"]), None)
         told = surveyed(form)

@@ -10,12 +10,24 @@ RULES = (
         "camera_purpose", Text("Caméra détournée de sa finalité", "Camera turned from its purpose"),
         """\
 name: Caméra détournée de sa finalité
-description: La finalité suivie n'est pas celle de l'autorisation ; la caméra n'enregistre plus.
+description: La finalité suivie n'est pas celle de l'autorisation, ou n'est plus la prévention des risques naturels ; la caméra n'enregistre plus.
 watch: {collection: river_camera}
-when: {where: "authorised_purpose != None and purpose != authorised_purpose"}
+when: {where: "purpose != 'natural_risks' or authorised_purpose not in [None, 'natural_risks']"}
 severity: orange
 message: "{title} : finalité changée"
 message_en: "{title}: purpose changed"
+""",
+    ),
+    RuleTemplate(
+        "camera_levels", Text("Niveaux qui se contredisent", "Levels that contradict one another"),
+        """\
+name: Niveaux qui se contredisent
+description: L'image et le capteur ne disent pas la même hauteur ; l'un des deux est faux, ou le zéro a changé.
+watch: {collection: river_camera}
+when: {where: "active and state == 'conflict'"}
+severity: orange
+message: "{title} : l'image et le capteur ne disent pas la même hauteur"
+message_en: "{title}: picture and sensor do not tell the same level"
 """,
     ),
     RuleTemplate(

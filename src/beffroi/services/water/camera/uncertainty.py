@@ -44,9 +44,19 @@ class Spread(msgspec.Struct, frozen=True):
 
 
 def spread_of(
-    found: Discharge, stations: Array, depths: Array, sigma: Array, alpha: float, sigmas: Sigmas
+    found: Discharge,
+    stations: Array,
+    depths: Array,
+    sigma: Array,
+    alpha: float,
+    sigmas: Sigmas,
+    surveyed: Array | None = None,
 ) -> Spread:
-    """Return the interval of a discharge; `sigma` is the standard error in m/s of each vertical's surface velocity."""
+    """Return the interval of a discharge; `sigma` is the standard error in m/s of each vertical's surface velocity.
+
+    `surveyed`: the stations at which the bed was sounded (those of the verticals when None): between two of them the depth
+    is wrong as they are, however many verticals are taken there.
+    """
     rng = np.random.default_rng(1)  # the same measurement has the same interval
     n = len(stations)
     widths = widths_of(stations)
@@ -54,15 +64,17 @@ def spread_of(
     bed = np.where(depths > 0, bed, 0.0)
     own, common = np.sqrt(1 - _BED_WHOLE) * bed, np.sqrt(_BED_WHOLE) * bed
     z = {name: rng.standard_normal((_DRAWS, 1)) for name in SOURCES}
-    many = {name: rng.standard_normal((_DRAWS, n)) for name in ("bathymetry", "displacement")}
+    knots = stations if surveyed is None else surveyed
+    between = np.stack([np.interp(stations, knots, one) for one in np.eye(len(knots))])
+    sounded, moved = rng.standard_normal((_DRAWS, len(knots))) @ between, rng.standard_normal((_DRAWS, n))
     level_m = z["level"] * sigmas.level_m
     draws: dict[str, tuple[Any, Any, Any]] = {  # what is multiplied, added to depths, added to speeds
         "alpha": (1 + z["alpha"] * sigmas.alpha, 0, 0),
         "level": (1 + level_m * sigmas.scale_per_m, np.where(depths > 0, level_m, 0), 0),
-        "bathymetry": (1, many["bathymetry"] * own + z["bathymetry"] * common, 0),
+        "bathymetry": (1, sounded * own + z["bathymetry"] * common, 0),
         "control": (1 + z["control"] * sigmas.control, 0, 0),
         "time": (1 + z["time"] * np.hypot(sigmas.time, sigmas.pace), 0, 0),
-        "displacement": (1, 0, many["displacement"] * np.where(found.measured, sigma, 0)),
+        "displacement": (1, 0, moved * np.where(found.measured, sigma, 0)),
         "fill": (1, 0, np.where(found.measured, 0, z["fill"] * _FILLED * found.speeds)),
         "verticals": (1 + z["verticals"] * sigmas.verticals, 0, 0),
     }

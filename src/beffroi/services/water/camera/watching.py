@@ -35,6 +35,7 @@ __all__ = ["measure_camera", "readings_of", "show", "spool_of", "watch_cameras"]
 
 _TURN_S = 5.0
 _FRESH_US = 3600 * SECOND_US  # a level older than that says nothing of now
+_COLUMNS = ("station_m", "depth_m", "surface_ms", "measured")
 _SERIES = (  # kind, unit, what the answer calls it
     ("river_level", "m", "level_m"),
     ("surface_velocity", "m/s", "surface_ms"),
@@ -112,6 +113,8 @@ def _take(town: Town, row: Row, answer: Answer) -> None:
         state = "unreachable"
     elif answer.reason is not None or forbids(answer.flags):
         state = "blind"
+    elif "level_conflict" in answer.flags:
+        state = "conflict"
     elif answer.flags:
         state = "doubtful"
     still = base64.b64decode(answer.still) if answer.still else None
@@ -156,10 +159,19 @@ def readings_of(row: Row, answer: Answer) -> list[Reading]:
         if kind == "discharge" and answer.interval95 is not None:
             low, high = answer.interval95
             quality |= {"interval95": [low, high], "sigma": (high - low) / 3.92}
-        parameters = {
+        parameters: dict[str, Any] = {
             "n_frames": answer.frames, "alpha": answer.alpha, "measured_share": answer.measured_share,
             "level_source": answer.level_source, "engine": answer.engine, "cpu_s": round(answer.cpu_s, 3),
+            "survey_version": answer.survey,
         }  # fmt: skip
+        if (
+            kind == "discharge"
+        ):  # what the video showed, once it is gone: every engine, each source, each vector
+            parameters |= {
+                "engines": answer.engines,
+                "budget": answer.budget,
+                "vectors": {"columns": _COLUMNS, "rows": answer.verticals},
+            }
         series = Series(
             f"camera/{code}/{kind}", kind, station, unit=unit, method=f"camera, {answer.engine or 'level'}"
         )

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -17,7 +18,10 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.water.camera.site import Site
 
-__all__ = ["Answer", "Order", "answer_to", "ask"]
+if TYPE_CHECKING:
+    from beffroi.services.water.camera.measure import Measurement
+
+__all__ = ["Answer", "Order", "answer_to", "ask", "vectors_of"]
 
 _MOST_S = 120.0
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
@@ -54,6 +58,12 @@ class Answer(msgspec.Struct, frozen=True, omit_defaults=True):
     alpha: float | None = None
     engine: str = ""
     cpu_s: float = 0.0
+    survey: int = 0  # version of the site
+    engines: dict[str, dict[str, float | None]] = {}
+    budget: dict[str, float] = {}
+    verticals: tuple[
+        tuple[float, float, float | None, bool], ...
+    ] = ()  # station, depth, surface m/s, measured
     still: str = ""  # JPEG, base64
     reason: Text | None = None
     mend: Text | None = None
@@ -141,7 +151,24 @@ def _measured(order: Order, folder: Path) -> Answer:
         alpha=site.alpha,
         engine=found.engine if found else "",
         cpu_s=time.process_time() - started,
+        survey=site.version,
+        engines=found.engines if found else {},
+        budget=found.budget if found else {},
+        verticals=vectors_of(found) if found else (),
         still=base64.b64encode(still).decode(),
+    )
+
+
+def vectors_of(found: "Measurement") -> tuple[tuple[float, float, float | None, bool], ...]:
+    """Return the vectors of a measurement in few bytes: they are kept when the video is gone."""
+    return tuple(
+        (
+            round(v["station_m"], 2),
+            round(v["depth_m"], 3),
+            None if v["surface_ms"] is None else round(v["surface_ms"], 3),
+            v["measured"],
+        )
+        for v in found.verticals
     )
 
 

@@ -4,9 +4,11 @@
 site, apart by commas) or `communes` (INSEE codes); `depth` (default P30D: all that Hub'Eau keeps), `overlap` (default
 PT3H: late and corrected values are read again and replace what they correct), `elaborated` (such as QmnJ,HIXnJ).
 
-Each station keeps its own place: one that was silent for a day and then sends all at once loses nothing.
+Each station keeps its own place: one that was silent for a day and then sends all at once loses nothing. A gauge whose
+published zero changes says so in a series of its own (`hubeau/CODE/zero`): levels before and after are not comparable.
 """
 
+import itertools
 import urllib.parse
 from collections.abc import Iterator
 from typing import Any
@@ -15,10 +17,10 @@ from beffroi.connectors.fetch import fetch, same_host
 from beffroi.connectors.source import Batch, Source
 from beffroi.model.instant import Clock, format_instant, parse_duration, system_clock
 from beffroi.model.problem import Problem, Unavailable
-from beffroi.model.result import decode_json
+from beffroi.model.result import decode_json, number_of
 from beffroi.model.text import Text
 from beffroi.standards import hubeau
-from beffroi.standards.reading import Reading, Reject, Row, Station
+from beffroi.standards.reading import Reading, Reject, Row, Series, Station
 
 __all__ = ["poll"]
 
@@ -32,11 +34,13 @@ def poll(source: Source, cursor: dict[str, Any], clock: Clock = system_clock) ->
     """Yield what each station has since its place. Raises `Problem` once the others have been read."""
     root = source.url.rstrip("/")
     place: dict[str, int] = dict(cursor.get("newest_us") or {})
+    zeros: dict[str, list[Any]] = dict(cursor.get("zero") or {})
     failures: list[Problem] = []
     for code, station in _stations(root, source).items():
         try:
-            for batch in _of_station(root, source, code, station, place, clock()):
-                batch.cursor = {"newest_us": dict(place)}
+            moved = _zero(code, station, zeros, clock())
+            for batch in itertools.chain(moved, _of_station(root, source, code, station, place, clock())):
+                batch.cursor = {"newest_us": dict(place), "zero": dict(zeros)}
                 yield batch
         except Problem as problem:
             failures.append(problem)
@@ -44,6 +48,21 @@ def poll(source: Source, cursor: dict[str, Any], clock: Clock = system_clock) ->
                 break
     if failures:
         raise failures[0]
+
+
+def _zero(code: str, station: Station, known: dict[str, list[Any]], now: int) -> Iterator[Batch]:
+    """Yield the altitude of a gauge's zero before and after it changed, if it did; `known`: what and when it was last."""
+    told = dict(station.properties).get("zero_m")
+    if not told:
+        return
+    before, known[code] = known.get(code), [told, now]
+    if before is None or before[0] == told:
+        return
+    series = Series(f"hubeau/{code}/zero", "gauge_zero", station, unit="m")
+    yield Batch([
+        Reading(series, at, number_of(value), time_text=format_instant(at), source_key=f"hubeau\x1fzero\x1f{code}\x1f{at}".encode())
+        for value, at in ((str(before[0]), int(before[1])), (told, now))
+    ])  # fmt: skip
 
 
 def _codes(source: Source, option: str) -> list[str]:

@@ -11,7 +11,7 @@ from beffroi.web.kit.form import Input
 __all__ = ["field_of", "groups_of", "yaml_of"]
 
 SEVERITIES = ("jaune", "orange", "rouge")
-CONDITIONS = ("above", "below", "rises", "falls", "totals", "silent")
+CONDITIONS = ("above", "below", "rises", "falls", "totals", "means", "silent")
 _FIELDS = {
     "name": "name", "watch": "watch", "when/for": "for", "when/within": "within", "when/of": "of", "when/times": "times",
     "when/hysteresis": "hysteresis", "when/clear_after": "clear_after", "during/hours": "hours", "during/days": "days",
@@ -29,13 +29,13 @@ def groups_of(
             Input("watch", _("Surveiller"), "select", required=True, options=watched),
             Input("condition", _("Quand la valeur"), "select", required=True, options=(
                 ("above", _("dépasse un seuil")), ("below", _("passe sous un seuil")), ("rises", _("monte vite")),
-                ("falls", _("baisse vite")), ("totals", _("s'accumule")), ("silent", _("n'arrive plus")),
+                ("falls", _("baisse vite")), ("totals", _("s'accumule")), ("means", _("est haute en moyenne")), ("silent", _("n'arrive plus")),
             )),
         ]),
         (_("À partir de"), [
             Input("jaune", _("Vigilance jaune"), hint=_("Un nombre, ou une durée comme 1 h si la valeur n'arrive plus. Un seul des trois suffit.")),
             Input("orange", _("Alerte orange")), Input("rouge", _("Alerte rouge")),
-            Input("within", _("En combien de temps"), hint=_("Pour « monte vite », « baisse vite » ou « s'accumule » : par exemple 1 h.")),
+            Input("within", _("En combien de temps"), hint=_("Pour « monte vite », « baisse vite », « s'accumule » ou « en moyenne » : par exemple 1 h.")),
         ]),
         (_("Pour ne pas sonner pour rien"), [
             Input("for", _("Pendant au moins"), hint=_("Par exemple 10 min.")),
