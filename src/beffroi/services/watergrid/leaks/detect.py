@@ -19,7 +19,7 @@ from beffroi.model.text import Text
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR, SEASON_DAYS, Learnt, follow, learn
 from beffroi.services.watergrid.leaks.inlets import learn_sharing, pumped, shifts
 from beffroi.services.watergrid.leaks.series import Table
-from beffroi.services.watergrid.leaks.watch import LeakFile, Others, watch
+from beffroi.services.watergrid.leaks.watch import LIMITS, SHARED, LeakFile, Others, watch
 
 __all__ = ["Area", "Detected", "File", "detect", "terms"]
 
@@ -140,9 +140,9 @@ class _Watched:
     def area(self) -> Area:
         """Watch it."""
         learnt = self.learnt
-        files = watch(
-            self.balance.loss, learnt.sigma, learnt.echo, before=self.before.loss, others=self._others()
-        )
+        others = self._others()
+        limits = LIMITS if others is None else SHARED
+        files = watch(self.balance.loss, learnt.sigma, learnt.echo, limits, self.before.loss, others)
         return Area(self.name, self.first, self.balance.loss, learnt.sigma, learnt.standing, tuple(files))
 
     def _others(self) -> Others | None:

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 __all__ = ["Days", "Explained", "LeakFile", "Limits", "explain"]
 
 Array = NDArray[np.float64]
-DEARER = 4.5  # of one more channel with a free size, in variances: what makes chance as rare as with one
-_BROAD = (20.0, 300.0)  # what a leak may be, in noises of a day: of the losses, of another channel
+_BROAD = (10.0, 120.0)  # what a leak may be, in noises of a day: of the losses, of another channel
 _LEVEL, _KEPT = 1e5, 0.1
+_GIVES = 4.0  # in variances, of a leak that would give back as much as the noise of a day: two must not offset one another
 _PARTIAL = 2.0  # in variances: what leaving the first day of a step free costs
 
 
@@ -25,22 +25,25 @@ _PARTIAL = 2.0  # in variances: what leaving the first day of a step free costs
 class Limits:
     """Thresholds in standard deviations, spans in days; tuned on generated years (`bench/leaks`), never on the published one."""
 
-    step: float = 3.7
+    step: float = 3.6
     step_one: float = 4.1
-    growth: float = 3.8
+    growth: float = 3.45
     stop: float = 2.5
     end: float = 3.0
     down: float = 4.2
-    agree: float = 2.0  # of a step that another channel shows: how far the flow itself must have moved
+    agree: float = 1.2  # of a step that another channel shows: how far the flow itself must have moved
     file: float = 0.0  # in variances: what one more file must explain besides
-    drift: float = 0.01  # share of what leaks moved in a channel that may come and go with the season and one another
+    drift: float = (
+        0.008  # share of what leaks moved in a channel that may come and go with the season and one another
+    )
     unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
     step_span: int = 30
     growth_span: int = 50
     growth_least: int = 2
     stop_span: int = 25
     history: int = 90
-    settle: int = 45  # days after its detection during which a file may still be joined to another
+    least: float = 0.7  # in noises of a day: a file that lost less a while after its detection was nothing
+    settle: int = 35  # days after its detection during which a file may still be joined to another
 
 
 @dataclass(eq=False)
@@ -53,7 +56,9 @@ class LeakFile:
     flow: float = 0.0
     end: int | None = None
     until: int | None = None  # of a growth: the day when it stopped
-    size: Array = field(default_factory=lambda: np.zeros(0))  # at its largest, of each channel, in noises of a day
+    size: Array = field(
+        default_factory=lambda: np.zeros(0)
+    )  # at its largest, of each channel, in noises of a day
 
     @property
     def growing(self) -> bool:
@@ -77,7 +82,9 @@ class Days:
         """Say whether the course of a file varies within the days."""
         if file.onset > self.first or (file.end is not None and file.end > self.first):
             return True
-        return file.kind == "incipient" and file.end is None and (file.until is None or file.until > self.first)
+        return (
+            file.kind == "incipient" and file.end is None and (file.until is None or file.until > self.first)
+        )
 
     def white_course(self, file: LeakFile) -> list[Array]:
         """Return the course of a file in each channel, made independent as the days are."""
@@ -133,12 +140,18 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
     """Fit the sizes of all that varies within the days, least squares with their priors."""
     inside = [f for f in files if days.inside(f)]
     downs = [d for d in downs if d > days.first]
-    partial = [f.onset for f in inside if f.kind == "abrupt"] + [f.end for f in inside if f.end is not None] + downs
-    columns = [days.white_step(days.first), *(days.white_course(f) for f in inside), *(days.white_step(d) for d in downs)]
+    partial = (
+        [f.onset for f in inside if f.kind == "abrupt"] + [f.end for f in inside if f.end is not None] + downs
+    )
+    columns = [
+        days.white_step(days.first),
+        *(days.white_course(f) for f in inside),
+        *(days.white_step(d) for d in downs),
+    ]
     # of the day of a step only a part is lost water; on that day itself the step is all there is
     partial = [at for at in partial if days.first < at < days.today]
     columns += [days.white_day(at) for at in partial]
-    cost = _price(inside, downs, limits, len(days.y)) + _PARTIAL * len(partial) * len(days.y)
+    cost = _price(inside, downs, limits, len(partial) * len(days.y))
     sizes = {id(f): np.zeros(len(days.y)) for f in inside}
     matrices, factors, rests = [], [], []
     for channel in range(len(days.white)):
@@ -154,7 +167,7 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
         for i, f in enumerate(inside, start=1):
             sizes[id(f)][channel] = found[i]
             if channel == 0 and found[i] < 0:  # nobody puts water back
-                cost += float(found[i] ** 2 / inverse[i, i])
+                cost += float(found[i] ** 2 * max(1 / inverse[i, i], _GIVES))
         matrices.append(matrix)
         factors.append(inverse)
         rests.append(rest)
@@ -170,12 +183,11 @@ def _prior(inside: Sequence[LeakFile], columns: int, channel: int, first: int) -
     return mean, wide
 
 
-def _price(inside: Sequence[LeakFile], downs: Sequence[int], limits: Limits, channels: int) -> float:
+def _price(inside: Sequence[LeakFile], downs: Sequence[int], limits: Limits, partial: int) -> float:
     """Return what the events cost: each is dear enough that noise alone seldom pays for it."""
-    dearer = DEARER * (channels - 1)
-    price = len(downs) * (limits.down**2 + dearer)
+    price = len(downs) * limits.down**2 + _PARTIAL * partial
     for f in inside:
-        price += (limits.step if f.kind == "abrupt" else limits.growth) ** 2 + dearer + limits.file
+        price += (limits.step if f.kind == "abrupt" else limits.growth) ** 2 + limits.file
         price += limits.stop**2 * (f.kind == "incipient" and f.until is not None and f.end is None)
         price += limits.end**2 * (f.end is not None)
     return price

@@ -38,9 +38,7 @@ class Sharing:
     cache: dict[tuple[int, bytes], Array] = field(default_factory=dict, compare=False)
 
 
-def learn_sharing(
-    inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array
-) -> Sharing | None:
+def learn_sharing(inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array) -> Sharing | None:
     """Learn from days × samples × meters, m³/h, and the daily losses. Return None where there is one inlet only."""
     channels = inlets.shape[2] - 1
     if channels < 1:
@@ -59,7 +57,9 @@ def learn_sharing(
         np.ones(channels), np.zeros(channels),
     )  # fmt: skip
     daily = shifts(found, inlets, exits, weekday, loss)
-    freed = np.sqrt(len(inflow) / max(len(inflow) - 7, 1))  # each weekday has its own share: it follows its noise
+    freed = np.sqrt(
+        len(inflow) / max(len(inflow) - 7, 1)
+    )  # each weekday has its own share: it follows its noise
     sigma = np.nanstd(daily, axis=0) * freed
     pairs = np.isfinite(daily[1:]).all(axis=1) & np.isfinite(daily[:-1]).all(axis=1)
     echo = [float(np.corrcoef(daily[1:][pairs, k], daily[:-1][pairs, k])[0, 1]) for k in range(channels)]
@@ -81,9 +81,7 @@ def _use(inlets: Array, exits: Array, loss: Array) -> Array:
     return found
 
 
-def shifts(
-    learnt: Sharing, inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array
-) -> Array:
+def shifts(learnt: Sharing, inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array) -> Array:
     """Return how far each share is from what was expected, days × channels, m³/h; NaN where a day says too little."""
     inflow = _use(inlets, exits, loss)
     slot = _slots(weekday, inflow.shape[1])

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from beffroi.services.watergrid.leaks.explain import DEARER, Days, Explained, LeakFile, Limits, explain
+from beffroi.services.watergrid.leaks.explain import Days, Explained, LeakFile, Limits, explain
 
-__all__ = ["LIMITS", "QUIET", "LeakFile", "Others", "watch"]
+__all__ = ["LIMITS", "QUIET", "SHARED", "LeakFile", "Others", "watch"]
 
 Array = NDArray[np.float64]
 _APART = 0.35  # of its size: a shape that what is known already nearly explains says nothing
@@ -29,10 +29,25 @@ _FEWEST = 4  # days before which there is nothing to compare with
 _LEAD = 30  # days of the learnt period that tell the level at the start
 _GAIN = 2.0  # in variances: what a change of the young files must better
 _ROUNDS = 5
-_SHIFTS = (-12, -5, -2, -1, -0.4, 0.4, 1, 2, 5, 12, 25)  # days by which the onset of a growth may move at once
+_SHIFTS = (
+    -12,
+    -5,
+    -2,
+    -1,
+    -0.4,
+    0.4,
+    1,
+    2,
+    5,
+    12,
+    25,
+)  # days by which the onset of a growth may move at once
+_HEARD = 8  # days after which a burst must have lost something
 _SETTLED = 4  # days after which the young files are looked at again
 
 LIMITS = Limits()
+# With several channels chance has to agree in all of them, and what turns out to lose nothing is taken back.
+SHARED = replace(LIMITS, step=3.3, step_one=3.9, growth=2.9, agree=1.0)
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
 QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0)
@@ -108,8 +123,12 @@ def _day(values: Array, known: _Watch) -> None:
         return
     days = Days(day.astype(float), values[day], known.aside[day], known.echo, _spread(known))
     fit = explain(days, known.files, known.downs, known.limits)
-    recent = (*known.downs, *(f.detected for f in known.files), *(f.end for f in known.files if f.end is not None))
-    moved = today % _SETTLED == 0 or any(today - at <= 2 for at in recent)
+    recent = (
+        *known.downs,
+        *(f.detected for f in known.files),
+        *(f.end for f in known.files if f.end is not None),
+    )
+    moved = today % _SETTLED == 0 or (today % 2 == 0 and any(today - at <= _SETTLED for at in recent))
     for _ in range(3):
         found = _look(days, fit, known)
         if found is None:
@@ -121,13 +140,28 @@ def _day(values: Array, known: _Watch) -> None:
     if moved:
         fit = _settle(days, fit, known)
     _measure(days, fit, known)
+    _withdraw(days.today, known)
+
+
+def _withdraw(today: int, known: _Watch) -> None:
+    """Take back the open files that turned out to lose nothing."""
+
+    def nothing(f: LeakFile) -> bool:
+        waited = _HEARD if f.kind == "abrupt" else 3 * _HEARD
+        old = waited <= today - f.detected <= known.limits.settle
+        return f.end is None and old and len(f.size) > 0 and f.size[0] < known.limits.least
+
+    known.withdrawn += [f for f in known.files if nothing(f)]
+    known.files[:] = [f for f in known.files if not nothing(f)]
 
 
 def _spread(known: _Watch) -> Array:
     """Return the noise of each channel: what leaks do is not exact, no hole widens exactly as the square of time."""
     spread = np.ones(len(known.echo))
     sized = [f for f in known.files if len(f.size)]
-    spread[0] = np.hypot(1.0, known.limits.unshapely * max((f.size[0] for f in sized if f.growing), default=0.0))
+    spread[0] = np.hypot(
+        1.0, known.limits.unshapely * max((f.size[0] for f in sized if f.growing), default=0.0)
+    )
     if len(spread) > 1:
         moved = np.sqrt(sum((f.size[1:] ** 2 for f in sized if f.end is None), np.zeros(len(spread) - 1)))
         spread[1:] = np.hypot(1.0, known.limits.drift * moved)
@@ -191,15 +225,14 @@ def _candidates(days: Days, known: _Watch) -> tuple[Array, list[_Event]]:
 
 
 def _together(scores: Array, norms: Array, events: list[_Event], limits: Limits) -> Array:
-    """Return one score an event over all channels, with the sign of the flow: as rare by chance as with the flow alone.
+    """Return one score an event over all channels, with the sign of the flow.
 
     That a growth stops is looked for in the direction of the growth; its score is positive.
     """
     flow = scores[0]
     score = flow.copy()
     if len(scores) > 1:
-        beside = (scores[1:] ** 2).sum(axis=0) - DEARER * (len(scores) - 1)
-        whole = np.sqrt(flow**2 + np.maximum(beside, 0.0))
+        whole = np.sqrt((scores**2).sum(axis=0))
         step = np.array([e.what == "step" for e in events])
         agrees = np.where(step, np.abs(flow) >= limits.agree, flow > 0)
         score = np.where(agrees, np.sign(flow) * whole, flow)
@@ -310,7 +343,9 @@ def _mended(days: Days, known: _Watch) -> Iterator[_Move]:
                 yield _Move(known.files, known.downs, ((file, _ended(file, at)),))
         for other in known.files:
             if other.end is None and other.onset < file.end - 1:
-                yield _Move(known.files, known.downs, ((file, {"end": None}), (other, _ended(other, file.end))))
+                yield _Move(
+                    known.files, known.downs, ((file, {"end": None}), (other, _ended(other, file.end)))
+                )
 
 
 def _ends(at: int, days: Days, known: _Watch) -> Iterator[_Move]:
@@ -332,6 +367,9 @@ def _others(days: Days, known: _Watch) -> Iterator[_Move]:
     young = [
         f for f in known.files if f.onset > days.first + 1 and f.end is None and days.today - f.detected <= known.limits.settle
     ]  # fmt: skip
+    for f in known.files:
+        if f.growing and f not in young:
+            yield from (_Move(known.files, known.downs, ((f, {"until": at}),)) for at in _stops(f, days))
     for f in young:
         yield _Move([g for g in known.files if g is not f], known.downs)
         for changes in _courses(f, days):
@@ -354,12 +392,20 @@ def _courses(f: LeakFile, days: Days) -> Iterator[dict[str, object]]:
         for step in _SHIFTS:
             if low <= f.onset + step <= min(f.detected, days.today - 3):
                 yield {"onset": f.onset + step}
-        if f.until is not None:
+        if f.until is None:
+            yield from ({"until": at} for at in _stops(f, days))
+        else:
             yield {"until": None}
-            yield from ({"until": f.until + s} for s in (-2, -0.5, 0.5, 2) if f.onset + 3 < f.until + s < days.today)
+            yield from (
+                {"until": f.until + s} for s in (-2, -0.5, 0.5, 2) if f.onset + 3 < f.until + s < days.today
+            )
         for back in (0, 3):
             if low <= f.detected - back:
                 yield {"kind": "abrupt", "onset": f.detected - back, "until": None}
+
+
+def _stops(f: LeakFile, days: Days) -> list[int]:
+    return [days.today - ago for ago in (4, 8, 14, 22, 32, 44) if days.today - ago > f.onset + 4]
 
 
 def _joined(f: LeakFile, g: LeakFile, days: Days) -> Iterator[dict[str, object]]:
