@@ -50,12 +50,12 @@ class Limits:
 class LeakFile:
     """One leak. Days are counted from the first day of the period; flows in m³/h."""
 
-    onset: int
+    onset: float
     detected: int
     kind: str
     flow: float = 0.0
     end: int | None = None
-    until: int | None = None  # of a growth: the day when it stopped
+    until: float | None = None  # of a growth: the day when it stopped
     size: Array = field(
         default_factory=lambda: np.zeros(0)
     )  # at its largest, of each channel, in noises of a day
@@ -94,7 +94,7 @@ class Days:
         """Return a step, in each channel."""
         return self._kept(("step", at), lambda: (self.day >= at).astype(float))
 
-    def white_day(self, at: int) -> list[Array]:
+    def white_day(self, at: float) -> list[Array]:
         """Return one day alone, in each channel."""
         return self._kept(("day", at), lambda: (self.day == at).astype(float))
 

@@ -138,7 +138,8 @@ def _fit(
     q, y, at = inflow[good] / scale, contrast[good] / scale, slot[good]
     count = int(slot.max()) + 1
     power = np.bincount(at, q * q, count)
-    share, rest = np.zeros(count), y
+    share: Array = np.zeros(count)
+    rest: Array = y
     corrections = np.zeros(0)
     for _ in range(_ROUNDS):
         share = np.bincount(at, rest * q, count) / np.maximum(power, 1e-9)
@@ -146,7 +147,7 @@ def _fit(
         normal = columns.T @ columns
         normal[np.diag_indices_from(normal)] *= 1 + 1e-9
         corrections = np.linalg.lstsq(normal, columns.T @ (y - share[at] * q), rcond=None)[0]
-        rest = y - columns @ corrections
+        rest = np.asarray(y - columns @ corrections, dtype=np.float64)
     return share, corrections
 
 

@@ -13,13 +13,13 @@ Besides the losses there may be other channels: how the inflow is shared among t
 judged over all of them together, and the flow must agree with the direction.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from beffroi.services.watergrid.leaks.explain import Days, Explained, LeakFile, Limits, explain
+from beffroi.services.watergrid.leaks.settle import Known, end, measure, settle
 
 __all__ = ["LIMITS", "QUIET", "SHARED", "LeakFile", "Others", "watch"]
 
@@ -27,21 +27,6 @@ Array = NDArray[np.float64]
 _APART = 0.35  # of its size: a shape that what is known already nearly explains says nothing
 _FEWEST = 4  # days before which there is nothing to compare with
 _LEAD = 30  # days of the learnt period that tell the level at the start
-_GAIN = 2.0  # in variances: what a change of the young files must better
-_ROUNDS = 5
-_SHIFTS = (
-    -12,
-    -5,
-    -2,
-    -1,
-    -0.4,
-    0.4,
-    1,
-    2,
-    5,
-    12,
-    25,
-)  # days by which the onset of a growth may move at once
 _HEARD = 8  # days after which a burst must have lost something
 _SETTLED = 4  # days after which the young files are looked at again
 
@@ -68,18 +53,6 @@ class Others:
     aside_before: Array
 
 
-@dataclass
-class _Watch:
-    """What is known so far."""
-
-    echo: tuple[float, ...]
-    limits: Limits
-    aside: Array
-    files: list[LeakFile] = field(default_factory=list)
-    downs: list[int] = field(default_factory=list)
-    withdrawn: list[LeakFile] = field(default_factory=list)
-
-
 def watch(
     loss: Array,
     sigma: float,
@@ -103,7 +76,7 @@ def watch(
     values = np.concatenate([lead[kept], values])
     aside = np.empty((len(values), 0)) if others is None else np.concatenate([others.aside_before[kept], others.aside])  # fmt: skip
     values[~np.isfinite(values).all(axis=1)] = np.nan
-    known = _Watch(echoes, limits, np.nan_to_num(aside))
+    known = Known(echoes, limits, np.nan_to_num(aside))
     for today in range(len(kept), len(values)):
         if np.isfinite(values[today, 0]):
             _day(values[: today + 1], known)
@@ -115,7 +88,7 @@ def watch(
     return known.files
 
 
-def _day(values: Array, known: _Watch) -> None:
+def _day(values: Array, known: Known) -> None:
     today = len(values) - 1
     day = np.arange(max(0, today - known.limits.history), today + 1)
     day = day[np.isfinite(values[day, 0])]
@@ -136,14 +109,14 @@ def _day(values: Array, known: _Watch) -> None:
         _note(*found, days, fit, known)
         moved = True
         fit = explain(days, known.files, known.downs, known.limits)
-        _measure(days, fit, known)
+        measure(days, fit, known)
     if moved:
-        fit = _settle(days, fit, known)
-    _measure(days, fit, known)
+        fit = settle(days, fit, known)
+    measure(days, fit, known)
     _withdraw(days.today, known)
 
 
-def _withdraw(today: int, known: _Watch) -> None:
+def _withdraw(today: int, known: Known) -> None:
     """Take back the open files that turned out to lose nothing."""
 
     def nothing(f: LeakFile) -> bool:
@@ -155,7 +128,7 @@ def _withdraw(today: int, known: _Watch) -> None:
     known.files[:] = [f for f in known.files if not nothing(f)]
 
 
-def _spread(known: _Watch) -> Array:
+def _spread(known: Known) -> Array:
     """Return the noise of each channel: what leaks do is not exact, no hole widens exactly as the square of time."""
     spread = np.ones(len(known.echo))
     sized = [f for f in known.files if len(f.size)]
@@ -168,13 +141,6 @@ def _spread(known: _Watch) -> Array:
     return spread
 
 
-def _measure(days: Days, fit: Explained, known: _Watch) -> None:
-    """Give each file its size as fitted today; one older than the days keeps what it had."""
-    for file in known.files:
-        if id(file) in fit.sizes and (file.onset > days.first or file.growing or not len(file.size)):
-            file.size = fit.sizes[id(file)]
-
-
 @dataclass(frozen=True)
 class _Event:
     what: str  # step, growth, stop
@@ -182,7 +148,7 @@ class _Event:
     file: LeakFile | None = None
 
 
-def _look(days: Days, fit: Explained, known: _Watch) -> tuple[_Event, float] | None:
+def _look(days: Days, fit: Explained, known: Known) -> tuple[_Event, float] | None:
     """Return the event that stands out most above its threshold, and its score with its sign."""
     shapes, events = _candidates(days, known)
     if not events:
@@ -204,7 +170,7 @@ def _look(days: Days, fit: Explained, known: _Watch) -> tuple[_Event, float] | N
     return (events[best], float(score[best])) if wanted[best] > limit[best] else None
 
 
-def _candidates(days: Days, known: _Watch) -> tuple[Array, list[_Event]]:
+def _candidates(days: Days, known: Known) -> tuple[Array, list[_Event]]:
     """Return the shapes of the events that may have begun, days × events, one at their largest, and what they are."""
     limits, first, today = known.limits, days.first + 2, days.today
     taken = {f.onset for f in known.files} | set(known.downs) | {f.end for f in known.files}
@@ -240,7 +206,8 @@ def _together(scores: Array, norms: Array, events: list[_Event], limits: Limits)
         if event.file is not None:
             way = (event.file.size if len(event.file.size) else np.eye(len(scores))[0]) * norms[:, i]
             score[i] = -float(way @ scores[:, i]) / max(float(np.sqrt(way @ way)), 1e-9)
-    return score
+    found: Array = score
+    return found
 
 
 def _limit(event: _Event, score: float, today: int, limits: Limits) -> float:
@@ -253,166 +220,19 @@ def _limit(event: _Event, score: float, today: int, limits: Limits) -> float:
     return limits.step if score > 0 else limits.down
 
 
-def _note(event: _Event, score: float, days: Days, fit: Explained, known: _Watch) -> None:
+def _note(event: _Event, score: float, days: Days, fit: Explained, known: Known) -> None:
     if event.file is not None:
         event.file.until = event.at
     elif event.what == "step" and score < 0:
-        _end(event.at, days, fit, known)
+        end(event.at, days, fit, known)
     else:
         file = LeakFile(event.at, days.today, "abrupt" if event.what == "step" else "incipient")
         _take_up(file, known)
         known.files.append(file)
 
 
-def _take_up(file: LeakFile, known: _Watch) -> None:
+def _take_up(file: LeakFile, known: Known) -> None:
     """Give a file the alarm of one that was withdrawn although the leak ran already."""
     for gone in [g for g in known.withdrawn if file.onset <= g.detected <= file.detected]:
         file.detected = min(file.detected, gone.detected)
         known.withdrawn.remove(gone)
-
-
-def _end(at: int, days: Days, fit: Explained, known: _Watch) -> None:
-    """Give an end to the open file that the drop takes back, in every channel; to none when none fits."""
-    _measure(days, fit, known)
-    known.downs.append(at)
-    moves = list(_ends(at, days, known))
-    costs = [_cost(days, move, known) for move in moves]
-    if costs and min(costs) < explain(days, known.files, known.downs, known.limits).cost:
-        _apply(moves[costs.index(min(costs))], known)
-
-
-@dataclass(frozen=True)
-class _Move:
-    """Another explanation: its files and loose drops, and what some of the files would have otherwise."""
-
-    files: list[LeakFile]
-    downs: list[int]
-    changes: tuple[tuple[LeakFile, dict[str, object]], ...] = ()
-
-
-def _cost(days: Days, move: _Move, known: _Watch) -> float:
-    was = [(f, {name: getattr(f, name) for name in new}) for f, new in move.changes]
-    _set(move.changes)
-    cost = explain(days, move.files, move.downs, known.limits).cost
-    _set(was)
-    return cost
-
-
-def _set(changes: Iterable[tuple[LeakFile, dict[str, object]]]) -> None:
-    for file, values in changes:
-        for name, value in values.items():
-            setattr(file, name, value)
-
-
-def _apply(move: _Move, known: _Watch) -> None:
-    gone = [f for f in known.files if f not in move.files]
-    _set(move.changes)
-    for file, _ in move.changes[:1]:
-        file.detected = min([file.detected, *(g.detected for g in gone)])
-    known.files[:], known.downs[:] = move.files, move.downs
-    if not move.changes:
-        known.withdrawn += gone
-
-
-def _settle(days: Days, fit: Explained, known: _Watch) -> Explained:
-    """Let the young files be what explains the days best: joined, moved, growing, ended, or gone."""
-    for _ in range(_ROUNDS):
-        moves = [*_others(days, known), *_mended(days, known)]
-        costs = [_cost(days, move, known) for move in moves]
-        if not costs or min(costs) > fit.cost - _GAIN:
-            return fit
-        _apply(moves[costs.index(min(costs))], known)
-        fit = explain(days, known.files, known.downs, known.limits)
-        _measure(days, fit, known)
-    return fit
-
-
-def _mended(days: Days, known: _Watch) -> Iterator[_Move]:
-    """Yield what drops may be instead: the end of a file, of another file, or of none."""
-    for at in known.downs:
-        if at > days.first and days.today - at <= known.limits.settle:
-            yield from _ends(at, days, known)
-            yield _Move(known.files, [d for d in known.downs if d != at])
-    for file in known.files:
-        if file.end is None or file.end <= days.first or days.today - file.end > known.limits.settle:
-            continue
-        loose = [*known.downs, file.end]
-        yield _Move(known.files, loose, ((file, {"end": None}),))
-        for at in (file.end - 1, file.end + 1):
-            if at <= days.today:
-                yield _Move(known.files, known.downs, ((file, _ended(file, at)),))
-        for other in known.files:
-            if other.end is None and other.onset < file.end - 1:
-                yield _Move(
-                    known.files, known.downs, ((file, {"end": None}), (other, _ended(other, file.end)))
-                )
-
-
-def _ends(at: int, days: Days, known: _Watch) -> Iterator[_Move]:
-    left = [d for d in known.downs if d != at]
-    for file in known.files:
-        if file.end is None and file.onset < at - 1:
-            for end in (at - 1, at, at + 1):
-                if end <= days.today:
-                    yield _Move(known.files, left, ((file, _ended(file, end)),))
-
-
-def _ended(file: LeakFile, end: int) -> dict[str, object]:
-    stops = file.kind == "incipient" and (file.until is None or file.until >= end)
-    return {"end": end, "until": end - 1} if stops else {"end": end}
-
-
-def _others(days: Days, known: _Watch) -> Iterator[_Move]:
-    """Yield what the young files may be instead."""
-    young = [
-        f for f in known.files if f.onset > days.first + 1 and f.end is None and days.today - f.detected <= known.limits.settle
-    ]  # fmt: skip
-    for f in known.files:
-        if f.growing and f not in young:
-            yield from (_Move(known.files, known.downs, ((f, {"until": at}),)) for at in _stops(f, days))
-    for f in young:
-        yield _Move([g for g in known.files if g is not f], known.downs)
-        for changes in _courses(f, days):
-            yield _Move(known.files, known.downs, ((f, changes),))
-        for g in young:
-            if g.detected >= f.detected and g is not f and abs(g.onset - f.onset) <= known.limits.growth_span:
-                fewer = [h for h in known.files if h is not g]
-                for changes in _joined(f, g, days):
-                    yield _Move(fewer, known.downs, ((f, changes),))
-
-
-def _courses(f: LeakFile, days: Days) -> Iterator[dict[str, object]]:
-    low = days.first + 2
-    if f.kind == "abrupt":
-        yield from ({"onset": at} for at in (f.onset - 1, f.onset + 1) if low <= at <= f.detected)
-        for back in (18, 12, 8, 5, 3, 1):
-            if low <= f.onset - back <= days.today - 2:
-                yield {"kind": "incipient", "onset": f.onset - back, "until": None}
-    else:
-        for step in _SHIFTS:
-            if low <= f.onset + step <= min(f.detected, days.today - 3):
-                yield {"onset": f.onset + step}
-        if f.until is None:
-            yield from ({"until": at} for at in _stops(f, days))
-        else:
-            yield {"until": None}
-            yield from (
-                {"until": f.until + s} for s in (-2, -0.5, 0.5, 2) if f.onset + 3 < f.until + s < days.today
-            )
-        for back in (0, 3):
-            if low <= f.detected - back:
-                yield {"kind": "abrupt", "onset": f.detected - back, "until": None}
-
-
-def _stops(f: LeakFile, days: Days) -> list[int]:
-    return [days.today - ago for ago in (4, 8, 14, 22, 32, 44) if days.today - ago > f.onset + 4]
-
-
-def _joined(f: LeakFile, g: LeakFile, days: Days) -> Iterator[dict[str, object]]:
-    yield {}
-    if f.kind == "abrupt":
-        yield from ({"onset": at} for at in {f.onset + 1, g.onset, g.onset - 1} if at <= days.today)
-    first = min(f.onset, g.onset)
-    for back in (15, 9, 5, 2, 0, -3):
-        if days.first + 2 <= first - back <= min(f.detected, days.today - 3):
-            yield {"kind": "incipient", "onset": first - back, "until": None}
