@@ -140,7 +140,7 @@ def _fit(
     power = np.bincount(at, q * q, count)
     share: Array = np.zeros(count)
     rest: Array = y
-    corrections = np.zeros(0)
+    corrections: Array = np.zeros(0)
     for _ in range(_ROUNDS):
         share = np.bincount(at, rest * q, count) / np.maximum(power, 1e-9)
         columns = _columns(inflow, exits, slot, scale, share)[good]

@@ -113,10 +113,10 @@ def _mended(days: Days, known: Known) -> Iterator[_Move]:
         loose = [*known.downs, file.end]
         yield _Move(known.files, loose, ((file, {"end": None}),))
         for at in (file.end - 1, file.end + 1):
-            if at <= days.today:
+            if file.detected < at <= days.today:
                 yield _Move(known.files, known.downs, ((file, _ended(file, at)),))
         for other in known.files:
-            if other.end is None and other.onset < file.end - 1:
+            if other.end is None and other.detected < file.end:
                 yield _Move(
                     known.files, known.downs, ((file, {"end": None}), (other, _ended(other, file.end)))
                 )
@@ -127,7 +127,7 @@ def _ends(at: int, days: Days, known: Known) -> Iterator[_Move]:
     for file in known.files:
         if file.end is None and file.onset < at - 1:
             for end in (at - 1, at, at + 1):
-                if end <= days.today:
+                if file.detected < end <= days.today:
                     yield _Move(known.files, left, ((file, _ended(file, end)),))
 
 
