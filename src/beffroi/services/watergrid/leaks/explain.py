@@ -17,6 +17,7 @@ __all__ = ["Days", "Explained", "LeakFile", "Limits", "explain"]
 Array = NDArray[np.float64]
 _BROAD = (10.0, 120.0)  # what a leak may be, in noises of a day: of the losses, of another channel
 _LEVEL, _KEPT = 1e5, 0.1
+_CROSSED = 0.05  # share of what all leaks move in a channel by which they change what one of them moves
 _GIVES = 4.0  # in variances, of a leak that would give back as much as the noise of a day: two must not offset one another
 _PARTIAL = 2.0  # in variances: what leaving the first day of a step free costs
 
@@ -90,7 +91,7 @@ class Days:
         """Return the course of a file in each channel, made independent as the days are."""
         return self._kept(("file", file.kind, file.onset, file.until, file.end), lambda: self._course(file))
 
-    def white_step(self, at: int) -> list[Array]:
+    def white_step(self, at: float) -> list[Array]:
         """Return a step, in each channel."""
         return self._kept(("step", at), lambda: (self.day >= at).astype(float))
 
@@ -146,6 +147,8 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
     columns = [
         days.white_step(days.first),
         *(days.white_course(f) for f in inside),
+        # a repair takes back what the leak drew, nearly: what else runs has changed since
+        *(days.white_step(f.end) for f in inside if f.end is not None),
         *(days.white_step(d) for d in downs),
     ]
     # of the day of a step only a part is lost water; on that day itself the step is all there is
@@ -177,9 +180,15 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
 def _prior(inside: Sequence[LeakFile], columns: int, channel: int, first: int) -> tuple[Array, Array]:
     mean, wide = np.zeros(columns), np.full(columns, _BROAD[min(channel, 1)])
     wide[0] = _LEVEL
+    ended = len(inside)
+    about = _CROSSED * sum(abs(float(f.size[channel])) for f in inside if len(f.size)) if channel else 1.0
     for i, f in enumerate(inside, start=1):
+        sized = abs(float(f.size[channel])) if len(f.size) else 0.0
         if f.onset <= first and not f.growing and len(f.size):
-            mean[i], wide[i] = f.size[channel], _KEPT * abs(f.size[channel]) + 1.0
+            mean[i], wide[i] = f.size[channel], _KEPT * sized + 1.0
+        if f.end is not None:
+            ended += 1
+            wide[ended] = _KEPT * sized + max(about, 1.0)
     return mean, wide
 
 
