@@ -20,13 +20,16 @@ from beffroi.services.watergrid.leaks.signature import Signatures
 __all__ = ["FINE", "ROUGH", "Course", "Doubt", "Known", "Located", "Nights", "locate", "place", "prepare"]
 
 Array = NDArray[np.float64]
-_BEFORE, _AFTER, _LONGEST = 15, 25, 60
+# nights around the start of a leak that are looked at: few, since what else runs changes what it costs
+_BEFORE, _AFTER, _AFTER_GROWTH = 8, 10, 40
 _TOLD = 0.4  # what detection said weighs as much as this of likeness
 _AROUND = 4  # nights before and after a change
 _ROUNDING_M = 0.0006
 _DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
 _SCALES = np.linspace(0.5, 3.2, 28)
 _FEW_M3H = 0.3
+_SMALL = 0.2
+_FULL = 0.8  # of its flow: a growth is looked at until there
 _LENGTHS = (8, 14, 20, 28, 38, 50, 65)
 
 
@@ -114,14 +117,9 @@ def prepare(base: Nights, year: Nights, courses: Sequence[Course]) -> Known:
     kept = _repaired(space, courses)
     lines = [_line(n, c, space.first, c.start, c.growing_days) for c in kept]
     for _ in range(2):
-        for i, course in enumerate(kept):
-            lines[i] = _sharpened(space, lines, i, course)
+        for i in range(len(kept)):
+            lines[i] = _sharpened(space, lines, i, kept)
     return Known(space, list(kept), lines)
-
-
-def place(known: Known, i: int, found: Signatures, model: Model, doubt: Doubt) -> Located:
-    """Return where one leak is. `found` has the sensors of the nights, in their order."""
-    return _place(known.space, known.lines, i, known.courses[i], found, model, doubt)
 
 
 def locate(
@@ -198,30 +196,41 @@ def _window(n: int, line: Array) -> NDArray[np.int64]:
     at = np.flatnonzero(line > 0.01)
     if not len(at):
         return np.arange(0)
-    last = min(int(at[-1]) + 10, int(at[0]) + _LONGEST)
-    return np.arange(max(0, int(at[0]) - _BEFORE), min(n - 1, max(int(at[0]) + _AFTER, last)) + 1)
+    full = int(np.flatnonzero(line >= _FULL * line.max())[0])
+    first, last = int(at[0]), int(at[-1])
+    after = _AFTER if full == first else min(full - first + _AFTER, _AFTER_GROWTH)
+    return np.arange(max(0, first - _BEFORE), min(n - 1, first + after, last + _BEFORE) + 1)
 
 
-def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64]) -> Array:
-    """Return an orthonormal basis of a level and the other leaks within the window."""
+def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64], courses: Sequence[Course]) -> Array:
+    """Return an orthonormal basis of a level and the other leaks within the window, but for those far smaller."""
     columns = [np.ones(len(window))]
-    columns += [x[window] for j, x in enumerate(lines) if j != i and float(np.ptp(x[window])) > 0.02]
+    columns += [
+        x[window]
+        for j, x in enumerate(lines)
+        if j != i and float(np.ptp(x[window])) > 0.02 and courses[j].flow > _SMALL * courses[i].flow
+    ]
     q, r = np.linalg.qr(np.column_stack(columns))
     basis: Array = q[:, np.abs(np.diag(r)) > 1e-3]
     return basis
 
 
-def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) -> Array:
+def _sharpened(space: _Space, lines: Sequence[Array], i: int, courses: Sequence[Course]) -> Array:
     """Return the course whose trace in the pressures is strongest, near to what detection said."""
-    n = len(space.nights)
+    n, course = len(space.nights), courses[i]
     window = _window(n, _line(n, course, space.first, course.start - _BEFORE / 2, None))
     window = window[np.isfinite(space.nights[window]).all(axis=1)]
     if len(window) < 6:
         return lines[i]
-    tries = [_line(n, course, space.first, course.start + s, None) for s in (np.arange(-4, 5) if course.kind == "abrupt" else ())]  # fmt: skip
-    slow = range(-20, 8, 2) if course.kind != "abrupt" else range(-20, 3, 4)
-    tries += [_line(n, course, space.first, course.start + s, length) for s in slow for length in _LENGTHS]
-    basis = _others(lines, i, window)
+    if course.kind == "abrupt":
+        tries = [_line(n, course, space.first, course.start + s, None) for s in range(-2, 3)]
+    else:
+        tries = [
+            _line(n, course, space.first, course.start + s, length)
+            for s in range(-10, 9, 2)
+            for length in _LENGTHS
+        ]
+    basis = _others(lines, i, window, courses)
     shapes = np.column_stack([t[window] for t in tries])
     free = shapes - basis @ (basis.T @ shapes)
     size = (free**2).sum(axis=0)
@@ -233,16 +242,10 @@ def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) ->
     return tries[int(np.argmax(np.where(good, energy, -1)))]
 
 
-def _place(
-    space: _Space,
-    lines: Sequence[Array],
-    i: int,
-    course: Course,
-    found: Signatures,
-    model: Model,
-    doubt: Doubt,
-) -> Located:
-    n = len(space.nights)
+def place(known: Known, i: int, found: Signatures, model: Model, doubt: Doubt) -> Located:
+    """Return where one leak is. `found` has the sensors of the nights, in their order."""
+    space, lines, courses = known.space, known.lines, known.courses
+    n, course = len(space.nights), courses[i]
     window = _window(n, lines[i])
     window = window[np.isfinite(space.nights[window]).all(axis=1)] if len(window) else window
     pipes = np.array(found.pipes)
@@ -251,7 +254,7 @@ def _place(
     prior = np.where(allowed, length, 0.0)
     if len(window) < 6:
         return Located(dict(zip(found.pipes, (prior / prior.sum()).tolist(), strict=True)), 0.0)
-    basis = _others(lines, i, window)
+    basis = _others(lines, i, window, courses)
     line = lines[i][window]
     free = line - basis @ (basis.T @ line)
     size = max(float(free @ free), 1e-6)
