@@ -28,7 +28,7 @@ _ROUNDING_M = 0.0006
 _DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
 _SCALES = np.linspace(0.5, 3.2, 28)
 _FEW_M3H = 0.3
-_SMALL = 0.2
+_SMALL = 0.1
 _FULL = 0.8  # of its flow: a growth is looked at until there
 _LENGTHS = (8, 14, 20, 28, 38, 50, 65)
 
@@ -45,7 +45,7 @@ class Doubt(msgspec.Struct, frozen=True):
 
 # as the model stands, without what runs already: there the same leak costs less pressure
 ROUGH = Doubt(0.1, 0.3, 1.35, 0.5)
-FINE = Doubt(0.04, 0.15, 1.0, 0.3)
+FINE = Doubt(0.04, 0.25, 1.0, 0.4)
 
 
 class Nights(msgspec.Struct, frozen=True):
