@@ -25,7 +25,7 @@ __all__ = ["Area", "Detected", "File", "detect", "terms"]
 
 Array = NDArray[np.float64]
 PRICE_EUR_M3 = 0.80  # what a lost m³ costs, BattLeDIM's; each town has its own
-_FEWEST_DAYS = 60
+_FEWEST_DAYS, _WHOLE_YEAR = 60, 330
 _SIGN, _END = re.compile(r"\s*([+-]?)\s*"), re.compile(r"[\s+-]|$")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _DAY_S = 86_400
@@ -151,13 +151,18 @@ class _Watched:
         if enters.sum() < 2 or len(self.base) < SEASON_DAYS:
             return None
         weekday = np.arange(len(self.base)) + self.base_weekday
+        year = (
+            2 * np.pi / 365.25 * (len(self.base) >= _WHOLE_YEAR)
+        )  # a season half seen says nothing of the other half
+        angle = year * (np.arange(len(self.base)) + self.base_first.timetuple().tm_yday)
+        later = year * (np.arange(len(self.year)) + self.first.timetuple().tm_yday)
         before = self.base_meters[:, :, enters], -self.base_meters[:, :, ~enters]
         now = self.year_meters[:, :, enters], -self.year_meters[:, :, ~enters]
-        learnt = learn_sharing(*before, weekday, self.before.loss)
+        learnt = learn_sharing(*before, weekday, self.before.loss, angle)
         assert learnt is not None
         return Others(
-            shifts(learnt, *now, np.arange(len(self.year)) + self.weekday, self.balance.loss),
-            shifts(learnt, *before, weekday, self.before.loss), learnt.sigma, learnt.echo,
+            shifts(learnt, *now, np.arange(len(self.year)) + self.weekday, self.balance.loss, later),
+            shifts(learnt, *before, weekday, self.before.loss, angle), learnt.sigma, learnt.echo,
             pumped(learnt, now[1]), pumped(learnt, before[1]),
         )  # fmt: skip
 

@@ -38,7 +38,9 @@ class Sharing:
     cache: dict[tuple[int, bytes], Array] = field(default_factory=dict, compare=False)
 
 
-def learn_sharing(inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array) -> Sharing | None:
+def learn_sharing(
+    inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array, angle: Array
+) -> Sharing | None:
     """Learn from days × samples × meters, m³/h, and the daily losses. Return None where there is one inlet only."""
     channels = inlets.shape[2] - 1
     if channels < 1:
@@ -46,9 +48,10 @@ def learn_sharing(inlets: Array, exits: Array, weekday: NDArray[np.int64], loss:
     inflow = _use(inlets, exits, loss)
     scale = float(np.nanmean(inflow))
     slot = _slots(weekday, inflow.shape[1])
-    fitted = [_fit(_contrast(inlets, k), inflow, exits, slot, scale) for k in range(channels)]
+    fitted = [_fit(_contrast(inlets, k), inflow, exits, slot, scale, angle) for k in range(channels)]
     spans = [
-        _spans(_rest(_contrast(inlets, k), inflow, exits, slot, scale, *fitted[k])) for k in range(channels)
+        _spans(_rest(_contrast(inlets, k), inflow, exits, slot, scale, angle, *fitted[k]))
+        for k in range(channels)
     ]
     centre = np.array([np.nanmean(s, axis=0) for s in spans])
     covariance = np.array([_shrunk(s) for s in spans])
@@ -56,7 +59,7 @@ def learn_sharing(inlets: Array, exits: Array, weekday: NDArray[np.int64], loss:
         scale, np.array([f[0] for f in fitted]), np.array([f[1] for f in fitted]), covariance, centre,
         np.ones(channels), np.zeros(channels),
     )  # fmt: skip
-    daily = shifts(found, inlets, exits, weekday, loss)
+    daily = shifts(found, inlets, exits, weekday, loss, angle)
     freed = np.sqrt(
         len(inflow) / max(len(inflow) - 7, 1)
     )  # each weekday has its own share: it follows its noise
@@ -81,14 +84,23 @@ def _use(inlets: Array, exits: Array, loss: Array) -> Array:
     return found
 
 
-def shifts(learnt: Sharing, inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array) -> Array:
+def shifts(
+    learnt: Sharing, inlets: Array, exits: Array, weekday: NDArray[np.int64], loss: Array, angle: Array
+) -> Array:
     """Return how far each share is from what was expected, days × channels, m³/h; NaN where a day says too little."""
     inflow = _use(inlets, exits, loss)
     slot = _slots(weekday, inflow.shape[1])
     found = np.full((len(inflow), len(learnt.share)), np.nan)
     for k in range(len(learnt.share)):
         rest = _rest(
-            _contrast(inlets, k), inflow, exits, slot, learnt.scale, learnt.share[k], learnt.corrections[k]
+            _contrast(inlets, k),
+            inflow,
+            exits,
+            slot,
+            learnt.scale,
+            angle,
+            learnt.share[k],
+            learnt.corrections[k],
         )
         for day, spans in enumerate(_spans(rest) - learnt.centre[k]):
             seen = np.isfinite(spans)
@@ -116,14 +128,17 @@ def _contrast(inlets: Array, channel: int) -> Array:
     return found
 
 
-def _columns(inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float, share: Array) -> Array:
-    """Return what bends the share besides the hour of the week: pumping, head loss that grows with flow, the hour."""
+def _columns(
+    inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float, angle: Array, share: Array
+) -> Array:
+    """Return what bends the share besides the hour of the week: pumping, head loss that grows with flow, the hour, the season."""
     samples = inflow.shape[1]
     q = inflow / scale
-    angle = np.broadcast_to(2 * np.pi * np.arange(samples) / samples, q.shape)
+    hour = np.broadcast_to(2 * np.pi * np.arange(samples) / samples, q.shape)
     part = share[slot]
     columns = [np.ones_like(q), q * q, q**3, part, part * q * q]
-    columns += [turn(k * angle) for k in (1, 2) for turn in (np.sin, np.cos)]
+    columns += [turn(k * hour) for k in (1, 2) for turn in (np.sin, np.cos)]
+    columns += [np.broadcast_to(turn(angle)[:, None], q.shape) for turn in (np.sin, np.cos)]
     for j in range(exits.shape[2]):
         out = exits[:, :, j] / scale
         columns += [out, out * q, (out > 0.01).astype(float)]
@@ -131,7 +146,7 @@ def _columns(inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float,
 
 
 def _fit(
-    contrast: Array, inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float
+    contrast: Array, inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float, angle: Array
 ) -> tuple[Array, Array]:
     """Return the share of each sample of the week and the corrections, by turns, least squares both."""
     good = np.isfinite(contrast) & np.isfinite(inflow) & np.isfinite(exits).all(axis=2)
@@ -143,7 +158,7 @@ def _fit(
     corrections: Array = np.zeros(0)
     for _ in range(_ROUNDS):
         share = np.bincount(at, rest * q, count) / np.maximum(power, 1e-9)
-        columns = _columns(inflow, exits, slot, scale, share)[good]
+        columns = _columns(inflow, exits, slot, scale, angle, share)[good]
         normal = columns.T @ columns
         normal[np.diag_indices_from(normal)] *= 1 + 1e-9
         corrections = np.linalg.lstsq(normal, columns.T @ (y - share[at] * q), rcond=None)[0]
@@ -152,9 +167,9 @@ def _fit(
 
 
 def _rest(
-    contrast: Array, inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float, share: Array, corrections: Array
+    contrast: Array, inflow: Array, exits: Array, slot: NDArray[np.int64], scale: float, angle: Array, share: Array, corrections: Array
 ) -> Array:  # fmt: skip
-    expected = share[slot] * inflow / scale + _columns(inflow, exits, slot, scale, share) @ corrections
+    expected = share[slot] * inflow / scale + _columns(inflow, exits, slot, scale, angle, share) @ corrections
     rest: Array = contrast - scale * expected
     return rest
 
