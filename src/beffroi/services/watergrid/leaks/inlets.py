@@ -154,14 +154,15 @@ def _fit(
     count = int(slot.max()) + 1
     power = np.bincount(at, q * q, count)
     share: Array = np.zeros(count)
-    rest: Array = y
+    rest = np.asarray(y)
     corrections: Array = np.zeros(0)
     for _ in range(_ROUNDS):
         share = np.bincount(at, rest * q, count) / np.maximum(power, 1e-9)
         columns = _columns(inflow, exits, slot, scale, angle, share)[good]
         normal = columns.T @ columns
         normal[np.diag_indices_from(normal)] *= 1 + 1e-9
-        corrections = np.linalg.lstsq(normal, columns.T @ (y - share[at] * q), rcond=None)[0]
+        solved = np.linalg.lstsq(normal, columns.T @ (y - share[at] * q), rcond=None)[0]
+        corrections = np.asarray(solved, dtype=np.float64)
         rest = np.asarray(y - columns @ corrections, dtype=np.float64)
     return share, corrections
 
