@@ -154,7 +154,9 @@ class _Watched:
         year = (
             2 * np.pi / 365.25 * (len(self.base) >= _WHOLE_YEAR)
         )  # a season half seen says nothing of the other half
-        angle: Array = year * (np.arange(len(self.base), dtype=np.float64) + self.base_first.timetuple().tm_yday)
+        angle: Array = year * (
+            np.arange(len(self.base), dtype=np.float64) + self.base_first.timetuple().tm_yday
+        )
         later: Array = year * (np.arange(len(self.year), dtype=np.float64) + self.first.timetuple().tm_yday)
         before = self.base_meters[:, :, enters], -self.base_meters[:, :, ~enters]
         now = self.year_meters[:, :, enters], -self.year_meters[:, :, ~enters]

@@ -33,7 +33,7 @@ class Limits:
     end: float = 3.0
     down: float = 4.2
     agree: float = 1.2  # of a step that another channel shows: how far the flow itself must have moved
-    file: float = 0.0  # in variances: what one more file must explain besides
+    file: float = 0.0  # in variances: what each file but the first must explain besides
     drift: float = (
         0.008  # share of what leaks moved in a channel that may come and go with the season and one another
     )
@@ -195,8 +195,9 @@ def _prior(inside: Sequence[LeakFile], columns: int, channel: int, first: int) -
 def _price(inside: Sequence[LeakFile], downs: Sequence[int], limits: Limits, partial: int) -> float:
     """Return what the events cost: each is dear enough that noise alone seldom pays for it."""
     price = len(downs) * limits.down**2 + _PARTIAL * partial
+    price += limits.file * max(len(inside) - 1, 0)
     for f in inside:
-        price += (limits.step if f.kind == "abrupt" else limits.growth) ** 2 + limits.file
+        price += (limits.step if f.kind == "abrupt" else limits.growth) ** 2
         price += limits.stop**2 * (f.kind == "incipient" and f.until is not None and f.end is None)
         price += limits.end**2 * (f.end is not None)
     return price

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from beffroi.services.watergrid.leaks.explain import Days, Explained, LeakFile, Limits, explain
 
-__all__ = ["Known", "end", "measure", "settle"]
+__all__ = ["Known", "end", "measure", "settle", "take_up"]
 
 Array = NDArray[np.float64]
 _GAIN = 2.0  # in variances: what a change of the young files must better
@@ -86,6 +86,15 @@ def _apply(move: _Move, known: Known) -> None:
     known.files[:], known.downs[:] = move.files, move.downs
     if not move.changes:
         known.withdrawn += gone
+        for file in sorted(known.files, key=lambda f: -f.detected)[:1]:
+            take_up(file, known)
+
+
+def take_up(file: LeakFile, known: Known) -> None:
+    """Give a file the alarm of one that was withdrawn although the leak ran already."""
+    for gone in [g for g in known.withdrawn if file.onset <= g.detected <= file.detected]:
+        file.detected = min(file.detected, gone.detected)
+        known.withdrawn.remove(gone)
 
 
 def settle(days: Days, fit: Explained, known: Known) -> Explained:

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from beffroi.services.watergrid.leaks.explain import Days, Explained, LeakFile, Limits, explain
-from beffroi.services.watergrid.leaks.settle import Known, end, measure, settle
+from beffroi.services.watergrid.leaks.settle import Known, end, measure, settle, take_up
 
 __all__ = ["LIMITS", "QUIET", "SHARED", "LeakFile", "Others", "watch"]
 
@@ -35,7 +35,7 @@ LIMITS = Limits()
 SHARED = replace(LIMITS, step=3.7, step_one=4.2, growth=3.1)
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
-QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0)
+QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0, least=2.5)
 
 
 @dataclass(frozen=True)
@@ -228,12 +228,5 @@ def _note(event: _Event, score: float, days: Days, fit: Explained, known: Known)
         end(event.at, days, fit, known)
     else:
         file = LeakFile(event.at, days.today, "abrupt" if event.what == "step" else "incipient")
-        _take_up(file, known)
+        take_up(file, known)
         known.files.append(file)
-
-
-def _take_up(file: LeakFile, known: Known) -> None:
-    """Give a file the alarm of one that was withdrawn although the leak ran already."""
-    for gone in [g for g in known.withdrawn if file.onset <= g.detected <= file.detected]:
-        file.detected = min(file.detected, gone.detected)
-        known.withdrawn.remove(gone)
