@@ -145,3 +145,29 @@ def test_the_empty_template_and_a_wrong_file_are_read(shared: Path, tmp_path: Pa
     (tmp_path / "x.gpkg").write_text("rien")
     with pytest.raises(Problem, match="no GeoPackage"):
         list(STAREAU.read(tmp_path / "x.gpkg", {"collection": "water_pipe"}))
+
+
+def test_patterns_finer_than_the_step_are_brought_to_it_and_volumes_stay(tmp_path: Path) -> None:
+    path = tmp_path / "fine.inp"
+    factors = [0.5, 1.0, 1.5, 2.0, 0.2, 0.8] * 48
+    lines = [
+        "[JUNCTIONS]",
+        "a 10 36 day",
+        "[RESERVOIRS]",
+        "r 50",
+        "[PIPES]",
+        "p r a 100 200 100",
+        "[PATTERNS]",
+    ]
+    lines += [f"day {' '.join(map(str, factors[i : i + 6]))}" for i in range(0, len(factors), 6)]
+    lines += ["[TIMES]", "Duration 24:00", "Hydraulic Timestep 0:05", "Pattern Timestep 0:05", "[OPTIONS]", "Units CMH", "Headloss H-W", "[END]"]  # fmt: skip
+    path.write_text("\n".join(lines))
+    drawn = {}
+    for step in (300, 900, 700):  # the last is no multiple: nothing is brought to it
+        with Project(path) as project:
+            project.clock(86_400 - 1, step)
+            drawn[step] = [project.demand("a") for _ in project.steps()]
+    assert len(drawn[900]) == 97  # the last instant of the day too
+    assert drawn[900][:2] == pytest.approx([36.0, 36.0])
+    assert sum(drawn[900][:96]) * 900 == pytest.approx(sum(drawn[300][:288]) * 300, rel=1e-6)
+    assert len(drawn[700]) > 288

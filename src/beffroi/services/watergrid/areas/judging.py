@@ -47,7 +47,7 @@ class Story(msgspec.Struct, frozen=True):
     legitimate: float
     files: tuple[LeakFile, ...]
 
-    def day(self, index: int) -> datetime:
+    def day(self, index: float) -> datetime:
         """Return the wall-clock day of a place in the series."""
         return self.first + timedelta(days=index)
 

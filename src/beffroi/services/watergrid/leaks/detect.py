@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.watergrid.leaks.balance import CUT_HOUR, Learnt, follow, learn
+from beffroi.services.watergrid.leaks.balance import CUT_HOUR, SEASON_DAYS, Learnt, follow, learn
+from beffroi.services.watergrid.leaks.inlets import learn_sharing, pumped, shifts
 from beffroi.services.watergrid.leaks.series import Table
-from beffroi.services.watergrid.leaks.watch import LeakFile, watch
+from beffroi.services.watergrid.leaks.watch import LIMITS, SHARED, LeakFile, Others, watch
 
 __all__ = ["Area", "Detected", "File", "detect", "terms"]
 
 Array = NDArray[np.float64]
 PRICE_EUR_M3 = 0.80  # what a lost m³ costs, BattLeDIM's; each town has its own
-_FEWEST_DAYS = 60
+_FEWEST_DAYS, _WHOLE_YEAR = 60, 330
 _SIGN, _END = re.compile(r"\s*([+-]?)\s*"), re.compile(r"[\s+-]|$")
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _DAY_S = 86_400
@@ -112,9 +113,10 @@ class _Watched:
     """One area: its learnt year and its watched one, on days from 06:00 to 06:00."""
 
     def __init__(self, name: str, signed: Sequence[tuple[int, str]], base: Table, year: Table) -> None:
-        self.name = name
-        self.base_first, self.base = _days(signed, base)
-        self.first, self.year = _days(signed, year)
+        self.name, self.signed = name, signed
+        self.base_first, self.base_meters = _meters(signed, base)
+        self.first, self.year_meters = _meters(signed, year)
+        self.base, self.year = self.base_meters.sum(axis=2), self.year_meters.sum(axis=2)
         if self.base.shape[1] != self.year.shape[1]:
             raise Problem(
                 Text(f"{base.path} et {year.path} n'ont pas le même pas.", f"{base.path} and {year.path} do not have the same step."),
@@ -128,9 +130,9 @@ class _Watched:
                      f"At least {_FEWEST_DAYS} are needed, a year if possible, without a new leak."),
                 "--base",
             )  # fmt: skip
-        weekday, day = self.base_first.weekday(), self.base_first.timetuple().tm_yday
-        self.learnt = learn(self.base, weekday, day)
-        self.before = follow(self.learnt, self.base, weekday, day)
+        self.base_weekday, day = self.base_first.weekday(), self.base_first.timetuple().tm_yday
+        self.learnt = learn(self.base, self.base_weekday, day)
+        self.before = follow(self.learnt, self.base, self.base_weekday, day)
         weekday, day = self.first.weekday(), self.first.timetuple().tm_yday
         self.weekday = _aligned(self.learnt, self.year, weekday)
         self.balance = follow(self.learnt, self.year, self.weekday, day)
@@ -138,20 +140,43 @@ class _Watched:
     def area(self) -> Area:
         """Watch it."""
         learnt = self.learnt
-        files = watch(self.balance.loss, learnt.sigma, learnt.echo, before=self.before.loss)
+        others = self._others()
+        limits = LIMITS if others is None else SHARED
+        files = watch(self.balance.loss, learnt.sigma, learnt.echo, limits, self.before.loss, others)
         return Area(self.name, self.first, self.balance.loss, learnt.sigma, learnt.standing, tuple(files))
 
+    def _others(self) -> Others | None:
+        """Return how the inlets share the inflow, where there are several and a season was seen."""
+        enters = np.array([sign > 0 for sign, _ in self.signed])
+        if enters.sum() < 2 or len(self.base) < SEASON_DAYS:
+            return None
+        weekday = np.arange(len(self.base)) + self.base_weekday
+        year = (
+            2 * np.pi / 365.25 * (len(self.base) >= _WHOLE_YEAR)
+        )  # a season half seen says nothing of the other half
+        angle: Array = year * (
+            np.arange(len(self.base), dtype=np.float64) + self.base_first.timetuple().tm_yday
+        )
+        later: Array = year * (np.arange(len(self.year), dtype=np.float64) + self.first.timetuple().tm_yday)
+        before = self.base_meters[:, :, enters], -self.base_meters[:, :, ~enters]
+        now = self.year_meters[:, :, enters], -self.year_meters[:, :, ~enters]
+        learnt = learn_sharing(*before, weekday, self.before.loss, angle)
+        assert learnt is not None
+        return Others(
+            shifts(learnt, *now, np.arange(len(self.year)) + self.weekday, self.balance.loss, later),
+            shifts(learnt, *before, weekday, self.before.loss, angle), learnt.sigma, learnt.echo,
+            pumped(learnt, now[1]), pumped(learnt, before[1]),
+        )  # fmt: skip
 
-def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Array]:
-    """Return the first 06:00 and the inflow of each day from there, NaN where a meter is silent."""
+
+def _meters(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Array]:
+    """Return the first 06:00 and the signed flow of each meter from there, days × samples × meters, NaN where one is silent."""
     first, grid = table.on_grid()
     samples = grid.shape[1]
-    flow = sum(
-        (sign * grid[:, :, table.names.index(name)] for sign, name in signed), np.zeros(grid.shape[:2])
-    )
-    flat = flow.reshape(-1)
-    seen = flat[np.isfinite(flat)]
-    negative = flat < -0.02 * max(float(np.abs(seen).mean()), 1e-9)
+    flat = np.stack([sign * grid[:, :, table.names.index(name)].reshape(-1) for sign, name in signed], axis=1)
+    flow = flat.sum(axis=1)
+    seen = flow[np.isfinite(flow)]
+    negative = flow < -0.02 * max(float(np.abs(seen).mean()), 1e-9)
     if len(seen) and negative.sum() > _NEGATIVE * len(seen):
         at = int(np.flatnonzero(negative)[0])
         when = _EPOCH + timedelta(seconds=first + at * table.step_s)
@@ -162,7 +187,7 @@ def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Ar
                  "Check the sign of each meter in --inflow; a meter fitted backwards is mended at the source."),
             f"{when:%Y-%m-%d %H:%M}",
         )  # fmt: skip
-    flat = np.where(negative, np.nan, flat)
+    flat[negative] = np.nan
     cut = CUT_HOUR * samples // 24
     whole = (len(flat) - cut) // samples
     if whole < 1:
@@ -171,9 +196,14 @@ def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Ar
             Text("Donnez des semaines de mesures.", "Give weeks of measurements."),
             "time",
         )
-    return _EPOCH + timedelta(seconds=first, hours=CUT_HOUR), flat[cut : cut + whole * samples].reshape(
-        whole, samples
-    )
+    days = flat[cut : cut + whole * samples].reshape(whole, samples, len(signed))
+    return _EPOCH + timedelta(seconds=first, hours=CUT_HOUR), days
+
+
+def _days(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Array]:
+    """Return the first 06:00 and the inflow of each day from there."""
+    first, meters = _meters(signed, table)
+    return first, meters.sum(axis=2)
 
 
 def _aligned(learnt: Learnt, year: Array, weekday: int) -> int:

@@ -17,21 +17,35 @@ from numpy.typing import NDArray
 from beffroi.services.watergrid.hydraulics.model import Model
 from beffroi.services.watergrid.leaks.signature import Signatures
 
-__all__ = ["Course", "Located", "Nights", "locate"]
+__all__ = ["FINE", "ROUGH", "Course", "Doubt", "Known", "Located", "Nights", "locate", "place", "prepare"]
 
 Array = NDArray[np.float64]
-_BEFORE, _AFTER, _LONGEST = 15, 25, 60
+# nights around the start of a leak that are looked at: few, since what else runs changes what it costs
+_BEFORE, _AFTER, _AFTER_GROWTH = 8, 10, 40
 _TOLD = 0.4  # what detection said weighs as much as this of likeness
 _AROUND = 4  # nights before and after a change
 _ROUNDING_M = 0.0006
-_MODEL_ERROR, _CROWD_ERROR = (
-    0.1,
-    0.3,
-)  # shares of a trace: what the model gets wrong, what leaks at the same time may
 _DOUBT = 0.1  # share of the likelihood that the course itself may be wrong
 _SCALES = np.linspace(0.5, 3.2, 28)
-_LIKELY_SCALE, _SCALE_SPREAD = 1.35, 0.5
+_FEW_M3H = 0.3
+_SMALL = 0.1
+_FULL = 0.8  # of its flow: a growth is looked at until there
 _LENGTHS = (8, 14, 20, 28, 38, 50, 65)
+
+
+class Doubt(msgspec.Struct, frozen=True):
+    """What to make of a difference with the model: `model` and `crowd` are shares of a trace that the model gets wrong, and
+    that leaks at the same time may; `scale` and `spread` are how many times the pressure lost is likely to be."""
+
+    model: float
+    crowd: float
+    scale: float
+    spread: float
+
+
+# as the model stands, without what runs already: there the same leak costs less pressure
+ROUGH = Doubt(0.1, 0.3, 1.35, 0.5)
+FINE = Doubt(0.04, 0.25, 1.0, 0.4)
 
 
 class Nights(msgspec.Struct, frozen=True):
@@ -68,20 +82,52 @@ class _Space(msgspec.Struct):
     white: Array  # sensors × sensors: makes a night's noise independent and of size one
     nights: Array
     first: int
+    swings: Array  # what moves the sensors together, the most first
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The nights and the courses of the leaks, sharpened on them."""
+
+    space: _Space
+    courses: list[Course]
+    lines: list[Array]  # the flow of each leak on each night, one at its largest
+
+    def swings(self, count: int) -> list[Array]:
+        """Return the directions in which the sensors moved most on calm nights."""
+        swings: list[Array] = list(self.space.swings[:count])
+        return swings
+
+    def beside(self, i: int) -> list[tuple[int, float]]:
+        """Return the other leaks that run while leak `i` is looked at, and their mean flow then, m³/h."""
+        window = _window(len(self.lines[i]), self.lines[i])
+        if not len(window):
+            return []
+        found = [
+            (j, float(line[window].mean()) * self.courses[j].flow)
+            for j, line in enumerate(self.lines)
+            if j != i
+        ]
+        return [(j, flow) for j, flow in found if flow > _FEW_M3H]
+
+
+def prepare(base: Nights, year: Nights, courses: Sequence[Course]) -> Known:
+    """Sharpen what detection says of the leaks on the pressures."""
+    space = _space(base, year)
+    n = len(space.nights)
+    kept = _repaired(space, courses)
+    lines = [_line(n, c, space.first, c.start, c.growing_days) for c in kept]
+    for _ in range(2):
+        for i in range(len(kept)):
+            lines[i] = _sharpened(space, lines, i, kept)
+    return Known(space, list(kept), lines)
 
 
 def locate(
     base: Nights, year: Nights, courses: Sequence[Course], found: Signatures, model: Model
 ) -> list[Located]:
-    """Return where each leak is. `found` has the sensors of the nights, in their order."""
-    space = _space(base, year)
-    n = len(space.nights)
-    courses = _repaired(space, courses)
-    lines = [_line(n, c, space.first, c.start, c.growing_days) for c in courses]
-    for _ in range(2):
-        for i, course in enumerate(courses):
-            lines[i] = _sharpened(space, lines, i, course)
-    return [_place(space, lines, i, c, found, model) for i, c in enumerate(courses)]
+    """Return where each leak is, with one reckoning of what EPANET says for all."""
+    known = prepare(base, year, courses)
+    return [place(known, i, found, model, ROUGH) for i in range(len(courses))]
 
 
 def _repaired(space: _Space, courses: Sequence[Course]) -> list[Course]:
@@ -128,7 +174,8 @@ def _space(base: Nights, year: Nights) -> _Space:
     calm = base.values[np.isfinite(base.values).all(axis=1)]
     covariance = np.cov(calm.T) + _ROUNDING_M**2 * np.eye(calm.shape[1])
     white = np.linalg.cholesky(np.linalg.inv(covariance))
-    return _Space(white, year.values @ white, year.first_day)
+    swings = np.linalg.eigh(covariance)[1].T[::-1]
+    return _Space(white, year.values @ white, year.first_day, swings)
 
 
 def _line(n: int, course: Course, first: int, start: float, length: float | None) -> Array:
@@ -149,30 +196,41 @@ def _window(n: int, line: Array) -> NDArray[np.int64]:
     at = np.flatnonzero(line > 0.01)
     if not len(at):
         return np.arange(0)
-    last = min(int(at[-1]) + 10, int(at[0]) + _LONGEST)
-    return np.arange(max(0, int(at[0]) - _BEFORE), min(n - 1, max(int(at[0]) + _AFTER, last)) + 1)
+    full = int(np.flatnonzero(line >= _FULL * line.max())[0])
+    first, last = int(at[0]), int(at[-1])
+    after = _AFTER if full == first else min(full - first + _AFTER, _AFTER_GROWTH)
+    return np.arange(max(0, first - _BEFORE), min(n - 1, first + after, last + _BEFORE) + 1)
 
 
-def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64]) -> Array:
-    """Return an orthonormal basis of a level and the other leaks within the window."""
+def _others(lines: Sequence[Array], i: int, window: NDArray[np.int64], courses: Sequence[Course]) -> Array:
+    """Return an orthonormal basis of a level and the other leaks within the window, but for those far smaller."""
     columns = [np.ones(len(window))]
-    columns += [x[window] for j, x in enumerate(lines) if j != i and float(np.ptp(x[window])) > 0.02]
+    columns += [
+        x[window]
+        for j, x in enumerate(lines)
+        if j != i and float(np.ptp(x[window])) > 0.02 and courses[j].flow > _SMALL * courses[i].flow
+    ]
     q, r = np.linalg.qr(np.column_stack(columns))
     basis: Array = q[:, np.abs(np.diag(r)) > 1e-3]
     return basis
 
 
-def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) -> Array:
+def _sharpened(space: _Space, lines: Sequence[Array], i: int, courses: Sequence[Course]) -> Array:
     """Return the course whose trace in the pressures is strongest, near to what detection said."""
-    n = len(space.nights)
+    n, course = len(space.nights), courses[i]
     window = _window(n, _line(n, course, space.first, course.start - _BEFORE / 2, None))
     window = window[np.isfinite(space.nights[window]).all(axis=1)]
     if len(window) < 6:
         return lines[i]
-    tries = [_line(n, course, space.first, course.start + s, None) for s in (np.arange(-4, 5) if course.kind == "abrupt" else ())]  # fmt: skip
-    slow = range(-20, 8, 2) if course.kind != "abrupt" else range(-20, 3, 4)
-    tries += [_line(n, course, space.first, course.start + s, length) for s in slow for length in _LENGTHS]
-    basis = _others(lines, i, window)
+    if course.kind == "abrupt":
+        tries = [_line(n, course, space.first, course.start + s, None) for s in range(-2, 3)]
+    else:
+        tries = [
+            _line(n, course, space.first, course.start + s, length)
+            for s in range(-10, 9, 2)
+            for length in _LENGTHS
+        ]
+    basis = _others(lines, i, window, courses)
     shapes = np.column_stack([t[window] for t in tries])
     free = shapes - basis @ (basis.T @ shapes)
     size = (free**2).sum(axis=0)
@@ -184,10 +242,10 @@ def _sharpened(space: _Space, lines: Sequence[Array], i: int, course: Course) ->
     return tries[int(np.argmax(np.where(good, energy, -1)))]
 
 
-def _place(
-    space: _Space, lines: Sequence[Array], i: int, course: Course, found: Signatures, model: Model
-) -> Located:
-    n = len(space.nights)
+def place(known: Known, i: int, found: Signatures, model: Model, doubt: Doubt) -> Located:
+    """Return where one leak is. `found` has the sensors of the nights, in their order."""
+    space, lines, courses = known.space, known.lines, known.courses
+    n, course = len(space.nights), courses[i]
     window = _window(n, lines[i])
     window = window[np.isfinite(space.nights[window]).all(axis=1)] if len(window) else window
     pipes = np.array(found.pipes)
@@ -196,7 +254,7 @@ def _place(
     prior = np.where(allowed, length, 0.0)
     if len(window) < 6:
         return Located(dict(zip(found.pipes, (prior / prior.sum()).tolist(), strict=True)), 0.0)
-    basis = _others(lines, i, window)
+    basis = _others(lines, i, window, courses)
     line = lines[i][window]
     free = line - basis @ (basis.T @ line)
     size = max(float(free @ free), 1e-6)
@@ -205,9 +263,9 @@ def _place(
     shape = (found.at(course.flow) * course.flow) @ space.white
     error = trace[None, :, None] - _SCALES[None, None, :] * shape[:, :, None]
     crowd = basis.shape[1] - 1
-    doubt = _MODEL_ERROR + _CROWD_ERROR * crowd / (1 + crowd)
-    worst = noise + (doubt * float(np.linalg.norm(trace))) ** 2 / len(trace)
-    fit = -0.5 * (error**2).sum(axis=1) / worst - 0.5 * ((_SCALES - _LIKELY_SCALE) / _SCALE_SPREAD) ** 2
+    wrong = doubt.model + doubt.crowd * crowd / (1 + crowd)
+    worst = noise + (wrong * float(np.linalg.norm(trace))) ** 2 / len(trace)
+    fit = -0.5 * (error**2).sum(axis=1) / worst - 0.5 * ((_SCALES - doubt.scale) / doubt.spread) ** 2
     top = fit.max()
     weight = np.exp(fit - top).sum(axis=1) * prior
     weight = weight / weight.sum() if weight.sum() > 0 else prior / prior.sum()

@@ -9,17 +9,28 @@ from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.watergrid.hydraulics.model import Model, fed_by, read_model
 from beffroi.services.watergrid.leaks.detect import File, terms
-from beffroi.services.watergrid.leaks.locate import Course, Located, Nights, locate
+from beffroi.services.watergrid.leaks.locate import (
+    FINE,
+    ROUGH,
+    Course,
+    Known,
+    Located,
+    Nights,
+    place,
+    prepare,
+)
 from beffroi.services.watergrid.leaks.series import Table
-from beffroi.services.watergrid.leaks.signature import signatures
+from beffroi.services.watergrid.leaks.signature import signatures, standing
 
 __all__ = ["Candidate", "Searched", "digs", "nights", "read_files", "search"]
 
+Array = NDArray[np.float64]
 _DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _FROM_H, _TO_H = 2, 4  # the hours of a night whose pressures are looked at
@@ -28,6 +39,9 @@ _RADIUS_M, _DIG_EUR = 300.0, 500.0
 _RUNS_DAYS = 60.0  # how long a leak runs on when nobody looks for it, to weigh a dig
 _LOOKED_AT = 60
 _MOST_DIGS = 4
+_BARE_M3H = 8.0
+_SWINGS = 2  # directions in which use and pumps move the sensors together
+_TURNS = (260, 90)  # likeliest pipes that are tried again with what runs beside in the model
 
 
 class Candidate(msgspec.Struct, frozen=True):
@@ -128,17 +142,34 @@ def search(path: Path, base: Table, year: Table, files: Sequence[File]) -> tuple
     ]  # fmt: skip
     sensors = [both[i] for i in alive]
     hour = float(np.median(base.times[(base.times % _DAY_S >= _FROM_H * 3600) & (base.times % _DAY_S < _TO_H * 3600)] % _DAY_S)) / 3600  # fmt: skip
-    found = signatures(path, model, sensors, hour)
-    courses = [_course(f, model) for f in files]
-    located = locate(
+    known = prepare(
         Nights(calm.first_day, calm.values[:, alive]), Nights(watched.first_day, watched.values[:, alive]),
-        courses, found, model,
+        [_course(f, model) for f in files],
     )  # fmt: skip
+    located = _in_turn(path, model, sensors, hour, known, np.nanmean(calm.values[:, alive], axis=0))
     told = [
         Searched(f, tuple(Candidate(p, round(v, 4)) for p, v in x.best(10) if v > 0), round(x.strength, 1), x)
         for f, x in zip(files, located, strict=True)
     ]
     return told, model
+
+
+def _in_turn(
+    path: Path, model: Model, sensors: Sequence[str], hour: float, known: Known, level: Array
+) -> list[Located]:
+    """Locate each leak with what runs beside it in the model: first roughly, then again where the others seem to be."""
+    bare = signatures(path, model, sensors, hour, levels=(_BARE_M3H,))
+    old = standing(bare, level, known.swings(_SWINGS))
+    rough = signatures(path, model, sensors, hour, old)
+    found = [place(known, i, rough, model, ROUGH) for i in range(len(known.courses))]
+    order = sorted(range(len(found)), key=lambda i: known.courses[i].start)
+    for count in _TURNS:
+        for i in order:
+            beside = [(found[j].best(1)[0][0], flow) for j, flow in known.beside(i)]
+            likely = [pipe for pipe, _ in found[i].best(count)]
+            fine = signatures(path, model, sensors, hour, [*old, *beside], (known.courses[i].flow,), likely)
+            found[i] = place(known, i, fine, model, FINE)
+    return found
 
 
 def _course(file: File, model: Model) -> Course:
