@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beffroi.model.problem import Problem
-from beffroi.services.energy.flows.reading import read_flow, write_rows
+from beffroi.services.energy.flows.reading import read_flow, recognised, write_rows
 from beffroi.services.energy.flows.readings import _day, _strict_r151, read_r151
 from beffroi.services.energy.flows.regular import regular_rows
 from beffroi.services.energy.flows.row import Row
@@ -333,6 +333,20 @@ def test_rows_are_written_as_one_array(enedis: Path) -> None:
     ]
     empty = io.BytesIO()
     assert (write_rows(iter(()), empty), json.loads(empty.getvalue())) == (0, [])
+
+
+def test_a_file_says_what_it_is(enedis: Path) -> None:
+    files = {"r64.json": "r64", "r151.xml": "r151", "c15_avec_releves.xml": "c15", "f12.xml": "f12"}
+    assert {name: recognised((enedis / name).read_bytes()) for name in files} == files
+    others = (
+        b"%PDF-1.7",
+        b"<rsm:CrossIndustryInvoice>",
+        b'{"pce": {"id_pce": "GI123456"}}',
+        b'{"header": {"codeFlux": "R63A"}}',
+        b'{"codeFlux": "X99"}',
+        b"",
+    )
+    assert [recognised(data) for data in others] == ["facturx", "facturx", "adict", "r63", None, None]
 
 
 def test_gas_is_energy_by_its_own_coefficient() -> None:

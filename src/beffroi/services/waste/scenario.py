@@ -24,6 +24,7 @@ from beffroi.services.waste.rounds import (
 )
 
 __all__ = [
+    "BARS",
     "FIXED_DAYS",
     "KM_A_WEEK",
     "Outcome",
@@ -33,6 +34,7 @@ __all__ = [
     "on_days",
     "pays",
     "play",
+    "ways",
 ]
 
 WARM_UP = 14  # days that no figure counts
