@@ -124,7 +124,7 @@ def test_the_bins_scenario_on_twenty_seeds() -> None:
         for name in BARS:
             found[name].append(play(scenario, ways(scenario)[name]))
     assert sum(map(BARS["fewest_visits"], found["fewest_visits"])) == 20
-    assert sum(map(BARS["fewest_km"], found["fewest_km"])) >= 14
+    assert sum(map(BARS["fewest_km"], found["fewest_km"])) >= 17
     for name, within in BARS.items():
         middle = (float(np.median([getattr(o, k) for o in found[name]])) for k in Outcome.__struct_fields__)
         assert within(Outcome(*middle))
