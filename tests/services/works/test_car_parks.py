@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 from tests.services.works.test_works import COMMUNE, town
 
 from beffroi.app import create_app
+from beffroi.identity import keys
 from beffroi.intake.kinds import kind_called
 from beffroi.intake.records import import_records
 from beffroi.model.principal import SYSTEM
@@ -188,3 +189,26 @@ def test_a_file_without_a_column_is_refused(town: Town, tmp_path: Path) -> None:
     source = irve(tmp_path / "irve.csv", {k: v for k, v in POINT.items() if k != "horaires"})
     with pytest.raises(Problem, match="horaires"):
         import_records(town.store, kind_called("charging-points", connectors.IMPORTS), [source], {}, SYSTEM)
+
+
+def test_staff_take_a_file_in_by_the_page(town: Town, tmp_path: Path) -> None:
+    _, secret = keys.create(town.store, SYSTEM, role="agent", service=None, territories=[COMMUNE])
+    agent = {"Authorization": f"Bearer {secret}", "Accept": "text/html"}
+    client = TestClient(create_app(town))
+
+    def sent(data: bytes, headers: dict[str, str] = agent) -> Any:
+        return client.post("/stationner/importer", files={"file": ("irve.csv", data)}, headers=headers)
+
+    known = POINT | {"id_pdc_itinerance": "FRA68E341720099"}
+    good = sent(irve(tmp_path / "in.csv", known, POINT | {"horaires": "toujours"}).read_bytes())
+    assert (good.status_code, "1 fiche écrite" in good.text, "1 refusée" in good.text) == (200, True, True)
+    assert "<td>horaires</td>" in good.text
+    for data, words in (
+        (b"", "vide"),
+        (b"a,b\n1,2\n", "ni du schéma IRVE"),
+        (b"id_pdc_itinerance\nFRA68E1\n", "manque"),
+    ):
+        refused = sent(data)
+        assert (refused.status_code, words in refused.text) == (400, True)
+    assert sent(b"x", {"Accept": "text/html"}).status_code == 403
+    assert "Importer bornes ou parcs" in client.get("/stationner", headers=agent).text
