@@ -18,7 +18,7 @@ from beffroi.services.energy.flows.row import Row
 
 __all__ = ["IrregularError", "regular_rows"]
 
-_BLOCK = 4_000_000
+_BLOCK, _LONGEST_POINT = 4_000_000, 64_000_000
 _HEAD = 65_536
 _REMEMBERED = 4096
 _LONGEST = 18  # digits of an index
@@ -184,6 +184,8 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
             block, kept = kept[:cut], kept[cut:]
             _decoded(block)
             yield block
+        elif len(kept) > _LONGEST_POINT:
+            raise IrregularError
     if not _CLOSING.match(kept):
         raise IrregularError
 
