@@ -59,17 +59,71 @@ def a_million(folder: Path) -> Path:
     return path
 
 
+def daily_indexes(folder: Path) -> Path:
+    """Write an R151 of a million indexes: 2,000 points, a hundred days, five classes."""
+    path = folder / "r151.xml"
+    classes = "".join(
+        f"<Classe_Temporelle_Distributeur><Id_Classe_Temporelle>{c}</Id_Classe_Temporelle><Libelle_Classe_Temporelle>Heures Creuses Saison Basse"
+        f"</Libelle_Classe_Temporelle><Rang_Cadran>1</Rang_Cadran><Valeur>15670608</Valeur><Indice_Vraisemblance>0</Indice_Vraisemblance>"
+        "</Classe_Temporelle_Distributeur>\n" for c in ("HCB", "HCH", "HPB", "HPH", "P")
+    )  # fmt: skip
+    with path.open("w", encoding="utf-8") as file:
+        file.write("<?xml version='1.0' encoding='UTF-8'?>\n<R151><En_Tete_Flux><Identifiant_Flux>R151</Identifiant_Flux>"
+                   "<Unite_Mesure_Index>Wh</Unite_Mesure_Index></En_Tete_Flux>\n")  # fmt: skip
+        for n in range(2000):
+            file.write(f"<PRM><Id_PRM>{99_740_456_000_000 + n}</Id_PRM>\n")
+            for day in range(100):
+                date = datetime(2024, 1, 1) + timedelta(day)  # noqa: DTZ001 -- civil
+                file.write(f"<Donnees_Releve><Date_Releve>{date:%Y-%m-%d}</Date_Releve>\n<Id_Affaire>{n}</Id_Affaire>\n{classes}</Donnees_Releve>\n")  # fmt: skip
+            file.write("</PRM>\n")
+        file.write("</R151>\n")
+    return path
+
+
+def load_curve(folder: Path) -> Path:
+    """Write an R63 of a million half-hours."""
+    begin = datetime(2023, 1, 1)  # noqa: DTZ001 -- civil
+    points = [
+        {"d": str(begin + timedelta(minutes=30 * i)), "v": str(1000 + i), "p": "PT30M", "n": "R", "iv": 0}
+        for i in range(1, 50_001)
+    ]
+    curve = {"grandeurMetier": "CONS", "grandeurPhysique": "PA", "unite": "W", "points": points}
+    measures = [
+        {"idPrm": str(99_740_456_000_000 + n), "etapeMetier": "BRUT", "grandeur": [curve]} for n in range(20)
+    ]
+    path = folder / "r63.json"
+    path.write_bytes(msgspec.json.encode({"header": {"codeFlux": "R63"}, "mesures": measures}))
+    return path
+
+
+def tree(path: Path) -> None:
+    """Walk an XML file as a tree, element by element, and do nothing with it: the floor of a reader of trees."""
+    from lxml import etree  # noqa: PLC0415 -- an extra
+
+    for _, element in etree.iterparse(str(path), tag="PRM"):
+        element.clear()
+        while element.getprevious() is not None:
+            del element.getparent()[0]
+
+
 def reading(folder: Path) -> None:
-    path = a_million(folder)
-    begin = time.process_time()
-    msgspec.json.decode(path.read_bytes())
-    floor = time.process_time() - begin
-    begin = time.process_time()
-    count = write_rows(read_flow("r64", path), io.BytesIO())
-    spent = time.process_time() - begin
-    print(
-        f"R64, {count:,} values to JSON rows: {spent:.2f} CPU s, {spent / floor:.1f} × the floor (decoding that JSON, {floor:.2f} s)"
-    )
+    floors = {
+        "decoding that JSON": lambda p: msgspec.json.decode(p.read_bytes()),
+        "walking that XML as a tree": tree,
+    }
+    for flow, make, floor in (("r64", a_million, "decoding that JSON"), ("r63", load_curve, "decoding that JSON"),
+                              ("r151", daily_indexes, "walking that XML as a tree")):  # fmt: skip
+        path = make(folder)
+        begin = time.process_time()
+        floors[floor](path)
+        least = time.process_time() - begin
+        begin = time.process_time()
+        count = write_rows(read_flow(flow, path), io.BytesIO())
+        spent = time.process_time() - begin
+        path.unlink()
+        print(
+            f"{flow.upper()}, {count:,} values to JSON rows: {spent:.2f} CPU s, {spent / least:.1f} × the floor ({floor}, {least:.2f} s)"
+        )
 
 
 def predicting(data: Path, folder: Path, python: str) -> None:

@@ -21,10 +21,22 @@ import msgspec
 from beffroi.model.principal import ROLES, Principal, Role
 from beffroi.model.text import Text
 
-__all__ = ["OWN", "Choice", "Collection", "Field", "Geometry", "Personal", "Record", "choice", "field"]
+__all__ = [
+    "NAME_OF_RECORD",
+    "OWN",
+    "Choice",
+    "Collection",
+    "Field",
+    "Geometry",
+    "Personal",
+    "Record",
+    "choice",
+    "field",
+]
 
 Geometry = Literal["none", "point", "line", "polygon", "any"]
 Kind = Literal["text", "integer", "number", "boolean", "date", "instant", "json", "reference"]
+NAME_OF_RECORD = r"[a-z_]+/\d+"
 OWN = "own"  # the service of the collections that a town made itself, from its files
 Severity = Literal["vert", "jaune", "orange", "rouge"]
 _KINDS: dict[type, Kind] = {
@@ -75,6 +87,11 @@ class Field(msgspec.Struct, frozen=True):
     read: Role = "citizen"  # the least role that sees it
     personal: Personal | None = None
     searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
+
+    @property
+    def names_record(self) -> bool:
+        """True when it holds the name of a record of any collection, as text: "lamp/12"."""
+        return self.pattern == NAME_OF_RECORD
 
     def title_of(self, value: object, language: str) -> str:
         """Return the words for one of the field's choices, or the value as text."""

@@ -95,7 +95,8 @@ def _add_indexes(table: Table, collection: Collection, dialect: str) -> None:
     held = table.c["_person"].is_not(None)
     Index(f"{name}__person", table.c["_person"], sqlite_where=held, postgresql_where=held)
     for field in collection.fields:
-        indexed = field.listed or field.reference or field.key or field.name == collection.status
+        linked = field.reference or field.names_record
+        indexed = field.listed or linked or field.key or field.name == collection.status
         if not indexed or field.personal or field.long or field.kind == "json":
             continue
         if field.key:

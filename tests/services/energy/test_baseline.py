@@ -32,7 +32,7 @@ def test_next_year_of_a_real_building(energy: Path) -> None:
     assert found.cvrmse <= 0.130  # must .135; opendsm daily .155 (field notes)
     assert found.cpu_s <= 0.1
     # the third year is not in the data: each four weeks left out of the two years, in turn
-    assert scores(use.kwh, held_out(use, 0.3))[0] <= 0.105
+    assert scores(use.kwh, held_out(use, 0.3))[0] <= 0.085
 
 
 def test_blanked_weeks_of_a_real_school(energy: Path) -> None:

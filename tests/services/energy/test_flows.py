@@ -2,14 +2,19 @@
 
 import io
 import json
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from beffroi.model.problem import Problem
-from beffroi.services.energy.flows.reading import read_flow, write_rows
+from beffroi.services.energy.flows.reading import read_flow, recognised, write_rows
+from beffroi.services.energy.flows.readings import _day, _strict_r151, read_r151
+from beffroi.services.energy.flows.regular import regular_rows
 from beffroi.services.energy.flows.row import Row
 from beffroi.services.energy.gas import read_adict
 
@@ -258,6 +263,57 @@ def test_an_xml_with_entities_is_not_expanded(tmp_path: Path) -> None:
         rows("r151", file)
 
 
+def r151_of(sample: bytes) -> bytes:
+    """Return the real R151 with two more days, a highest power, a doubtful index and a second point."""
+    before, rest = sample.split(b"<PRM>", 1)
+    point = b"<PRM>" + rest.rpartition(b"</R151>")[0]
+    begin, end = point.index(b"<Donnees_Releve>"), point.rindex(b"</PRM>")
+    day = point[begin:end]
+    power = b"<Puissance_Maximale><Valeur>3540</Valeur></Puissance_Maximale>\n</Donnees_Releve>"
+    more = day.replace(b"2024-04-04", b"2024-04-05").replace(b"</Donnees_Releve>", power)
+    doubtful = day.replace(b"2024-04-04", b"2024-04-06").replace(b"semblance>0<", b"semblance>1<", 2)
+    whole = point[:end] + more + doubtful + point[end:]
+    second = whole.replace(b"99740456235087", b"99740456235088").replace(b"5112502", b"5112503")
+    return before + whole + second + b"</R151>\n"
+
+
+def told_by(read: Callable[[Path], Iterator[Row]], path: Path) -> tuple[list[Row], str]:
+    """Return the rows of a file, or the place and reason for which it is refused."""
+    try:
+        return list(read(path)), ""
+    except Problem as problem:
+        return [], f"{problem.place} {problem.reason.fr}"
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("r151") / "r151.xml"
+
+
+def test_an_r151_read_as_bytes_is_what_its_tree_says(enedis: Path, scratch: Path) -> None:
+    scratch.write_bytes(r151_of((enedis / "r151.xml").read_bytes()))
+    fast = list(regular_rows(scratch, lambda said: _day(said, "")))
+    assert (len(fast), {r.status for r in fast}, {r.value for r in fast if r.kind == "curve"}) == (
+        32, {None, "iv=1"}, {3540},
+    )  # fmt: skip
+    assert fast == list(_strict_r151(scratch))
+
+
+PIECES = (b"<", b">", b"&amp;", b"&x;", b" ", b"\n", b"-", b"x", b"7", b"\xff", b"\x00", b"\xc3\xa9", b"<!-- -->", b"<a/>", b"</PRM>", b"]]>",
+          b"<Valeur>", b"<Valeur>1</Valeur>", b"<Id_PRM>", b"<En_Tete_Flux><Unite_Mesure_Index>kWh</Unite_Mesure_Index></En_Tete_Flux>")  # fmt: skip
+
+
+@settings(max_examples=150)
+@given(st.floats(0, 1), st.integers(0, 40), st.sampled_from((b"", *PIECES)))
+def test_an_r151_that_is_not_regular_is_told_by_its_tree(
+    enedis: Path, scratch: Path, share: float, lost: int, put: bytes
+) -> None:
+    whole = r151_of((enedis / "r151.xml").read_bytes())
+    at = int(share * len(whole))
+    scratch.write_bytes(whole[:at] + put + whole[at + lost :])
+    assert told_by(read_r151, scratch) == told_by(_strict_r151, scratch)
+
+
 def test_rows_are_written_as_one_array(enedis: Path) -> None:
     out = io.BytesIO()
     count = write_rows(iter(rows("r151", enedis / "r151.xml") * 9000), out)
@@ -277,6 +333,20 @@ def test_rows_are_written_as_one_array(enedis: Path) -> None:
     ]
     empty = io.BytesIO()
     assert (write_rows(iter(()), empty), json.loads(empty.getvalue())) == (0, [])
+
+
+def test_a_file_says_what_it_is(enedis: Path) -> None:
+    files = {"r64.json": "r64", "r151.xml": "r151", "c15_avec_releves.xml": "c15", "f12.xml": "f12"}
+    assert {name: recognised((enedis / name).read_bytes()) for name in files} == files
+    others = (
+        b"%PDF-1.7",
+        b"<rsm:CrossIndustryInvoice>",
+        b'{"pce": {"id_pce": "GI123456"}}',
+        b'{"header": {"codeFlux": "R63A"}}',
+        b'{"codeFlux": "X99"}',
+        b"",
+    )
+    assert [recognised(data) for data in others] == ["facturx", "facturx", "adict", "r63", None, None]
 
 
 def test_gas_is_energy_by_its_own_coefficient() -> None:

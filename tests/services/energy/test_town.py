@@ -257,8 +257,9 @@ def test_files_come_in_by_the_page(town: Town, agent: TestClient, shared: Path) 
     token = page.split('name="csrf" value="')[1].split('"')[0]
     data = (shared / "data/networks/enedis/r151.xml").read_bytes()
     good = agent.post(
-        "/energie/importer", data={"csrf": token, "flow": "r151"}, files={"file": ("r151.xml", data)}
-    )
+        "/energie/importer", data={"csrf": token, "flow": ""}, files={"file": ("..", data)}
+    )  # what it is, the file says
+    assert "Enedis R151" in good.text
     assert (good.status_code, "1 valeur nouvelle" in good.text, "99740456235087" in good.text) == (
         200,
         True,
@@ -268,6 +269,10 @@ def test_files_come_in_by_the_page(town: Town, agent: TestClient, shared: Path) 
         "/energie/importer", data={"csrf": token, "flow": "r151"}, files={"file": ("r151.xml", data[:900])}
     )
     assert (cut.status_code, "coupé" in cut.text) == (400, True)
+    mute = agent.post(
+        "/energie/importer", data={"csrf": token, "flow": ""}, files={"file": ("a.xml", b"<a/>")}
+    )
+    assert (mute.status_code, "ne dit pas ce qu" in mute.text) == (400, True)
     with TestClient(create_app(town), base_url="http://127.0.0.1:8080", follow_redirects=False) as anyone:
         for address in (
             "/energie/importer",

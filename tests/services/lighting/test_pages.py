@@ -111,3 +111,29 @@ def test_an_order_needs_two_people(served: tuple[Town, TestClient]) -> None:
     row = town.store.records.find("lighting_order", Query(limit=1)).rows[0]
     assert (row.values["state"], row.values["level"]) == ("confirmed", 60)
     assert client.post(place, data={"deed": "confirm"}, headers=second).status_code == 409
+
+
+def test_a_lamp_its_reports_and_its_interventions_lead_to_one_another(
+    served: tuple[Town, TestClient],
+) -> None:
+    town, client = served
+    lamp = town.store.records.find("lamp", Query(limit=1, sort="code")).rows[0]
+    name, now = f"lamp/{lamp.id}", town.clock()
+    fault = town.store.records.put(
+        "fault", {"title": "Éteinte", "asset": name, "seen": now}, territory=COMMUNE, who=SYSTEM
+    )
+    report = town.store.records.put("service_request", {"number": "S-1", "description": "Lampe éteinte", "asset": name, "requested": now}, territory=COMMUNE, who=SYSTEM)  # fmt: skip
+    town.store.records.put(
+        "fault", {"title": "Autre", "asset": "lamp/999999", "seen": now}, territory=COMMUNE, who=SYSTEM
+    )
+    agent = headers(town, "agent")
+    page = client.get(f"/donnees/{name}", headers=agent).text
+    assert f'href="/donnees/fault?asset={name}"' in page
+    assert f'href="/donnees/service_request?asset={name}"' in page
+    listed = client.get(f"/donnees/fault?asset={name}", headers=agent).text
+    assert ("Éteinte" in listed, "Autre" in listed) == (True, False)
+    for path in (f"/donnees/fault/{fault.id}", f"/donnees/service_request/{report.id}"):
+        assert f'href="/donnees/{name}"' in client.get(path, headers=agent).text
+    assert "/donnees/fault?asset" not in client.get(f"/donnees/{name}").text  # faults are the staff's
+    cabinet = client.get(f"/services/lighting/armoires/{lamp.values['cabinet']}", headers=agent).text
+    assert "Éteinte" in cabinet

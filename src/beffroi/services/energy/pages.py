@@ -24,7 +24,7 @@ from beffroi.services.energy.contract_power import advise
 from beffroi.services.energy.drawing import Year, year_svg
 from beffroi.services.energy.factors import carbon_kg, factor_of
 from beffroi.services.energy.facturx import read_bill
-from beffroi.services.energy.flows.reading import FLOWS
+from beffroi.services.energy.flows.reading import TITLES, recognised
 from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
 from beffroi.services.energy.operat import Declared, export, targets
@@ -327,7 +327,7 @@ def importing(request: Request) -> Response:
     """Answer the form that takes files in."""
     _staff(request)
     return render(
-        request, "energy/importing.html", flows=FLOWS, taken=None, problem=None, bill=None, flow="r151"
+        request, "energy/importing.html", titles=TITLES, taken=None, problem=None, bill=None, flow="", read=""
     )
 
 
@@ -336,14 +336,14 @@ async def take(request: Request) -> Response:
     async with request.form() as form:
         file = form.get("file")
         data = await file.read(_LARGEST + 1) if isinstance(file, UploadFile) else b""
-        name = Path(file.filename or "").name if isinstance(file, UploadFile) else ""
         flow = str(form.get("flow") or "")
-    return await run_in_threadpool(_take, request, flow, name, data)
+    return await run_in_threadpool(_take, request, flow, data)
 
 
-def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
+def _take(request: Request, flow: str, data: bytes) -> Response:
     who, town = _staff(request), _town(request)
     taken, bill, problem = None, None, None
+    read = flow or recognised(data) or ""
     try:
         if not data or len(data) > _LARGEST:
             raise Problem(
@@ -351,27 +351,33 @@ def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
                 Text("Choisissez un fichier de moins de 60 Mo ; au-delà, la commande beffroi energy import.",
                      "Choose a file of less than 60 MB; beyond, the command beffroi energy import."), "file",
             )  # fmt: skip
-        taken, bill = _taken(town, flow, name, data, who)
+        if not read:
+            raise Problem(
+                Text("Ce fichier ne dit pas ce qu'il est.", "This file does not say what it is."),
+                Text("Choisissez sa nature dans la liste.", "Choose what it is in the list."), "flow",
+            )  # fmt: skip
+        taken, bill = _taken(town, read, data, who)
     except Problem as error:
         problem = error
     return render(
         request,
         "energy/importing.html",
         problem.status if problem else 200,
-        flows=FLOWS,
+        titles=TITLES,
         taken=taken,
         problem=problem,
         bill=bill,
         flow=flow,
+        read=read,
     )
 
 
-def _taken(town: Town, flow: str, name: str, data: bytes, who: Principal) -> tuple[Taken | None, Row | None]:
+def _taken(town: Town, flow: str, data: bytes, who: Principal) -> tuple[Taken | None, Row | None]:
     territory = next(iter(who.territories or ()), None)
     if flow == "adict":
         return take_rows(town, list(read_adict(data)), who, territory), None
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / (name or "fichier")
+        path = Path(folder) / "fichier"
         path.write_bytes(data)
         if flow == "facturx":
             return None, take_bill(town, read_bill(path), who, territory)

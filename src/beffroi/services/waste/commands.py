@@ -1,7 +1,7 @@
 """`beffroi waste`: today's round, and what ways of collecting are worth on a scenario."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -45,24 +45,31 @@ def _round(data: Data = Path(), as_json: Json = False) -> None:
     tell(report, as_json=as_json, words=words)
 
 
+Seeds = Annotated[
+    int,
+    typer.Option("--seeds", min=1, max=100, help=say("Combien de graines, à partir de celle-ci.", "How many seeds, from this one on.")),
+]  # fmt: skip
+
+
 def _scenario(
     seed: Annotated[int, typer.Option(min=0, help=say("Graine.", "Seed."))] = 5,
+    seeds: Seeds = 1,
     seconds: Annotated[float, typer.Option(min=0, max=10, help=say("Temps d'une tournée pour le solveur (0 : sans).", "Time of a round for the solver (0: without)."))] = 0.2,
     sensor: Annotated[float, typer.Option("--sensor-cost", min=0, help=say("Coût d'une sonde par an (€).", "Cost of a sensor a year (€)."))] = 45.0,
     as_json: Json = False,
 ) -> None:  # fmt: skip
+    if seeds > 1:
+        _several(range(seed, seed + seeds), seconds, as_json=as_json)
+        return
     import msgspec  # noqa: PLC0415
 
-    from beffroi.services.waste.rounds import FEWEST_KM, FEWEST_VISITS  # noqa: PLC0415
-    from beffroi.services.waste.scenario import by_fill, make_scenario, on_days, pays, play  # noqa: PLC0415
+    from beffroi.services.waste.scenario import make_scenario, pays, play, ways  # noqa: PLC0415
 
     scenario = make_scenario(seed)
     count = len(scenario.places)
-    ways = {
-        "fixed": on_days((0, 3), count), "fill_fixed_days": by_fill(scenario, FEWEST_KM, (0, 3)),
-        "fewest_visits": by_fill(scenario, FEWEST_VISITS), "fewest_km": by_fill(scenario, FEWEST_KM),
-    }  # fmt: skip
-    found = {name: play(scenario, way, solver=seconds > 0, seconds=seconds) for name, way in ways.items()}
+    found = {
+        name: play(scenario, way, solver=seconds > 0, seconds=seconds) for name, way in ways(scenario).items()
+    }
     worth = {
         n: pays(found["fixed"], o, containers=count, sensor_a_year=sensor)
         for n, o in found.items()
@@ -78,3 +85,40 @@ def _scenario(
         for n, o in found.items()
     )  # fmt: skip
     tell(report, as_json=as_json, words=words)
+
+
+def _several(seeds: range, seconds: float, *, as_json: bool) -> None:
+    """Tell what each way does on several seeds, its medians, and on how many it keeps within the bars of the field notes."""
+    from statistics import median  # noqa: PLC0415
+
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.services.waste.scenario import BARS, make_scenario, play, ways  # noqa: PLC0415
+
+    lines, found = [], []
+    for seed in seeds:
+        scenario = make_scenario(seed)
+        found.append({
+            name: play(scenario, way, solver=seconds > 0, seconds=seconds)
+            for name, way in ways(scenario).items() if name in ("fixed", *BARS)
+        })  # fmt: skip
+        lines.append(f"{seed:6} " + _row(found[-1]))
+    medians = {
+        name: type(found[0][name])(*(median(getattr(one[name], k) for one in found) for k in found[0][name].__struct_fields__))
+        for name in found[0]
+    }  # fmt: skip
+    hold = {name: sum(within(one[name]) for one in found) for name, within in BARS.items()}
+    report = {
+        "seeds": [{"seed": s} | {n: msgspec.to_builtins(o) for n, o in one.items()} for s, one in zip(seeds, found, strict=True)],
+        "median": {n: msgspec.to_builtins(o) for n, o in medians.items()}, "within_bars": hold, "of": len(found),
+    }  # fmt: skip
+    lines += [
+        say("médiane ", "median ") + _row(medians),
+        say("tenu    ", "held    ") + "; ".join(f"{n}: {v}/{len(found)}" for n, v in hold.items()),
+    ]
+    tell(report, as_json=as_json, words="\n".join(lines))
+
+
+def _row(found: Any) -> str:
+    words = say("{n} {o.km:.0f} km {o.visits:.0f} arrêts {o.overflow_days:.1f} débordements", "{n} {o.km:.0f} km {o.visits:.0f} stops {o.overflow_days:.1f} overflows")  # fmt: skip
+    return " | ".join(words.format(n=n, o=o) for n, o in found.items())

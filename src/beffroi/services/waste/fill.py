@@ -7,7 +7,7 @@ from math import erf, sqrt
 import msgspec
 import numpy as np
 
-__all__ = ["Fill", "emptied", "fill_of", "overflow_chance"]
+__all__ = ["Fill", "emptied", "fill_of", "overflow_chance", "overflow_days"]
 
 _DAY_S = 86_400.0
 _EMPTIED = 0.15  # a fall of more than that, of the volume, is a collection
@@ -62,3 +62,8 @@ def overflow_chance(fill: Fill, days: float) -> float:
         return float(fill.level > 1)
     z = (1 - fill.after(days)) / (fill.scatter * sqrt(days))
     return 0.5 * (1 - erf(z / sqrt(2)))
+
+
+def overflow_days(fill: Fill, days: int) -> float:
+    """Return on how many of the next days a container that is not collected is expected to end over full."""
+    return sum(overflow_chance(fill, d) for d in range(1, days + 1))

@@ -1,8 +1,10 @@
 """Which containers to collect today, and in what order.
 
-A round goes out on a day when the overflows expected before the next one would be more than `run`; it takes what may
-overflow before the round after, then what lies on the way and is half full. The order is PyVRP's when it is installed
-(extra `waste`), else a nearest-neighbour tour improved by 2-opt.
+Two ways. By visits: a container is taken when the overflows expected before the next possible round are worth more than the visit,
+which a container that fills fast needs more often than one that fills slowly. By kilometres: a round goes out when enough overflows
+are expected, and takes the stops whose worth (overflows spared, and volume that needs no later visit) is above their detour: the best
+part of a tour of all, found exactly, then mended stop by stop. The order is PyVRP's when it is installed (extra `waste`), else a
+nearest-neighbour tour made better by 2-opt and Or-opt.
 """
 
 import math
@@ -10,26 +12,49 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
-from beffroi.services.waste.fill import Fill, overflow_chance
+from beffroi.services.waste.fill import Fill, overflow_days
 
-__all__ = ["FEWEST_KM", "FEWEST_VISITS", "Policy", "Round", "choose", "fixed_days", "length_m", "tour"]
+__all__ = [
+    "FEWEST_KM",
+    "FEWEST_VISITS",
+    "Policy",
+    "Round",
+    "choose",
+    "fixed_days",
+    "length_m",
+    "steered",
+    "tour",
+]
 
 Point = tuple[float, float]
+Metres = NDArray[np.float64]
+Stops = NDArray[np.int64]
+_STEPS, _COST = 400, 2e8  # of a tour made better: how many, and how many pairs of legs are looked at in all
+_LEAST_M = 1e-6
+_MENDED = 3
+_NEXT_DAYS = 2  # by kilometres: a stop that is left out waits about so long for the next round
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """When a round goes out and what it takes. Days between possible rounds, chances, metres."""
+    """When a round goes out and what it takes.
 
-    run: float = 6.0  # overflows expected before the next possible day that make a round go out today
-    must: float = 0.2  # chance of overflow before `ahead` days that makes a container be taken
-    ahead: float = 3.0
-    half: float = 0.45  # what lies on the way is taken from this fill on
-    detour_m: float = 400.0
+    `overflow` is what a day over full is worth: visits when `visits`, else stops of a round of all containers (its kilometres over
+    their number). `run`: overflows expected before the next possible day that make a round go out; `early`: what emptying a full
+    container before it must be is worth, in the same stops.
+    """
+
+    visits: bool = False
+    overflow: float = 4.3
+    run: float = 5.3
+    early: float = 0.8
 
 
 FEWEST_KM = Policy()  # few rounds, each taking what lies on its way
-FEWEST_VISITS = Policy(run=9.0, must=0.4, ahead=2.0, detour_m=0.0)  # more rounds, each of what must be
+FEWEST_VISITS = Policy(visits=True, overflow=0.8)  # a round a day if need be, each of what must be
+_LEAST, _MOST = Policy(overflow=1.5, run=3.0), Policy(overflow=23.0, run=9.0)
 
 
 class Round(msgspec.Struct, frozen=True):
@@ -39,32 +64,90 @@ class Round(msgspec.Struct, frozen=True):
     metres: float
 
 
+def steered(policy: Policy, allowed_km: float, driven_km: float) -> Policy:
+    """Return a policy that drives more or fewer kilometres a week, as the last weeks drove less or more than allowed."""
+    ratio = allowed_km / max(driven_km, 1.0)
+    return msgspec.structs.replace(
+        policy, overflow=min(max(policy.overflow * ratio**1.2, _LEAST.overflow), _MOST.overflow),
+        run=min(max(policy.run / ratio**0.6, _LEAST.run), _MOST.run),
+    )  # fmt: skip
+
+
 def choose(
-    fills: Sequence[Fill], places: Sequence[Point], depot: Point, gap_days: float, policy: Policy = Policy()
+    fills: Sequence[Fill], places: Sequence[Point], depot: Point, gap_days: int, policy: Policy = Policy()
 ) -> list[int]:
     """Return the containers to collect today, none when a round can wait `gap_days`."""
-    expected = sum(overflow_chance(f, gap_days) for f in fills)
-    if expected < policy.run:
+    expected = [overflow_days(f, gap_days) for f in fills]
+    if policy.visits:
+        return [
+            i for i, f in enumerate(fills) if policy.overflow * expected[i] >= max(f.rate * gap_days, 1e-9)
+        ]
+    if not places or sum(expected) < policy.run:
         return []
-    taken = [i for i, f in enumerate(fills) if overflow_chance(f, policy.ahead) >= policy.must]
-    if not taken:
-        return []
-    path = [depot, *(places[i] for i in tour(places, taken, depot, solver=False).stops), depot]
-    chosen = set(taken)
-    for i, fill in sorted(enumerate(fills), key=lambda pair: -pair[1].level):
-        if i in chosen or fill.level < policy.half:
-            continue
-        at, more = min(
-            (
-                (n, math.dist(a, places[i]) + math.dist(places[i], b) - math.dist(a, b))
-                for n, (a, b) in enumerate(pairwise(path))
-            ),
-            key=lambda pair: pair[1],
-        )
-        if more <= policy.detour_m * fill.level:
-            path.insert(at + 1, places[i])
-            chosen.add(i)
-    return sorted(chosen)
+    apart = _apart([depot, *places])
+    every = _tour(apart, np.arange(1, len(apart)))
+    a_stop = _length(apart, every) / len(places)
+    wait = max(_NEXT_DAYS, gap_days)
+    worth = [policy.overflow * overflow_days(f, wait) + policy.early * max(f.level, 0.0) ** 2 for f in fills]
+    prize = np.array([0.0, *worth]) * a_stop
+    return sorted(int(i) - 1 for i in _mended(apart, _best_part(apart, every, prize), prize))
+
+
+def _best_part(apart: Metres, order: Stops, prize: Metres) -> Stops:
+    """Return the stops of a tour, in its order, whose prizes less the way between them are the most: exact, by their last stop."""
+    best, before = np.empty(len(order)), np.full(len(order), -1)
+    for j, stop in enumerate(order):
+        best[j] = -apart[0, stop]
+        if j:
+            from_there = best[:j] - apart[order[:j], stop]
+            k = int(from_there.argmax())
+            if from_there[k] > best[j]:
+                best[j], before[j] = from_there[k], k
+        best[j] += prize[stop]
+    last = int((best - apart[0, order]).argmax())
+    if best[last] <= apart[0, order[last]]:
+        return order[:0]
+    found = []
+    while last >= 0:
+        found.append(order[last])
+        last = int(before[last])
+    return np.array(found[::-1])
+
+
+def _mended(apart: Metres, stops: Stops, prize: Metres) -> Stops:
+    """Return stops without those that are not worth their detour, and with those that are."""
+    for _ in range(_MENDED):
+        before = set(stops.tolist())
+        stops = _with(apart, _without(apart, _tour(apart, stops), prize), prize)
+        if set(stops.tolist()) == before:
+            break
+    return stops
+
+
+def _without(apart: Metres, stops: Stops, prize: Metres) -> Stops:
+    while len(stops):
+        path = _path(stops)
+        spared = apart[path[:-2], stops] + apart[stops, path[2:]] - apart[path[:-2], path[2:]] - prize[stops]
+        worst = int(spared.argmax())
+        if spared[worst] <= 0:
+            break
+        stops = np.delete(stops, worst)
+    return stops
+
+
+def _with(apart: Metres, stops: Stops, prize: Metres) -> Stops:
+    while len(stops):
+        path = _path(stops)
+        left = np.setdiff1d(np.arange(1, len(apart)), stops)
+        if not len(left):
+            break
+        detour = apart[path[:-1]][:, left] + apart[path[1:]][:, left] - apart[path[:-1], path[1:]][:, None]
+        gain = prize[left] - detour.min(0)
+        best = int(gain.argmax())
+        if gain[best] <= 0:
+            break
+        stops = np.insert(stops, int(detour[:, best].argmin()), left[best])
+    return stops
 
 
 def fixed_days(weekday: int, days: Sequence[int], count: int) -> list[int]:
@@ -85,7 +168,7 @@ def tour(
     if len(stops) < 3:
         order = list(stops)
     else:
-        order = _solved(places, stops, depot, seconds) if solver else None or _improved(places, stops, depot)
+        order = _solved(places, stops, depot, seconds) if solver else _improved(places, stops, depot)
     return Round(tuple(order), length_m(places, order, depot))
 
 
@@ -117,31 +200,77 @@ def _visits(route: object) -> list[int]:
 
 
 def _improved(places: Sequence[Point], stops: Sequence[int], depot: Point) -> list[int]:
-    left, order, here = set(stops), [], depot
-    while left:
-        following = min(left, key=lambda i: (math.dist(here, places[i]), i))
-        left.remove(following)
-        order.append(following)
-        here = places[following]
-    path = [depot, *(places[i] for i in order), depot]
-    for _ in range(30):
-        if not _two_opt(path, order):
+    order = _tour(_apart([depot, *(places[i] for i in stops)]), np.arange(1, len(stops) + 1))
+    return [stops[i - 1] for i in order]
+
+
+def _apart(points: Sequence[Point]) -> Metres:
+    """Return the distances between points; the first is the depot."""
+    x = np.array(points, dtype=float)
+    return np.asarray(np.hypot(*(x[:, None] - x[None]).transpose(2, 0, 1)))
+
+
+def _path(stops: Stops) -> Stops:
+    return np.concatenate([[0], stops, [0]])
+
+
+def _length(apart: Metres, stops: Stops) -> float:
+    path = _path(stops)
+    return float(apart[path[:-1], path[1:]].sum())
+
+
+def _tour(apart: Metres, stops: Stops) -> Stops:
+    """Return stops in the order of a nearest-neighbour tour from the depot, made better until no small change does."""
+    left, here, order = stops.copy(), 0, []
+    while len(left):
+        at = int(apart[here, left].argmin())
+        here = int(left[at])
+        order.append(here)
+        left = np.delete(left, at)
+    path = _path(np.array(order, dtype=np.int64))
+    for _ in range(min(_STEPS, int(_COST / len(path) ** 2))):
+        if not (_uncrossed(apart, path) or _moved(apart, path)):
             break
-    return order
+    return path[1:-1]
 
 
-def _two_opt(path: list[Point], order: list[int]) -> bool:
-    """Undo the crossings of a path once through; tell whether there were any. Ends stay."""
-    better = False
-    for i in range(len(path) - 3):
-        a, b = path[i], path[i + 1]
-        ab = math.dist(a, b)
-        for j in range(i + 2, len(path) - 1):
-            c, d = path[j], path[j + 1]
-            if math.dist(a, c) + math.dist(b, d) < ab + math.dist(c, d) - 1e-6:
-                path[i + 1 : j + 1] = reversed(path[i + 1 : j + 1])
-                order[i:j] = reversed(order[i:j])
-                b = path[i + 1]
-                ab = math.dist(a, b)
-                better = True
-    return better
+def _uncrossed(apart: Metres, path: Stops) -> bool:
+    """Turn round the part of a path that spares the most (2-opt); tell whether any does. Ends stay."""
+    a, b = path[:-1], path[1:]
+    legs = apart[a, b]
+    gain = np.triu(legs[:, None] + legs[None] - apart[a[:, None], a[None]] - apart[b[:, None], b[None]], 2)
+    i, j = divmod(int(gain.argmax()), len(a))
+    if gain[i, j] <= _LEAST_M:
+        return False
+    path[i + 1 : j + 1] = path[i + 1 : j + 1][::-1]
+    return True
+
+
+def _moved(apart: Metres, path: Stops) -> bool:
+    """Move the one, two or three stops that spare the most by being elsewhere, either way round (Or-opt); tell whether any do."""
+    best: tuple[float, int, int, int, bool] = (_LEAST_M, 0, 0, 0, False)
+    a, b = path[:-1], path[1:]
+    legs = apart[a, b]
+    for size in range(1, min(3, len(path) - 3) + 1):
+        before, first, last, after = (
+            path[: -size - 1],
+            path[1:-size],
+            path[size:-1],
+            path[size + 1 :],
+        )
+        spared = apart[before, first] + apart[last, after] - apart[before, after]
+        for turned, (x, y) in ((False, (first, last)), (True, (last, first))):
+            gain = spared[:, None] - (apart[x[:, None], a[None]] + apart[y[:, None], b[None]] - legs[None])
+            start, leg = np.arange(len(first))[:, None], np.arange(len(a))[None]
+            gain[(leg >= start) & (leg <= start + size)] = -np.inf  # the legs that the move takes away
+            i, j = divmod(int(gain.argmax()), len(a))
+            if gain[i, j] > best[0]:
+                best = (float(gain[i, j]), size, i, j, turned)
+    _, size, i, j, turned = best
+    if not size:
+        return False
+    part = path[i + 1 : i + 1 + size].copy()
+    rest = np.delete(path, np.arange(i + 1, i + 1 + size))
+    at = j + 1 if j < i else j + 1 - size
+    path[:] = np.insert(rest, at, part[::-1] if turned else part)
+    return True

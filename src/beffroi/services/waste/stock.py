@@ -99,6 +99,6 @@ def today(
     home = depot or (sum(p[0] for p in places) / len(places), sum(p[1] for p in places) / len(places))
     # a small town expects few overflows: a round goes out for a twentieth of its containers
     small = msgspec.structs.replace(policy, run=min(policy.run, max(0.5, len(places) / 20)))
-    chosen = choose([c.fill for c in known if c.fill is not None], places, home, 1.0, small)
+    chosen = choose([c.fill for c in known if c.fill is not None], places, home, 1, small)
     made = tour(places, chosen, home) if chosen else Round((), 0.0)
     return Today(tuple(every), made, tuple(known[i] for i in made.stops), len(every) - len(known))

@@ -1,12 +1,16 @@
 """`beffroi works`: the legal clock of a declaration, and the DATEX II file of the orders."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from beffroi.terminal import Data, Json, language, say, tell
+
+if TYPE_CHECKING:
+    from beffroi.town import Town
 
 __all__ = ["register"]
 
@@ -27,6 +31,13 @@ def register(app: typer.Typer) -> None:
             "Write the car parks in the national schema (stationnement 0.1.5).",
         ),
     )(_car_parks)
+    group.command(
+        "charging-points",
+        help=say(
+            "Écrit les points de recharge au schéma national (IRVE statique 2.3.1).",
+            "Write the charging points in the national schema (IRVE statique 2.3.1).",
+        ),
+    )(_charging_points)
     group.command("datex", help=say("Écrit les arrêtés en DATEX II.", "Write the orders in DATEX II."))(
         _datex
     )
@@ -83,28 +94,40 @@ def _datex(
     )
 
 
-def _car_parks(
-    target: Annotated[
-        Path, typer.Argument(metavar="FILE", help=say("Fichier CSV à écrire.", "CSV file to write."))
-    ],
-    data: Data = Path(),
-    as_json: Json = False,
-) -> None:
+Target = Annotated[
+    Path, typer.Argument(metavar="FILE", help=say("Fichier CSV à écrire.", "CSV file to write."))
+]
+
+
+def _car_parks(target: Target, data: Data = Path(), as_json: Json = False) -> None:
     from beffroi.services.works.car_parks import VERSION, write_car_parks  # noqa: PLC0415
+
+    _written(target, data, write_car_parks, f"schema-stationnement {VERSION}", as_json=as_json)
+
+
+def _charging_points(target: Target, data: Data = Path(), as_json: Json = False) -> None:
+    from beffroi.services.works.charging import VERSION, write_charging_points  # noqa: PLC0415
+
+    _written(target, data, write_charging_points, f"schema-irve-statique {VERSION}", as_json=as_json)
+
+
+def _written(
+    target: Path, data: Path, write: Callable[["Town", Path], tuple[int, int]], schema: str, *, as_json: bool
+) -> None:
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
     try:
-        written, left = write_car_parks(town, target)
+        written, left = write(town, target)
     finally:
         town.close()
-    report = {"written": written, "without_place": left, "schema": f"schema-stationnement {VERSION}"}
+    report = {"written": written, "without_place": left, "schema": schema}
     tell(
         report,
         as_json=as_json,
         words=say(
-            "{written} parcs écrits, {without_place} sans place.",
-            "{written} car parks written, {without_place} without place.",
+            "{written} lignes écrites ({schema}), {without_place} sans lieu laissées de côté.",
+            "{written} rows written ({schema}), {without_place} without a place left out.",
             **report,
         ),
     )

@@ -93,6 +93,9 @@ def plan_svg(found: Concerned, title: str) -> Markup:
     parts.append(
         f'<path d="M10 {height + 16}h{bar}" stroke="currentColor" stroke-width="3"/><text x="10" y="{height + 34}" fill="currentColor" font-size="14">{length} m</text>'
     )
+    parts.append(
+        f'<path d="M{width - 20} 34v-24m-6 8l6 -8l6 8" fill="none" stroke="currentColor" stroke-width="2"/><text x="{width - 26}" y="50" fill="currentColor" font-size="14">N</text>'
+    )
     body = "".join(parts)
     return Markup(  # noqa: S704 -- made of numbers and escaped names
         f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width} {height + 40}" width="100%">{body}</svg>'

@@ -1,7 +1,7 @@
 """Files that the works service reads."""
 
-from beffroi.services.works import car_parks
+from beffroi.services.works import car_parks, charging
 
 __all__ = ["IMPORTS"]
 
-IMPORTS = car_parks.IMPORTS
+IMPORTS = (*car_parks.IMPORTS, *charging.IMPORTS)

@@ -1,6 +1,7 @@
 """The works of the demonstration town: a road closed for a network, a scaffolding to come, and declarations received."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any
 
 from beffroi.model.instant import DAY_US, HOUR_US, to_datetime
@@ -31,7 +32,7 @@ _ROADS = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 
 
 def build(town: Town, scene: Scene) -> None:
-    """Write three orders, three declarations that wait and those that were answered before."""
+    """Write three orders, three declarations that wait and those that were answered before, car parks and charging points."""
     end, commune = scene.end_us, scene.communes[0].code
     streets = [s for s in scene.plan.streets if s.lit and s.commune == commune and s.axis.length > 90]
     today = to_datetime(end).date()
@@ -73,3 +74,34 @@ def build(town: Town, scene: Scene) -> None:
             }  # fmt: skip
             area = {"type": "Polygon", "coordinates": wgs84(street.axis.buffer(6))}
             writer.create("works_declaration", values, area, commune)
+        _parking(writer, commune, today, [(s.name, wgs84(s.axis)[0]) for s in streets[4:7]])
+
+
+def _parking(writer: Any, commune: str, today: date, places: Sequence[tuple[str, Any]]) -> None:
+    """Write car parks and charging points, under identifiers that no operator has."""
+    insee, siren = commune, "000000000"
+    for serial, ((street, place), spaces) in enumerate(zip(places, (86, 140), strict=False)):
+        values: dict[str, Any] = {
+            "code": f"{insee}-P-{serial + 1:03d}", "nom": f"Parc {street}", "insee": insee, "adresse": street, "gratuit": serial == 0,
+            "nb_places": spaces, "nb_pmr": spaces // 40, "nb_voitures_electriques": 2, "num_siret": siren + "00000",
+            "tarif_1h": None if serial == 0 else 1.2,
+        }  # fmt: skip
+        writer.create("car_park", values, {"type": "Point", "coordinates": list(place[:2])}, commune)
+    for serial, ((street, place), powers) in enumerate(
+        zip(places, ((22.0, 22.0), (150.0, 150.0, 22.0)), strict=False)
+    ):
+        for number, power in enumerate(powers):
+            code = f"FRBEFE{insee}{serial}{number}"
+            fast = power > 50
+            values = {
+                "code": code, "nom_amenageur": "Commune", "siren_amenageur": siren, "contact_operateur": "recharge@exemple.fr",
+                "nom_enseigne": "Recharge du Val", "id_station_itinerance": f"FRBEFP{insee}{serial}", "nom_station": street,
+                "implantation_station": "Station dédiée à la recharge rapide" if fast else "Parking public", "adresse_station": street,
+                "code_insee_commune": insee, "nbre_pdc": len(powers), "id_pdc_itinerance": code, "puissance_nominale": power,
+                "prise_type_2": not fast, "prise_type_combo_ccs": fast, "gratuit": False, "paiement_acte": True, "paiement_cb": fast,
+                "tarification": "0,40 €/kWh", "condition_acces": "Accès libre", "horaires": "24/7", "raccordement": "Direct",
+                "accessibilite_pmr": "Accessible mais non réservé PMR", "restriction_gabarit": "Aucune", "date_maj": today,
+            }  # fmt: skip
+            writer.create(
+                "charging_point", values, {"type": "Point", "coordinates": list(place[:2])}, commune
+            )

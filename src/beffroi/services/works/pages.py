@@ -12,8 +12,12 @@ from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
+from beffroi.services.works import taking
+from beffroi.services.works.car_parks import CAR_PARKS
+from beffroi.services.works.charging import CHARGING_POINTS, stations
 from beffroi.services.works.clock import Deadline, deadline, valid_until
 from beffroi.services.works.concerned import concerned_by, plan_svg
+from beffroi.services.works.national import National
 from beffroi.services.works.publishing import document_of, permits, published
 from beffroi.standards.datex2 import MEDIA_TYPE
 from beffroi.store.record import Query, Row
@@ -22,9 +26,11 @@ from beffroi.web.kit.page import language_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
 
+PARKING = "/stationner"
 DESK = "/services/works/declarations"
 ENTRANCES = (
     Entrance(Text("Travaux en cours", "Works under way"), "/travaux"),
+    Entrance(Text("Se garer, recharger", "Park, charge"), PARKING),
     Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
 )
 _SHOWN = 200
@@ -45,6 +51,35 @@ def index(request: Request) -> Response:
     words = {c.value: (c.severity, c.title.of(language_of(request))) for c in field.choices}
     return render(
         request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words
+    )  # fmt: skip
+
+
+def parking(request: Request) -> Response:
+    """Answer the charging stations and the car parks."""
+    town = _town(request)
+    parks = town.store.records.find("car_park", Query(sort="nom", limit=_SHOWN)).rows
+    field = town.store.records.collections["charging_point"].field("accessibilite_pmr")
+    assert field is not None
+    words = {c.value: c.title.of(language_of(request)) for c in field.choices}
+    return render(request, "works/parking.html", stations=stations(town), parks=parks, access=words)
+
+
+def charging_csv(request: Request) -> Response:
+    """Answer the charging points as the national schema has them."""
+    return _national(request, CHARGING_POINTS)
+
+
+def car_parks_csv(request: Request) -> Response:
+    """Answer the car parks as the national schema has them."""
+    return _national(request, CAR_PARKS)
+
+
+def _national(request: Request, schema: National) -> Response:
+    text, _, _ = schema.write(_town(request))
+    name = f"{schema.collection.name}.csv"
+    return Response(
+        text, media_type="text/csv; charset=utf-8",
+        headers={"Content-Disposition": f'attachment; filename="{name}"', "Access-Control-Allow-Origin": "*"},
     )  # fmt: skip
 
 
@@ -116,6 +151,10 @@ def answer(request: Request) -> Response:
 ROUTES: list[BaseRoute] = [
     Route("/travaux", index),
     Route("/travaux/datex2.xml", datex),
+    Route(PARKING, parking),
+    Route(f"{PARKING}/bornes.csv", charging_csv),
+    Route(f"{PARKING}/parcs.csv", car_parks_csv),
+    *taking.ROUTES,
     Route(DESK, desk),
     Route(f"{DESK}/{{id:int}}", one),
     Route(f"{DESK}/{{id:int}}", answer, methods=["POST"]),

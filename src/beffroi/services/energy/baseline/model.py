@@ -5,6 +5,9 @@ calendar says of it, working day or week-end), the weekday, and the temperature 
 more slope on days when the building is open. The temperature is felt late: walls keep yesterday's. This is the time-of-week-
 and-temperature family (Mathieu et al., 2011), with the calendar as in the French stock, where holidays come first.
 
+A building's level drifts from year to year: when more than a year was learned, the last twelve months have a level of their own,
+which later days keep.
+
 Where a day lies between days that were learned, what the model missed around it is added back, nearer days weighing more (the
 same paper's weighting in time); nothing is added for days before or after what was learned.
 """
@@ -29,6 +32,7 @@ _SHRUNK = {
     24: (0.05, 0.05, 0.05, 0.05),
     1: (1.0, 5.0, 5.0, 3.0),
 }  # by step: kind of day, weekday, temperature, open × temperature
+_LAST_DAYS, _LEVEL_SHRUNK = 365, 1.0  # whose level later days keep
 _NEAR_DAYS = 14.0  # width of the weighting in time
 _AROUND_DAYS = 42  # beyond, days learned say nothing of a day
 _FOLD_DAYS = 28
@@ -47,6 +51,7 @@ class Baseline(msgspec.Struct, frozen=True):
     kinds: dict[int, int]  # what the calendar says and week-end or not -> column
     openness: Array  # of each kind of day, 0 closed to 1 open
     coefficients: Array  # a row a slot
+    since: int  # day from which the level of the last twelve months holds
     learned: Use
     missed: Array  # what was learned minus the model, NaN where unknown
 
@@ -56,27 +61,16 @@ class Baseline(msgspec.Struct, frozen=True):
         `between`: add back what was missed around days that lie between days learned.
         """
         kinds = _kinds_of(use, self.kinds)
-        design = _design(
-            use, kinds, self.openness, _felt(use, self.inertia, self.learned), self.knots, self.centre
-        )
+        design = self._design(use, kinds, _felt(use, self.inertia, self.learned))
         said = np.einsum("ij,ij->i", design, self.coefficients[_slots(use)])
         return np.asarray(said + self._around(use, kinds) if between else said)
 
     def share(self, use: Use) -> Array:
         """Return how much each step learned weighs in the sum predicted for `use` (a daily model is linear in what it learned)."""
-        asked = _design(
-            use,
-            _kinds_of(use, self.kinds),
-            self.openness,
-            _felt(use, self.inertia, self.learned),
-            self.knots,
-            self.centre,
-        )
+        asked = self._design(use, _kinds_of(use, self.kinds), _felt(use, self.inertia, self.learned))
         mine = self.learned.known
         felt = _felt(self.learned, self.inertia)
-        x = _design(
-            self.learned, _kinds_of(self.learned, self.kinds), self.openness, felt, self.knots, self.centre
-        )[mine]
+        x = self._design(self.learned, _kinds_of(self.learned, self.kinds), felt)[mine]
         total = asked[np.isfinite(asked).all(1)].sum(0)
         return np.asarray(
             x
@@ -84,6 +78,9 @@ class Baseline(msgspec.Struct, frozen=True):
                 x.T @ x + np.diag(_penalty(self.step_h, len(self.kinds), len(self.knots) - 1)), total
             )
         )
+
+    def _design(self, use: Use, kinds: NDArray[np.int64], felt: Array) -> Array:
+        return _design(use, kinds, self.openness, felt, self.knots, self.centre, self.since)
 
     def _around(self, use: Use, kinds: NDArray[np.int64]) -> Array:
         """Return what the model missed around each step, for the same hour of days that are as open or closed."""
@@ -168,12 +165,18 @@ def _hats(celsius: Array, knots: Array) -> Array:
 
 
 def _design(
-    use: Use, kinds: NDArray[np.int64], openness: Array, felt: Array, knots: Array, centre: Array
+    use: Use,
+    kinds: NDArray[np.int64],
+    openness: Array,
+    felt: Array,
+    knots: Array,
+    centre: Array,
+    since: int,
 ) -> Array:
     hats = _hats(felt, knots) - centre
     hats[np.isnan(felt)] = np.nan
     columns = [np.ones((len(use), 1)), np.eye(len(openness))[kinds], np.eye(7)[use.weekday], hats]
-    return np.column_stack([*columns, hats * openness[kinds][:, None]])
+    return np.column_stack([*columns, hats * openness[kinds][:, None], use.days >= since])
 
 
 def fit(use: Use, inertia: float | None = None) -> Baseline:
@@ -208,7 +211,8 @@ def _fit(use: Use, inertia: float, known: Bools) -> Baseline:
     spread = float(means.max() - means.min())
     openness = (means - means.min()) / spread if spread > 0 else np.zeros(len(kinds))
     centre = _hats(felt[known], knots).mean(0)
-    design = _design(use, column, openness, np.where(known, felt, knots[0]), knots, centre)
+    since = int(use.days[known].max()) - _LAST_DAYS + 1
+    design = _design(use, column, openness, np.where(known, felt, knots[0]), knots, centre, since)
     shrunk = _penalty(use.step_h, len(kinds), len(knots) - 1)
     slots = _slots(use)
     coefficients = np.zeros((int(slots.max()) + 1 if use.step_h == 24 else 24, design.shape[1]))
@@ -226,6 +230,7 @@ def _fit(use: Use, inertia: float, known: Bools) -> Baseline:
         kinds,
         openness,
         coefficients,
+        since,
         use,
         np.where(known, use.kwh - said, np.nan),
     )
@@ -234,7 +239,14 @@ def _fit(use: Use, inertia: float, known: Bools) -> Baseline:
 def _penalty(step_h: int, kinds: int, width: int) -> Array:
     kind, weekday, warm, warm_open = _SHRUNK[step_h]
     return np.concatenate(
-        [[1e-6], np.full(kinds, kind), np.full(7, weekday), np.full(width, warm), np.full(width, warm_open)]
+        [
+            [1e-6],
+            np.full(kinds, kind),
+            np.full(7, weekday),
+            np.full(width, warm),
+            np.full(width, warm_open),
+            [_LEVEL_SHRUNK],
+        ]
     )
 
 

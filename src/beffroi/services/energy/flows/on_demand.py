@@ -20,6 +20,7 @@ from beffroi.services.energy.flows.row import Clock, Row, Rows, Units, known_num
 __all__ = ["read_on_demand"]
 
 Number = int | float
+_KNOWN_STARTS = 200_000
 _STEP = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?\Z")
 _NATURES = {"R": "réel", "E": "estimé", "C": "corrigé", "B": "réel"}  # R67: codeNature; R63: n
 _STAGES = {"BRUT": "réel", "CORR": "corrigé", "CORRIGE": "corrigé", "EST": "estimé", "ESTIME": "estimé"}
@@ -186,24 +187,31 @@ def _energies(
 
 def _curve(prm: str, stage: str | None, one: _Magnitude, name: str | None, place: str) -> Iterator[Row]:
     """Yield a load curve: mean powers, stamped at the end of their interval, whose step may change on the way."""
-    clock = Clock()
+    clock, unit = Clock(), one.unite
+    steps: dict[
+        str | None, tuple[timedelta, dict[str, str]]
+    ] = {}  # a step as it is said, and the starts of intervals by their end
+    words: dict[tuple[str | None, int | str | None], tuple[str | None, str | None]] = {}
     for i, point in enumerate(one.points):
-        step = _step(point.p or one.pas, f"{place}/{i}/p")
-        end = clock.instant(point.d, f"{place}/{i}/d")
-        value = known_number(point.v, "curve", f"{place}/{i}/v")
-        nature = _NATURES.get(point.n or "", point.n or _STAGES.get(stage or "", stage))
-        yield Row(
-            prm,
-            "curve",
-            None,
-            _before(end, step),
-            end,
-            value,
-            one.unite,
-            name,
-            nature,
-            _status(stage, point.iv),
+        step, starts = steps.get(point.p) or steps.setdefault(
+            point.p, _starts(point.p or one.pas, f"{place}/{i}/p")
         )
+        nature, status = words.get((point.n, point.iv)) or words.setdefault(
+            (point.n, point.iv), _words(point, stage)
+        )
+        end = clock.instant(point.d, f"{place}/{i}/d")
+        value = point.v
+        if type(value) is str and value.isdecimal():
+            value = int(value)
+        elif type(value) is not int or value < 0:
+            value = known_number(value, "curve", f"{place}/{i}/v")
+        start = starts.get(end) or starts.setdefault(end, _before(end, step))
+        yield Row(prm, "curve", None, start, end, value, unit, name, nature, status)
+
+
+def _words(point: _Value, stage: str | None) -> tuple[str | None, str | None]:
+    """Return the nature and the status of a point."""
+    return _NATURES.get(point.n or "", point.n or _STAGES.get(stage or "", stage)), _status(stage, point.iv)
 
 
 def _days(prm: str, stage: str | None, one: _Magnitude, name: str | None, place: str) -> Iterator[Row]:
@@ -213,8 +221,8 @@ def _days(prm: str, stage: str | None, one: _Magnitude, name: str | None, place:
         day = datetime.fromisoformat(start).replace(tzinfo=None) + timedelta(days=1)
         end = Clock().instant(day.strftime("%Y-%m-%d %H:%M:%S"), place)
         value = known_number(point.v, "energy", f"{place}/{i}/v")
-        nature = _NATURES.get(point.n or "", point.n or _STAGES.get(stage or "", stage))
-        yield Row(prm, "energy", None, start, end, value, one.unite, name, nature, _status(stage, point.iv))
+        nature, status = _words(point, stage)
+        yield Row(prm, "energy", None, start, end, value, one.unite, name, nature, status)
 
 
 def _status(stage: str | None, doubt: int | str | None) -> str | None:
@@ -222,7 +230,20 @@ def _status(stage: str | None, doubt: int | str | None) -> str | None:
     return stage if doubt in (None, 0, "0") else f"{stage or ''} iv={doubt}".strip()
 
 
-@lru_cache(maxsize=1 << 17)
+@lru_cache(maxsize=64)
+def _known_starts(_step: timedelta) -> dict[str, str]:
+    """Return the starts met of the intervals of a step, by their end: the points of a file share their times."""
+    return {}
+
+
+def _starts(said: str | None, place: str) -> tuple[timedelta, dict[str, str]]:
+    step = _step(said, place)
+    known = _known_starts(step)
+    if len(known) > _KNOWN_STARTS:
+        known.clear()
+    return step, known
+
+
 def _before(end: str, step: timedelta) -> str:
     """Return the start of an interval, in the offset that France had then."""
     return (datetime.fromisoformat(end).astimezone(UTC) - step).astimezone(PARIS).isoformat()

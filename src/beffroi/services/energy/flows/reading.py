@@ -1,5 +1,6 @@
 """Read any flow by its name."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
@@ -14,14 +15,39 @@ from beffroi.services.energy.flows.on_demand import read_on_demand
 from beffroi.services.energy.flows.readings import read_r15, read_r151
 from beffroi.services.energy.flows.row import Row, Rows
 
-__all__ = ["FLOWS", "read_flow", "write_rows"]
+__all__ = ["FLOWS", "TITLES", "read_flow", "recognised", "write_rows"]
 
 _XML: dict[str, Callable[[Path], Rows]] = {
     "r151": read_r151, "r15": read_r15, "c15": read_c15, "f12": read_f12, "f15": read_f15,
 }  # fmt: skip
 _ON_DEMAND = ("r63", "r64", "r65", "r67")
 FLOWS = (*_XML, *_ON_DEMAND)
+# what each flow holds, for a list
+TITLES: dict[str, Text] = {
+    "r151": Text("index quotidiens", "daily readings"), "r15": Text("relevés facturants", "billing readings"),
+    "c15": Text("contrats", "contracts"), "f12": Text("factures, grands sites", "bills of large points"),
+    "f15": Text("factures, petits sites", "bills of small points"), "r63": Text("courbe de charge", "load curve"),
+    "r64": Text("index", "readings"), "r65": Text("énergies quotidiennes", "daily energies"), "r67": Text("énergies facturées", "billed energies"),
+    "adict": Text("gaz, consommations", "gas, uses"), "facturx": Text("facture électronique", "electronic bill"),
+}  # fmt: skip
+_SAYS = (
+    (re.compile(rb"<Identifiant_Flux>\s*(\w+)\s*</Identifiant_Flux>"), ""),
+    (re.compile(rb'"codeFlux"\s*:\s*"(\w{3})\w*"'), ""),
+    (re.compile(rb'"id_pce"\s*:'), "adict"),
+    (re.compile(rb"\A%PDF-|CrossIndustryInvoice"), "facturx"),
+)
 _AT_ONCE = 20_000
+_LOOKED_AT = 65_536
+
+
+def recognised(data: bytes) -> str | None:
+    """Return what a file says that it is, by what it begins with: a flow, `adict` (GRDF) or `facturx`; None: it does not say."""
+    for pattern, name in _SAYS:
+        found = pattern.search(data, 0, _LOOKED_AT)
+        if found is not None:
+            said = name or found[1].decode("ascii", "replace").lower()
+            return said if said in TITLES else None
+    return None
 
 
 def read_flow(flow: str, path: Path) -> Rows:

@@ -5,13 +5,15 @@ Shapes: R151 from a real flow, pseudonymised; R15 from a public one of version 2
 
 from collections.abc import Iterator
 from datetime import date, timedelta
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.energy.flows.regular import IrregularError, regular_rows
 from beffroi.services.energy.flows.row import Clock, Kind, Row, Rows, Units, known_number, known_prm
-from beffroi.services.energy.flows.xml import child, elements, line, need, parts
+from beffroi.services.energy.flows.xml import at_top, child, elements, line, need, parts
 
 __all__ = ["classes_of", "read_r15", "read_r151"]
 
@@ -21,12 +23,27 @@ _KINDS: dict[str, Kind] = {"1": "index", "2": "energy"}  # Classe_Mesure
 
 
 def read_r151(path: Path) -> Rows:
-    """Yield the indexes and highest powers of an R151. Its days are said at midnight when they end."""
+    """Yield the indexes and highest powers of an R151. Its days are said at midnight when they end.
+
+    The regular form is read as bytes; from the first thing that is not of it, the strict reader goes on.
+    """
+    known: dict[str, tuple[str, str]] = {}
+    told = 0
+    try:
+        for row in regular_rows(path, lambda said: known.get(said) or known.setdefault(said, _day(said, ""))):
+            told += 1
+            yield row
+    except (IrregularError, Problem):
+        yield from islice(_strict_r151(path), told, None)
+
+
+def _strict_r151(path: Path) -> Rows:
     unit: str | None = None
     power: str | None = None
     units = Units()
     days: dict[str, tuple[str, str]] = {}
     for element in elements(path, "r151", "En_Tete_Flux", "PRM"):
+        at_top(element)
         if element.tag == "En_Tete_Flux":
             unit, power = child(element, "Unite_Mesure_Index"), child(element, "Unite_Mesure_Puissance")
             continue

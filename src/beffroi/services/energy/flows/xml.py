@@ -7,7 +7,7 @@ from typing import Any
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["child", "elements", "line", "need", "parts"]
+__all__ = ["at_top", "child", "elements", "line", "need", "parts"]
 
 
 def elements(path: Path, flow: str, *tags: str) -> Iterator[Any]:
@@ -53,6 +53,17 @@ def _check(element: Any, flow: str) -> None:
         raise Problem(
             Text(f"Ce fichier est un flux {said.upper()}, pas {flow.upper()}", f"This file is a flow {said.upper()}, not {flow.upper()}"),
             Text(f"Lancez : beffroi energy parse {said} …", f"Run: beffroi energy parse {said} …"),
+            line(element),
+        )  # fmt: skip
+
+
+def at_top(element: Any) -> None:
+    """Refuse an element that does not stand directly in the flow. Raises `Problem`."""
+    above = element.getparent()
+    if above is None or above.getparent() is not None:
+        raise Problem(
+            Text(f"« {element.tag} » n'est pas à sa place", f"'{element.tag}' is not in its place"),
+            Text("Redemandez le flux : sa forme n'est pas celle attendue.", "Ask for the flow again: its shape is not the one expected."),
             line(element),
         )  # fmt: skip
 

@@ -48,8 +48,21 @@ def _facts(request: Request, fields: tuple[Field, ...], row: Row) -> list[tuple[
                 found.get(value, f"n° {value}"),
                 f"/donnees/{field.reference}/{value}" if found else "",
             )
+        elif field.names_record:
+            said, href = _named(request, value, said)
         facts.append((field.title.of(language), Cell(said, href, severity)))
     return facts
+
+
+def _named(request: Request, value: str, said: str) -> tuple[str, str]:
+    """Return the label and the page of the record that a text names ("lamp/12"), the text alone when nobody may see it."""
+    name, _, number = value.partition("/")
+    desk = desk_of(request)
+    known = next((c for c in desk.collections() if c.name == name), None)
+    found = labels_of(request, name, {int(number)}) if known is not None else {}
+    if known is None or not found:
+        return said, ""
+    return f"{known.title.of(language_of(request))} · {found[int(number)]}", f"/donnees/{value}"
 
 
 def _linked(request: Request, desk: Desk, collection: Collection, row: Row) -> list[tuple[str, str]]:
@@ -57,14 +70,15 @@ def _linked(request: Request, desk: Desk, collection: Collection, row: Row) -> l
     links = []
     for other in desk.collections():
         for field in desk.fields(other):
-            if field.reference != collection.name:
+            if field.reference != collection.name and not field.names_record:
                 continue
-            count = desk.count(other.name, Query(where={field.name: row.id}))
+            mine = f"{collection.name}/{row.id}" if field.names_record else row.id
+            count = desk.count(other.name, Query(where={field.name: mine}))
             if count:
                 links.append(
                     (
                         f"{other.title.of(language_of(request))} ({count})",
-                        f"/donnees/{other.name}?{field.name}={row.id}",
+                        f"/donnees/{other.name}?{field.name}={mine}",
                     )
                 )
     return links
