@@ -161,7 +161,7 @@ def _keep(town: Town, area: Row, found: Story) -> list[Row]:
             and held.values["state"] in ("open", "growing")
             and held.values["detected"] >= local_day(found.first)
         ):
-            town.store.records.put("water_leak", {"state": "false"}, id=held.id, who=SYSTEM, reason="Réunie à un autre dossier : c'était la même fuite")  # fmt: skip
+            town.store.records.put("water_leak", {"state": "false"}, id=held.id, who=SYSTEM, reason="Retirée : réunie à un autre dossier, ou rien ne se perd plus")  # fmt: skip
     return opened
 
 
