@@ -8,7 +8,7 @@ DATA ?= town
 HOST ?= 127.0.0.1
 PORT ?= 8080
 # half of a test is waiting for a disk, a broker or a browser; the long files come first as they are collected
-WORKERS ?= $(shell expr $$(nproc) + 1)
+WORKERS ?= $(shell expr $$(nproc) + 2)
 ARGS ?=
 BIN := .venv/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

@@ -1,7 +1,9 @@
 """A demonstration town served for real, and Chromium to read it."""
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -78,9 +80,17 @@ def serving(data: Path) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Serve a demonstration town of three days."""
-    data = tmp_path_factory.mktemp("demonstration") / "town"
-    beffroi("demo", "--data", str(data), "--days", "3", "--seed", "7")
+    """Serve a demonstration town of three days; the workers of one run build it once and each serve a copy."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "demonstration"
+    shared.mkdir(exist_ok=True)
+    with (shared / "turn").open("w") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        if not (shared / "done").exists():
+            beffroi("demo", "--data", str(shared / "town"), "--days", "3", "--seed", "7")
+            (shared / "done").touch()
+    data = tmp_path_factory.mktemp("served") / "town"
+    shutil.copytree(shared / "town", data)
     with serving(data) as served:
         yield served
 
