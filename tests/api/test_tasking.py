@@ -322,7 +322,12 @@ def test_a_device_is_commanded_over_mqtt_and_answers(desk: Desk) -> None:
     until(lambda: {topic for topic, _, _ in device.heard} == {plain, standard})
     message = next(body for topic, body, _ in device.heard if topic == plain)
     assert (message["task"], message["parameters"], message["name"]) == (task, {"level": 40}, "Gradation")
-    until(lambda: [b["status"] for t, b, _ in device.heard if t == standard] == ["sent"])
+
+    def statuses() -> list[str]:
+        return [b["status"] for t, b, _ in device.heard if t == standard]
+
+    until(lambda: statuses()[-1:] == ["sent"])
+    assert statuses() in (["sent"], ["created", "sent"])  # the creation is told late on a busy machine
     assert device.publish(f"tasks/{task}/state", "acknowledged") == "Success"
     assert device.publish(f"tasks/{task}/state", '{"state": "done"}') == "Success"
     assert (

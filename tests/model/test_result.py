@@ -37,6 +37,10 @@ def test_number_keeps_its_digits_through_storage(text: str) -> None:
     assert result.value == float(text)
 
 
+def test_a_power_within_a_list_keeps_its_sign() -> None:
+    assert result_of(decode_json('[1e+20,{"a":1e-07}]')).json() == '[1e+20,{"a":1e-07}]'
+
+
 @given(JSON)
 def test_any_value_keeps_every_digit(value: object) -> None:
     text = written(value)

@@ -102,6 +102,8 @@ def encode_exact(value: Any) -> str:
     """Return the JSON text of any decoded value, `Numeral` digits kept inside objects and arrays."""
     if isinstance(value, Numeral):
         return value.text
+    if type(value) is float and value - value == 0.0:
+        return repr(value)  # as `exact_float` compared it: "1e+20", where msgspec would write "1e20"
     if isinstance(value, dict):
         inner = (f"{msgspec.json.encode(str(k)).decode()}:{encode_exact(v)}" for k, v in value.items())
         return "{" + ",".join(inner) + "}"

@@ -16,6 +16,9 @@ from beffroi.model.text import Text
 __all__ = ["TextTable", "open_table", "other_kind"]
 
 _BLOCK = 1 << 18
+_AMID = re.compile(
+    r"[^\W\d_]Ž[a-z]"
+)  # within a word in small letters: what Mac Roman writes "é", read as Windows-1252
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f]")
 _BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 _PACKED = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0", b"\x1f\x8b", b"%PDF", b"7z\xbc\xaf", b"SQLite format 3")
@@ -99,7 +102,7 @@ def _encoding(stream: BinaryIO) -> str:
             return name
     if any(start.startswith(mark) for mark in _PACKED):
         raise other_kind()
-    # Mac Roman gives any byte a letter: only what Windows-1252 cannot be is taken for it
+    # Mac Roman gives any byte a letter: only what Windows-1252 cannot be, or would not, is taken for it
     return next((name for name in ("utf-8", "cp1252") if _decodes(stream, name)), "mac_roman")
 
 
@@ -109,6 +112,8 @@ def _decodes(stream: BinaryIO, encoding: str) -> bool:
     try:
         while block := stream.read(_BLOCK):
             text = decoder.decode(block)
+            if encoding == "cp1252" and _AMID.search(text):
+                return False
             if "\x00" in text or (encoding == "mac_roman" and _CONTROLS.search(text)):
                 raise other_kind()
         decoder.decode(b"", final=True)
