@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from beffroi.model.text import Text
 
-__all__ = ["Words", "expression_words", "joined"]
+__all__ = ["Words", "expression_words", "listed"]
 
 Words = Callable[[str, object], Text]
 """Given a name of the expression, and a value or None, returns what people call the name, or that value of it."""
@@ -18,13 +18,13 @@ _COMPARED = {
 _CALCULATED = {ast.Add: "+", ast.Sub: "−", ast.Mult: "×", ast.Div: "÷", ast.Mod: "modulo", ast.Pow: "^"}
 
 
-def joined(parts: Sequence[Text], fr: str, en: str) -> Text:
-    """Return `parts` one after the other: commas, and `fr` or `en` before the last."""
-    return Text(_joined([p.fr for p in parts], fr), _joined([p.en for p in parts], en))
+def listed(words: Sequence[str], link: str) -> str:
+    """Return `words` one after the other: commas, and `link` before the last."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {link} {words[-1]}"
 
 
-def _joined(parts: Sequence[str], last: str) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}"
+def _joined(parts: Sequence[Text], fr: str, en: str) -> Text:
+    return Text(listed([p.fr for p in parts], fr), listed([p.en for p in parts], en))
 
 
 def expression_words(text: str, words: Words, number: Callable[[float, str], str]) -> Text:
@@ -41,7 +41,7 @@ class _Teller:
         if isinstance(node, ast.BoolOp):
             both = isinstance(node.op, ast.And)
             parts = [self._inner(part) if both else self.said(part) for part in node.values]
-            return joined(parts, "et" if both else "ou", "and" if both else "or")
+            return _joined(parts, "et" if both else "ou", "and" if both else "or")
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             if isinstance(node.operand, ast.Name):
                 return self._put("{} est faux", "{} is false", node.operand)
@@ -50,7 +50,7 @@ class _Teller:
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             parts = [self._compared(a, op, b) for a, op, b in zip(sides, node.ops, sides[1:], strict=False)]
-            return joined(parts, "et", "and")
+            return _joined(parts, "et", "and")
         if isinstance(node, ast.Name):
             return self._put("{} est vrai", "{} is true", node)
         return self._value(node)
@@ -86,7 +86,7 @@ class _Teller:
             return Text(f"{said.fr} {fr} {value.fr}", f"{said.en} {en} {value.en}")
         values = [self._value(one, name) for one in right.elts]
         if within:
-            told = joined(values, "ou", "or")
+            told = _joined(values, "ou", "or")
             return Text(f"{said.fr} est {told.fr}", f"{said.en} is {told.en}")
         fr, en = (" ni ".join(v.fr for v in values), " nor ".join(v.en for v in values))
         return Text(f"{said.fr} n'est ni {fr}", f"{said.en} is neither {en}")
@@ -108,10 +108,9 @@ class _Teller:
             return Text(f"{node.func.id}({' ; '.join(g.fr for g in given)})",
                         f"{node.func.id}({', '.join(g.en for g in given)})")  # fmt: skip
         if isinstance(node, ast.List | ast.Tuple):
-            return joined([self._value(one, of) for one in node.elts], "et", "and")
+            return _joined([self._value(one, of) for one in node.elts], "et", "and")
         if isinstance(node, ast.IfExp):
-            parts = self._value(node.body), self.said(node.test), self._value(node.orelse)
-            body, test, other = parts
+            body, test, other = self._value(node.body), self.said(node.test), self._value(node.orelse)
             return Text(
                 f"{body.fr} si {test.fr}, sinon {other.fr}", f"{body.en} if {test.en}, else {other.en}"
             )

@@ -26,7 +26,7 @@ from beffroi.rules.condition import (
     When,
     ranks_of,
 )  # fmt: skip
-from beffroi.rules.expression_words import expression_words
+from beffroi.rules.expression_words import expression_words, listed
 from beffroi.rules.rule import Rule
 
 __all__ = ["SEVERITY_WORDS", "Naming", "condition", "duration_words", "fill", "number_words", "sentence"]
@@ -78,8 +78,8 @@ def sentence(rule: Rule, naming: Naming) -> Text:
     """Return the whole rule as one sentence."""
     said = _say(rule.when, naming)
     ranks = ranks_of(rule.when)
-    fr = _list([SEVERITY_WORDS[SEVERITIES[r]].fr for r in ranks], "ou")
-    en = _list([SEVERITY_WORDS[SEVERITIES[r]].en for r in ranks], "or")
+    fr = listed([SEVERITY_WORDS[SEVERITIES[r]].fr for r in ranks], "ou")
+    en = listed([SEVERITY_WORDS[SEVERITIES[r]].en for r in ranks], "or")
     text = Text(f"Alerte {fr} quand {said.fr}", f"{en.capitalize()} alert when {said.en}")
     if rule.clear is not None:
         over = _say(rule.clear, naming)
@@ -112,11 +112,7 @@ def _limits(levels: tuple[Level, ...], unit: str) -> Text:
     unit = f" {unit}" if unit else ""
     fr = [number_words(level.limit, "fr") for level in levels]
     en = [number_words(level.limit, "en") for level in levels]
-    return Text(_list(fr, "ou") + unit, _list(en, "or") + unit)
-
-
-def _list(words: list[str], link: str) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {link} {words[-1]}"
+    return Text(listed(fr, "ou") + unit, listed(en, "or") + unit)
 
 
 def _back(levels: tuple[Level, ...], unit: str, *, rising: bool) -> Text:
@@ -183,8 +179,8 @@ def _total(node: Total, naming: Naming) -> Text:
 def _silent(node: Silent, naming: Naming) -> Text:
     name, _ = naming(node.series)
     lengths = [duration_words(duration) for _, duration in node.after]
-    return Text(f"{name.fr} ne donne plus rien depuis {_list([d.fr for d in lengths], 'ou')}",
-                f"{name.en} has been silent for {_list([d.en for d in lengths], 'or')}")  # fmt: skip
+    return Text(f"{name.fr} ne donne plus rien depuis {listed([d.fr for d in lengths], 'ou')}",
+                f"{name.en} has been silent for {listed([d.en for d in lengths], 'or')}")  # fmt: skip
 
 
 def _when(node: When, naming: Naming) -> Text:
@@ -235,7 +231,7 @@ def _days(days: list[int]) -> Text:
     if len(days) > 2 and days[-1] - days[0] == len(days) - 1:
         first, last = days[0], days[-1]
         return Text(f" du {DAYS[first]} au {DAYS[last]}", f" {_DAYS_EN[first]} to {_DAYS_EN[last]}")
-    fr, en = _list([f"le {DAYS[d]}" for d in days], "et"), _list([_DAYS_EN[d] for d in days], "and")
+    fr, en = listed([f"le {DAYS[d]}" for d in days], "et"), listed([_DAYS_EN[d] for d in days], "and")
     return Text(f" {fr}", f" on {en}")
 
 

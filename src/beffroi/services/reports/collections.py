@@ -211,6 +211,10 @@ class ServiceRequest(Record):
     postal: str | None = _personal("Adresse de l'auteur", "Author's address")
 
 
+def _moderation() -> Any:
+    return field("Publication", "Publication", choices=MODERATION, default="accepted", read="agent", listed=False, searched=False)  # fmt: skip
+
+
 class ReportUpdate(Record):
     """One thing that happened to a report. `shown` is true for what the public may read."""
 
@@ -231,15 +235,7 @@ class ReportUpdate(Record):
     reason: str | None = field("Motif", "Reason", choices=REASONS, searched=False)
     satisfied: bool | None = field("Satisfait", "Satisfied", listed=False)
     detail: dict | None = field("Détail", "Detail", read="agent", listed=False)  # type: ignore[type-arg]
-    moderation: str = field(
-        "Publication",
-        "Publication",
-        choices=MODERATION,
-        default="accepted",
-        read="agent",
-        listed=False,
-        searched=False,
-    )
+    moderation: str = _moderation()
     shown: bool = field("Public", "Public", default=False, read="agent", listed=False)
     reporter: str | None = field("Pseudonyme", "Pseudonym", read="agent", listed=False, searched=False)
     source_id: str | None = field(
@@ -275,15 +271,7 @@ class ReportPhoto(Record):
         choices=(choice("waiting", "En préparation", "Being prepared"), choice("ready", "Prête", "Ready"), choice("refused", "Illisible", "Unreadable")), searched=False,
     )  # fmt: skip
     blurred: int | None = field("Zones floutées", "Blurred areas", read="agent", listed=False)
-    moderation: str = field(
-        "Publication",
-        "Publication",
-        choices=MODERATION,
-        default="accepted",
-        read="agent",
-        listed=False,
-        searched=False,
-    )
+    moderation: str = _moderation()
     shown: bool = field("Public", "Public", default=False, read="agent", listed=False)
     phash: str | None = field(
         "Empreinte visuelle",
