@@ -30,6 +30,7 @@ class ListDoor:
     def __init__(self) -> None:
         self.taken: list[tuple[str, bytes]] = []
         self.pause = 0.0
+        self.reading = 0.0  # how long last values take
         self.full = False
 
     async def who(self, username: str | None, password: bytes | None, peer: str) -> Principal | None:
@@ -51,6 +52,7 @@ class ListDoor:
         return not packet.topic.startswith("v1.1/")
 
     async def retained(self, pattern: str, who: Principal) -> Iterable[Message]:
+        await asyncio.sleep(self.reading)
         return [Message("v1.1/Datastreams(1)/Observations", b"last")] if pattern.startswith("v1.1/") else []
 
 
@@ -223,6 +225,17 @@ def test_mosquitto_sub_hears_retained_messages_first(running: Running, client: M
         "state/lamp on 1",
         "v1.1/Datastreams(1)/Observations last 1",
     ]
+
+
+def test_a_last_value_never_follows_a_newer_one(running: Running, client: Make) -> None:
+    topic = "v1.1/Datastreams(1)/Observations"
+    reader = client("r")
+    running.door.reading = 0.5
+    threading.Timer(0.2, running.send, [Message(topic, b"newer")]).start()
+    reader.subscribe(topic)
+    running.send(Message(topic, b"end"))
+    until(lambda: (topic, b"end", False) in reader.heard)
+    assert reader.heard == [(topic, b"newer", False), (topic, b"end", False)]
 
 
 def test_an_empty_retained_message_forgets(running: Running, client: Make) -> None:

@@ -547,9 +547,16 @@ class _Connection:
                 fresh.append((pattern, one))
         session.changed = True
         self.broker.changed()
+        # Confirmed when the last values are read: what is published from then on comes once, and never before them.
+        session.meanwhile = set()
+        last = [(await self._kept(session, pattern), one) for pattern, one in fresh]
+        newer, session.meanwhile = session.meanwhile, None
         self.writer.write(packets.suback(packet.id, codes, level=self.level))
-        for pattern, one in fresh:
-            await self._send_kept(session, pattern, one)
+        for messages, one in last:
+            identifiers = (one.identifier,) if one.identifier else ()
+            for message in messages:
+                if message.topic not in newer:
+                    session.send(message, one.qos, retain=True, identifiers=identifiers)
 
     def _refusal(self, session: Session, pattern: str, options: int) -> int:
         """Return version 5's reason why a subscription is refused, 0 when it is not."""
@@ -561,13 +568,12 @@ class _Connection:
         allowed = self.broker.door.may_subscribe(session.who, pattern if group is None else group[1])
         return 0 if allowed else 0x87
 
-    async def _send_kept(self, session: Session, pattern: str, one: Subscription) -> None:
+    async def _kept(self, session: Session, pattern: str) -> list[Message]:
+        """Return the last messages of the topics of a filter that the client may read."""
         now = time.time()
         theirs = [
             message for topic, message in list(self.broker.kept.items())
             if matches(pattern, topic) and (message.until_s is None or message.until_s > now)
         ]  # fmt: skip
-        identifiers = (one.identifier,) if one.identifier else ()
-        for message in [*theirs, *await self.broker.door.retained(pattern, session.who)]:
-            if session.sees(message):
-                session.send(message, one.qos, retain=True, identifiers=identifiers)
+        ours = await self.broker.door.retained(pattern, session.who)
+        return [message for message in (*theirs, *ours) if session.sees(message)]

@@ -120,32 +120,41 @@ class Commits:
             cancel()
 
     async def _send_on(self) -> None:
-        # What is committed is read first and who listens after it: whoever subscribed before a change hears of it.
         if self.patient and not self._patterns():
             return  # that broker is away: it gets what it missed when it is back
-        changes = await asyncio.to_thread(self._changes)
+        while await self._send_lot():
+            pass
+
+    async def _send_lot(self) -> bool:
+        """Send some of what is committed; True when there may be more."""
+        # What is committed is read first and who listens after it: whoever subscribed before a change hears of it.
+        asked = bool(self._patterns())
+        head, found, changes = await asyncio.to_thread(self._committed, unheard=not asked)
         if changes:
-            patterns = self._patterns()
-            for message in await asyncio.to_thread(self._of_entities, changes, patterns):
+            for message in await asyncio.to_thread(self._of_entities, changes, self._patterns()):
                 self.listeners.send(message)
             self.changed = max(int(rows[-1]["seq"]) for _, rows in changes)
+        if not self._patterns():
+            self.position = head  # passed over unread: thousands a second come in, and nobody listens
+            return False
+        if not found:
+            return not asked
+        watched = await asyncio.to_thread(self._watched, found)
+        self._send(found, self._patterns())
+        for message in watched:
+            self.listeners.send(message)
+        self.position = found[-1].seq
+        return True
+
+    def _committed(self, *, unheard: bool) -> tuple[int, list[Observation], list[tuple[Entity, Any]]]:
+        """Return the newest observation's mark, the next ones to send, and the changes of the catalogue.
+
+        The catalogue is read last: it knows each Datastream, and whether it is hidden, before what it measured is sent.
+        """
         observations = self.town.store.observations
-        while True:
-            head = await asyncio.to_thread(observations.head)
-            patterns = self._patterns()
-            if not patterns:
-                self.position = head  # passed over unread: thousands a second come in, and nobody listens
-                return
-            found = await asyncio.to_thread(observations.after, self.position, BATCH)
-            if not found:
-                return
-            patterns = self._patterns()
-            watched = await asyncio.to_thread(self._watched, found)
-            self._send(found, patterns)
-            for message in watched:
-                self.listeners.send(message)
-            self.position = found[-1].seq
-            await asyncio.sleep(0)
+        head = observations.head()
+        found = [] if unheard else observations.after(self.position, BATCH)
+        return head, found, self._changes()
 
     # --- subscriptions
     def _patterns(self) -> list[str]:

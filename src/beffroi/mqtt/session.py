@@ -101,6 +101,9 @@ class Session:
         self.received: set[int] = set()  # QoS 2 messages taken, PUBREL still to come
         self.dropped = 0
         self.changed = False  # since it was last written to disk
+        self.meanwhile: set[str] | None = (
+            None  # the topics sent while last values are read for a subscription
+        )
         self._waiting: deque[Queued] = deque()
         self._unconfirmed: OrderedDict[int, tuple[Publish, Queued]] = OrderedDict()
         self._released: set[int] = set()
@@ -132,6 +135,8 @@ class Session:
         self, message: Message, qos: int, *, retain: bool = False, identifiers: tuple[int, ...] = ()
     ) -> None:
         """Send a message, or keep it until the client is there or has confirmed others."""
+        if self.meanwhile is not None:
+            self.meanwhile.add(message.topic)
         qos = min(qos, message.qos)
         if len(message.payload) + len(message.topic) + 100 > self.largest:
             self.dropped += 1
