@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from tests.mutations.harness import every, misplaced
+
 from checks import documents, files, texts, translations
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +36,15 @@ def contracts(root: Path) -> list[str]:
     return [line for line in lines if line.strip("- ")] if done.returncode else []
 
 
+def mutations(root: Path) -> list[str]:
+    """Return the named mutations that no longer fit the tree: who moves a line moves its mutation along."""
+    rows = every()
+    twice = {row.name for row in rows if sum(row.name == other.name for other in rows) > 1}
+    return [reason for row in rows if (reason := misplaced(row, root))] + [
+        f"{n}: stands twice" for n in twice
+    ]
+
+
 CHECKS: dict[str, Check] = {
     "format": tool("ruff", "format", "--check", "."),
     "style": tool("ruff", "check", "--output-format", "concise", "."),
@@ -43,6 +54,7 @@ CHECKS: dict[str, Check] = {
     "texts": texts.faults,
     "documents": documents.faults,
     "files": files.faults,
+    "mutations": mutations,
 }
 
 

@@ -1,4 +1,4 @@
-"""Every named mutation fits the tree and is noticed by its test; the harness tells when one is not."""
+"""Every named mutation is noticed by its test; the harness tells when one is not, or fits the tree no more."""
 
 import subprocess
 import sys
@@ -6,13 +6,6 @@ import sys
 import msgspec
 import pytest
 from tests.mutations.harness import TREE, every, judged, misplaced
-
-
-def test_every_mutation_fits_the_tree() -> None:
-    rows = every()
-    assert [reason for row in rows if (reason := misplaced(row))] == []
-    names = [row.name for row in rows]
-    assert sorted(names) == sorted(set(names))
 
 
 def test_a_row_that_fits_nothing_is_told() -> None:
