@@ -1,7 +1,7 @@
 # Beffroi's front door: `make help` lists what it does.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check coverage bench nightly docs accessibility release constraints clean
+.PHONY: help run setup test oracles check coverage bench nightly docs accessibility release constraints clean
 
 PYTHON ?= python3
 DATA ?= town
@@ -42,6 +42,9 @@ tests/identity/provider/node_modules: tests/identity/provider/package-lock.json
 test: setup tests/identity/provider/node_modules ## Run the whole suite (PYTEST="-k word" narrows it)
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
+oracles: setup ## Install the clients of others that some tests ask, apart from ours, in .oracles/ (2 minutes, 1.2 GB)
+	@checks/oracles.sh
+
 coverage: setup ## Run the whole suite and show the branch coverage, which must reach 90 %
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --cov --cov-report=term --cov-fail-under=90 $(PYTEST)
 
@@ -71,4 +74,4 @@ constraints: ## Write constraints.txt again from what a fresh environment resolv
 	@rm -rf build/constraints
 
 clean: ## Remove what was built (.venv, bundle, caches); the town's data stay
-	@rm -rf .venv build dist frontend/node_modules src/beffroi/web/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*
+	@rm -rf .venv .oracles build dist frontend/node_modules src/beffroi/web/static/dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

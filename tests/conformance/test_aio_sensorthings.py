@@ -1,12 +1,7 @@
-"""Hamburg's `aio-sensorthings` copies one town to another, unmodified, in a Python 3.13 environment of its own.
-
-`BEFFROI_AIO_PYTHON` names its interpreter: `python3.13 -m venv V; V/bin/pip install "aio-sensorthings[all]"`.
-"""
+"""Hamburg's `aio-sensorthings` copies one town to another, unmodified, in a Python 3.13 environment of its own."""
 
 import contextlib
 import json
-import os
-import shutil
 import subprocess
 import threading
 import time
@@ -16,6 +11,7 @@ from typing import Any
 
 import pytest
 import uvicorn
+from tests.oracles import oracle
 from tests.sensorthings_town import Clock, app_of, client_of, made, station
 
 from beffroi.plugins import Registry
@@ -29,16 +25,7 @@ SCRIPT = Path(__file__).with_name("copy_town.py")
 @pytest.fixture(scope="module")
 def python() -> str:
     """Return an interpreter that has aio-sensorthings; without one, the tests are skipped, saying so."""
-    found = os.environ.get("BEFFROI_AIO_PYTHON", "python3.13")
-    known = shutil.which(found)
-    if (
-        known is None
-        or subprocess.run(
-            [known, "-c", "import aio_sensorthings"], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("a Python 3.13 with aio-sensorthings[http] is missing: BEFFROI_AIO_PYTHON names one")
-    return known
+    return oracle("aio")
 
 
 @contextlib.contextmanager

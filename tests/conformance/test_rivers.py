@@ -1,11 +1,7 @@
-"""`cl-hubeau` and `vigicrues` (PyPI) read a town's rivers unmodified, in a Python environment of their own.
-
-`BEFFROI_RIVERS_PYTHON` names its interpreter: `python3 -m venv V; V/bin/pip install cl-hubeau vigicrues`.
-"""
+"""`cl-hubeau` and `vigicrues` (PyPI) read a town's rivers unmodified, in a Python environment of their own."""
 
 import json
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -19,6 +15,7 @@ from typing import Any
 import pytest
 import uvicorn
 from sqlalchemy import select
+from tests.oracles import oracle
 
 from beffroi.app import create_app
 from beffroi.cli.init import create_town
@@ -42,15 +39,7 @@ VALUES = [1000 + (n * 37) % 211 for n in range(COUNT)]  # millimetres
 @pytest.fixture(scope="module")
 def python() -> str:
     """Return an interpreter that has both clients; without one, the tests are skipped, saying so."""
-    known = shutil.which(os.environ.get("BEFFROI_RIVERS_PYTHON", "python3"))
-    if (
-        known is None
-        or subprocess.run(
-            [known, "-c", "import cl_hubeau, vigicrues"], capture_output=True, check=False
-        ).returncode
-    ):
-        pytest.skip("a Python with cl-hubeau and vigicrues is missing: BEFFROI_RIVERS_PYTHON names one")
-    return known
+    return oracle("rivers")
 
 
 def fill(town: Town) -> None:

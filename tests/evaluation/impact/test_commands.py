@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import subprocess
 import sys
 from collections import defaultdict
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.oracles import oracle
 
 from beffroi.cli import main
 
@@ -180,13 +180,11 @@ print("RESULT" + json.dumps([[int(g), int(t), float(a)] for g, t, a in zip(r["gr
 
 @pytest.mark.shared
 def test_castle_laws_as_csdid_has_them(evaluate, causal):
-    oracle = os.environ.get("BEFFROI_CSDID_PYTHON", "")
-    if not oracle:
-        pytest.skip(
-            "csdid is absent: set BEFFROI_CSDID_PYTHON to a Python that has it (csdid 0.4, apart from ours)"
-        )
     done = subprocess.run(
-        [oracle, "-c", _ORACLE, str(causal / "castle.csv")], capture_output=True, text=True, check=True
+        [oracle("csdid"), "-c", _ORACLE, str(causal / "castle.csv")],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     theirs = json.loads(done.stdout.partition("RESULT")[2])
     told = evaluate(
