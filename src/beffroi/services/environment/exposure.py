@@ -1,7 +1,7 @@
 """What the town's people are exposed to: air as an indicative index, noise, heat of three days, moving slopes, heavy rain."""
 
 import statistics
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import date
 
 import msgspec
@@ -12,8 +12,8 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, to_datetime
 from beffroi.model.text import Text
 from beffroi.services.environment import air_index, heat, noise, slope
 from beffroi.services.environment.datastreams import DATASTREAMS
-from beffroi.services.environment.domain import by_day
-from beffroi.services.environment.readings import days_of, series_of, values_of
+from beffroi.services.environment.domain import by_day, middle_day
+from beffroi.services.environment.readings import days_of, hours_of, series_of, values_of
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
 
@@ -44,20 +44,12 @@ def _in_ppb(town: Town, gas: str, territory: str | None) -> list[int]:
 def _concentrations(
     town: Town, pollutant: str, territory: str | None, start_us: int, end_us: int
 ) -> list[Values]:
-    """Return the series of a pollutant in µg/m³, those in parts per billion converted."""
-    found = values_of(town, series_of(town, pollutant, territory), start_us, end_us)
+    """Return the hourly means of each series of a pollutant in µg/m³, those in parts per billion converted."""
+    found = hours_of(town, series_of(town, pollutant, territory), start_us, end_us)
     if pollutant in _GASES:
-        parts = values_of(town, _in_ppb(town, pollutant, territory), start_us, end_us)
+        parts = hours_of(town, _in_ppb(town, pollutant, territory), start_us, end_us)
         found += [[(at, air_index.to_ug_m3(pollutant, value)) for at, value in values] for values in parts]
     return found
-
-
-def _hourly(values: Iterable[tuple[int, float]]) -> dict[int, list[float]]:
-    """Return the means of the hours by civil day, whatever the pace of the series."""
-    hours: dict[int, list[float]] = {}
-    for at, value in values:
-        hours.setdefault(at // HOUR_US * HOUR_US, []).append(value)
-    return by_day((at, statistics.fmean(inside)) for at, inside in sorted(hours.items()))
 
 
 def index_by_day(town: Town, territory: str | None, start_us: int, end_us: int) -> dict[int, int]:
@@ -66,7 +58,7 @@ def index_by_day(town: Town, territory: str | None, start_us: int, end_us: int) 
     for pollutant in air_index.POLLUTANTS:
         told: dict[int, list[float]] = {}
         for values in _concentrations(town, pollutant, territory, start_us, end_us):
-            for day, hours in _hourly(values).items():
+            for day, hours in by_day(values).items():
                 value = air_index.figure(pollutant, hours)
                 if value is not None:
                     told.setdefault(day, []).append(value)
@@ -116,8 +108,10 @@ def _extremes(
     town: Town, territory: str | None, start_us: int, end_us: int
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return the lowest and the highest temperature by day, each the median of the stations."""
-    lowest = days_of("temperature", min, town, territory, start_us, end_us)
-    return lowest, days_of("temperature", max, town, territory, start_us, end_us)
+    series = days_of(town, series_of(town, "temperature", territory), start_us, end_us).values()
+    lowest = [{day: cell.low or 0.0 for day, cell in days.items()} for days in series]
+    highest = [{day: cell.high or 0.0 for day, cell in days.items()} for days in series]
+    return middle_day(lowest), middle_day(highest)
 
 
 def _highest(means: Mapping[int, float]) -> float | None:

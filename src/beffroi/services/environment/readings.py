@@ -5,13 +5,16 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, or_, select
 
+from beffroi.model.instant import HOUR_US, PARIS
 from beffroi.model.observation import Quality
 from beffroi.services.environment.datastreams import DATASTREAMS
-from beffroi.services.environment.domain import by_day, middle_day
-from beffroi.store.tables import datastream, thing
+from beffroi.services.environment.domain import middle_day
+from beffroi.store.aggregates import AggregateQuery, Cell, Grain
+from beffroi.store.buckets import Buckets
+from beffroi.store.tables import datastream, observation, thing
 from beffroi.town import Town
 
-__all__ = ["Compute", "days_of", "series_of", "values_of"]
+__all__ = ["Compute", "cells_of", "days_of", "hours_of", "mean", "middle_days", "series_of", "values_of"]
 
 _SERVICE = "environment"
 _KINDS = tuple(kind.code for kind in DATASTREAMS)
@@ -48,8 +51,45 @@ def values_of(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> lis
     ]
 
 
-def days_of(kind: str, reduce: Callable[[list[float]], float], town: Town, territory: str | None, start_us: int,
-          end_us: int) -> dict[int, float]:  # fmt: skip
-    """Return the town's figure of each day: each station's day reduced, then the median of the stations."""
-    series = values_of(town, series_of(town, kind, territory), start_us, end_us)
-    return middle_day([{day: reduce(v) for day, v in by_day(values).items()} for values in series])
+def cells_of(
+    town: Town, ids: Iterable[int], start_us: int, end_us: int, grain: Grain
+) -> dict[int, dict[int, Cell]]:
+    """Return what the good values of each series come to in each bucket of time that has some, added up by the store."""
+    found: dict[int, dict[int, Cell]] = {number: {} for number in ids}
+    query = AggregateQuery(
+        datastreams=tuple(found), within=(start_us, end_us), grain=grain, by_series=True,
+        where=lambda _dialect: observation.c.quality.not_in([int(quality) for quality in _LEFT_ASIDE]),
+    )  # fmt: skip
+    for (number, _, bucket), cell in town.store.observations.aggregate(query).items() if found else ():
+        if cell.numbers:
+            found[number][bucket] = cell
+    return found
+
+
+def days_of(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> dict[int, dict[int, Cell]]:
+    """Return what the good values of each series come to by civil day at Paris (ordinal since 1970)."""
+    return cells_of(town, ids, start_us, end_us, Buckets("day", zone=PARIS).grain(start_us, end_us))
+
+
+def hours_of(town: Town, ids: Iterable[int], start_us: int, end_us: int) -> list[list[tuple[int, float]]]:
+    """Return the hourly means of each series, with the instants at which the hours begin."""
+    cells = cells_of(town, ids, start_us, end_us, Grain(HOUR_US)).values()
+    return [[(hour * HOUR_US, mean(cell)) for hour, cell in sorted(hours.items())] for hours in cells]
+
+
+def mean(cell: Cell) -> float:
+    """Return the mean of a bucket's values."""
+    return cell.total / cell.numbers
+
+
+def middle_days(
+    town: Town,
+    kind: str,
+    territory: str | None,
+    start_us: int,
+    end_us: int,
+    of: Callable[[Cell], float | None],
+) -> dict[int, float]:
+    """Return the town's figure of each day: `of` each station's day, then the median of the stations."""
+    series = days_of(town, series_of(town, kind, territory), start_us, end_us)
+    return middle_day([{day: of(cell) or 0.0 for day, cell in days.items()} for days in series.values()])

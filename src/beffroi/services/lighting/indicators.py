@@ -12,8 +12,9 @@ from beffroi.model.text import Text
 from beffroi.services.lighting.energy import hours_of
 from beffroi.services.lighting.schedule import cut_program
 from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of
+from beffroi.store.aggregates import AggregateQuery
 from beffroi.store.record import Query, Where
-from beffroi.store.tables import datastream, thing
+from beffroi.store.tables import datastream, observation, thing
 
 __all__ = ["INDICATORS"]
 
@@ -39,14 +40,15 @@ def _curves(town: Any, territory: str | None) -> list[tuple[int, float, int]]:
 
 def _means(town: Any, territory: str | None, start_us: int, end_us: int) -> Iterator[float]:
     """Yield the mean load (W) of each cabinet whose curve is whole enough."""
-    for number, scale, step in _curves(town, territory):
-        values = [
-            o.result.value * scale
-            for o in town.store.observations.series(number, start_us, end_us)
-            if o.result.value is not None and o.quality not in _LEFT_ASIDE
-        ]
-        if len(values) >= _WHOLE * (end_us - start_us) / step:
-            yield sum(values) / len(values)
+    curves = {number: (scale, step) for number, scale, step in _curves(town, territory)}
+    query = AggregateQuery(
+        datastreams=tuple(curves), within=(start_us, end_us), by_series=True,
+        where=lambda _dialect: observation.c.quality.not_in([int(quality) for quality in _LEFT_ASIDE]),
+    )  # fmt: skip
+    for (number, _, _), cell in sorted(town.store.observations.aggregate(query).items()) if curves else ():
+        scale, step = curves[number]
+        if cell.numbers and cell.numbers >= _WHOLE * (end_us - start_us) / step:
+            yield scale * cell.total / cell.numbers
 
 
 def _kwh_a_day(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:

@@ -1,11 +1,14 @@
 """The figures that services answer for: their cards and indicators, computed for one reader.
 
 An indicator may read months of observations, so its value is kept for a while: a hundred times as long as it
-took to compute, at least a minute and at most an hour; cards say when it was computed.
+took to compute, at least a minute and at most an hour; cards say when it was computed. One that takes long is then
+computed anew behind the page, which shows the value before: nobody waits for it twice.
 """
 
+import logging
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 import msgspec
@@ -28,6 +31,9 @@ __all__ = ["Measure", "cards_of", "indicator_now", "indicator_of_place", "may_re
 FALLBACK = 6
 MONTH_US = 30 * DAY_US
 WORTH = 100
+LONG_US = 50_000  # nobody waits that long for a value that is only a little old
+OLDEST_US = 6 * HOUR_US  # older than that is not shown
+log = logging.getLogger(__name__)
 
 
 class Measure(msgspec.Struct, frozen=True):
@@ -37,6 +43,7 @@ class Measure(msgspec.Struct, frozen=True):
     before: float | None
     at_us: int
     until_us: int
+    took_us: int = 0
 
 
 class Ledger:
@@ -45,6 +52,8 @@ class Ledger:
     def __init__(self) -> None:
         self.measures: dict[tuple[str, str | None, int], Measure] = {}
         self.lock = threading.Lock()
+        self.behind = ThreadPoolExecutor(1, "figures")
+        self.awaited: set[tuple[str, str | None, int]] = set()
 
 
 _ledgers: WeakKeyDictionary[Town, Ledger] = WeakKeyDictionary()
@@ -70,22 +79,44 @@ def _measured_in(town: Town, indicator: Indicator, territory: str | None, span_u
     ledger = _ledgers.setdefault(town, Ledger())
     key = (indicator.name, territory, span_us)
     end = town.clock()
-    known = ledger.measures.get(key)
-    if known is not None and known.at_us <= end < known.until_us:
-        return known
-    with ledger.lock:
+
+    def fresh() -> Measure | None:
         known = ledger.measures.get(key)
-        if known is not None and known.at_us <= end < known.until_us:
+        return known if known is not None and known.at_us <= end < known.until_us else None
+
+    def measure() -> Measure:
+        with ledger.lock:
+            known = fresh()
+            if known is None:
+                known = ledger.measures[key] = _measure(town, indicator, territory, span_us, end)
             return known
-        started = time.perf_counter_ns()
-        now = indicator.compute(town, territory, end - span_us, end)
-        known_since = _first(town)
-        covered = known_since is not None and known_since <= end - 2 * span_us
-        before = indicator.compute(town, territory, end - 2 * span_us, end - span_us) if covered else None
-        took_us = (time.perf_counter_ns() - started) // 1000
-        kept = Measure(now, before, end, end + min(HOUR_US, max(MINUTE_US, WORTH * took_us)))
-        ledger.measures[key] = kept
-        return kept
+
+    def renew() -> None:
+        try:
+            measure()
+        except Exception:  # the town is being closed, or the next reader is told
+            log.warning("the indicator %s could not be computed behind a page", indicator.name, exc_info=True)
+        finally:
+            ledger.awaited.discard(key)
+
+    last = ledger.measures.get(key)
+    if last is None or last.took_us < LONG_US or not last.at_us <= end < last.at_us + OLDEST_US:
+        return fresh() or measure()
+    if end >= last.until_us and key not in ledger.awaited:
+        ledger.awaited.add(key)
+        ledger.behind.submit(renew)
+    return last
+
+
+def _measure(town: Town, indicator: Indicator, territory: str | None, span_us: int, end_us: int) -> Measure:
+    started = time.perf_counter_ns()
+    now = indicator.compute(town, territory, end_us - span_us, end_us)
+    known_since = _first(town)
+    covered = known_since is not None and known_since <= end_us - 2 * span_us
+    before = indicator.compute(town, territory, end_us - 2 * span_us, end_us - span_us) if covered else None
+    took_us = (time.perf_counter_ns() - started) // 1000
+    kept_us = min(HOUR_US, max(MINUTE_US, WORTH * took_us))
+    return Measure(now, before, end_us, end_us + kept_us, took_us)
 
 
 def _first(town: Town) -> int | None:
