@@ -399,5 +399,8 @@ def test_the_night_cut_is_judged_on_the_curves_of_the_cabinets(tmp_path: Path) -
         assert finding.relative is not None
         # sunset to sunrise in mid-November is 14.5 to 15 hours here
         assert -6 / 14.3 < finding.relative < -6 / 15.2
+        # what was said beforehand of what could be seen is of the size of what could
+        assert finding.mde is not None
+        assert 0.5 < row.values["mde"] / finding.mde < 1.5
     finally:
         town.close()

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import insert, select
 
-from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, parse_instant
+from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, format_instant, parse_instant
 from beffroi.model.observation import Draft
 from beffroi.model.result import number_of
 from beffroi.store import tables
@@ -166,5 +166,10 @@ def test_a_kind_says_what_its_datastreams_do_not(store: Store) -> None:
     assert thin(store, NOW, dry=True).rows == {}
     store.set_setting(KINDS, kinds)
     assert thin(store, NOW, dry=True).rows == {1: 10 * 72}
+    # with notice, nothing goes before its day
+    store.set_setting(KINDS, {"level": {**kinds["level"], "from": format_instant(NOW + 1)}})
+    assert thin(store, NOW, dry=True).rows == {}
+    assert thin(store, NOW + 1, dry=True).rows == {1: 10 * 72}
+    assert keep_of(None, "level", {"level": {"raw": "P30D", "from": "bientôt"}}) == Keep()
     with store.read() as connection:
         assert connection.execute(select(tables.thinned)).all() == []

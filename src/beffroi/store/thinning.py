@@ -2,7 +2,8 @@
 
 A datastream says so in its `properties`: `"retention": {"raw": "P365D", "hours": "P3650D"}`, durations after which its
 raw values, then their hourly summaries go; without a duration they stay. What it does not say, its kind does (the
-setting `retention.kinds`), else everything stays. Whole UTC days go, never the last one that a datastream spoke.
+setting `retention.kinds`), else everything stays. Whole UTC days go, never the last one that a datastream spoke. With
+`"from": "2026-12-03"` nothing goes before that day: until then the rule is undone without a loss.
 """
 
 from collections.abc import Iterable, Mapping
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection, select, update
 
-from beffroi.model.instant import DAY_US, HOUR_US, parse_duration
+from beffroi.model.instant import DAY_US, HOUR_US, parse_duration, parse_instant
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.store.archive import COLUMNS, Segment, quoted
@@ -40,10 +41,11 @@ _FOREVER = 2**62
 
 
 class Keep(msgspec.Struct, frozen=True):
-    """How many days raw values stay, then how many their hours do; None is forever."""
+    """How many days raw values stay, then how many their hours do; None is forever. Nothing goes before `from_us`."""
 
     raw_days: int | None = None
     hours_days: int | None = None
+    from_us: int | None = None
 
 
 class Thinned(msgspec.Struct):
@@ -71,7 +73,12 @@ def read_keep(value: object) -> Keep:
         raise Problem(Text("La conservation est un objet.", "Retention is an object."),
                       Text('Écrivez {"raw": "P365D", "hours": "P3650D"}.', 'Write {"raw": "P365D", "hours": "P3650D"}.'),
                       place="/properties/retention")  # fmt: skip
-    return Keep(_days(value, "raw"), _days(value, "hours"))
+    since = value.get("from")
+    try:
+        from_us = None if since is None else parse_instant(str(since))
+    except Problem as problem:
+        raise Problem(problem.reason, problem.mend, place="/properties/retention/from") from problem
+    return Keep(_days(value, "raw"), _days(value, "hours"), from_us)
 
 
 def _days(value: Mapping[str, Any], name: str) -> int | None:
@@ -175,7 +182,7 @@ def _limits(
     today = now_us - now_us % DAY_US
     limits: dict[int, Cut] = {}
     for series, keep in rules.items():
-        if keep.raw_days is None or newest.get(series) is None:
+        if keep.raw_days is None or newest.get(series) is None or (keep.from_us or 0) > now_us:
             continue
         last = newest[series]
         raw = min(

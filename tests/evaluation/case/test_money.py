@@ -93,25 +93,26 @@ def test_an_annuity_is_worth_its_value_and_equals_pmt() -> None:
 def test_raleigh_led_annual_costs_are_reproduced_to_their_rounding() -> None:
     """City of Raleigh, parking deck lighting, April 2012, table 2: 4 %, 2012 to 2035 (24 years), millions of dollars.
 
-    The document says: the present values are less the salvage, the annual costs are not. What lasts whole lives has no
-    salvage (status quo, one-time change-out): equal to the cent. The phased options have some, which is not published:
-    their annual cost is that of the value plus a salvage that must be positive, and small.
+    The document says: present values are less the salvage (straight line), annual costs are not; eight decks; LED last 12
+    or 24 years. What lasts whole lives has no salvage: the status quo and the change-out at one time follow from table 2 alone.
+    Phased by two decks a year, the salvage follows too: the two lives of the change-out at one time differ by the second
+    change, in its thirteenth year. The option triggered by a fall in price starts in a year, and pays prices, that are not
+    published: what its two figures ask of the salvage is all that can be said.
     """
-    published = {"status quo": ((6.4, 0.42), (6.4, 0.42)), "one-time": ((6.7, 0.44), (5.2, 0.34)),
-                 "phased": ((6.1, 0.41), (4.8, 0.32)), "triggered": ((6.3, 0.42), (5.2, 0.36))}  # fmt: skip
-    for option, scenarios in published.items():
-        for value, annual in scenarios:
-            found = money.annuity(value, 0.04, 24)
-            if option in ("status quo", "one-time"):
-                assert round(found, 2) == annual
-            else:
-                lowest, highest = (
-                    (annual - 0.005) / money.annuity(1, 0.04, 24),
-                    (annual + 0.005) / money.annuity(1, 0.04, 24),
-                )
-                least, most = lowest - (value + 0.05), highest - (value - 0.05)
-                assert most > 0
-                assert least < 0.1 * value
+    rate, years = 0.04, 24
+    last = (1 + rate) ** -years
+
+    def annual(value: float) -> float:
+        return round(money.annuity(value, rate, years), 2)
+
+    assert [annual(v) for v in (6.4, 6.4, 6.7, 5.2)] == [0.42, 0.42, 0.44, 0.34]
+    second = (6.7 - 5.2) * (1 + rate) ** 12  # price of changing all decks once more
+    left = [second / 4 * sum(late / life for late in (0, 1, 2, 3)) * last for life in (12, 24)]
+    assert [annual(v + s) for v, s in zip((6.1, 4.8), left, strict=True)] == [0.41, 0.32]
+    assert [annual(v) for v in (6.1, 4.8)] == [0.4, 0.31]  # without the salvage they are not
+    one = money.annuity(1.0, rate, years)
+    asked = [((e - 0.005) / one - v, (e + 0.005) / one - v) for v, e in ((6.3, 0.42), (5.2, 0.36))]
+    assert [[round(s, 2) for s in span] for span in asked] == [[0.03, 0.18], [0.21, 0.37]]
 
 
 def test_paybacks_are_those_counted_by_hand() -> None:

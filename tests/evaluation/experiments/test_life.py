@@ -102,13 +102,16 @@ def sites(town: Town) -> list[int]:
         return [int(i) for i in c.execute(select(datastream.c.id).order_by(datastream.c.id)).scalars()]
 
 
-def measure(town: Town, sites: list[int], effect: float, *, treated: int = 2, skip: Callable[[int, int], bool] = lambda _s, _w: False) -> None:  # fmt: skip
+def measure(town: Town, sites: list[int], effect: float, *, treated: int = 2, skip: Callable[[int, int], bool] = lambda _s, _w: False,
+            sizes: tuple[float, ...] = (1.0,) * 8, noise: float = 3.0) -> None:  # fmt: skip
+    """Write a hundred kWh a week for each meter, and the `effect`, both times its size."""
     chance = np.random.default_rng(5)
     drafts = []
     day, week = FIRST, 0
     while day < ENDS:
         for n, series in enumerate(sites):
-            value = 100 + 3 * chance.standard_normal() + (effect if n < treated and day >= STARTS else 0)
+            steady = sizes[n] * (100 + (effect if n < treated and day >= STARTS else 0))
+            value = steady + noise * chance.standard_normal()
             if not skip(n, week):
                 drafts.append(Draft(series, instant(day), Result(round(value, 2), 2)))
         day, week = day + timedelta(weeks=1), week + 1
@@ -165,6 +168,23 @@ def test_what_could_be_seen_is_computed_before(town, clock, sites):
     assert planned.power == pytest.approx(1, abs=0.05)  # ten per cent of a hundred
     assert planned.proposal is not None
     assert planned.proposal.method == "did"
+
+
+def test_an_effect_that_follows_the_size_of_the_units_is_foreseen_as_hard_to_see(town, clock, tools, sites):
+    measure(town, sites, -10.0, sizes=(0.4, 1.6, 1.3, 0.7, 1.0, 1.5, 0.5, 1.0), noise=0.5)
+    clock.to(STARTS - timedelta(days=1))
+    row = prepare(town, sites)
+    planned = plan(town.store, row.values, clock())
+    register(town.store, row, HEAD, mde=planned.mde, power=planned.power)
+    clock.to(ENDS)
+    (ended,) = life.advance(town.store, tools)
+    found = finding_of(ended.values["finding"])
+    assert found is not None
+    assert found.mde is not None
+    assert planned.mde == pytest.approx(found.mde, rel=0.1)
+    assert planned.mde > 9  # without their sizes it would be 0.6
+    assert planned.power is not None
+    assert planned.power < 0.85
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """Air, noise, heat and slopes: against figures worked out another way, on real air of London and invented series."""
 
 import csv
+import json
 import math
+import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.towns import town_at
 
+from beffroi.cli import main
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, from_datetime, parse_instant
 from beffroi.model.result import number_of
@@ -24,6 +27,7 @@ from beffroi.services.environment.air_index import (
     classes_on,
     daily_index,
     sub_index,
+    to_ppb,
     to_ug_m3,
 )
 from beffroi.services.environment.exposure import index_by_day
@@ -44,6 +48,27 @@ def test_parts_per_billion_become_micrograms_at_twenty_degrees(gas: str, factor:
     assert to_ug_m3(gas, 1.0, celsius=0.0) == pytest.approx(to_ug_m3(gas, 1.0) * 293.15 / 273.15)
     with pytest.raises(KeyError):
         to_ug_m3("pm10", 1.0)
+    # there and back, at any weather: a mole of no2 weighs 46.0055 g and takes 24.06 L at 20 °C
+    for celsius, hectopascal in ((20.0, 1013.0), (-15.0, 880.0)):
+        back = to_ppb(gas, to_ug_m3(gas, 40.0, celsius, hectopascal), celsius, hectopascal)
+        assert back == pytest.approx(40.0, rel=1e-12)
+    assert to_ppb("no2", 200.0) == pytest.approx(200 / 46.0055 * 24.06, rel=1e-4)
+
+
+def test_the_command_converts_both_ways(monkeypatch, capsys) -> None:
+    def asked(*words: str) -> str:
+        monkeypatch.setenv("BEFFROI_LANG", "fr")
+        monkeypatch.setattr(sys, "argv", ["beffroi", "environment", "convert", *words])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        return said.err if ended.value.code else said.out
+
+    assert asked("no2", "200", "µg/m3") == "200 µg/m³ = 104,601 ppb (20 °C, 1013 hPa)\n"
+    told = json.loads(asked("O3", "60", "ppb", "--celsius", "25", "--json"))
+    assert (told["converted"], told["converted_unit"]) == (117.684, "µg/m³")
+    assert "particules" in asked("pm10", "4", "ppb")
+    assert "ppm" in asked("no2", "4", "ppm")
 
 
 def test_classes_are_dated_grow_and_follow_one_another() -> None:
@@ -132,6 +157,8 @@ def test_the_town_s_index_takes_parts_per_billion_and_the_median_of_stations(tow
     hours = [midnight + n * HOUR_US for n in range(24)]
     send(town, "a", "no2", "ppb", [(at, 30.0) for at in hours])  # 57 µg/m³: class 2
     assert index_by_day(town, None, midnight, midnight + DAY_US) == {midnight // DAY_US + 1: 2}
+    assert figure(town, "no2_mean") == pytest.approx(57.36, abs=0.02)  # like every figure of the gas
+    assert figure(town, "days_no2_who_day") == 1.0
     for station, value in (("a", 60.0), ("b", 60.0), ("c", 500.0)):  # one that is stuck does not decide
         send(
             town,

@@ -72,17 +72,17 @@ def meters(town):
     return ids
 
 
-def _figures(node):
-    """Yield the drawings of a PDF's tree of tags."""
+def _tagged(node, tag):
+    """Yield the elements of a PDF's tree of tags that have one tag."""
     node = node.get_object()
     if isinstance(node, pypdf.generic.ArrayObject):
         for one in node:
-            yield from _figures(one)
+            yield from _tagged(one, tag)
     elif isinstance(node, pypdf.generic.DictionaryObject):
-        if node.get("/S") == "/Figure":
+        if node.get("/S") == tag:
             yield node
         if "/K" in node:
-            yield from _figures(node["/K"])
+            yield from _tagged(node["/K"], tag)
 
 
 def _form(meters, token):
@@ -137,8 +137,14 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         assert paper.content[:5] == b"%PDF-"
         papers = pypdf.PdfReader(io.BytesIO(paper.content))
         assert len(papers.pages) == 2
-        drawn = list(_figures(papers.trailer["/Root"]["/StructTreeRoot"]["/K"]))
+        tags = papers.trailer["/Root"]["/StructTreeRoot"]
+        drawn = list(_tagged(tags["/K"], "/Figure"))
         assert ["mesuré" in str(figure.get("/Alt")) for figure in drawn] == [True]
+        # each cell names its headers, and each name leads to one: the six facts have one, the controls a row's and a column's
+        named = dict(zip(tags["/IDTree"]["/Names"][::2], tags["/IDTree"]["/Names"][1::2], strict=True))
+        cells = [cell["/A"]["/Headers"] for cell in _tagged(tags["/K"], "/TD")]
+        assert {named[name].get_object()["/S"] for cell in cells for name in cell} == {"/TH"}
+        assert [len(cell) for cell in cells[:8]] == [1] * 6 + [2] * 2
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
         measured = measures_of(town, ANONYMOUS, read_case(CASE))

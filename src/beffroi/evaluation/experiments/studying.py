@@ -74,7 +74,11 @@ def _study(gathered: Gathered, method: str, *, lower: bool) -> Finding:
 
 
 def plan(store: Store, values: Mapping[str, Any], now_us: int) -> Plan:
-    """Return what the experiment could see, by playing it on what came before: as long after, with nothing done."""
+    """Return what the experiment could see, by playing it on what came before: as long after, with nothing done.
+
+    What it could see depends on what it looks for: an effect that comes as a share of each unit's size differs from unit to
+    unit, and no length of time evens that out.
+    """
     before_us = min(now_us, instant(values["starts_on"]))
     try:
         gathered = gather(store, {**values, "ends_on": values["starts_on"]}, before_us)
@@ -97,16 +101,34 @@ def plan(store: Store, values: Mapping[str, Any], now_us: int) -> Plan:
         store, {**played, "method": "did" if values["controls"] else values["method"]}, before_us
     )
     proposal = None if rehearsed.panel is None else propose(rehearsed.panel)
-    finding = _study(gather(store, played, before_us), str(values["method"]), lower=False)
+    share = float(values["expected_percent"]) / 100
+    rehearsed = gather(store, played, before_us)
+    finding = _study(rehearsed, str(values["method"]), lower=False)
     if finding.mde is None:
         return Plan(None, None, finding.reasons[0] if finding.reasons else Text("", ""), proposal)
-    # fewer periods could be played than there will be: the mean of more is that much surer, at best
-    shrink = (min(1.0, (rows - start) / after)) ** 0.5
-    mde = finding.mde * shrink
+    # fewer periods could be played than there will be: the means of more are that much surer, at best
+    surer = min(1.0, (1 / whole.start + 1 / after) / (1 / start + 1 / (rows - start)))
+    uneven = _uneven(rehearsed, str(values["method"]), share, finding.mde)
+    mde = (finding.mde**2 * surer + uneven) ** 0.5
     base = float(np.nanmean(table[:, : len(values["treated"])]))
-    expected = abs(base * float(values["expected_percent"]) / 100)
+    expected = abs(base * share)
     power = float(ndtr(2.8 * expected / mde - 1.96)) if mde else None
     return Plan(float(f"{mde:.6g}"), None if power is None else round(power, 6), proposal=proposal)
+
+
+def _uneven(rehearsed: Gathered, method: str, share: float, plain: float) -> float:
+    """Return how much the square of the detectable effect grows when `share` of each treated unit's level comes, or goes."""
+    panel = rehearsed.panel
+    if panel is None or method != "did" or len(panel.treated) < 2:
+        return 0.0  # the other methods look at the treated as one
+    found = [plain]
+    for sign in (1, -1):
+        outcome = panel.outcome.copy()
+        before = outcome[: panel.start, panel.treated].mean(axis=0)
+        outcome[panel.start :, panel.treated] += sign * share * before
+        moved = msgspec.structs.replace(rehearsed, panel=msgspec.structs.replace(panel, outcome=outcome))
+        found.append(_study(moved, method, lower=False).mde or plain)
+    return float(max(found) ** 2 - plain**2)
 
 
 def finding_of(kept: Mapping[str, Any] | None) -> Finding | None:

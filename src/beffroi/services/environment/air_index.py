@@ -13,7 +13,9 @@ import msgspec
 
 from beffroi.model.text import Text
 
-__all__ = ["CLASSES", "NAMES", "POLLUTANTS", "Classes", "classes_on", "daily_index", "sub_index", "to_ug_m3"]
+__all__ = [
+    "CLASSES", "GASES", "NAMES", "POLLUTANTS", "Classes", "classes_on", "daily_index", "sub_index", "to_ppb", "to_ug_m3",
+]  # fmt: skip
 
 POLLUTANTS = ("pm25", "pm10", "no2", "o3", "so2")
 PARTICLES = ("pm25", "pm10")
@@ -24,6 +26,7 @@ NAMES = (
 _WHOLE = 18  # hours of a day that a day's figure needs: three in four (Directive 2024/2881, annex V)
 # Molar masses, g/mol; concentrations are given at 20 °C and 101.3 kPa (Directive 2024/2881, annex VI, section B).
 _MOLAR = {"no2": 46.0055, "o3": 47.9982, "so2": 64.064, "no": 30.0061, "co": 28.0101}
+GASES = tuple(_MOLAR)
 _GAS = 8.314462618
 
 
@@ -58,8 +61,17 @@ def classes_on(day: date) -> Classes:
 
 def to_ug_m3(pollutant: str, ppb: float, celsius: float = 20.0, hectopascal: float = 1013.0) -> float:
     """Return a concentration of a gas in µg/m³ from parts per billion. Raises `KeyError` for what is no gas."""
-    litres = 1000.0 * _GAS * (celsius + 273.15) / (hectopascal * 100.0)  # of one mole
-    return ppb * _MOLAR[pollutant] / litres
+    return ppb * _MOLAR[pollutant] / _molar_litres(celsius, hectopascal)
+
+
+def to_ppb(pollutant: str, ug_m3: float, celsius: float = 20.0, hectopascal: float = 1013.0) -> float:
+    """Return a concentration of a gas in parts per billion from µg/m³. Raises `KeyError` for what is no gas."""
+    return ug_m3 / _MOLAR[pollutant] * _molar_litres(celsius, hectopascal)
+
+
+def _molar_litres(celsius: float, hectopascal: float) -> float:
+    """Return what one mole of a gas takes up, in litres."""
+    return 1000.0 * _GAS * (celsius + 273.15) / (hectopascal * 100.0)
 
 
 def sub_index(pollutant: str, value: float, classes: Classes) -> int:

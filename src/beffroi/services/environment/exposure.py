@@ -4,52 +4,19 @@ import statistics
 from collections.abc import Mapping
 from datetime import date
 
-import msgspec
-from sqlalchemy import or_, select
-
 from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, to_datetime
 from beffroi.model.text import Text
 from beffroi.services.environment import air_index, heat, noise, slope
-from beffroi.services.environment.datastreams import DATASTREAMS
 from beffroi.services.environment.domain import by_day, middle_day
 from beffroi.services.environment.readings import days_of, hours_of, series_of, values_of
-from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
 
 __all__ = ["EXPOSURE", "index_by_day"]
 
 HEAT = "environment.heat"
 BAD = 4
-_GASES = ("no2", "o3", "so2")
-_NAMES = {kind.code: {kind.code, *kind.aliases} for kind in DATASTREAMS}
 Values = list[tuple[int, float]]
-
-
-def _in_ppb(town: Town, gas: str, territory: str | None) -> list[int]:
-    """Return the series of a gas that are in parts per billion: in another unit than the kind's they are of no kind."""
-    wanted = [datastream.c.unit_definition == "[ppb]"]
-    if territory is not None:
-        wanted.append(or_(thing.c.territory == territory, thing.c.territory.is_(None)))
-    columns = select(datastream.c.id, datastream.c.properties).join(
-        thing, thing.c.id == datastream.c.thing_id
-    )
-    with town.store.read() as connection:
-        rows = connection.execute(columns.where(*wanted).order_by(datastream.c.id)).all()
-    return [
-        n for n, told in rows if str(msgspec.json.decode(told or "{}").get("code", "")).lower() in _NAMES[gas]
-    ]
-
-
-def _concentrations(
-    town: Town, pollutant: str, territory: str | None, start_us: int, end_us: int
-) -> list[Values]:
-    """Return the hourly means of each series of a pollutant in µg/m³, those in parts per billion converted."""
-    found = hours_of(town, series_of(town, pollutant, territory), start_us, end_us)
-    if pollutant in _GASES:
-        parts = hours_of(town, _in_ppb(town, pollutant, territory), start_us, end_us)
-        found += [[(at, air_index.to_ug_m3(pollutant, value)) for at, value in values] for values in parts]
-    return found
 
 
 def index_by_day(town: Town, territory: str | None, start_us: int, end_us: int) -> dict[int, int]:
@@ -57,7 +24,7 @@ def index_by_day(town: Town, territory: str | None, start_us: int, end_us: int) 
     figures: dict[int, dict[str, float]] = {}
     for pollutant in air_index.POLLUTANTS:
         told: dict[int, list[float]] = {}
-        for values in _concentrations(town, pollutant, territory, start_us, end_us):
+        for values in hours_of(town, pollutant, territory, start_us, end_us):
             for day, hours in by_day(values).items():
                 value = air_index.figure(pollutant, hours)
                 if value is not None:

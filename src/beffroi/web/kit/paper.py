@@ -47,9 +47,23 @@ def pdf_bytes(html: str) -> bytes:
 
     document = HTML(string=_DRAWING.sub(r"\1<title>\2</title>", html), url_fetcher=nothing)
     made: bytes = document.write_pdf(
-        stylesheets=[CSS(string=STYLE, url_fetcher=nothing)], pdf_variant="pdf/ua-1"
+        stylesheets=[CSS(string=STYLE, url_fetcher=nothing)], pdf_variant="pdf/ua-1", finisher=_named
     )
     return made
+
+
+def _named(_document: Any, made: Any) -> None:
+    """Add the tree of names by which cells find their headers (ISO 32000-1, table 322), which WeasyPrint leaves out."""
+    import pydyf  # noqa: PLC0415 -- comes with WeasyPrint
+
+    kept = [one for one in made.objects if isinstance(one, pydyf.Dictionary)]
+    named = sorted(
+        (one["ID"].string, one) for one in kept if "ID" in one and one.get("Type") == "/StructElem"
+    )
+    root = next((one for one in kept if one.get("Type") == "/StructTreeRoot"), None)
+    if named and root is not None:
+        pairs = [part for name, one in named for part in (pydyf.String(name), one.reference)]
+        root["IDTree"] = pydyf.Dictionary({"Names": pydyf.Array(pairs)})
 
 
 def paper(town: Town, language: str, template: str, **context: Any) -> bytes:

@@ -46,10 +46,15 @@ def keep_words(request: Request, keep: Keep) -> str:
     if keep.raw_days is None:
         return _("toutes les valeurs, sans limite")
     number = figures_of(request).number
-    raw = _("chaque valeur {n} jours", n=number(keep.raw_days))
+    said = _("chaque valeur {n} jours", n=number(keep.raw_days))
     if keep.hours_days is None:
-        return raw + _(", puis le résumé de chaque heure, sans limite")
-    return raw + _(", puis le résumé de chaque heure {n} jours, puis rien", n=number(keep.hours_days))
+        said += _(", puis le résumé de chaque heure, sans limite")
+    else:
+        said += _(", puis le résumé de chaque heure {n} jours, puis rien", n=number(keep.hours_days))
+    town: Town = request.app.state.town
+    if keep.from_us is not None and keep.from_us > town.clock():
+        said += _(" (à partir du {day})", day=figures_of(request).day(keep.from_us))
+    return said
 
 
 def _inputs(request: Request) -> list[Input]:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from beffroi.evaluation.case.reading import read_case
-from beffroi.model.instant import DAY_US, MINUTE_US
+from beffroi.model.instant import DAY_US, MINUTE_US, to_datetime
 from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM
 from beffroi.model.result import number_of
@@ -140,23 +140,25 @@ def test_the_address_of_a_screen_has_places_for_numbers() -> None:
 def test_a_proposal_is_applied_by_the_retention_that_is_there_and_undone(
     town: Town, browser: Browser, thermometers: list[int]
 ) -> None:
-    client = browser("admin")
+    client = browser("agent")
     town.store.set_setting(KINDS, {"battery": {"raw": "P5D"}})
     assert "Température" in words(client.get("/preuve/sobriete").text).partition("Garder moins")[2]
     assert post(client, "/preuve/sobriete", appliquer="temperature").status_code == 303
+    begins = to_datetime(town.clock() + 7 * DAY_US).date().isoformat()
     assert town.store.setting(KINDS) == {
         "battery": {"raw": "P5D"},
-        "temperature": {"raw": "P365D", "hours": "P3650D"},
+        "temperature": {"raw": "P365D", "hours": "P3650D", "from": begins},
     }
     page = client.get("/preuve/sobriete").text
+    assert "appliquée, à partir du" in words(page)
     assert 'name="annuler" value="temperature"' in page
     assert post(client, "/preuve/sobriete", annuler="temperature").status_code == 303
     assert town.store.setting(KINDS) == {"battery": {"raw": "P5D"}}
     assert post(client, "/preuve/sobriete", annuler="temperature").status_code == 404
     assert post(client, "/preuve/sobriete", appliquer="rien").status_code == 404
-    assert client.get("/administration/journal").text.count("sobriety.apply") >= 1
-    assert 'name="appliquer"' not in browser("agent").get("/preuve/sobriete").text
-    assert post(browser("agent"), "/preuve/sobriete", appliquer="temperature").status_code == 403
+    assert browser("admin").get("/administration/journal").text.count("sobriety.apply") >= 1
+    assert 'name="appliquer"' not in browser("elu").get("/preuve/sobriete").text
+    assert post(browser("elu"), "/preuve/sobriete", appliquer="temperature").status_code == 403
     town.store.set_setting(KINDS, {})
 
 

@@ -20,13 +20,15 @@ Array = np.ndarray[Any, Any]
 _NEAR = 7  # pixels over which contrast and change are compared
 _LEAST_FRAMES = 4
 _STANDS = 1.0  # contrast of the mean over change, as variances, from which something stands …
-_OVER_USUAL = 3.0  # … and over what is usual in these frames: slow water keeps some contrast in the mean
+_OVER_USUAL = 3.0  # … and over what is usual of this water: slow water keeps some contrast in the mean
 _MOST_PAINT = 0.5  # of a window
 _AROUND = 31  # pixels that give the paint its grey
+_WHOLE = (slice(None), slice(None))
 
 
-def standing_in(frames: list[Array]) -> Array | None:
-    """Return where something stands (a mask of the frames' size), None when too few frames can tell."""
+def standing_in(frames: list[Array], water: tuple[slice, slice] = _WHOLE) -> Array | None:
+    """Return where something stands (a mask of the frames' size), None when too few frames can tell. `water`: the rows and
+    columns where water is looked at, whose usual contrast is the measure: banks stand, and may fill most of a frame."""
     if len(frames) < _LEAST_FRAMES:
         return None
     first = frames[0].astype(np.float32)
@@ -40,8 +42,8 @@ def standing_in(frames: list[Array]) -> Array | None:
     change = _near((square - away * away / count) / (count - 1))
     contrast = _near(mean * mean) - _near(mean) ** 2 - change / count
     share = contrast / np.maximum(change, 0.25)  # a quarter of a grey level squared: rounding
-    seen = first > 0  # outside the picture the band is black
-    usual = float(np.median(share[seen])) if seen.any() else 0.0
+    seen = first[water] > 0  # outside the picture the band is black
+    usual = float(np.median(share[water][seen])) if seen.any() else 0.0
     stands = (share > max(_STANDS, _OVER_USUAL * usual)).astype(np.uint8)
     closed = cv2.morphologyEx(stands, cv2.MORPH_CLOSE, np.ones((_NEAR, _NEAR), np.uint8))
     return np.asarray(closed.astype(bool))
@@ -49,7 +51,9 @@ def standing_in(frames: list[Array]) -> Array | None:
 
 def without_standing(look: Look) -> Look:
     """Return the look with what stands painted over, and the points that see little else left out."""
-    mask = standing_in(look.frames)
+    half = FINE // 2
+    rows, columns = (slice(max(0, int(z.min()) - half), int(z.max()) + half) for z in (look.y, look.x))
+    mask = standing_in(look.frames, (rows, columns))
     if mask is None or not mask.any():
         return look
     bare = (~mask).astype(np.float32)

@@ -16,7 +16,7 @@ from beffroi.web.kit.look import look_of
 from beffroi.web.kit.page import Pages, language_of, pages_of
 from beffroi.web.kit.paper import pdf_bytes
 from beffroi.web.site.experiments.drawing import trace_paper
-from beffroi.web.site.experiments.words import check_rows, signed, sized
+from beffroi.web.site.experiments.words import check_rows, per_step, signed, sized
 
 __all__ = ["deliberation_pdf", "draft"]
 
@@ -26,11 +26,11 @@ def deliberation_pdf(request: Request, row: Row, finding: Finding) -> bytes:
     return draft(request.app.state.town, pages_of(request), language_of(request), row, finding)
 
 
-def _effect(figures: Figures, finding: Finding, unit: str) -> str:
+def _effect(figures: Figures, finding: Finding, unit: str, step: str) -> str:
     """Return the effect with its sign; nothing when it cannot be evaluated."""
     if finding.estimate is None or finding.verdict == NOT_EVALUABLE:
         return ""
-    return signed(sized(figures, finding.estimate, unit), finding.estimate)
+    return f"{signed(sized(figures, finding.estimate, unit), finding.estimate)} {step}".rstrip()
 
 
 def _drawn(pages: Pages, language: str, values: Mapping[str, Any]) -> str:
@@ -51,6 +51,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
     figures: Figures = pages.figures[language]
     values = row.values
     service = town.registry.services.get(values["service"] or "")
+    step = per_step(pages.words[language].of, values)
     context: dict[str, Any] = {
         "values": values, "finding": finding, "checks": check_rows(finding, language), "stop": stop_day(values),
         "method": WORDS[values["method"]].of(language), "verdict": VERDICTS[finding.verdict].of(language),
@@ -58,7 +59,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
         "drawing": "" if finding.trace is None else trace_paper(finding.trace, figures, _drawn(pages, language, values), values["unit"], pages.words[language].of("Début")),
         "expected": signed(figures.quantity(values["expected_percent"], "%", 1), values["expected_percent"]),
         # a study may look for what is feared: more accidents after a cut
-        "feared": (values["expected_percent"] > 0) == (values["better"] == "lower"), "effect": _effect(figures, finding, values["unit"]), "relative": _relative(figures, finding),
+        "feared": (values["expected_percent"] > 0) == (values["better"] == "lower"), "effect": _effect(figures, finding, values["unit"], step), "step": step, "amount": lambda x: sized(figures, x, values["unit"]), "relative": _relative(figures, finding),
         "models": [(m.words.of(language), m) for m in finding.models], "reasons": [r.of(language) for r in (*finding.reasons, *(c.why for c in finding.checks.values() if c.outcome == "fail"))],
     }  # fmt: skip
     html = environment.get_template("experiments/deliberation.html").render(

@@ -1,7 +1,7 @@
 """Experiments in words: what state they are in, what was found, what was promised."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from typing import Any
 
@@ -24,6 +24,7 @@ __all__ = [
     "check_rows",
     "field_words",
     "overdue",
+    "per_step",
     "promise",
     "said_of",
     "signed",
@@ -96,8 +97,7 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     _, figures, language = translate(request), figures_of(request), words_of(request).language
     verdict = VERDICTS[finding.verdict].of(language)
     verdict = verdict[:1].upper() + verdict[1:]
-    # what was added up is so much a week; a mean is what it is
-    unit, step = values["unit"], _per(request, values["step"]) if values["measure"] == "sum" else ""
+    unit, step = values["unit"], per_step(_, values)
     if (
         finding.estimate is None or finding.interval95 is None
     ):  # nothing to say how sure it is: nothing to publish
@@ -135,9 +135,11 @@ def signed(words: str, value: float) -> str:
     return f"+{words}" if value > 0 else words
 
 
-def _per(request: Request, step: str) -> str:
-    _ = translate(request)
-    return {"day": _("par jour"), "week": _("par semaine"), "month": _("par mois")}[step]
+def per_step(_: Callable[[str], str], values: Mapping[str, Any]) -> str:
+    """Return how often the effect comes: what was added up is so much a week; a mean is what it is."""
+    if values["measure"] != "sum":
+        return ""
+    return {"day": _("par jour"), "week": _("par semaine"), "month": _("par mois")}[values["step"]]
 
 
 def check_rows(finding: Finding, language: str) -> list[tuple[str, str, str]]:

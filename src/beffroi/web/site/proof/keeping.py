@@ -1,8 +1,9 @@
 """Proposals of keeping less that can be applied and undone: raw values of a kind for so long, then their hours.
 
-An application is the very setting that *Administration, Conservation* writes (`retention.kinds`), so the keeper acts on
-it at its next passage; what was there before is kept beside it, and undoing puts that back. What a passage took away
-does not come back, and the page says so.
+An application is the very setting that *Administration, Conservation* writes (`retention.kinds`), with a week's notice:
+nothing goes before that, so that any agent of the whole town may apply, and anyone of them undo without a loss. What was
+there before is kept beside it, and undoing puts that back. What a passage took away later does not come back, and the
+page says so.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import func, select
 
-from beffroi.model.instant import DAY_US
+from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
@@ -18,9 +19,10 @@ from beffroi.store.tables import datastream, latest, thing
 from beffroi.store.thinning import KINDS, Keep, keep_of
 from beffroi.town import Town
 
-__all__ = ["APPLIED", "Proposal", "apply", "proposals", "undo"]
+__all__ = ["APPLIED", "NOTICE_DAYS", "Proposal", "apply", "may_apply", "proposals", "undo"]
 
 APPLIED = "sobriety.applied"
+NOTICE_DAYS = 7
 TECHNICAL = {"battery", "rssi", "snr"}  # of use to the technician, for a month
 SEALED_ROW = 3.0  # bytes of an observation in the sealed history (bench: 2.7 to 6.9)
 
@@ -36,7 +38,7 @@ class Proposal(msgspec.Struct, frozen=True):
     yearly: int
     kept: int  # bytes that stay in the end with it
     applied: bool
-    at_us: int | None = None
+    begins_us: int | None = None
 
 
 def proposals(town: Town) -> list[Proposal]:
@@ -77,7 +79,7 @@ def proposals(town: Town) -> list[Proposal]:
                     round(rate * 365),
                     round(kept),
                     mark is not None,
-                    (mark or {}).get("at_us"),
+                    None if mark is None else mark["at_us"] + NOTICE_DAYS * DAY_US,
                 )
             )
     return sorted(found, key=lambda p: -p.yearly)
@@ -92,14 +94,20 @@ def _one(town: Town, kind: str) -> Proposal:
     return found
 
 
+def may_apply(who: Principal) -> bool:
+    """Tell whether `who` may apply and undo: staff of the whole town."""
+    return who.staff and not who.territories and who.service is None
+
+
 def apply(town: Town, who: Principal, kind: str) -> None:
-    """Apply the proposal about a kind. Raises `NotFound` when there is none."""
+    """Apply the proposal about a kind, in a week's time. Raises `NotFound` when there is none."""
     proposal = _one(town, kind)
     if proposal.applied:
         return
     kinds: dict[str, Any] = town.store.setting(KINDS, {})
     applied: dict[str, Any] = town.store.setting(APPLIED, {})
-    rule = {"raw": f"P{proposal.raw_days}D", "hours": f"P{proposal.hours_days}D"}
+    begins = to_datetime(town.clock() + NOTICE_DAYS * DAY_US).date().isoformat()
+    rule = {"raw": f"P{proposal.raw_days}D", "hours": f"P{proposal.hours_days}D", "from": begins}
     town.store.set_setting(APPLIED, {**applied, kind: {"before": kinds.get(kind), "at_us": town.clock()}})
     town.store.set_setting(KINDS, {**kinds, kind: rule})
     with town.store.write() as c:

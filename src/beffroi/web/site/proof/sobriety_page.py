@@ -10,9 +10,8 @@ from starlette.routing import BaseRoute, Route
 from beffroi.evaluation.sobriety.footprint import factors
 from beffroi.evaluation.sobriety.pages import ecoindex, grade
 from beffroi.evaluation.sobriety.study import Economy, known_study, make_study
-from beffroi.identity.rights import require_reach, require_signed_in
+from beffroi.identity.rights import require_signed_in
 from beffroi.model.instant import DAY_US
-from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden
 from beffroi.model.text import Text
 from beffroi.store.record import Query, Where
@@ -162,12 +161,8 @@ def page(request: Request) -> Response:
     return render(
         request, "proof/sobriety.html", tabs=tabs_of(request), columns=columns, rows=rows, unread=_unread(request, found, since), page_columns=page_columns,
         page_rows=page_rows[:25], study=study, economies=_economies(request, study.economies) if study else [], proposals=proposed, names=names,
-        factors=[(name, f, f.source.of(language_of(request))) for name, f in factors().items()], may_apply=_may_apply(who), may_study=who.staff, done=request.query_params.get("fait", ""),
+        factors=[(name, f, f.source.of(language_of(request))) for name, f in factors().items()], may_apply=keeping.may_apply(who), may_retain=who.role == "admin" and not who.territories, may_study=who.staff, done=request.query_params.get("fait", ""),
     )  # fmt: skip
-
-
-def _may_apply(who: Principal) -> bool:
-    return who.role == "admin" and not who.territories
 
 
 async def change(request: Request) -> Response:
@@ -184,7 +179,11 @@ def _change(request: Request, sent: dict[str, str]) -> Response:
             raise Forbidden(Text("L'étude est faite par les agents.", "The study is made by the staff."))
         make_study(town.store, town.clock())
         return RedirectResponse("/preuve/sobriete?fait=etude#etude", 303)
-    require_reach(who, ())
+    if not keeping.may_apply(who):
+        raise Forbidden(
+            Text("Les propositions sont appliquées par les agents de toute la ville.", "Proposals are applied by the staff of the whole town."),
+            Text("Demandez à l'un d'eux.", "Ask one of them."),
+        )  # fmt: skip
     if "annuler" in sent:
         keeping.undo(town, who, sent["annuler"])
     else:
