@@ -1,12 +1,21 @@
 """/health: 200 means that a write reached the disk."""
 
+from typing import Any
+
+import anyio
 from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from beffroi import __version__
-from beffroi.api.health import examine
+from beffroi.api.health import ROUTES, examine
 from beffroi.election import Election
 from beffroi.model.instant import MINUTE_US
+from beffroi.plugins import load_registry
 from beffroi.store.open import Store
+from beffroi.town import Town
 
 
 def test_health_tells_what_is(store: Store) -> None:
@@ -47,3 +56,48 @@ def test_health_counts_what_waits(store: Store) -> None:
     report = examine(store)
     assert report["waiting"] == 2
     assert 180 <= report["lag_s"] < 240
+
+
+def test_who_reads_finds_a_thread_while_health_waits_to_write(store: Store) -> None:
+    def read(_request: Request) -> PlainTextResponse:
+        return PlainTextResponse("read")
+
+    app = Starlette(routes=[*ROUTES, Route("/", read)])
+    app.state.town = Town(store.settings, store, load_registry(()), store.clock)
+    answers: list[int] = []
+
+    async def get(path: str) -> tuple[int, bytes]:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": path,
+            "headers": [],
+            "query_string": b"",
+            "root_path": "",
+        }
+        sent: list[Any] = []
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b""}
+
+        await app(scope, receive, send)
+        return sent[0]["status"], sent[1]["body"]
+
+    async def health() -> None:
+        answers.append((await get("/health"))[0])
+
+    async def ask() -> None:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 2
+        async with anyio.create_task_group() as probes:
+            with store.write():  # nobody else can write now
+                for _ in range(5):
+                    probes.start_soon(health)
+                await anyio.wait_all_tasks_blocked()
+                with anyio.fail_after(5):
+                    assert await get("/") == (200, b"read")
+
+    anyio.run(ask)
+    assert answers == [200] * 5

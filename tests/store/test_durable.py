@@ -124,3 +124,8 @@ def test_a_log_that_was_taken_away_is_found_again(store) -> None:
     with again.read() as c:
         assert c.execute(text("SELECT value FROM setting WHERE key = 'essai'")).scalar() == "2"
     again.close()
+
+
+def test_no_file_is_mapped_into_who_reads(store) -> None:
+    with store.read() as c:
+        assert [c.exec_driver_sql(f"PRAGMA {name}.mmap_size").scalar() for name in ("main", "obs")] == [0, 0]

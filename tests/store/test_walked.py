@@ -3,6 +3,7 @@
 import itertools
 import random
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -17,6 +18,7 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query, Row, Where
 from beffroi.store.record_import import take
 from beffroi.store.record_query import conditions, order_of, phases
+from beffroi.store.record_tables import holding
 
 
 class Call(Record):
@@ -77,6 +79,34 @@ def test_pages_and_counts_are_the_oracles(store: Store, calls: list[Row]) -> Non
         assert store.records.count("call", query) == len(known)
         assert store.records.count("call", query, most=5, walk=True) == min(5, len(known))
         assert store.records.count("call", query, most=5000, walk=True) == len(known)
+
+
+def test_tallies_are_the_oracles_along_an_index_that_holds_all(store: Store, calls: list[Row]) -> None:
+    def late_at(row: Row) -> bool:
+        return row.values["at"] is not None and 10 <= row.values["at"] <= 25
+
+    late = {"at": (Where(">=", 10), Where("<=", 25))}
+    asked: tuple[tuple[dict[str, Any], Callable[[Row], bool]], ...] = (
+        (late, late_at),
+        ({**late, "answers_to": None}, lambda r: late_at(r) and r.values["answers_to"] is None),
+        ({"state": Where("contains", "LO")}, lambda r: "lo" in r.values["state"]),
+        ({"code": Where("contains", "-1")}, lambda r: "-1" in r.values["code"]),
+    )
+    of_time, of_state = "c_call__by_at__id_state_shown_answers_to", "c_call__by_state_at__id_shown_answers_to"
+    shelf = store.records.shelf("call")
+    for where, holding_it in asked:
+        for seen in (None, ()):
+            known = Counter(
+                r.values["state"] for r in calls if holding_it(r) and (seen is None or r.values["shown"])
+            )
+            assert store.records.tally("call", "state", Query(where=where, hidden_in=seen)) == known
+    every = [
+        holding(shelf.collection, shelf.table, Query(where=where, hidden_in=()), "state")
+        for where, _ in asked
+    ]
+    assert every == [of_time, of_time, of_state, None]
+    here = Query(where=late, territories=("35236",))  # no walk says where a record is
+    assert holding(shelf.collection, shelf.table, here, "state") is None
 
 
 def _in(row: Row, box: tuple[float, float, float, float]) -> bool:

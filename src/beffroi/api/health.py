@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -23,6 +23,8 @@ from beffroi.store.open import Store
 __all__ = ["ROUTES", "examine"]
 
 REMEMBERED_S = 1.0  # a flood of questions costs one small write a second
+# While writing waits its turn, whoever else asks waits too: in no thread, which those who read would lack.
+DOOR = CapacityLimiter(1)
 
 
 def examine(store: Store) -> dict[str, Any]:
@@ -79,7 +81,7 @@ async def health(request: Request) -> Response:
         doctor = state.doctor = _Doctor()
     try:
         report = await asyncio.wait_for(
-            to_thread.run_sync(doctor.ask, state.town.store, abandon_on_cancel=True), 10
+            to_thread.run_sync(doctor.ask, state.town.store, abandon_on_cancel=True, limiter=DOOR), 10
         )
     except TimeoutError:
         report = {"status": "cannot write", "version": __version__, "reason": "no answer in 10 s"}

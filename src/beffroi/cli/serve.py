@@ -95,6 +95,9 @@ def _run(town: "Town", listening: socket.socket, workers: int) -> None:
         server = uvicorn.Server(uvicorn.Config(from_environment(town), **options))
         server.run(sockets=[listening])
         return
+    from beffroi.web.kit.page import pages_for
+
+    pages_for(town)  # its templates and words are read once, and shared
     town.close()
     _fork(uvicorn.Config("beffroi.app:from_environment", factory=True, workers=workers, **options), listening)
 

@@ -180,7 +180,8 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
         msgspec.structs.force_setattr(self, "fields", fields)
         self.__dict__["_by_name"] = {f.name: f for f in fields}  # asked a hundred times for each record
         self.__dict__["_key"] = next((f for f in fields if f.key), None)
-        names = [f.name for f in fields]
+        self.__dict__["_required"] = tuple(f for f in fields if f.required)
+        self.__dict__["_names"] = names = tuple(f.name for f in fields)
         if not self.label:
             label = next((f.name for f in fields if f.key), names[0] if names else "")
             msgspec.structs.force_setattr(self, "label", label)
@@ -215,6 +216,18 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     def key(self) -> Field | None:
         """The field that identifies a record within a territory, if one does."""
         found: Field | None = self.__dict__["_key"]
+        return found
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the fields, in their order."""
+        found: tuple[str, ...] = self.__dict__["_names"]
+        return found
+
+    @property
+    def required(self) -> tuple[Field, ...]:
+        """The fields that must have a value."""
+        found: tuple[Field, ...] = self.__dict__["_required"]
         return found
 
     @property

@@ -9,7 +9,7 @@ correction is left alone when its observation has changed since. Nothing is seen
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -20,6 +20,7 @@ from beffroi.model.problem import NotFound, Problem, Unavailable
 from beffroi.model.text import Text
 from beffroi.store.observations import Ack, ObservationQuery, Observations
 from beffroi.store.open import Store
+from beffroi.store.quick import quick
 from beffroi.store.tables import observation, unfinished
 from beffroi.store.versions import NOBODY, By
 
@@ -150,6 +151,10 @@ class ChangeSet(Store):
     def read(self) -> Iterator[Connection]:
         """Give the connection of the change set: it sees what was changed so far."""
         yield self._connection
+
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement, as the change set leaves them."""
+        return quick(self._connection, sql, values)
 
     @contextlib.contextmanager
     def write(self, *, many: bool = False) -> Iterator[Connection]:  # noqa: ARG002 -- it is one of its own

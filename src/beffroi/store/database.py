@@ -8,7 +8,7 @@ the order of commits, and a consumer that has read up to N has seen everything u
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +69,9 @@ def _prepare(connection: Any, synchronous: str) -> None:
         "secure_delete=ON",  # what is erased is overwritten
         "temp_store=MEMORY",
         f"cache_size={-CACHE_KB}",
-        "mmap_size=2147418112",  # as much as SQLite takes: what is read is not copied (address space, not memory)
+        # After each commit of another connection SQLite would take its whole mapping down and make it again, in the way of
+        # every other thread: with 100 commits a second a short reading then takes ten times as long.
+        "mmap_size=0",
         f"wal_autocheckpoint={LOG_PAGES}",  # fewer, larger checkpoints in the way of commits
     ):
         connection.execute(f"PRAGMA {pragma}")
@@ -95,6 +97,7 @@ class Database:
         self._listeners: dict[object, Callable[[], None]] = {}
         self._records_listeners: dict[object, Callable[[], None]] = {}
         self._watcher: _Watcher | None = None
+        self.told = 0  # how often something was committed here, or seen to have been elsewhere
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
@@ -104,6 +107,17 @@ class Database:
             if left is not None:
                 connection.exec_driver_sql(f"SET LOCAL statement_timeout = {max(1, int(left * 1000))}")
             yield connection
+
+    def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
+        """Return the rows of one small statement, its values named `:so`: on SQLite as the driver gives them, without what
+        a transaction of SQLAlchemy costs, which is more than the statement."""
+        if self.dialect != "sqlite":
+            with self.read() as connection:
+                return quick(connection, sql, values)
+        with self._told(), contextlib.closing(self.reader.raw_connection()) as lent:
+            driver: Any = lent.driver_connection
+            rows: list[Any] = driver.execute(sql, values).fetchall()
+            return rows
 
     @contextlib.contextmanager
     def write(self, *, many: bool = False) -> Iterator[Connection]:
@@ -208,6 +222,7 @@ class Database:
 
     def notify(self) -> None:
         """Tell this process's listeners that something was committed."""
+        self.told += 1
         for callback in (*self._listeners.values(), *self._records_listeners.values()):
             callback()
 
@@ -331,12 +346,9 @@ def _open_sqlite(records: Path, observations: Path) -> Database:
             connection.isolation_level = None  # we say BEGIN ourselves
             _prepare(connection, synchronous)
             if main == observations:
-                connection.execute("PRAGMA mmap_size=0")
                 connection.execute(f"PRAGMA wal_autocheckpoint={OBSERVED_PAGES}")
             if attached is not None:
                 connection.execute("ATTACH DATABASE ? AS obs", (str(attached),))
-                # each reader would map it again, and count it again as memory; a page of it is read by a call as fast
-                connection.execute("PRAGMA obs.mmap_size=0")
                 watch_sqlite(connection)
 
         @event.listens_for(made, "begin")

@@ -17,7 +17,6 @@ from beffroi.store.files import Files
 from beffroi.store.migrate import migrate
 from beffroi.store.observations import Observations
 from beffroi.store.provenance import Provenance
-from beffroi.store.quick import quick
 from beffroi.store.records import Records
 from beffroi.store.verify import verify_store
 
@@ -63,9 +62,8 @@ class Store:
             yield connection
 
     def glance(self, sql: str, values: Mapping[str, Any]) -> list[Any]:
-        """Return the rows of one small statement (see `quick`), for what every page asks several times."""
-        with self.read() as connection:
-            return quick(connection, sql, values)
+        """Return the rows of one small statement (see `Database.glance`), for what every page asks several times."""
+        return self.database.glance(sql, values)
 
     @contextlib.contextmanager
     def write(self, *, many: bool = False) -> Iterator[Connection]:

@@ -12,7 +12,19 @@ from beffroi.model.text import Text
 from beffroi.model.value import check_value, json_value
 from beffroi.store.personal import seal, sealed_text, unseal, unsealed_text
 
-__all__ = ["Reader", "checked_values", "from_column", "from_history", "place_of", "to_column", "to_history"]
+__all__ = [
+    "AS_IT_IS",
+    "Reader",
+    "checked_values",
+    "from_column",
+    "from_history",
+    "place_of",
+    "to_column",
+    "to_history",
+]
+
+
+_ABSENT = object()  # of a change that leaves a field as it is
 
 
 def place_of(collection: Collection, record_id: int) -> str:
@@ -25,18 +37,14 @@ def checked_values(collection: Collection, given: Mapping[str, Any], *, creating
 
     Raises `Problem` for an unknown field, a wrong value, or a required one that is missing.
     """
-    for name in given:
-        if collection.field(name) is None:
-            raise _no_field(collection, str(name)[:60])
     checked: dict[str, Any] = dict(_blank(collection)) if creating else {}
-    for field in collection.fields:
-        if field.name in given:
-            checked[field.name] = value = check_value(field, given[field.name])
-        elif creating:
-            value = checked[field.name]
-        else:
-            continue
-        if value is None and field.required:
+    for name, value in given.items():
+        field = collection.field(name)
+        if field is None:
+            raise _no_field(collection, str(name)[:60])
+        checked[name] = check_value(field, value)
+    for field in collection.required:
+        if checked.get(field.name, _ABSENT) is None:
             raise Problem(
                 Text(f"{field.title.fr} : il faut une valeur.", f"{field.title.en}: a value is needed."),
                 Text("Remplissez ce champ.", "Fill in this field."), place=field.name,
@@ -62,6 +70,10 @@ def _blank(collection: Collection) -> dict[str, Any]:
             held[field.name] = field.default if value is None else value
         collection.__dict__["_blank"] = held
     return held
+
+
+AS_IT_IS = frozenset({"text", "integer", "boolean", "reference"})
+"""The kinds whose values, unless personal, are the same in memory, in a column and in the JSON of history."""
 
 
 def to_column(field: Field, value: Any, key: bytes | None, place: str) -> Any:

@@ -6,6 +6,7 @@ there is a box, words, a cursor. The expressions are those of `record_query`, wi
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import RLock
 from typing import Any, TypeVar
 
 import msgspec
@@ -159,15 +160,20 @@ class Plans:
 
     def __init__(self) -> None:
         self._kept: dict[Any, Any] = {}
+        self._making = RLock()  # a dozen threads that ask the same at once make it once
 
     def get(self, shape: Any, make: Callable[[], T]) -> T:
         """Return what was made for a shape, made now when it is not known."""
         found: T | None = self._kept.get(shape)
-        if found is None:
-            found = make()
-            if len(self._kept) >= MOST_PLANS:
-                self._kept.clear()
-            self._kept[shape] = found
+        if found is not None:
+            return found
+        with self._making:
+            found = self._kept.get(shape)
+            if found is None:
+                found = make()
+                if len(self._kept) >= MOST_PLANS:
+                    self._kept.clear()
+                self._kept[shape] = found
         return found
 
     def clear(self) -> None:

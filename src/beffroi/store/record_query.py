@@ -110,14 +110,18 @@ def like_of(value: Any) -> Any:
     return f"%{escaped}%".lower()
 
 
-def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> ColumnElement[bool]:
+def _test(
+    where: ColumnElement[Any], field: Field | None, test: Where, dialect: str
+) -> ColumnElement[bool]:  # fmt: skip
     match test.operator:
         case "known":
             return where.is_not(None)
         case "unknown":
             return where.is_(None)
         case "contains":
-            return func.lower(where).like(like_of(test.value), escape="\\")
+            # SQLite's LIKE knows no case (of ASCII, as its `lower`), which would cost two thirds of a search
+            said = where if dialect == "sqlite" else func.lower(where)
+            return said.like(like_of(test.value), escape="\\")
     value = bound_of(field, test.value)
     if value is None:
         return where.is_(None) if test.operator == "=" else where.is_not(None)
@@ -127,18 +131,18 @@ def _test(where: ColumnElement[Any], field: Field | None, test: Where) -> Column
 
 
 def _condition(
-    collection: Collection, source: Table, name: str, wanted: Any, *, loose: bool = False
+    collection: Collection, source: Table, name: str, wanted: Any, dialect: str, *, loose: bool = False
 ) -> ColumnElement[bool]:
     where, field = _column(collection, source, name)
     if loose:
         where = _filtering(where)
     if isinstance(wanted, Where):
-        return _test(where, field, wanted)
+        return _test(where, field, wanted, dialect)
     if isinstance(wanted, list | set | frozenset | tuple):
         if wanted and all(isinstance(w, Where) for w in wanted):
-            return and_(*(_test(where, field, w) for w in wanted))
+            return and_(*(_test(where, field, w, dialect) for w in wanted))
         return where.in_([bound_of(field, w) for w in wanted])
-    return _test(where, field, Where("=", wanted))
+    return _test(where, field, Where("=", wanted), dialect)
 
 
 def _filtering(where: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -345,7 +349,7 @@ def conditions(
     if query.kept is not None:
         found += _kept(collection, source, query.kept)
     for name, wanted in query.where.items():
-        found.append(_condition(collection, source, name, wanted, loose=name in means.loose))
+        found.append(_condition(collection, source, name, wanted, dialect, loose=name in means.loose))
     if query.text.strip():
         found.append(_words(collection, source, query, dialect, match))
     if query.bbox is not None:

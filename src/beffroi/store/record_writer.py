@@ -19,6 +19,7 @@ from beffroi.store.personal import Keyring
 from beffroi.store.quick import insert_rows
 from beffroi.store.record import Page, Query, Reject, Row
 from beffroi.store.record_codec import (
+    AS_IT_IS,
     checked_values,
     from_column,
     from_history,
@@ -370,12 +371,15 @@ class Writer:
     ) -> tuple[dict[str, Any], dict[str, Any]]:
         """Return the columns of a new record and what history keeps of it."""
         bound = place_of(collection, record_id)
-        row: dict[str, Any] = {field.name: None for field in collection.fields}
+        row: dict[str, Any] = dict.fromkeys(collection.names)
         kept: dict[str, Any] = {}
         for name, value in one.values.items():
             if value is not None:
                 field = collection.field(name)
                 assert field is not None
+                if field.kind in AS_IT_IS and field.personal is None:
+                    row[name] = kept[name] = value
+                    continue
                 row[name] = stored = to_column(field, value, key, bound)
                 kept[name] = to_history(field, value, stored)
         if one.geometry is not None:

@@ -342,9 +342,6 @@ class _SqliteWriter(_SqlWriter):
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
     connection = connect_sqlite(path, synchronous="NORMAL")  # `sync` does it, after the turn
-    connection.execute(
-        "PRAGMA mmap_size=0"
-    )  # as readers do: a map counts as memory, and a page is read as fast
     connection.execute(f"PRAGMA wal_autocheckpoint={OBSERVED_PAGES}")
     return connection
 

@@ -1,6 +1,7 @@
 """What a citizen does without script, account or map, from the pavement to the reopening."""
 
 import re
+import time
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -9,10 +10,11 @@ from tests.services.reports.photographs import TRACES, photograph
 
 from beffroi.model.principal import ANONYMOUS, SYSTEM
 from beffroi.services.reports import drafts, states
+from beffroi.services.reports.categories_tree import LOOKED_S, categories_of
 from beffroi.services.reports.preparing import prepare_waiting
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
-from beffroi.town import Town
+from beffroi.town import Town, open_town
 
 
 def reports(town: Town, **where: object) -> list[Row]:
@@ -371,6 +373,18 @@ def test_staff_enter_what_they_are_told_and_print_the_receipt(visit, categories,
         files={"photo": ("", b"")},
     )
     assert other.status_code == 303 and len(reports(town)) == 2
+
+
+def test_a_new_category_is_known_at_once_where_it_was_made_and_soon_elsewhere(
+    town: Town, categories: dict[str, int]
+) -> None:
+    beside = open_town(town.settings.data)
+    assert categories_of(town).by_code("neuf") is categories_of(beside).by_code("neuf") is None
+    town.store.records.put("report_category", {"code": "neuf", "name": "Neuf"}, who=SYSTEM)
+    assert categories_of(town).by_code("neuf") is not None
+    time.sleep(LOOKED_S)
+    assert categories_of(beside).by_code("neuf") is not None
+    beside.close()
 
 
 def test_feeds_read_and_lists_filter(sent, visit, town: Town, categories) -> None:

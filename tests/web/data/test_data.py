@@ -69,7 +69,10 @@ def test_filters_words_order_and_columns_are_in_the_address(browser, lamps) -> N
     assert '<th scope="col"' in html
     assert "Source" not in html.partition("<thead>")[2].partition("</thead>")[0]
     assert _codes(citizen.get("/donnees/lamp?q=PL-007").text) == ["PL-007"]
-    assert _codes(citizen.get("/donnees/lamp?power_w.min=157,5").text) == ["PL-128", "PL-129"]
+    assert _codes(citizen.get("/donnees/lamp?power_w.min=157,5").text) == [
+        "PL-129",
+        "PL-128",
+    ]  # the largest first
     assert len(_codes(citizen.get("/donnees/lamp?territory=44007").text)) == 30
     assert len(_codes(citizen.get("/donnees/lamp?bbox=-2.0801,47,-2.0796,48").text)) == 5
     assert "Rien ne répond à ces critères" in citizen.get("/donnees/lamp?q=zzz").text

@@ -1,5 +1,6 @@
 """The categories as the form needs them: a tree in the reader's words, and a search over names and synonyms."""
 
+import time
 from collections.abc import Iterable
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -137,9 +138,14 @@ def _holds(known: list[str], term: str) -> bool:
     )
 
 
+LOOKED_S = 0.02  # a page asks a dozen times: how long another process may have changed one unseen
+
+
 class _Held(msgspec.Struct):
     head: tuple[int, int, int]
     categories: Categories
+    told: int
+    looked_s: float
 
 
 _held: WeakKeyDictionary[Town, _Held] = WeakKeyDictionary()
@@ -147,10 +153,14 @@ _held: WeakKeyDictionary[Town, _Held] = WeakKeyDictionary()
 
 def categories_of(town: Town) -> Categories:
     """Return the categories of a town (read again when one of them changed)."""
+    held, told, now_s = _held.get(town), town.store.database.told, time.monotonic()
+    if held is not None and held.told == told and now_s - held.looked_s < LOOKED_S:
+        return held.categories
     head = town.store.records.stamp("report_category")
-    held = _held.get(town)
     if held is None or held.head != head:
         rows = town.store.records.all("report_category", Query(sort="position", limit=500))
-        held = _Held(head, Categories(_category(row) for row in rows))
-        _held[town] = held
+        held = _Held(head, Categories(_category(row) for row in rows), told, now_s)
+    else:
+        held = _Held(head, held.categories, told, now_s)
+    _held[town] = held
     return held.categories

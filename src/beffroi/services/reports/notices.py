@@ -104,8 +104,10 @@ def tell_updates(town: Town, stop: threading.Event) -> None:
     try:
         while not stop.is_set():
             awake.clear()
-            if not read_bus(town):
+            read = read_bus(town)
+            if not read:
                 awake.wait(0.5)
+            if read < _BATCH:  # what comes in meanwhile is read, and its end noted, at once
                 stop.wait(PAUSE_S)
     finally:
         cancel()

@@ -8,14 +8,15 @@ Templates extend `kit/base.html` (blocks `title`, `lead`, `content`), and have w
 and `kit`, the macros described in `README.md` beside this file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock, RLock
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 from zoneinfo import ZoneInfo
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -73,6 +74,19 @@ MACROS = {
 WEIGHT_MARK = "%weight%"
 
 
+class _Environment(Environment):
+    """An environment in which each template is compiled once: a dozen readers who come at once to a town that has just
+    begun would each compile all that a page is made of, and hold the others up for seconds."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._compiling = RLock()
+
+    def _load_template(self, name: str, globals: MutableMapping[str, Any] | None) -> Template:  # noqa: A002 -- Jinja's word
+        with self._compiling:
+            return super()._load_template(name, globals)
+
+
 class Pages:
     """The templates and words of the platform and its services, ready in each language."""
 
@@ -94,7 +108,7 @@ class Pages:
         }
 
     def _environment(self, language: str, loader: ChoiceLoader) -> Environment:
-        environment = Environment(
+        environment = _Environment(
             loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
             extensions=["jinja2.ext.do"], auto_reload=False,
         )  # fmt: skip
@@ -137,10 +151,13 @@ def pages_of(request: Request) -> Pages:
 
 def pages_for(town: Town | None) -> Pages:
     """Return the pages of a town, for what is written without a request: a paper that goes by mail."""
-    if town is None:
-        return _pages((), "Europe/Paris")
-    services = town.registry.services.values()
-    return _pages(tuple(s.package for s in services if s.package is not None), town.settings.time_zone)
+    services = () if town is None else town.registry.services.values()
+    zone = "Europe/Paris" if town is None else town.settings.time_zone
+    with _reading:
+        return _pages(tuple(s.package for s in services if s.package is not None), zone)
+
+
+_reading = Lock()
 
 
 @lru_cache(maxsize=4)

@@ -1,6 +1,7 @@
 """Letters by real SMTP, and sensors that open and close reports."""
 
 import smtplib
+import threading
 from email.message import EmailMessage
 
 import pytest
@@ -10,7 +11,7 @@ from tests.services.reports.photographs import photograph
 
 from beffroi.model.principal import SYSTEM
 from beffroi.services.reports.desk.acting import Deed
-from beffroi.services.reports.desk.alarms import read_alarms
+from beffroi.services.reports.desk.alarms import follow_alarms, read_alarms
 from beffroi.services.reports.desk.letters_in import reply_key
 from beffroi.services.reports.desk.mailbox import listen, receive
 from beffroi.services.reports.keys import reply_key as written_key
@@ -171,3 +172,18 @@ def test_what_someone_took_on_is_not_closed_by_a_machine(town, ids, handling) ->
     follow(town)
     assert town.store.records.get("service_request", made).values["state"] == "in_progress"
     assert comments(town, made)[-1]["kind"] == "note"
+
+
+def test_a_town_that_writes_all_the_time_is_read_twice_a_second(town, ids) -> None:
+    follow(town)
+    stop = threading.Event()
+    duty = threading.Thread(target=follow_alarms, args=(town, stop))
+    duty.start()
+    before = town.store.database.told
+    for number in range(25):
+        opened_by(town, 900 + number)
+        stop.wait(0.02)
+    written = town.store.database.told - before - 25
+    stop.set()
+    duty.join()
+    assert written < 12  # it, and the watcher of other processes, which looks five times a second

@@ -25,7 +25,7 @@ from tests.standards.sensorthings.batch.requests import (
 
 from beffroi.plugins import Registry
 from beffroi.settings import Settings, load_settings
-from beffroi.store.change_set import finish_left
+from beffroi.store.change_set import ChangeSet, finish_left
 from beffroi.store.open import Store
 from beffroi.town import Town
 
@@ -55,6 +55,13 @@ def test_a_change_set_makes_entities_and_their_observations_together(sta: TestCl
         == shown[0]["@iot.id"]
     )
     assert counts(sta)["FeatureOfInterest"] == 1
+
+
+def test_a_change_set_reads_what_it_wrote_and_nobody_else_does_before_its_end(town: Town) -> None:
+    with ChangeSet.begin(town.store) as changes:
+        changes.set_setting("essai", 1)
+        assert (changes.setting("essai"), town.store.setting("essai")) == (1, None)
+    assert town.store.setting("essai") == 1
 
 
 def test_a_change_set_with_one_wrong_request_does_nothing(sta: TestClient) -> None:

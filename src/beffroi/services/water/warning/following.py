@@ -30,6 +30,7 @@ CURSOR = "bus.water"
 BEFFROI = "Beffroi"
 PAUSE_S = 0.5
 SWEEP_S = 60.0
+BATCH = 2000
 FRESH_US = DAY_US  # an alarm of longer ago is history being imported, or an old flood: the sweep sees which
 _READ = frozenset(("rule", "state", "severity", "station", "raised_at"))
 _KEEP = text(
@@ -48,10 +49,12 @@ def follow_river_alarms(town: Town, stop: threading.Event) -> None:
             if waited >= SWEEP_S:
                 sweep(town)
                 waited = 0.0
-            if not read_bus(town):
+            read = read_bus(town)
+            if not read:
                 awake.wait(PAUSE_S)
-                waited += PAUSE_S
+            if read < BATCH:  # a town that writes all the time is read twice a second, not without end
                 stop.wait(PAUSE_S)
+                waited += PAUSE_S
     finally:
         cancel()
 
@@ -65,7 +68,7 @@ def read_bus(town: Town) -> int:
         apply_all(town)
         _keep(town, records.head(), ())
         return 1
-    changes = records.after(int(position), limit=2000, fields=_READ)
+    changes = records.after(int(position), limit=BATCH, fields=_READ)
     if not changes:
         return 0
     _remake(town, changes)

@@ -76,7 +76,9 @@ def filters_of(fields: Iterable[Field], params: Mapping[str, str]) -> dict[str, 
     return where
 
 
-def _order(collection: Collection, fields: Iterable[Field], written: str) -> str:
+def _order(collection: Collection, fields: Iterable[Field], written: str, where: Mapping[str, Any]) -> str:
+    """Return the order that is asked for; else, between limits, from the largest or newest (an index gives it), and the
+    key's."""
     names = {f.name for f in fields if f.personal is None and f.kind != "json"} | {
         "_id",
         "_updated",
@@ -84,6 +86,9 @@ def _order(collection: Collection, fields: Iterable[Field], written: str) -> str
     }
     if written.removeprefix("-") in names:
         return written
+    limited = next((f for f in fields if f.listed and isinstance(where.get(f.name), tuple)), None)
+    if limited is not None:
+        return f"-{limited.name}"
     return "-_updated" if collection.key is None else collection.key.name
 
 
@@ -105,7 +110,7 @@ def asked_of(collection: Collection, fields: tuple[Field, ...], params: QueryPar
     columns = chosen or _usual(collection, fields)
     query = Query(
         where=where, text=params.get("q", "").strip()[:200], bbox=box, territories=places, deleted=deleted,
-        sort=_order(collection, fields, params.get("sort", "")), limit=PAGE, after=params.get("after") or None,
+        sort=_order(collection, fields, params.get("sort", ""), where), limit=PAGE, after=params.get("after") or None,
     )  # fmt: skip
     before = params.get("n", "0")
     filtered = bool(where or query.text or box or places or deleted)

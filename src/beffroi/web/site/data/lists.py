@@ -1,5 +1,6 @@
 """`/donnees` and `/donnees/{collection}`: what data there is, and each collection as a table beside its map."""
 
+from collections import Counter
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
@@ -29,7 +30,7 @@ from beffroi.web.site.data.desk import desk_of, label_of, labels_of, say, territ
 __all__ = ["ROUTES"]
 
 MAPPED = 2000
-LONG = 50_000
+LONG = 5_000
 _KEPT = ("after", "n", "done")
 
 
@@ -129,13 +130,19 @@ class Share(msgspec.Struct, frozen=True):
     chosen: bool
 
 
-def _shares(request: Request, desk: Desk, collection: Collection, asked: Asked) -> tuple[int, list[Share]]:
+def _shares(
+    request: Request, desk: Desk, collection: Collection, asked: Asked, page: Page
+) -> tuple[int, list[Share]]:
     """Return how many records the list has, and how many in each state: the legend that is also the filter."""
     status = collection.field(collection.status)
     if status is None or status not in desk.fields(collection):
-        return desk.count(collection.name, asked.query), []
+        return len(page.rows) if _whole(page) else desk.count(collection.name, asked.query), []
     language, chosen = language_of(request), request.query_params.get(status.name, "")
-    tally = desk.tally(collection.name, status.name, asked.query)
+    tally = (
+        Counter(row.values.get(status.name) for row in page.rows)
+        if _whole(page)
+        else desk.tally(collection.name, status.name, asked.query)
+    )
     shares = [
         Share(c.title.of(language), c.severity or "", tally[c.value],
               with_query(request, after=None, n=None, done=None, **{status.name: None if c.value == chosen else c.value}),
@@ -143,6 +150,11 @@ def _shares(request: Request, desk: Desk, collection: Collection, asked: Asked) 
         for c in status.choices if tally.get(c.value)
     ]  # fmt: skip
     return sum(tally.values()), shares
+
+
+def _whole(page: Page) -> bool:
+    """True when a page holds the whole list: its rows are counted and framed without asking for them again."""
+    return page.next is None and page.previous is None
 
 
 def _rows(request: Request, collection: Collection, asked: Asked, page: Page) -> list[Row]:
@@ -191,11 +203,12 @@ def _twin(name: str, kind: str, query: str) -> str:
     return f"/donnees/{name}.{kind}" + (f"?{query}" if query else "")
 
 
-def _box(desk: Desk, collection: Collection, asked: Asked, rows: list[Record], total: int) -> Box | None:
+def _box(desk: Desk, collection: Collection, asked: Asked, page: Page, total: int) -> Box | None:
     """Return the box around the list; of a very long list, around the page, which costs nothing."""
-    if collection.geometry == "none" or not rows:
+    if collection.geometry == "none" or not page.rows:
         return None
-    around = asked.query if total <= LONG else Query(where={"_id": [row.id for row in rows]})
+    alone = _whole(page) or total > LONG
+    around = Query(where={"_id": [row.id for row in page.rows]}, deleted=None) if alone else asked.query
     return desk.extent(collection.name, around)
 
 
@@ -227,7 +240,7 @@ def listing(request: Request) -> Response:
     fields = desk.fields(collection)
     asked = asked_of(collection, fields, request.query_params, desk.who)
     page = desk.find(collection.name, asked.query)
-    total, shares = _shares(request, desk, collection, asked)
+    total, shares = _shares(request, desk, collection, asked, page)
     query = _query_of(request)
     done = request.query_params.get("done", "")
     inputs = _filter_inputs(request, fields)
@@ -245,7 +258,7 @@ def listing(request: Request) -> Response:
         bulk=_bulk(request, desk, collection) if page.rows and not asked.query.deleted else [], query=query,
         views=views_of(town_of(request).store, collection.name, desk.who) if desk.who.id.startswith("user:") else [],
         choosable=[(f.name, f.title.of(language), f in asked.columns) for f in fields], map_view=_map(
-            request, collection, page, _box(desk, collection, asked, page.rows, total), query), mapped=MAPPED, sort=request.query_params.get("sort", asked.query.sort),
+            request, collection, page, _box(desk, collection, asked, page, total), query), mapped=MAPPED, sort=request.query_params.get("sort", asked.query.sort),
         done=int(done) if done.isdigit() else 0, writable=desk.writable(collection), staff=desk.who.staff, shares=shares,
     )  # fmt: skip
 
