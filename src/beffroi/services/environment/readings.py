@@ -109,7 +109,9 @@ def _in_ppb(town: Town, gas: str, territory: str | None) -> list[int]:
     ]
 
 
-def hours_of(town: Town, kind: str, territory: str | None, start_us: int, end_us: int) -> list[list[tuple[int, float]]]:
+def hours_of(
+    town: Town, kind: str, territory: str | None, start_us: int, end_us: int
+) -> list[list[tuple[int, float]]]:
     """Return the hourly means of each series of a kind, with the instants at which the hours begin."""
     found = concentrations(town, kind, territory, start_us, end_us, Grain(HOUR_US))
     return [[(hour * HOUR_US, mean(cell)) for hour, cell in sorted(hours.items())] for hours in found]
@@ -121,7 +123,12 @@ def mean(cell: Cell) -> float:
 
 
 def middle_days(
-    town: Town, kind: str, territory: str | None, start_us: int, end_us: int, of: Callable[[Cell], float | None]
+    town: Town,
+    kind: str,
+    territory: str | None,
+    start_us: int,
+    end_us: int,
+    of: Callable[[Cell], float | None],
 ) -> dict[int, float]:
     """Return the town's figure of each day: `of` each station's day, then the median of the stations."""
     series = concentrations(town, kind, territory, start_us, end_us, _days(start_us, end_us))
