@@ -136,10 +136,11 @@ class Database:
         _reach_disk(self._observed)
 
     def checkpoint(self) -> None:
-        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
+        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits long for it."""
+        from beffroi.store.checkpoint import move_log  # noqa: PLC0415 -- which connects as we do
+
         if self.records_path is not None:
-            with contextlib.closing(connect_sqlite(self.records_path)) as raw:
-                raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
+            move_log(self.records_path, self._turn)
 
     @contextlib.contextmanager
     def write_observations(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -233,7 +234,8 @@ class Database:
             for name in tables:
                 if f"{name}_words" in known:
                     connection.execute(text(f"INSERT INTO {name}_words({name}_words) VALUES ('optimize')"))
-        with contextlib.closing(connect_sqlite(self.records_path)) as raw:
+        # in turn: a checkpoint that does not get the lock of writers goes on without it (see `checkpoint`)
+        with self._turn, contextlib.closing(connect_sqlite(self.records_path)) as raw:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
