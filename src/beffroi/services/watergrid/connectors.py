@@ -89,6 +89,6 @@ IMPORTS = (
     ),
     KindOfImport(
         "stareau", Text("Eau potable StaR-Eau 2024 (GeoPackage)", "StaR-Eau 2024 drinking water (GeoPackage)"),
-        reading.read, (), ("water_node", "water_valve", "water_meter", "water_pipe"),
+        reading.read, (".gpkg",), ("water_node", "water_valve", "water_meter", "water_pipe"),
     ),
 )  # fmt: skip
