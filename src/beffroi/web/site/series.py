@@ -17,6 +17,7 @@ from beffroi.model.observation import Observation, Quality
 from beffroi.model.problem import NotFound
 from beffroi.model.result import encode_exact
 from beffroi.model.text import Text
+from beffroi.rules import rulebook
 from beffroi.store.ledger import gaps, missing
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, bands, drawn, near_levels
@@ -79,7 +80,7 @@ def page(request: Request) -> Response:
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
         trace=whole, parts=parts, seq=town.store.observations.head(),
-        lead=_lead(series), by_hand=may_read_for(principal_of(request), series, station.territory), **_kept(request, town, series), **_lacking(request, town, series),
+        lead=_lead(series), by_hand=may_read_for(principal_of(request), series, station.territory), by_rule=rulebook.may_author(principal_of(request)), **_kept(request, town, series), **_lacking(request, town, series),
         **_texts(whole, parts, translate(request)),
     )  # fmt: skip
 
