@@ -1,5 +1,6 @@
 """The composition root, read as a table of contents: what a running Beffroi is made of."""
 
+import asyncio
 import contextlib
 import gc
 import importlib
@@ -94,6 +95,7 @@ def create_app(
         sys.setswitchinterval(SWITCH_S)
         async with contextlib.AsyncExitStack() as stack:
             stack.callback(guard.close)
+            stack.callback(asyncio.create_task(memory.keep_small(), name="memory").cancel)
             if keeper is not None:
                 await stack.enter_async_context(keeper)
             yield {}

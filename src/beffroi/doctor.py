@@ -191,10 +191,12 @@ def _lag(town: Town) -> Iterator[Finding]:
         if lag_s > 300 or behind > 200_000 or failed
         else "ok"
     )
+    said = Text("File : {w} en attente, la plus ancienne depuis {s} s ; {f} en échec ; règles en retard de {b} mesures.",
+                "Queue: {w} waiting, the oldest for {s} s; {f} failed; rules {b} measurements behind.").filled(w=waiting, s=lag_s, f=failed, b=behind)  # fmt: skip
+    if not waiting + failed + behind:
+        said = Text("File : rien n'attend, les règles sont à jour.", "Queue: nothing waits, the rules are up to date.")  # fmt: skip
     yield Finding(
-        "queue", state,
-        Text("File : {w} en attente, la plus ancienne depuis {s} s ; {f} en échec ; règles en retard de {b} mesures.",
-             "Queue: {w} waiting, the oldest for {s} s; {f} failed; rules {b} measurements behind.").filled(w=waiting, s=lag_s, f=failed, b=behind),
+        "queue", state, said,
         Text("", "") if state == "ok" else Text("Regardez le journal du service : une action échoue ou la machine est pleine.",
                                                 "Look at the service's log: an action fails or the machine is full."),
         (("jobs_waiting", waiting), ("jobs_failed", failed), ("jobs_lag_seconds", lag_s), ("rules_behind", behind), ("keeper", int(keeper))),

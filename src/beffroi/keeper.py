@@ -11,7 +11,6 @@ import threading
 from collections.abc import Awaitable, Callable
 from typing import Self
 
-from beffroi import memory
 from beffroi.connectors.schedule import KINDS, work
 from beffroi.connectors.source import sources_of
 from beffroi.connectors.tasking import Command, Ways
@@ -45,7 +44,6 @@ SEALING_S = 600.0
 UNFINISHED_S = 5.0
 RETENTION_S = 3600.0
 LEDGER_S = 30.0
-SETTLED_S = 4.0  # what starting takes is over by then
 SOURCE_KEYS_US = 400 * DAY_US  # a file of last year may still come again
 LAST_WORD_S = 5.0
 
@@ -195,14 +193,6 @@ async def _retention(keeper: Keeper) -> None:
         await asyncio.sleep(RETENTION_S)
 
 
-async def _memory(keeper: Keeper) -> None:
-    """Give back what starting took, then what each hour's work did."""
-    await asyncio.sleep(SETTLED_S)
-    while not keeper.stop.is_set():
-        await asyncio.to_thread(memory.give_back)
-        await asyncio.sleep(RETENTION_S)
-
-
 async def _ledger(keeper: Keeper) -> None:
     """Note what is missing, and what came late after all."""
     while not keeper.stop.is_set():
@@ -334,7 +324,8 @@ async def _commands(keeper: Keeper) -> None:
 async def _bringing(keeper: Keeper) -> None:
     """Read, take in and take back the files that people brought."""
     town = keeper.town
-    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
+    registry = town.registry
+    intake = Intake(town.store, registry.datastream_kind, registry.service_of, registry.file_kinds)
     await _thread(lambda: work_through(intake, keeper.stop))
 
 
@@ -361,6 +352,5 @@ DUTIES: dict[str, Callable[[Keeper], Awaitable[None]]] = {
     "sealing": _sealing,
     "retention": _retention,
     "ledger": _ledger,
-    "memory": _memory,
     "demonstration": _demonstration,
 }

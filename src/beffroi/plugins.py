@@ -216,6 +216,10 @@ class Registry:
         """Return the name of the service that declares `kind`, "" when none does."""
         return next((name for name, s in self.services.items() if any(k is kind for k in s.datastreams)), "")
 
+    def file_kinds(self) -> tuple[KindOfImport, ...]:
+        """Return the kinds of files that the services read."""
+        return tuple(kind for service in self.services.values() for kind in service.imports)
+
     def indicator(self, name: str) -> Indicator | None:
         """Return the indicator called `name`."""
         return next((i for s in self.services.values() for i in s.indicators if i.name == name), None)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from starlette.routing import Route
@@ -12,7 +13,7 @@ from beffroi.identity.gate import Gate
 from beffroi.model.principal import SYSTEM
 from beffroi.town import Town
 from beffroi.web.kit.who import SESSION_COOKIE
-from beffroi.web.site.administration import ROUTES
+from beffroi.web.site.administration import ROUTES, deeds
 
 GOOD = "lavande quatre volets"
 ADMIN = [r for r in ROUTES if r.path.startswith("/administration")]
@@ -259,3 +260,20 @@ def test_the_journal_tells_and_proves(browser, csrf, town: Town) -> None:
         "Le journal a été touché : 1 faute."
         in client.post("/administration/journal", data={"csrf": token}).text
     )
+
+
+def test_every_deed_has_words_and_each_subject_leads_where_it_is(browser, csrf, town: Town) -> None:
+    source = Path(deeds.__file__).parents[3]
+    code = "\n".join(path.read_text("utf-8") for path in source.rglob("*.py") if path.name != "deeds.py")
+    actions = set(re.findall(r'audit\.note\(\s*[\w.]+,\s*[\w.]+,\s*"([a-z_]+\.[a-z_.]+|sign_\w+)"', code))
+    assert len(actions) > 25
+    assert {a for a in actions if deeds.deed(a, "en") == a} == set()
+    titles = {c.name: c.title for c in town.store.records.collections.values()}
+    said = {t: (deeds.subject(t, {"user:1": "Anne"}, titles, "fr"), deeds.place_of(t)) for t in ("user:1", "brought/2", "territory/35236", "lamp/12", "lamp", "file_mapping/3")}  # fmt: skip
+    assert said == {
+        "user:1": ("Anne", "/administration/personnes/1"), "brought/2": ("fichier 2", "/donnees/apporter/2"),
+        "territory/35236": ("territoire 35236", "/administration/territoires/35236"), "lamp/12": ("Points lumineux 12", "/donnees/lamp/12"),
+        "lamp": ("Points lumineux", ""), "file_mapping/3": ("correspondance 3", ""),
+    }  # fmt: skip
+    detail = {"change_set": 8, "count": 314, "reason": "redon.osm", "gone": 0}
+    assert deeds.details(detail, "fr") == "fiches : 314, motif : redon.osm"

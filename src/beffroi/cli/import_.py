@@ -136,7 +136,7 @@ def _kinds() -> "tuple[KindOfImport, ...]":
     from beffroi.plugins import load_registry
 
     ours = {kind.name for kind in KINDS}
-    more = [one for service in load_registry().services.values() for one in service.imports]
+    more = load_registry().file_kinds()
     return (*KINDS, *(kind for kind in more if kind.name not in ours))
 
 
@@ -178,17 +178,17 @@ def _run(
 ) -> "tuple[ImportReport, list[Taken]]":
     from beffroi.intake.features import import_features
     from beffroi.intake.files import import_files
-    from beffroi.intake.kinds import kind_called
-    from beffroi.intake.layers import LAYER_KINDS, import_layers
+    from beffroi.intake.kinds import LAYER_KINDS, kind_called
+    from beffroi.intake.layers import import_layers
     from beffroi.intake.records import import_records
     from beffroi.intake.take import Intake
     from beffroi.town import open_town
 
-    chosen = kind_called(kind, _kinds())
     town = open_town(data)
     gc.freeze()  # a million short-lived rows: what was loaded to read them need not be looked at each time
     gc.set_threshold(50_000, 20, 50)
     try:
+        chosen = kind_called(kind, town.registry.file_kinds())  # those of a service that came as a wheel too
         if _as_layers(town, chosen.name, files, options, mapped=mapped):
             with _progress() as progress:
                 return import_layers(
@@ -220,7 +220,7 @@ def _run(
 def _as_layers(town: "Town", kind: str, files: list[Path], options: dict[str, Any], *, mapped: bool) -> bool:
     """True when the files make collections of the town's own: nothing says which other one they belong to."""
     from beffroi.intake.features import collection_for
-    from beffroi.intake.layers import LAYER_KINDS
+    from beffroi.intake.kinds import LAYER_KINDS
     from beffroi.model.collection import OWN
 
     named = str(options.get("collection") or "")

@@ -9,7 +9,9 @@ from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.standards import comptage, geojson, istsos, mapped_table, opendatasoft, stage_table
 
-__all__ = ["KINDS", "kind_called"]
+__all__ = ["KINDS", "LAYER_KINDS", "kind_called", "kinds_of"]
+
+LAYER_KINDS = ("geojson", "csv", "xlsx", "gpkg", "shp")  # whose columns mean what a person says they do
 
 
 def _file(read: Callable[[BinaryIO, Mapping[str, Any]], Any]) -> Callable[[Path, Mapping[str, Any]], Any]:
@@ -20,8 +22,10 @@ def _file(read: Callable[[BinaryIO, Mapping[str, Any]], Any]) -> Callable[[Path,
     return rows
 
 
-def _kind(name: str, fr: str, en: str, read: Callable[..., Any], *extensions: str) -> KindOfImport:
-    return KindOfImport(name, Text(fr, en), _file(read), extensions)
+def _kind(
+    name: str, fr: str, en: str, read: Callable[..., Any], *extensions: str, signs: tuple[str, ...] = ()
+) -> KindOfImport:
+    return KindOfImport(name, Text(fr, en), _file(read), extensions, signs=signs)
 
 
 def _features(stream: BinaryIO, _options: Mapping[str, Any]) -> Any:
@@ -29,7 +33,7 @@ def _features(stream: BinaryIO, _options: Mapping[str, Any]) -> Any:
 
 
 KINDS: tuple[KindOfImport, ...] = (
-    _kind("istsos-csv", "CSV d'istSOS (stations météo)", "istSOS CSV (weather stations)", istsos.read, ".csv"),
+    _kind("istsos-csv", "CSV d'istSOS (stations météo)", "istSOS CSV (weather stations)", istsos.read, ".csv", signs=istsos.NEEDED),
     _kind(
         "stage-tsv", "Hauteurs d'une rivière (H en cm, jour Excel et date)",
         "River stages (H in cm, Excel day and time)", stage_table.read, ".tsv",
@@ -40,7 +44,7 @@ KINDS: tuple[KindOfImport, ...] = (
     ),
     _kind(
         "comptage", "Comptages des mobilités (schéma national)", "Mobility counts (national schema)",
-        comptage.read, ".csv",
+        comptage.read, ".csv", signs=comptage.NEEDED,
     ),
     _kind(
         "geojson", "Couche GeoJSON : une collection au nom du fichier, ou --collection",
@@ -70,3 +74,9 @@ def kind_called(name: str, more: Iterable[KindOfImport] = ()) -> KindOfImport:
             place="KIND",
         )
     return kinds[name]
+
+
+def kinds_of(name: str, more: Iterable[KindOfImport] = ()) -> list[KindOfImport]:
+    """Return the kinds, of ours and of `more`, that a file called `name` may be of and that know what its columns mean."""
+    ending = name.lower()
+    return [k for k in (*KINDS, *more) if k.name not in LAYER_KINDS and ending.endswith(k.extensions)]

@@ -23,9 +23,8 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry
 from beffroi.store.record import Reject as RecordReject
 
-__all__ = ["LAYER_KINDS", "TERRITORY", "Taken", "import_layers", "moved", "near", "value_of"]
+__all__ = ["TERRITORY", "Taken", "import_layers", "moved", "near", "value_of"]
 
-LAYER_KINDS = ("geojson", "csv", "xlsx", "gpkg", "shp")
 _SAMPLED = 2_000
 TERRITORY = ("code_insee", "insee", "insee_com", "codeinsee", "depcom", "code_commune_insee")
 _SAID_EVERY = 5_000

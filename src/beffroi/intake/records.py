@@ -18,7 +18,7 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry, Outcome
 from beffroi.store.record import Reject as RecordReject
 
-__all__ = ["import_records", "keyed", "take_entries", "unreadable"]
+__all__ = ["alone", "import_records", "keyed", "take_entries", "unreadable"]
 
 
 def import_records(
@@ -39,15 +39,16 @@ def import_records(
             entries = _entries(kind, path, {**options, "collection": name})
             collection = keyed(store.records.shelf(name).collection)
             if dry:  # what these refer to is not stored: only their own values are tried
-                entries = _alone(entries, collection, kind.collections)
+                entries = alone(entries, collection, kind.collections)
             if not dry or last:
                 take_entries(store, collection, path, entries, who, told, whole, dry, progress)
     return report
 
 
-def _alone(
+def alone(
     entries: Iterator[Entry | RecordReject], collection: Collection, filled: tuple[str, ...]
 ) -> Iterator[Entry | RecordReject]:
+    """Yield the entries without what they refer to in the collections that are being `filled`."""
     links = {f.name for f in collection.fields if f.reference in filled}
     for entry in entries:
         if isinstance(entry, Entry):

@@ -1,12 +1,13 @@
 """Intake: the one way in. Readings are identified, flagged, keyed and stored; folded when they came before."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from beffroi.intake.flags import Flags
 from beffroi.intake.identify import OPEN, Entrance, Identified, KindOf, ServiceOf, identify
 from beffroi.intake.source_keys import sent_key
+from beffroi.model.declaration import KindOfImport
 from beffroi.model.observation import Draft, Observation, Quality
 from beffroi.standards.reading import Reading
 from beffroi.store.open import Store
@@ -26,12 +27,17 @@ class Taken(msgspec.Struct, frozen=True):
 
 
 class Intake:
-    """Takes readings into a store; any number of threads may share one."""
+    """Takes readings into a store; any number of threads may share one. `file_kinds` returns what services read besides
+    the kinds of the house."""
 
-    def __init__(self, store: Store, known: KindOf, service_of: ServiceOf = lambda _kind: "") -> None:
+    def __init__(
+        self, store: Store, known: KindOf, service_of: ServiceOf = lambda _kind: "",
+        file_kinds: Callable[[], Iterable[KindOfImport]] = tuple,
+    ) -> None:  # fmt: skip
         self.store = store
         self.known = known
         self.service_of = service_of
+        self.file_kinds = file_kinds
         self.flags = Flags(store, known)
 
     def identified(self, readings: Sequence[Reading], *, door: Entrance = OPEN) -> dict[str, Identified]:

@@ -81,6 +81,9 @@ class KindOfImport(msgspec.Struct, frozen=True):
     `Entry` and `Reject` of `store.record` for each in turn (`options["collection"]`), so that what the last one
     refers to comes first. The report counts the last one. With `options["counting"]` it is only asked how many rows there
     are: whatever is yielded for each is not looked at.
+
+    Who brings a file by the page is offered the kinds that have its ending in `extensions`. `signs`: names of columns that
+    together tell a file of this kind; it is then taken for one at once.
     """
 
     name: str
@@ -88,6 +91,7 @@ class KindOfImport(msgspec.Struct, frozen=True):
     read: Callable[[Any, Mapping[str, str]], Any]
     extensions: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
+    signs: tuple[str, ...] = ()
 
 
 class UsefulOutput(msgspec.Struct, frozen=True):

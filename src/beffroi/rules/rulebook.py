@@ -23,6 +23,7 @@ __all__ = [
     "delete",
     "find",
     "in_words",
+    "may_author",
     "numbers_of",
     "require_author",
     "rules",
@@ -31,12 +32,17 @@ __all__ = [
 ]
 
 
+def may_author(who: Principal) -> bool:
+    """True when `who` may write rules (see `require_author`)."""
+    return who.role in ("responsable", "admin")
+
+
 def require_author(who: Principal) -> None:
     """Raise `Unauthorised` or `Forbidden` unless `who` may write rules (a manager); of which communes: `scope`."""
     if who.id == "anonymous":
         raise Unauthorised(Text("Il faut se connecter.", "You need to sign in."),
                            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."))  # fmt: skip
-    if who.role not in ("responsable", "admin"):
+    if not may_author(who):
         raise Forbidden(Text("Seuls les responsables écrivent les règles.", "Only managers write rules."),
                         Text("Demandez à votre responsable.", "Ask your manager."))  # fmt: skip
 

@@ -15,9 +15,9 @@ from beffroi.standards.istsos import unreadable_row
 from beffroi.standards.reading import Reading, Reject, Row, Rows, Series, Station, reject_of
 from beffroi.standards.text_table import open_table
 
-__all__ = ["read"]
+__all__ = ["NEEDED", "read"]
 
-_NEEDED = ("channel_id", "counter_id", "start_datetime", "end_datetime", "count")
+NEEDED = ("channel_id", "counter_id", "start_datetime", "end_datetime", "count")
 _EMPTY = Text(
     "Le comptage est vide : rien n'a été compté sur ce créneau.",
     "The count is empty: nothing was counted in this slot.",
@@ -32,16 +32,16 @@ def read(stream: BinaryIO, options: Mapping[str, Any]) -> Rows:
     """Yield the readings and rejects of a counts file. Raises `Problem` when it is another kind of file."""
     del options
     table = open_table(stream)
-    missing = [name for name in _NEEDED if name not in table.header]
+    missing = [name for name in NEEDED if name not in table.header]
     if missing:
         raise Problem(
             Text("Ce n'est pas un fichier de comptage : il manque {names}.",
                  "This is not a counts file: {names} missing.").filled(names=", ".join(missing)),
             Text("Les colonnes du schéma national sont {names}.",
-                 "The columns of the national schema are {names}.").filled(names=", ".join(_NEEDED)),
+                 "The columns of the national schema are {names}.").filled(names=", ".join(NEEDED)),
             place="line 1",
         )  # fmt: skip
-    at = {name: table.header.index(name) for name in _NEEDED}
+    at = {name: table.header.index(name) for name in NEEDED}
     known: dict[str, tuple[Series, CivilClock]] = {}
     for line, cells in table.rows():
         if cells is None:

@@ -16,12 +16,13 @@ from beffroi.standards.decimal_text import decimal_of
 from beffroi.standards.reading import Reading, Reject, Row, Rows, Series, Station, reject_of
 from beffroi.standards.text_table import open_table
 
-__all__ = ["read"]
+__all__ = ["NEEDED", "read"]
 
 _PREFIX = "urn:ogc:def:parameter:x-istsos:1.0:"
 _TIME = _PREFIX + "time:iso8601"
 _PROCEDURE = "urn:ogc:def:procedure"
 _QUALITY = ":qualityIndex"
+NEEDED = (_TIME, _PROCEDURE)  # columns
 
 
 class _Column(msgspec.Struct, frozen=True):

@@ -89,7 +89,7 @@ class Database:
         self.observer = observer
         self.records_path: Path | None = paths[0] if paths else None
         self.observations_path: Path | None = paths[1] if paths else None
-        self._turn = Turn(self.records_path)
+        self.records_turn = Turn(self.records_path)
         self._log = Log(self.records_path) if self.records_path else None
         self._observed = Log(self.observations_path) if self.observations_path else None
         self.observations_turn = Turn(self.observations_path)
@@ -123,11 +123,11 @@ class Database:
     def write(self, *, many: bool = False) -> Iterator[Connection]:
         """Give a connection in one transaction, durable at exit, undone on any exception.
 
-        One of `many` that follow one another leaves the log to grow: call `checkpoint` now and then, and after the last.
+        One of `many` that follow one another leaves the log to grow: call `Store.checkpoint` now and then, and after the last.
         Raises `Unavailable` when the database cannot write.
         """
         # Threads and processes queue here rather than in SQLite's sleeping busy handler.
-        with self._queue(self._turn), self._told(), self.writer.begin() as connection:
+        with self._queue(self.records_turn), self._told(), self.writer.begin() as connection:
             driver: Any = connection.connection.driver_connection
             if many and self.dialect == "sqlite":
                 driver.execute("PRAGMA wal_autocheckpoint=0")
@@ -148,12 +148,6 @@ class Database:
         Raises `Unavailable`.
         """
         _reach_disk(self._observed)
-
-    def checkpoint(self) -> None:
-        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits for it."""
-        if self.records_path is not None:
-            with contextlib.closing(connect_sqlite(self.records_path)) as raw:
-                raw.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
     @contextlib.contextmanager
     def write_observations(self, *, durable: bool = True) -> Iterator[Connection]:
@@ -248,7 +242,8 @@ class Database:
             for name in tables:
                 if f"{name}_words" in known:
                     connection.execute(text(f"INSERT INTO {name}_words({name}_words) VALUES ('optimize')"))
-        with contextlib.closing(connect_sqlite(self.records_path)) as raw:
+        # in turn: a checkpoint that does not get the lock of writers goes on without it (see `checkpoint`)
+        with self.records_turn, contextlib.closing(connect_sqlite(self.records_path)) as raw:
             raw.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
@@ -257,7 +252,7 @@ class Database:
             self._watcher.stop()
         for engine in (self.reader, self.writer, self.observer):
             engine.dispose()
-        self._turn.close()
+        self.records_turn.close()
         for log in (self._log, self._observed):
             if log is not None:
                 log.close()

@@ -12,6 +12,7 @@ from beffroi.model.principal import Principal
 from beffroi.settings import Settings
 from beffroi.store.archive import Archive
 from beffroi.store.audit import Audit, Fault
+from beffroi.store.checkpoint import move_log
 from beffroi.store.database import Database, open_database
 from beffroi.store.files import Files
 from beffroi.store.migrate import migrate
@@ -72,8 +73,9 @@ class Store:
             yield connection
 
     def checkpoint(self) -> None:
-        """Move what was committed from the log to the file (see `Database.checkpoint`)."""
-        self.database.checkpoint()
+        """Move what was committed from SQLite's log to its file, beside the writers: none of them waits long for it."""
+        if self.database.records_path is not None:
+            move_log(self.database.records_path, self.database.records_turn)
 
     def next(self, connection: Connection, n: int = 1) -> int:
         """Return the first of `n` fresh numbers of the commit sequence; call inside `write()`."""

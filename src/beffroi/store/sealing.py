@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, delete, func, insert, or_, select
 from beffroi.model.instant import DAY_US
 from beffroi.store.archive import COLUMNS, Archive, Segment
 from beffroi.store.checkpoint import move_log
-from beffroi.store.database import Database, connect_sqlite
+from beffroi.store.database import Database
 from beffroi.store.tables import fresh_row, leaving, observation, pace
 
 if TYPE_CHECKING:
@@ -159,12 +159,8 @@ def _move_log(database: Database) -> None:
     """Move SQLite's log on, beside the writers: what is removed goes through it too."""
     if database.observations_path is None:
         return
-    # another process may be at the same work
-    with (
-        contextlib.closing(connect_sqlite(database.observations_path)) as raw,
-        contextlib.suppress(sqlite3.Error),
-    ):
-        move_log(raw, database.observations_turn)
+    with contextlib.suppress(sqlite3.Error):  # the next time tries again
+        move_log(database.observations_path, database.observations_turn)
 
 
 def _sealable(limit_us: int, up_to_seq: int) -> Any:

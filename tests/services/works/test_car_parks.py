@@ -191,24 +191,10 @@ def test_a_file_without_a_column_is_refused(town: Town, tmp_path: Path) -> None:
         import_records(town.store, kind_called("charging-points", connectors.IMPORTS), [source], {}, SYSTEM)
 
 
-def test_staff_take_a_file_in_by_the_page(town: Town, tmp_path: Path) -> None:
+def test_the_page_leads_staff_to_where_files_are_brought(town: Town) -> None:
     _, secret = keys.create(town.store, SYSTEM, role="agent", service=None, territories=[COMMUNE])
     agent = {"Authorization": f"Bearer {secret}", "Accept": "text/html"}
     client = TestClient(create_app(town))
-
-    def sent(data: bytes, headers: dict[str, str] = agent) -> Any:
-        return client.post("/stationner/importer", files={"file": ("irve.csv", data)}, headers=headers)
-
-    known = POINT | {"id_pdc_itinerance": "FRA68E341720099"}
-    good = sent(irve(tmp_path / "in.csv", known, POINT | {"horaires": "toujours"}).read_bytes())
-    assert (good.status_code, "1 fiche écrite" in good.text, "1 refusée" in good.text) == (200, True, True)
-    assert "<td>horaires</td>" in good.text
-    for data, words in (
-        (b"", "vide"),
-        (b"a,b\n1,2\n", "ni du schéma IRVE"),
-        (b"id_pdc_itinerance\nFRA68E1\n", "manque"),
-    ):
-        refused = sent(data)
-        assert (refused.status_code, words in refused.text) == (400, True)
-    assert sent(b"x", {"Accept": "text/html"}).status_code == 403
-    assert "Importer bornes ou parcs" in client.get("/stationner", headers=agent).text
+    page = client.get("/stationner", headers=agent).text
+    assert '<a class="button quiet" href="/donnees/apporter">Importer bornes ou parcs</a>' in page
+    assert "/donnees/apporter" not in client.get("/stationner").text

@@ -1,5 +1,6 @@
 """Charts: the arithmetic under the drawing."""
 
+import math
 from zoneinfo import ZoneInfo
 
 from hypothesis import given
@@ -8,8 +9,10 @@ from hypothesis import strategies as st
 from beffroi.model.instant import DAY_US, HOUR_US, parse_instant
 from beffroi.web.kit.chart import (
     Plot,
+    Points,
     Threshold,
     bands,
+    drawn,
     near_levels,
     plot_svg,
     reduce,
@@ -58,6 +61,22 @@ def test_gaps_are_told_by_the_usual_step() -> None:
     points = [(i * HOUR_US, 1.0) for i in (0, 1, 2, 10, 11)]
     assert with_gaps(points) == [*points[:3], (2 * HOUR_US + 1, None), *points[3:]]
     assert with_gaps(points, 9 * HOUR_US) == points
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 40), st.one_of(NUMBERS, st.none())), max_size=400), st.integers(0, 60)
+)
+def test_points_held_as_arrays_draw_the_same_line(steps: list[tuple[int, float | None]], gap: int) -> None:
+    held, listed, at = Points(), list[tuple[int, float | None]](), 0
+    for step, value in steps:
+        at += step
+        listed.append((at, value))
+        held.times.append(at)
+        held.values.append(math.nan if value is None else value)
+    assert list(held) == listed
+    assert list(held[-7:]) == listed[-7:]
+    assert [held[i] for i in range(len(held))] == listed
+    assert drawn(held, gap, 0, at + 1, 9) == reduce(with_gaps(listed, gap), 0, at + 1, 9)
 
 
 def test_nights_of_a_week_and_weekends_of_a_month() -> None:

@@ -11,6 +11,8 @@ from starlette.testclient import TestClient
 from tests.towns import town_at
 
 from beffroi.cli.init import create_town
+from beffroi.identity import territories
+from beffroi.model.principal import SYSTEM
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, history, thing
 from beffroi.town import Town, open_town
@@ -179,8 +181,6 @@ def test_what_someone_changed_since_stays_when_the_rest_is_taken_back(
     address = bring(agent, csrf, "puits.csv", b"id;nom\n1;a\n2;b\n")
     act(agent, csrf, address, action="import")
     rows = {r.values["id"]: r for r in town.store.records.find("puits", Query()).rows}
-    from beffroi.model.principal import SYSTEM
-
     town.store.records.put("puits", {"nom": "B"}, id=rows["2"].id, who=SYSTEM)
     page = act(agent, csrf, address, action="undo").text
     assert [r.values for r in town.store.records.find("puits", Query()).rows] == [{"id": "2", "nom": "B"}]
@@ -316,6 +316,105 @@ def test_each_example_is_recognised_as_what_it_is(browser: Browser, csrf: Csrf) 
         assert "<dt>Refusés</dt><dd>0</dd>" in agent.get(address).text, name
     assert told == {
         "points-lumineux": "Dans la collection « Points lumineux ».", "conteneurs": "Dans la collection « Conteneurs ».",
-        "releves-de-compteurs": "Des mesures : une série.", "comptages": "Des mesures : une série.",
+        "releves-de-compteurs": "Des mesures : une série.", "comptages": "Un fichier connu : « Comptages des mobilités (schéma national) ».",
         "defibrillateurs": "Une nouvelle collection, « Défibrillateurs (Géo&#39;DAE) ».",
     }  # fmt: skip
+
+
+# --- Files of a kind that knows its columns: of the house, or registered by a service.
+
+IRVE = {
+    "contact_operateur": "a@exemple.fr", "nom_enseigne": "Réseau", "id_station_itinerance": "FRA68P341720010", "nom_station": "Mairie",
+    "implantation_station": "Voirie", "adresse_station": "1 rue A 35600 Redon", "coordonneesXY": "[-2.08, 47.65]", "nbre_pdc": "1",
+    "puissance_nominale": "22", "prise_type_ef": "false", "prise_type_2": "true", "prise_type_combo_ccs": "false",
+    "prise_type_chademo": "false", "prise_type_autre": "false", "paiement_acte": "true", "condition_acces": "Accès libre",
+    "reservation": "false", "horaires": "24/7", "accessibilite_pmr": "Accessibilité inconnue", "restriction_gabarit": "Inconnu",
+    "station_deux_roues": "false", "date_maj": "2026-11-01",
+}  # fmt: skip
+MODEL = b"[JUNCTIONS]\nA 10 1\nB 12 1\n[RESERVOIRS]\nR 50\n[PIPES]\nP1 R A 100 150 120\nP2 A B 80 100 120\n[END]\n"
+WEATHER = (
+    "urn:ogc:def:parameter:x-istsos:1.0:time:iso8601,urn:ogc:def:procedure,urn:ogc:def:parameter:x-istsos:1.0:meteo:air:temperature\n"
+    "2026-11-01T00:00:00+01:00,mairie,7.5\n2026-11-01T01:00:00+01:00,mairie,7.1\n"
+)  # fmt: skip
+
+
+def points(*keys: str, **changed: str) -> bytes:
+    rows = [{**IRVE, "id_pdc_itinerance": key} | changed for key in keys]
+    return "\n".join([",".join(rows[0]), *(",".join(f'"{v}"' for v in row.values()) for row in rows)]).encode()  # fmt: skip
+
+
+def test_a_file_of_a_kind_that_a_service_reads_is_known_compared_taken_and_given_back(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    first = bring(agent, csrf, "bornes 2026-10.csv", points("FRA68E341720011", "FRA68E341720012"))
+    assert "Un fichier connu : « Points de recharge" in agent.get(first).text
+    page = act(agent, csrf, first, action="import").text
+    assert "Voir « Points de recharge" in page
+    held = {r.values["id_pdc_itinerance"]: r for r in town.store.records.find("charging_point", Query()).rows}
+    assert sorted(held) == ["FRA68E341720011", "FRA68E341720012"]
+    assert held["FRA68E341720011"].geometry == {"type": "Point", "coordinates": [-2.08, 47.65]}
+    later = points("FRA68E341720012", "FRA68E341720013", horaires="Mo-Fr 08:00-18:00")
+    second = bring(agent, csrf, "bornes 2026-11.csv", later)
+    page = agent.get(second).text
+    facts = dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page))
+    assert ("Reconnu" in page, facts["Nouveaux"], facts["Changés"], facts["Refusés"]) == (True, "1", "1", "0")
+    act(agent, csrf, second, action="import")
+    act(agent, csrf, second, action="undo")
+    again = {
+        r.values["id_pdc_itinerance"]: r for r in town.store.records.find("charging_point", Query()).rows
+    }
+    assert {k: r.values for k, r in again.items()} == {k: r.values for k, r in held.items()}
+    assert "Points de recharge" in agent.get("/donnees/apporter/correspondances").text
+
+
+def test_what_is_no_table_is_read_by_the_kind_that_can(town: Town, browser: Browser, csrf: Csrf) -> None:
+    agent = browser("agent")
+    network = bring(agent, csrf, "réseau.inp", MODEL)
+    assert "Modèle EPANET" in agent.get(network).text
+    page = act(agent, csrf, network, action="compare").text
+    assert dict(re.findall(r"<dt>([^<]+)</dt><dd>([^<]*)</dd>", page))["Nouveaux"] == "5"
+    act(agent, csrf, network, action="import")
+    pipes = town.store.records.find("water_pipe", Query(sort="code")).rows
+    assert [tuple(p.values[n] for n in ("code", "start", "end")) for p in pipes] == [
+        ("P1", "R", "A"), ("P2", "A", "B"),
+    ]  # fmt: skip
+    act(agent, csrf, network, action="undo")
+    assert [town.store.records.count(n) for n in ("water_node", "water_pipe")] == [0, 0]
+    assert "Reconnu" in agent.get(bring(agent, csrf, "réseau.inp", MODEL)).text
+    broken = agent.get(bring(agent, csrf, "autre.inp", b"rien")).text
+    assert "ne se lit pas" in broken
+    weather = bring(agent, csrf, "station.csv", WEATHER.encode())
+    assert "istSOS" in agent.get(weather).text
+    act(agent, csrf, weather, action="import")
+    with town.store.read() as c:
+        (number,) = c.execute(select(datastream.c.id)).scalars()
+    assert [o.result.value for o in town.store.observations.series(number)] == [7.5, 7.1]
+    act(agent, csrf, weather, action="undo")
+    with town.store.read() as c:
+        assert c.execute(select(datastream.c.id)).all() == []
+
+
+def test_a_collections_own_page_of_import_leads_to_its_kinds(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    agent = browser("agent")
+    page = agent.get("/donnees/charging_point/importer").text
+    assert re.findall(r'<option value="((?:known|collection)/[\w-]+)"', page) == [
+        "collection/charging_point", "known/charging-points",
+    ]  # fmt: skip
+    token = csrf(agent, "/donnees/charging_point/importer")
+    for said, words in (("known/charging-points", "Un fichier connu"), ("collection/charging_point", "Dans la collection")):  # fmt: skip
+        file = {"file": ("x.csv", points("FRA68E341720011"))}
+        sent = agent.post("/donnees/apporter", data={"csrf": token, "as": said}, files=file)
+        assert words in agent.get(sent.headers["location"]).text, said
+    table = {"file": ("x.csv", b"id;nom\n1;a\n")}
+    sent = agent.post("/donnees/apporter", data={"csrf": token, "as": "known/charging-points"}, files=table)
+    answer = act(agent, csrf, sent.headers["location"], action="compare").text
+    assert "manque" in answer  # it is none: what is missing is said, nothing is written
+    territories.add(town.store, SYSTEM, "44007", "Avessac")
+    neighbour = browser("agent", territories=["44007"])
+    address = bring(neighbour, csrf, "bornes.csv", points("FRA68E341720011", code_insee_commune="35236"))
+    act(neighbour, csrf, address, action="import")
+    assert "d&#39;une autre commune" in neighbour.get(address).text
+    assert town.store.records.count("charging_point") == 0

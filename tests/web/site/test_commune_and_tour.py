@@ -153,7 +153,7 @@ def test_the_tour_ticks_what_the_town_shows_and_hides_on_request(
     town: Town, browser: Browser, csrf: Csrf
 ) -> None:
     admin = browser("admin")
-    assert "0 étapes faites sur 5" in admin.get("/").text
+    assert "0 étape faite sur 5" in admin.get("/").text
     assert done(admin) == [False] * 5
     give(town, ONE)
     token = csrf(admin, "/administration/commune")
@@ -179,7 +179,7 @@ def test_the_tour_ticks_what_the_town_shows_and_hides_on_request(
     )
     put("service_request", {"number": "26-00001", "requested": town.clock()}, who=SYSTEM)
     assert done(admin) == [True] * 5
-    assert "étapes faites" not in admin.get("/").text  # what is done is not recalled
+    assert "Visite guidée :" not in admin.get("/").text  # what is done is not recalled
     assert len(done(browser("agent"))) == 4
     assert browser().get("/visite").headers["location"] == "/connexion?suite=/visite"
 
@@ -189,6 +189,6 @@ def test_the_tour_hides_for_who_hides_it(browser: Browser, csrf: Csrf) -> None:
     token = csrf(admin, "/visite")
     admin.post("/visite", data={"csrf": token, "action": "hide"})
     assert "Visite guidée" not in admin.get("/").text
-    assert "étapes faites" in browser("agent").get("/").text
+    assert "Visite guidée :" in browser("agent").get("/").text
     admin.post("/visite", data={"csrf": token, "action": "show"})
     assert "Visite guidée" in admin.get("/").text

@@ -11,6 +11,7 @@ from beffroi.model.principal import SYSTEM
 from beffroi.rules.rulebook import add
 from beffroi.town import Town
 from beffroi.web.kit.words import Words
+from beffroi.web.site import trace
 from beffroi.web.site.open_alarms import OpenAlarm
 from beffroi.web.site.situation import sentence
 
@@ -137,6 +138,27 @@ def test_doubtful_values_are_marks_outside_the_line_and_the_figures(browser, pos
     html = browser().get(f"/series/{series_id}?periode=24h").text
     assert html.count('class="doubt"') == 1
     assert "1 valeur douteuse" in html and "<dd>14\u00a0cm</dd>" in html
+
+
+def test_a_long_series_is_read_piece_by_piece_to_the_same_end(town, browser, post, fill, monkeypatch):
+    _, series = post("Pont")
+    fill(series, [str(n * n % 17) for n in range(60)])
+    fill(series, ["99"], quality=2, ago_us=5 * HOUR_US)
+    end = town.clock()
+    client, pages = browser(), {}
+    for most in (10_000, 1, 7):
+        monkeypatch.setattr(trace, "MOST_AT_ONCE", most)
+        found = list(trace.pieces(town, series, end - DAY_US, end))
+        assert (len(found) == 1) == (most == 10_000)
+        assert [o for some in found for o in some] == town.store.observations.series(
+            series, end - DAY_US, end
+        )
+        pages[most] = [
+            client.get(f"/series/{series}{rest}").text.split("<main")[-1].split("<footer")[0]
+            for rest in ("?du=2020-01-01&au=2100-01-01", ".csv", ".json?du=2020-01-01&au=2100-01-01")
+        ]
+    assert pages[1] == pages[7] == pages[10_000]
+    assert list(trace.pieces(town, series + 1, 0, end)) == []
 
 
 def test_series_file_keeps_the_digits_received(browser, post, fill):

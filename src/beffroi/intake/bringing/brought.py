@@ -96,9 +96,10 @@ class Found(msgspec.Struct, frozen=True):
 
 class Plan(msgspec.Struct, frozen=True):
     """What is to become of a file. `fields`: for each column the field it goes to, "" for none, "+" for a new one;
-    `target` "measures" makes observations instead: `series` gives name and unit of each column of values."""
+    `target` "measures" makes observations instead: `series` gives name and unit of each column of values; `target`
+    "known" leaves it all to the kind of file called `known`."""
 
-    target: Literal["new", "collection", "measures"] = "new"
+    target: Literal["new", "collection", "measures", "known"] = "new"
     collection: str = ""
     title: str = ""
     public: bool = True
@@ -114,6 +115,7 @@ class Plan(msgspec.Struct, frozen=True):
     series: dict[str, tuple[str, str]] = {}
     gone: Literal["keep", "delete"] = "keep"
     sample: str = ""
+    known: str = ""
     prefix: str = ""  # of the keys of rows that have none: the same next month, another for another file
 
 
@@ -146,6 +148,7 @@ class Work(msgspec.Struct):
     undo_set: int = 0
     new_collection: bool = False
     adopted: int = 0  # the matching that was taken by hand
+    asked: str = ""  # what its bringer said it is: "known/KIND" or "collection/NAME"
     tried: int = 0
     series: tuple[int, ...] = ()  # datastreams that it brought values for
     fresh: tuple[int, int] = (0, 0)  # above which number datastreams and things are its own

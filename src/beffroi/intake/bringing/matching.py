@@ -11,7 +11,7 @@ from beffroi.standards.inferring import MADE_KEY, slug
 from beffroi.standards.layer_file import folded, number_of
 from beffroi.standards.mapped_table import TIME_NAMES, series_part
 
-__all__ = ["fields_for", "into", "measured", "proposed", "targets"]
+__all__ = ["fields_for", "into", "measured", "proposed", "targets", "title_of"]
 
 _ENOUGH = 0.5
 # what lists of anything have: such a field says nothing of what a list is of
@@ -29,10 +29,14 @@ def targets(collections: Iterable[Collection]) -> list[Collection]:
     return [c for c in collections if not c.system and c.key is not None]
 
 
+def title_of(name: str) -> str:
+    """Return the name of a file as a title."""
+    return re.sub(r"[_\s]+", " ", Path(name).stem).strip() or "Fichier"
+
+
 def proposed(found: Found, name: str, collections: Iterable[Collection]) -> Plan:
     """Return what a file seems to be for; every choice can be changed."""
-    known = targets(collections)
-    title = re.sub(r"[_\s]+", " ", Path(name).stem).strip() or "Fichier"
+    known, title = targets(collections), title_of(name)
     if found.layer and found.layer.lower() not in title.lower():
         title = f"{title} {found.layer}"
     sample = _sample_for(found)

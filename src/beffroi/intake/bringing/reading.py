@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from beffroi.intake.bringing.brought import (
     Trouble,
     folder_of,
 )
+from beffroi.intake.kinds import kinds_of
 from beffroi.intake.layers import moved, near
+from beffroi.model.declaration import KindOfImport
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.standards.inferring import Inferring
@@ -50,11 +52,16 @@ _OTHERS = {
 }  # fmt: skip
 
 
-def kind_of(name: str) -> str:
-    """Return the kind of a file by its name. Raises `Problem` that says what to do with another one."""
+def kind_of(name: str, more: Iterable[KindOfImport] = ()) -> str:
+    """Return the kind of a file by its name: "known" for one that only a kind of its own reads, of ours or of `more`.
+
+    Raises `Problem` that says what to do with another one.
+    """
     ending = Path(name).suffix.lower()
     if ending in KINDS:
         return KINDS[ending]
+    if kinds_of(name, more):
+        return "known"
     shown = ending.replace("{", "(").replace("}", ")") or "?"
     raise Problem(
         Text(f"Un fichier {shown} ne se lit pas ici.", f"A file of kind {shown} cannot be read here."),

@@ -23,7 +23,7 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry
 from beffroi.store.record import Reject as RecordReject
 
-__all__ = ["collection_of", "entries", "kind_of_measures"]
+__all__ = ["check_home", "collection_of", "entries", "kind_of_measures", "not_yours"]
 
 _LON, _LAT = "\x00lon", "\x00lat"
 _SLASHED = re.compile(r"(\d{1,2})([/.])(\d{1,2})([/.]\d{4}.*)\Z")
@@ -160,13 +160,19 @@ def entries(
                 (str(row.values[c]) for c in coded if row.values.get(c)), default
             )
             if not work.who.covers(where or None):
-                raise Problem(_NOT_YOURS, _NOT_YOURS_MEND, place=where[:20])
+                yield not_yours(row.place, where)
+                continue
             geometry = None if placeless or row.geometry is None else _moved(placement, row.geometry)
             if key is not None:
                 seen(values.get(key.name))
             yield Entry(values, geometry, where or None, row.place)
         except Problem as problem:
             yield RecordReject(row.place, problem.place, problem.reason, problem.mend)
+
+
+def not_yours(place: str, territory: str | None) -> RecordReject:
+    """Return the refusal of a row of a commune where its bringer does not work."""
+    return RecordReject(place, (territory or "")[:20], _NOT_YOURS, _NOT_YOURS_MEND)
 
 
 def _moved(placement: Placement, geometry: dict[str, Any]) -> dict[str, Any]:
@@ -208,14 +214,20 @@ def _turned(value: Any) -> Any:
 # --- Readings.
 
 
+def check_home(one: Brought) -> str:
+    """Return the commune that measurements are brought for. Raises `Forbidden` when it is none of the bringer's."""
+    home = home_of(one.work.plan, one.work.who)
+    if not one.work.who.covers(home or None):
+        raise Forbidden(Text("Cette commune n'est pas des vôtres.", "This commune is not one of yours."),
+                        Text("Choisissez-en une des vôtres.", "Choose one of yours."), place="territory")  # fmt: skip
+    return home
+
+
 def kind_of_measures(store: Store, one: Brought) -> KindOfImport:
     """Return how the rows of a brought file are read as observations. Raises `Problem` when the plan is not whole."""
     plan, found = one.work.plan, one.work.found
     assert found is not None
-    home = home_of(plan, one.work.who)
-    if not one.work.who.covers(home or None):
-        raise Forbidden(Text("Cette commune n'est pas des vôtres.", "This commune is not one of yours."),
-                        Text("Choisissez-en une des vôtres.", "Choose one of yours."), place="territory")  # fmt: skip
+    home = check_home(one)
     if not plan.time:
         raise Problem(Text("Aucune colonne ne dit quand.", "No column says when."),
                       Text("Choisissez la colonne de la date ou de l'heure.", "Choose the column of the date or time."), place="time")  # fmt: skip

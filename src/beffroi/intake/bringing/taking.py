@@ -15,6 +15,7 @@ from beffroi.intake.bringing.brought import (
     WAITING,
     Brought,
     Difference,
+    Found,
     Plan,
     Trouble,
     advance,
@@ -28,13 +29,25 @@ from beffroi.intake.bringing.brought import (
     save,
     shape_of,
 )
-from beffroi.intake.bringing.matching import proposed
+from beffroi.intake.bringing.known import (
+    compare_records,
+    count,
+    fits,
+    kind_planned,
+    offered,
+    options_of,
+    plan_for,
+    recognised,
+    store_records,
+)
+from beffroi.intake.bringing.matching import into, proposed, title_of
 from beffroi.intake.bringing.reading import path_of, read_file
-from beffroi.intake.bringing.rows import collection_of, entries, kind_of_measures
+from beffroi.intake.bringing.rows import check_home, collection_of, entries, kind_of_measures
 from beffroi.intake.files import ImportReport, import_files
 from beffroi.intake.identify import Entrance
 from beffroi.intake.take import Intake
 from beffroi.model.collection import OWN, Collection
+from beffroi.model.declaration import KindOfImport
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, Problem, Unavailable
 from beffroi.model.text import Text
@@ -112,37 +125,75 @@ def _fail(store: Store, one: Brought, trouble: Trouble) -> None:
 
 def _read(intake: Intake, one: Brought) -> None:
     store, work = intake.store, one.work
-    told = _Telling(store, one)
-    found = read_file(store, path_of(store, one), work.kind, work.corrections, lambda n: told(n, 0))
+    found = _found(intake, one)
     first = work.found is None
     known = None if work.found is None else {c.name for c in work.found.columns}
     if first:  # as it is guessed before any correction: so next month's file will be, too
-        one.shape = shape_of(work.kind, found.columns, found.layer)
+        ending = Path(one.name).suffix.lower() if work.kind == "known" else found.layer
+        one.shape = shape_of(work.kind, found.columns, ending)
     work.found, work.trouble, work.difference = found, None, None
     mapping = None
     if first:
         mapping = mapping_of(store, work.adopted) if work.adopted else mapping_for(store, one.shape, one.name, work.who)  # fmt: skip
-    held = mapping is not None and (
-        mapping.plan.target == "measures" or mapping.plan.collection in store.records.collections
-    )
-    if mapping is not None and held:
+    if mapping is not None and _holds(intake, one, mapping.plan):
         one.mapping_id = mapping.id
         work.plan = msgspec.structs.replace(mapping.plan, gone="keep")
         if mapping.corrections != work.corrections:
             work.corrections = mapping.corrections
-            work.found = read_file(
-                store, path_of(store, one), work.kind, work.corrections, lambda n: told(n, 0)
-            )
+            work.found = _found(intake, one)
         one.state = "comparing"
         _compare(intake, one)
         return
     if known != {c.name for c in found.columns}:
-        mine = [
-            c for c in store.records.collections.values() if c.writable(work.who) and c.readable(work.who)
-        ]
-        work.plan = proposed(found, one.name, mine)
+        work.plan = _proposed(intake, one, found)
     one.state = "read"
     save(store, one)
+
+
+def _found(intake: Intake, one: Brought) -> Found:
+    """Return what a file holds as a table or a layer; what is neither is read as a kind that can. Raises `Problem`."""
+    store, work = intake.store, one.work
+    told = _Telling(store, one)
+    if work.kind != "known":
+        try:
+            return read_file(store, path_of(store, one), work.kind, work.corrections, lambda n: told(n, 0))
+        except Problem:
+            if fits(store, one, offered(intake, one.name, work.who)) is None:
+                raise
+            work.kind = "known"
+    if work.plan.target != "known":
+        mine = offered(intake, one.name, work.who)
+        asked = [kind for kind in mine if work.asked == f"known/{kind.name}"]
+        kind = fits(store, one, asked or mine)
+        if kind is None:
+            raise Problem(Text("Aucun service en usage ne lit ce fichier.", "No service in use reads this file."),
+                          Text("Vérifiez que c'est le bon fichier, et qu'il est entier.", "Check that it is the right file, and whole."))  # fmt: skip
+        work.plan = plan_for(kind, title_of(one.name), work.plan)
+    return count(store, one, kind_planned(intake, one), lambda n: told(n, 0))
+
+
+def _holds(intake: Intake, one: Brought, plan: Plan) -> bool:
+    """True when what a remembered plan is for is still there, and nobody asked for something else."""
+    if one.work.asked not in ("", f"known/{plan.known}", f"collection/{plan.collection}"):
+        return False
+    if plan.target == "known":
+        return any(kind.name == plan.known for kind in offered(intake, one.name, one.work.who))
+    return plan.target == "measures" or plan.collection in intake.store.records.collections
+
+
+def _proposed(intake: Intake, one: Brought, found: Found) -> Plan:
+    """Return what a file is for: what its bringer said, else what it seems to be."""
+    work, title = one.work, title_of(one.name)
+    if found.kind == "known":
+        return work.plan
+    kinds = offered(intake, one.name, work.who)
+    collections = intake.store.records.collections
+    mine = [c for c in collections.values() if c.writable(work.who) and c.readable(work.who)]
+    said, _, name = work.asked.partition("/")
+    if said == "collection" and (held := next((c for c in mine if c.name == name), None)) is not None:
+        return into(found, held)
+    kind = next((k for k in kinds if said == "known" and k.name == name), None) or recognised(found, kinds)
+    return plan_for(kind, title) if kind is not None else proposed(found, one.name, mine)
 
 
 class _Telling:
@@ -164,14 +215,19 @@ def _compare(intake: Intake, one: Brought) -> None:
     store, work = intake.store, one.work
     assert work.found is not None
     told = _Telling(store, one)
-    if work.plan.target == "measures":
+    if (readings := _readings(intake, one)) is not None:
         report = import_files(
-            intake, kind_of_measures(store, one), [path_of(store, one)], {}, dry=True,
+            intake, readings, [path_of(store, one)], options_of(one), dry=True,
             progress=lambda _p, _s, done, whole: told(done, whole),
         )  # fmt: skip
         work.difference = Difference(report.stored, 0, report.unchanged, report.rejected)
         with _Report(store, one) as kept:
             kept.write(RecordReject(f"line {r.line}", r.field, r.reason, r.mend) for r in report.rejects)
+    elif work.plan.target == "known":
+        with _Report(store, one) as refused:
+            work.difference = compare_records(
+                store, one, kind_planned(intake, one), _each(refused, told, work.found.rows)
+            )
     else:
         collection, fields, new = collection_of(store, one)
         if not work.plan.prefix:
@@ -181,18 +237,38 @@ def _compare(intake: Intake, one: Brought) -> None:
         keys: set[Any] = set()
         rows = entries(store, one, collection, fields, keys.add)
         with _Report(store, one) as refused:
-
-            def so_far(outcome: Outcome) -> None:
-                refused.take(outcome)
-                told(outcome.read, work.found.rows if work.found else 0)
-
-            outcome = record_import.would_take(store.records, collection, rows, so_far)
+            outcome = record_import.would_take(
+                store.records, collection, rows, _each(refused, told, work.found.rows)
+            )
         gone = 0 if new else len(_gone(store, one, collection, keys))
         work.difference = Difference(
             outcome.created, outcome.updated, outcome.unchanged, outcome.rejected, gone
         )
     one.state, work.trouble = "read", None
     save(store, one)
+
+
+def _readings(intake: Intake, one: Brought) -> KindOfImport | None:
+    """Return how the rows of a file are read as observations; None when they become records. Raises `Problem`."""
+    if one.work.plan.target == "measures":
+        return kind_of_measures(intake.store, one)
+    if one.work.plan.target != "known":
+        return None
+    kind = kind_planned(intake, one)
+    if kind.collections:
+        return None
+    check_home(one)
+    return kind
+
+
+def _each(refused: "_Report", told: _Telling, whole: int) -> Callable[[Outcome], None]:
+    """Return what is to be done each time some rows are."""
+
+    def so_far(outcome: Outcome) -> None:
+        refused.take(outcome)
+        told(outcome.read, whole)
+
+    return so_far
 
 
 def _gone(store: Store, one: Brought, collection: Collection, keys: set[Any]) -> list[int]:
@@ -242,8 +318,10 @@ def _earlier(store: Store, one: Brought) -> list[int]:
 def _import(intake: Intake, one: Brought) -> None:
     store, work = intake.store, one.work
     work.began_us = work.began_us or store.clock()
-    if work.plan.target == "measures":
-        _import_measures(intake, one)
+    if (readings := _readings(intake, one)) is not None:
+        _import_measures(intake, one, readings)
+    elif work.plan.target == "known":
+        _import_known(store, one, kind_planned(intake, one))
     else:
         _import_records(store, one)
     one.state, work.trouble = "imported", None
@@ -293,14 +371,9 @@ def _import_records(store: Store, one: Brought) -> None:
     whole = work.found.rows + work.found.unread
     wanted: Callable[[Any], None] = keys.add if work.plan.gone == "delete" else (lambda _key: None)
     with _Report(store, one) as report:
-
-        def so_far(outcome: Outcome) -> None:
-            report.take(outcome)
-            told(outcome.read, whole)
-
         outcome = record_import.take(
             store.records, collection.name, entries(store, one, collection, fields, wanted), who=work.who, reason=one.name,
-            progress=so_far, change_set=work.change_set,
+            progress=_each(report, told, whole), change_set=work.change_set,
         )  # fmt: skip
     gone = _gone(store, one, collection, keys) if work.plan.gone == "delete" else []
     for start in range(0, len(gone), _IN):
@@ -314,13 +387,29 @@ def _import_records(store: Store, one: Brought) -> None:
     work.outcome = Difference(created, updated, unchanged, outcome.rejected, len(gone))
 
 
+def _import_known(store: Store, one: Brought, kind: KindOfImport) -> None:
+    work = one.work
+    if not work.change_set:
+        with store.write() as c:
+            work.change_set = store.next(c)
+        save_running(store, one)
+    whole = work.found.rows if work.found is not None else 0
+    with _Report(store, one) as report:
+        done = store_records(store, one, kind, _each(report, _Telling(store, one), whole))
+    if work.tried > 1:  # a killed process stored some of them before
+        made, changed = (_made_by(store, work.change_set, action) for action in ("create", "update"))
+        same = done.created + done.updated + done.unchanged - made - changed
+        done = Difference(made, changed, max(0, same), done.rejected)
+    work.outcome = done
+
+
 def _made_by(store: Store, change_set: int, action: str) -> int:
     mine = select(func.count()).where(history.c.change_set == change_set, history.c.action == action)
     with store.read() as c:
         return int(c.execute(mine).scalar_one())
 
 
-def _import_measures(intake: Intake, one: Brought) -> None:
+def _import_measures(intake: Intake, one: Brought, kind: KindOfImport) -> None:
     store, work = intake.store, one.work
     again = work.fresh != (0, 0)
     if not again:
@@ -333,7 +422,7 @@ def _import_measures(intake: Intake, one: Brought) -> None:
         save_running(store, one)
     told = _Telling(store, one)
     report: ImportReport = import_files(
-        intake, kind_of_measures(store, one), [path_of(store, one)], {}, progress=lambda _p, _s, done, whole: told(done, whole),
+        intake, kind, [path_of(store, one)], options_of(one), progress=lambda _p, _s, done, whole: told(done, whole),
         door=Entrance(work.plan.public, home_of(work.plan, work.who) or None), again=again,
         told={"file": one.name, "brought": one.id},
     )  # fmt: skip
@@ -358,7 +447,7 @@ def _undo(intake: Intake, one: Brought) -> None:
     store, work = intake.store, one.work
     told = _Telling(store, one)
     reason = f"annulation de « {one.name} »"
-    if work.plan.target == "measures":
+    if not work.change_set:  # of the records that it brought: it brought measurements
         work.taken_back = _undo_measures(store, one, reason, told)
     else:
         if not work.undo_set:

@@ -84,11 +84,11 @@ def _valve(link: Link, turn: Any) -> tuple[dict[str, Any], dict[str, Any] | None
 
 IMPORTS = (
     KindOfImport(
-        "epanet", Text("Modèle EPANET (.inp) : le réseau, sans lieu sauf avec --crs", "EPANET model (.inp): the network, without a place unless --crs is given"),
+        "epanet", Text("Modèle EPANET : le réseau, sans lieu à moins de donner le système de ses coordonnées", "EPANET model: the network, without a place unless the system of its coordinates is given"),
         _epanet, (".inp",), _COLLECTIONS,
     ),
     KindOfImport(
         "stareau", Text("Eau potable StaR-Eau 2024 (GeoPackage)", "StaR-Eau 2024 drinking water (GeoPackage)"),
-        reading.read, (), ("water_node", "water_valve", "water_meter", "water_pipe"),
+        reading.read, (".gpkg",), ("water_node", "water_valve", "water_meter", "water_pipe"),
     ),
 )  # fmt: skip

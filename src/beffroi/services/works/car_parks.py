@@ -26,5 +26,5 @@ def write_car_parks(town: Town, target: Path) -> tuple[int, int]:
 
 
 IMPORTS = (
-    KindOfImport("car-parks", Text("Parcs de stationnement (schéma national, CSV)", "Car parks (national schema, CSV)"), CAR_PARKS.read, (".csv",), ("car_park",)),
+    KindOfImport("car-parks", Text("Parcs de stationnement (schéma national, CSV)", "Car parks (national schema, CSV)"), CAR_PARKS.read, (".csv",), ("car_park",), ("num_siret", "Xlong", "Ylat")),
 )  # fmt: skip

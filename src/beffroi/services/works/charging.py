@@ -81,5 +81,5 @@ def write_charging_points(town: Town, target: Path) -> tuple[int, int]:
 
 
 IMPORTS = (
-    KindOfImport("charging-points", Text("Points de recharge (schéma national IRVE, CSV)", "Charging points (national schema IRVE, CSV)"), CHARGING_POINTS.read, (".csv",), ("charging_point",)),
+    KindOfImport("charging-points", Text("Points de recharge (schéma national IRVE, CSV)", "Charging points (national schema IRVE, CSV)"), CHARGING_POINTS.read, (".csv",), ("charging_point",), ("id_pdc_itinerance", "coordonneesXY")),
 )  # fmt: skip

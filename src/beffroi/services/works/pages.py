@@ -12,7 +12,6 @@ from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
-from beffroi.services.works import taking
 from beffroi.services.works.car_parks import CAR_PARKS
 from beffroi.services.works.charging import CHARGING_POINTS, stations
 from beffroi.services.works.clock import Deadline, deadline, valid_until
@@ -154,7 +153,6 @@ ROUTES: list[BaseRoute] = [
     Route(PARKING, parking),
     Route(f"{PARKING}/bornes.csv", charging_csv),
     Route(f"{PARKING}/parcs.csv", car_parks_csv),
-    *taking.ROUTES,
     Route(DESK, desk),
     Route(f"{DESK}/{{id:int}}", one),
     Route(f"{DESK}/{{id:int}}", answer, methods=["POST"]),

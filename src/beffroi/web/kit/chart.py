@@ -5,9 +5,12 @@ its words keep their size. The chart island draws over it with a cursor and exac
 """
 
 import math
-from collections.abc import Sequence
+from array import array
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from itertools import pairwise
+from typing import overload
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,13 +19,53 @@ from markupsafe import Markup
 from beffroi.model.instant import DAY_US, from_datetime, to_datetime
 from beffroi.web.kit.figures import Figures
 
-__all__ = ["Plot", "Threshold", "bands", "near_levels", "plot_svg", "reduce", "spark", "ticks", "with_gaps"]
+__all__ = [
+    "Plot",
+    "Points",
+    "Threshold",
+    "bands",
+    "drawn",
+    "near_levels",
+    "plot_svg",
+    "reduce",
+    "spark",
+    "ticks",
+    "with_gaps",
+]
 
 Point = tuple[int, float | None]
 MARKS = 100  # lone marks of doubtful values
 COLUMNS = 360  # points a screen can show; more are reduced to the extremes of each column
 END = Markup(' text-anchor="end"')
 FLOOR = 90  # per cent of the height given to the plot; below it, the words of time
+
+
+class Points(Sequence[Point]):
+    """Points held as two arrays: 16 bytes each, for series of any length. A gap is held as NaN, and given as None."""
+
+    __slots__ = ("times", "values")
+
+    def __init__(self) -> None:
+        self.times, self.values = array("q"), array("d")
+
+    def __len__(self) -> int:
+        return len(self.times)
+
+    def __iter__(self) -> Iterator[Point]:
+        for at, value in zip(self.times, self.values, strict=True):
+            yield at, value if value == value else None
+
+    @overload
+    def __getitem__(self, place: int) -> Point: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Point]: ...
+    def __getitem__(self, place: int | slice) -> Point | Sequence[Point]:
+        if isinstance(place, slice):
+            part = Points()
+            part.times, part.values = self.times[place], self.values[place]
+            return part
+        value = self.values[place]
+        return self.times[place], None if math.isnan(value) else value
 
 
 class Threshold(msgspec.Struct, frozen=True):
@@ -72,6 +115,19 @@ def reduce(points: Sequence[Point], start_us: int, end_us: int, columns: int = C
     """
     if len(points) <= columns * 2:
         return list(points)
+    return _reduced(points, start_us, end_us, columns)
+
+
+def drawn(
+    points: Sequence[Point], gap_us: int, start_us: int, end_us: int, columns: int = COLUMNS
+) -> list[Point]:
+    """Return `reduce` of `with_gaps`, without a list of all of them in between."""
+    if len(points) <= columns * 2:
+        return reduce(with_gaps(points, gap_us), start_us, end_us, columns)
+    return _reduced(_gapped(points, gap_us), start_us, end_us, columns)
+
+
+def _reduced(points: Iterable[Point], start_us: int, end_us: int, columns: int) -> list[Point]:
     width = max(1, (end_us - start_us) // columns)
     kept: list[Point] = []
     column: list[Point] = []
@@ -106,15 +162,29 @@ def with_gaps(points: Sequence[Point], gap_us: int = 0) -> list[Point]:
 
     By default, three times the median step.
     """
-    if not gap_us:
-        steps = sorted(b[0] - a[0] for a, b in pairwise(points))
-        gap_us = 3 * steps[len(steps) // 2] if steps else 0
-    out: list[Point] = []
+    return list(_gapped(points, gap_us))
+
+
+def _gapped(points: Sequence[Point], gap_us: int) -> Iterator[Point]:
+    gap_us = gap_us or 3 * _usual_step(points)
+    last: int | None = None
     for point in points:
-        if out and gap_us and point[0] - out[-1][0] > gap_us:
-            out.append((out[-1][0] + 1, None))
-        out.append(point)
-    return out
+        if last is not None and gap_us and point[0] - last > gap_us:
+            yield last + 1, None
+        last = point[0]
+        yield point
+
+
+def _usual_step(points: Sequence[Point]) -> int:
+    """Return the median step between points; few steps differ, however many points there are."""
+    times = points.times if isinstance(points, Points) else [at for at, _ in points]
+    steps = Counter(b - a for a, b in pairwise(times))
+    rank = (len(points) - 1) // 2
+    for step in sorted(steps):
+        rank -= steps[step]
+        if rank < 0:
+            return step
+    return 0
 
 
 def bands(start_us: int, end_us: int, zone: ZoneInfo) -> list[tuple[int, int]]:
@@ -159,7 +229,7 @@ def _path(
 
 def spark(points: Sequence[Point], start_us: int, end_us: int) -> Markup:
     """Return a small line with its own scale, decoration for a figure that is given in words beside it."""
-    reduced = reduce(with_gaps(points), start_us, end_us, 24)
+    reduced = drawn(points, 0, start_us, end_us, 24)
     values = [v for _, v in reduced if v is not None]
     if not values:
         return Markup("")
@@ -173,7 +243,7 @@ def spark(points: Sequence[Point], start_us: int, end_us: int) -> Markup:
 
 def plot_svg(plot: Plot, figures: Figures) -> Markup:
     """Return the chart as SVG: axis words, gridlines, thresholds, nights or weekends, the line and its gaps."""
-    points = reduce(with_gaps(plot.points, plot.gap_us), plot.start_us, plot.end_us)
+    points = drawn(plot.points, plot.gap_us, plot.start_us, plot.end_us)
     values = [v for _, v in points if v is not None]
     if not values:
         return Markup("")

@@ -12,14 +12,15 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from beffroi.model.instant import DAY_US, format_instant
+from beffroi.model.instant import format_instant
 from beffroi.model.observation import Observation, Quality
 from beffroi.model.problem import NotFound
 from beffroi.model.result import encode_exact
 from beffroi.model.text import Text
+from beffroi.rules import rulebook
 from beffroi.store.ledger import gaps, missing
 from beffroi.town import Town
-from beffroi.web.kit.chart import Plot, bands, near_levels, reduce, with_gaps
+from beffroi.web.kit.chart import Plot, bands, drawn, near_levels
 from beffroi.web.kit.packing import packed
 from beffroi.web.kit.page import figures_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
@@ -28,8 +29,9 @@ from beffroi.web.site.manual_reading import may_read_for
 from beffroi.web.site.period import PERIODS, Period, period_of
 from beffroi.web.site.retention import keep_words, kept_by
 from beffroi.web.site.thresholds import thresholds_of
+from beffroi.web.site.trace import Trace, pieces, traces
 
-__all__ = ["ROUTES", "points_of", "qualities"]
+__all__ = ["ROUTES", "qualities"]
 
 QUALITIES = {
     Quality.GOOD: Text("bonne", "good"),
@@ -38,36 +40,13 @@ QUALITIES = {
     Quality.BAD: Text("mauvaise", "bad"),
     Quality.ESTIMATED: Text("estimée", "estimated"),
 }
-ASIDE = (Quality.SUSPECT, Quality.BAD)
-MOST_DOUBTFUL = 300
 GAPS = 10
-CHUNK_US = 31 * DAY_US
 EXPORT_HEAD = ("debut", "fin", "valeur", "unite", "qualite")
 
 
 def qualities(quality: int, language: str) -> str:
     """Return the word for a quality flag."""
     return QUALITIES[Quality(quality)].of(language)
-
-
-def number_of(found: Observation, component: int | None = None) -> float | None:
-    """Return the number that an observation holds, or that one component of its array result is."""
-    if component is None:
-        return found.result.value
-    values = values_of(found)
-    value = values[component] if component < len(values) else None
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def points_of(found: list[Observation], component: int | None = None) -> list[tuple[int, float | None]]:
-    """Return the numbers of a series for a chart; what is no number, suspect or bad is a gap."""
-    return [(o.start_us, None if o.quality in ASIDE else number_of(o, component)) for o in found]
-
-
-def doubtful_of(found: list[Observation], component: int | None = None) -> list[tuple[int, float]]:
-    """Return the suspect and bad numbers, which charts show as lone marks: raw values are never hidden."""
-    numbers = [(o.start_us, number_of(o, component)) for o in found if o.quality in ASIDE]
-    return [(at, value) for at, value in numbers if value is not None]
 
 
 def _asked(request: Request) -> tuple[Town, Series, Period]:
@@ -84,25 +63,25 @@ def page(request: Request) -> Response:
     town, series, period = _asked(request)
     _ = translate(request)
     station = find_station(town, principal_of(request), series.thing_id)
-    found = town.store.observations.series(series.id, period.start_us, period.end_us)
+    parted = range(len(series.components)) if series.components else ()
+    whole, *each = traces(town, series.id, period.start_us, period.end_us, (None, *parted))
     path = f"/series/{series.id}"
     query = "&".join(f"{k}={v}" for k, v in period.query.items())
     plot = Plot(
-        title=f"{series.name} – {series.thing}", start_us=period.start_us, end_us=period.end_us, points=points_of(found), doubtful=doubtful_of(found),
+        title=f"{series.name} – {series.thing}", start_us=period.start_us, end_us=period.end_us, points=whole.points, doubtful=whole.doubtful,
         unit=series.unit, decimals=series.decimals, thresholds=thresholds_of(town, series, station, figures_of(request)),
         data=f"{path}.json?{query}", gap_us=3 * (series.expected_us or 0),
         files=((_("CSV de la période"), f"{path}.csv?{query}"), (_("CSV entier"), f"{path}.csv"),
                (_("JSON"), f"{path}.json?{query}"), (_("SensorThings"), f"/sensorthings/v1.1/{_set(series)}({series.id})/Observations")),
     )  # fmt: skip
-    parts = _parts(series, period, found)
-    numbers = [o.result.value for o in found if o.result.value is not None and o.quality not in ASIDE]
+    parts = _parts(series, period, each)
     return render(
         request, "site/series.html", series=series, station=station, period=period, plot=plot, periods=PERIODS,
         stat=town.store.observations.stats([series.id]).get(series.id), silent=silent(series, town.clock()),
         quality=qualities(series.last.quality, _language(request)) if series.last and series.doubtful else "",
-        numbers=numbers, parts=parts, count=len(found), aside=len(doubtful_of(found)), seq=town.store.observations.head(),
-        lead=_lead(series), by_hand=may_read_for(principal_of(request), series, station.territory), **_kept(request, town, series), **_lacking(request, town, series),
-        **_texts([] if parts else found, numbers, translate(request)),
+        trace=whole, parts=parts, seq=town.store.observations.head(),
+        lead=_lead(series), by_hand=may_read_for(principal_of(request), series, station.territory), by_rule=rulebook.may_author(principal_of(request)), **_kept(request, town, series), **_lacking(request, town, series),
+        **_texts(whole, parts, translate(request)),
     )  # fmt: skip
 
 
@@ -110,25 +89,23 @@ def _set(series: Series) -> str:
     return "MultiDatastreams" if series.components else "Datastreams"
 
 
-def _parts(series: Series, period: Period, found: list[Observation]) -> list[dict[str, Any]]:
+def _parts(series: Series, period: Period, each: list[Trace]) -> list[dict[str, Any]]:
     """Return a small chart, and the least, mean and greatest value, of each component of a MultiDatastream."""
     query = "&".join(f"{k}={v}" for k, v in period.query.items())
     parts = []
-    for i, component in enumerate(series.components):
-        points = points_of(found, i)
-        numbers = [value for _, value in points if value is not None]
+    for i, (component, trace) in enumerate(zip(series.components, each, strict=True)):
         plot = Plot(
-            title=f"{component.name} – {series.name}", start_us=period.start_us, end_us=period.end_us, points=points,
-            doubtful=doubtful_of(found, i), unit=component.unit, gap_us=3 * (series.expected_us or 0),
-            data=f"/series/{series.id}.json?{query}&composante={i}", decimals=_decimals(found, i),
+            title=f"{component.name} – {series.name}", start_us=period.start_us, end_us=period.end_us, points=trace.points,
+            doubtful=trace.doubtful, unit=component.unit, gap_us=3 * (series.expected_us or 0),
+            data=f"/series/{series.id}.json?{query}&composante={i}", decimals=_decimals(trace, i),
         )  # fmt: skip
-        parts.append({"component": component, "plot": plot, "numbers": numbers})
+        parts.append({"component": component, "plot": plot, "trace": trace})
     return parts
 
 
-def _decimals(found: list[Observation], component: int) -> int | None:
+def _decimals(trace: Trace, component: int) -> int | None:
     """Return how many decimals a component is written with, judged by its newest value."""
-    values = values_of(found[-1]) if found else []
+    values = values_of(trace.last[-1]) if trace.last else []
     value = values[component] if component < len(values) else None
     if not isinstance(value, float):
         return 0 if isinstance(value, int) else None
@@ -189,12 +166,12 @@ def _lead(series: Series) -> str:
     return "" if words <= {w.strip(",.()–-").lower() for w in series.name.split()} else series.description
 
 
-def _texts(found: list[Observation], numbers: list[float], _: Callable[..., str]) -> dict[str, Any]:
+def _texts(trace: Trace, parts: list[dict[str, Any]], _: Callable[..., str]) -> dict[str, Any]:
     """Return the table that stands for the chart when the values are words, not numbers."""
-    if numbers or not found:
+    if trace.numbers or not trace.count or parts:
         return {"texts": False}
     columns = [Column("at", _("Date"), "instant"), Column("value", _("Valeur"))]
-    rows = [Row({"at": o.start_us, "value": o.result.json().strip('"')}) for o in found[:-49:-1]]
+    rows = [Row({"at": o.start_us, "value": o.result.json().strip('"')}) for o in reversed(trace.last)]
     return {"texts": True, "text_columns": columns, "text_rows": rows}
 
 
@@ -206,11 +183,10 @@ def as_json(request: Request) -> Response:
     """Answer the points of a period for the chart: seconds and values, gaps as null, thresholds, shaded bands."""
     town, series, period = _asked(request)
     station = find_station(town, principal_of(request), series.thing_id)
-    stored = town.store.observations.series(series.id, period.start_us, period.end_us)
     component = _component(request, series)
-    found = points_of(stored, component)
+    (trace,) = traces(town, series.id, period.start_us, period.end_us, (component,))
     part = series if component is None else series.components[component]
-    points = reduce(with_gaps(found, 3 * (series.expected_us or 0)), period.start_us, period.end_us, 700)
+    points = drawn(trace.points, 3 * (series.expected_us or 0), period.start_us, period.end_us, 700)
     lines = thresholds_of(town, series, station, figures_of(request))
     near = near_levels(lines, [v for _, v in points if v is not None])
     body: dict[str, Any] = {
@@ -219,16 +195,9 @@ def as_json(request: Request) -> Response:
         "times": [t / 1e6 for t, _ in points], "values": [v for _, v in points],
         "thresholds": [{"value": t.value, "label": t.label, "severity": t.severity, "near": t in near} for t in lines],
         "bands": [[a / 1e6, b / 1e6] for a, b in bands(period.start_us, period.end_us, figures_of(request).zone)],
-        "doubtful": [[t / 1e6, v] for t, v in doubtful_of(stored, component)[:MOST_DOUBTFUL]], "reduced": len(points) < len(found),
+        "doubtful": [[t / 1e6, v] for t, v in trace.doubtful], "reduced": len(points) < trace.count,
     }  # fmt: skip
     return packed(request, msgspec.json.encode(body), "application/json", 200, {"Cache-Control": "no-cache"})
-
-
-def _windows(period: Period) -> Iterator[tuple[int, int]]:
-    at = period.start_us
-    while at < period.end_us:
-        yield at, min(at + CHUNK_US, period.end_us)
-        at += CHUNK_US
 
 
 async def as_csv(request: Request) -> Response:
@@ -248,8 +217,8 @@ async def as_csv(request: Request) -> Response:
         writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
         yield "\ufeff"
         writer.writerow(_head(series))
-        for start, end in _windows(period):
-            for o in town.store.observations.series(series.id, start, end):
+        for found in pieces(town, series.id, period.start_us, period.end_us):
+            for o in found:
                 writer.writerow(_line_of_many(o, series) if series.components else _line(o, series.unit))
             yield out.getvalue()
             out.seek(0)

@@ -24,7 +24,8 @@ from beffroi.web.site.base_map import base_map
 from beffroi.web.site.catalogue import Series, Station, find_station, silent, stations, things_count
 from beffroi.web.site.commands import commands_of
 from beffroi.web.site.open_alarms import alarm_rows, open_alarms
-from beffroi.web.site.series import points_of, qualities
+from beffroi.web.site.series import qualities
+from beffroi.web.site.trace import traces
 
 __all__ = ["ROUTES", "as_csv", "as_geojson", "index", "series_card"]
 
@@ -122,11 +123,11 @@ def series_card(
     """Return the card of a series: newest value, its trend over the period that ends now (or at the last value)."""
     now = town.clock()
     end = now if series.at_us is None or series.at_us > now - period_us else series.at_us + 1
-    stored = town.store.observations.series(series.id, end - period_us, end + DAY_US)
-    points = points_of(stored, 0 if series.components else None)
+    part = (0 if series.components else None,)
+    (trace,) = traces(town, series.id, end - period_us, end + DAY_US, part)
     return Card(
         title or series.name, series.said(language) if series.components else series.value, f"/series/{series.id}", unit=series.unit, decimals=series.decimals,
-        at_us=series.at_us, trend=spark(points, end - period_us, end), live=series.id,
+        at_us=series.at_us, trend=spark(trace.points, end - period_us, end), live=series.id,
         severity="jaune" if silent(series, now) else "", said=MUTE.of(language),
         quality=qualities(series.last.quality, language) if series.last and series.doubtful else "",
         note=series.thing if noted else "",

@@ -232,7 +232,7 @@ def open311(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
 
 
 IMPORTS = (
-    KindOfImport("chicago-311", Text("Plaintes de propreté de Chicago 311 (CSV)", "Sanitation complaints of Chicago 311 (CSV)"), chicago, (".csv", ".gz"), FILLED),
-    KindOfImport("dans-ma-rue", Text("Anomalies de Dans Ma Rue, Paris (CSV)", "Reports of Dans Ma Rue, Paris (CSV)"), dans_ma_rue, (".csv", ".gz"), FILLED),
+    KindOfImport("chicago-311", Text("Plaintes de propreté de Chicago 311 (CSV)", "Sanitation complaints of Chicago 311 (CSV)"), chicago, (".csv", ".gz"), FILLED, _CHICAGO),
+    KindOfImport("dans-ma-rue", Text("Anomalies de Dans Ma Rue, Paris (CSV)", "Reports of Dans Ma Rue, Paris (CSV)"), dans_ma_rue, (".csv", ".gz"), FILLED, _PARIS),
     KindOfImport("open311-json", Text("Demandes d'un serveur Open311 (JSON ou XML)", "Requests of an Open311 server (JSON or XML)"), open311, (".json", ".xml"), FILLED),
 )  # fmt: skip

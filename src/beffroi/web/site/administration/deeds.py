@@ -1,8 +1,13 @@
-"""What the actions of the audit are called in words, and where their targets are seen."""
+"""What the actions of the audit are called in words, what they were done to, and where that is seen."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
 
 from beffroi.model.text import Text
 
-__all__ = ["deed", "place_of"]
+__all__ = ["deed", "details", "place_of", "subject"]
 
 _DEEDS = {
     "sign_in": Text("s'est connecté", "signed in"),
@@ -62,11 +67,54 @@ _DEEDS = {
     "experiment.stop": Text("a arrêté une expérimentation", "stopped an experiment"),
     "experiment.withdraw": Text("a retiré une expérimentation", "withdrew an experiment"),
     "record.import": Text("a importé des fiches", "imported records"),
+    "file.import": Text("a importé un fichier", "imported a file"),
+    "file.undo": Text("a annulé l'import d'un fichier", "took back the import of a file"),
+    "mapping.copy": Text("a copié une correspondance de fichiers", "copied a matching of files"),
+    "sources.taking": Text("a pris des données publiques", "took public data"),
+    "sources.comparing": Text("a comparé des données publiques", "compared public data"),
+    "observation.hand": Text("a relevé une valeur à la main", "read a value by hand"),
+    "observations.thin": Text("a éclairci d'anciennes mesures", "thinned old measurements"),
+    "retention.series": Text("a changé la conservation d'une série", "changed how long a series is kept"),
+    "sobriety.apply": Text("a appliqué une mesure de sobriété", "applied a measure of sobriety"),
+    "sobriety.undo": Text("a annulé une mesure de sobriété", "took back a measure of sobriety"),
+    "task.create": Text("a commandé un appareil", "commanded a device"),
+    "task.created": Text("a recommencé une commande", "tried a command again"),
+    "task.sent": Text("une commande est partie", "a command was sent"),
+    "task.acknowledged": Text("une commande est reçue par l'appareil", "a device received a command"),
+    "task.done": Text("une commande est exécutée", "a command was carried out"),
+    "task.failed": Text("une commande a échoué", "a command failed"),
+    "task.expired": Text("une commande est restée sans réponse", "a command had no answer in time"),
+    "task.cancelled": Text("a annulé une commande", "cancelled a command"),
+    "lighting.confirm": Text("a confirmé un ordre d'éclairage", "confirmed a lighting order"),
 }
 _PLACES = {
     "user": "/administration/personnes/{}", "token": "/administration/cles/{}", "thing": "/capteurs/{}",
-    "datastream": "/series/{}",
+    "datastream": "/series/{}", "brought": "/donnees/apporter/{}", "territory": "/administration/territoires/{}",
+    "extension": "/administration/services/{}", "rule": "/regles/{}",
 }  # fmt: skip
+_KINDS = {
+    "user": Text("personne", "person"), "token": Text("clé", "key"), "session": Text("session", "session"),
+    "thing": Text("objet", "thing"), "datastream": Text("série", "series"), "observation": Text("mesure", "measurement"),
+    "brought": Text("fichier", "file"), "territory": Text("territoire", "territory"), "extension": Text("service", "service"),
+    "file_mapping": Text("correspondance", "matching"), "task": Text("commande", "command"),
+    "experiment": Text("expérimentation", "experiment"), "lighting_order": Text("ordre d'éclairage", "lighting order"),
+    "account": Text("compte", "account"), "archive": Text("archive", "archive"),
+}  # fmt: skip
+_DETAILS = {
+    "count": Text("fiches", "records"), "reason": Text("motif", "reason"), "created": Text("nouvelles", "new"),
+    "updated": Text("changées", "changed"), "unchanged": Text("inchangées", "unchanged"), "rejected": Text("refusées", "refused"),
+    "gone": Text("disparues", "gone"), "taken_back": Text("défaites", "undone"), "kept": Text("laissées", "left"),
+    "means": Text("moyen", "means"), "hours": Text("heures", "hours"), "days": Text("jours", "days"), "role": Text("rôle", "role"),
+    "territories": Text("territoires", "territories"), "territory": Text("territoire", "territory"), "service": Text("service", "service"),
+    "name": Text("nom", "name"), "code": Text("code", "code"), "kind": Text("nature", "kind"), "fields": Text("champs", "fields"),
+    "series": Text("séries", "series"), "rules": Text("règles", "rules"), "state": Text("état", "state"), "error": Text("erreur", "error"),
+    "alarm": Text("alarme", "alarm"), "decision": Text("décision", "decision"), "links": Text("liens", "links"),
+    "email": Text("adresse (empreinte)", "address (digest)"), "files": Text("fichiers", "files"), "from": Text("depuis", "from"),
+    "observation": Text("mesure", "measurement"), "order": Text("ordre", "order"), "devices": Text("appareils", "devices"),
+}  # fmt: skip
+_FOR_PROGRAMS = frozenset(
+    ("change_set", "first", "last", "file", "by", "sha256")
+)  # in the files of the journal
 
 
 def deed(action: str, language: str) -> str:
@@ -77,8 +125,40 @@ def deed(action: str, language: str) -> str:
 
 def place_of(target: str) -> str:
     """Return the address of the page about a target (`user:3`, `token:9`, `bin/12`), or ""."""
-    kind, _, number = target.partition(":")
-    if number.isdecimal() and kind in _PLACES:
-        return _PLACES[kind].format(number)
-    collection, _, record = target.partition("/")
-    return f"/donnees/{collection}/{record}" if record.isdecimal() and collection != "user" else ""
+    kind, number = _parted(target)
+    if kind in _PLACES:
+        return _PLACES[kind].format(number) if re.fullmatch(r"[\w-]+", number) else ""
+    return f"/donnees/{kind}/{number}" if number.isdecimal() and kind not in _KINDS else ""
+
+
+def _parted(target: str) -> tuple[str, str]:
+    kind, mark, number = target.partition(":")
+    if mark:
+        return kind, number
+    kind, _, number = target.partition("/")
+    return kind, number
+
+
+def subject(target: str, names: Mapping[str, str], titles: Mapping[str, Text], language: str) -> str:
+    """Return what an action was done to in words: a person's or key's name, a collection's title and a number."""
+    if target in names:
+        return names[target]
+    kind, number = _parted(target)
+    words = _KINDS.get(kind) or titles.get(kind)
+    return target if words is None else f"{words.of(language)} {number}".strip()
+
+
+def details(detail: Mapping[str, Any], language: str) -> str:
+    """Return what else an action says of itself, without what only programs need and what is nothing."""
+    colon = " : " if language == "fr" else ": "
+    said = {k: v for k, v in detail.items() if k not in _FOR_PROGRAMS and v not in (None, "", [], 0)}
+    return ", ".join(
+        f"{_DETAILS[k].of(language) if k in _DETAILS else k}{colon}{_short(v)}" for k, v in said.items()
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        value = " ".join(value)
+    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return said if len(said) <= 60 else said[:59] + "…"

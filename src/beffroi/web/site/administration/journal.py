@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-from typing import Any
 from urllib.parse import urlencode
 
 from starlette.requests import Request
@@ -17,7 +16,7 @@ from beffroi.store.audit import Entry, Fault
 from beffroi.store.open import Store
 from beffroi.web.kit.page import principal_of, translate
 from beffroi.web.kit.table import Cell, Column, Row
-from beffroi.web.site.administration.deeds import deed, place_of
+from beffroi.web.site.administration.deeds import deed, details, place_of, subject
 from beffroi.web.site.administration.desk import PRIVATE, entry, off_loop, show, store_of
 
 __all__ = ["ROUTES"]
@@ -49,6 +48,8 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
     found = await off_loop(_read, store, query, PAGE + 1)
     names = {f"user:{p.id}": p.name for p in await off_loop(people.every, store)}
     names |= {f"token:{k.id}": k.name for k in await off_loop(keys.every, store)} | {"system": "Beffroi"}
+    titles = {c.name: c.title for c in store.records.collections.values()}
+    language = request.state.language
     columns = [
         Column("at", _("Quand"), "instant"), Column("who", _("Qui")), Column("action", _("Action")),
         Column("target", _("Sur quoi")), Column("detail", _("Détail")), Column("line", _("Ligne")),
@@ -56,8 +57,9 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
     rows = [
         Row({
             "at": e.at_us, "who": Cell(names.get(e.who) or e.who, href=place_of(e.who)),
-            "action": deed(e.action, request.state.language), "target": Cell(e.target, href=place_of(e.target)),
-            "detail": ", ".join(f"{k} : {_short(v)}" for k, v in e.detail.items() if v not in (None, "", [])),
+            "action": deed(e.action, language),
+            "target": Cell(subject(e.target, names, titles, language), href=place_of(e.target)),
+            "detail": details(e.detail, language),
             "line": f"{e.writer}/{e.number}",
         })
         for e in found[:PAGE]
@@ -71,11 +73,6 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
         request, "journal", columns=columns, rows=rows, older=older, filters=filters, verified=verified,
         csv=f"/administration/journal.csv?{urlencode(filters)}", as_json=f"/administration/journal.json?{urlencode(filters)}",
     )  # fmt: skip
-
-
-def _short(value: Any) -> str:
-    said = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return said if len(said) <= 60 else said[:59] + "…"
 
 
 @entry(admin=True)

@@ -6,13 +6,15 @@ import msgspec
 from starlette.requests import Request
 
 from beffroi.intake.bringing.brought import Brought, Column, Corrections, Found, Plan
+from beffroi.intake.bringing.known import offered, plan_for
 from beffroi.intake.bringing.matching import into, measured, targets
 from beffroi.model.collection import OWN, Collection
+from beffroi.model.declaration import KindOfImport
 from beffroi.store.desk import Desk
 from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, principal_of, translate
-from beffroi.web.site.bring.desk import town_of
+from beffroi.web.site.bring.desk import intake_of, town_of
 from beffroi.web.site.data.desk import territory_names
 
 __all__ = [
@@ -21,6 +23,7 @@ __all__ = [
     "choices",
     "corrections_of",
     "inputs",
+    "known_to",
     "open_to",
     "plan_of",
     "territories",
@@ -53,6 +56,11 @@ def open_to(town: Town, request: Request) -> list[Collection]:
     return [c for c in targets(desk.collections()) if desk.writable(c)]
 
 
+def known_to(request: Request, one: Brought) -> list[KindOfImport]:
+    """Return the kinds that a file may be of and that the reader may bring."""
+    return offered(intake_of(town_of(request)), one.name, principal_of(request))
+
+
 def choices(request: Request, one: Brought, collection: Collection | None) -> list[Choice]:
     """Return what each column of a file can become under its plan."""
     _, language = translate(request), language_of(request)
@@ -62,8 +70,8 @@ def choices(request: Request, one: Brought, collection: Collection | None) -> li
         "text": _("texte"), "integer": _("nombre entier"), "number": _("nombre"), "boolean": _("oui ou non"),
         "date": _("date"), "instant": _("date et heure"), "json": _("texte"),
     }  # fmt: skip
-    made = []
-    for number, column in enumerate(found.columns):
+    made: list[Choice] = []
+    for number, column in enumerate(() if plan.target == "known" else found.columns):
         title = unit = ""
         if plan.target == "new":
             options = (("", _("ne pas garder")), *((k, kinds[k]) for k in _KINDS))
@@ -97,6 +105,9 @@ def plan_of(request: Request, one: Brought, sent: Mapping[str, str]) -> Plan:
     target = sent.get("target", before.target)
     open_ = {c.name: c for c in open_to(town, request)}
     title = sent.get("title", "").strip()[:80] or before.title or one.name
+    kind = next((k for k in known_to(request, one) if k.name == sent.get("known", before.known)), None)
+    if kind is not None and (target == "known" or found.kind == "known"):
+        return _kept(plan_for(kind, before.title or one.name, before), sent, before.title or one.name)
     if target == "collection" and sent.get("collection", "") in open_:
         name = sent["collection"]
         if (before.target, before.collection) != (target, name):

@@ -17,7 +17,16 @@ from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of
 
-__all__ = ["AT_ONCE_BYTES", "AT_ONCE_ROWS", "PRIVATE", "agent_only", "now", "of_request", "town_of"]
+__all__ = [
+    "AT_ONCE_BYTES",
+    "AT_ONCE_ROWS",
+    "PRIVATE",
+    "agent_only",
+    "intake_of",
+    "now",
+    "of_request",
+    "town_of",
+]
 
 PRIVATE = {"Cache-Control": "no-store"}
 AT_ONCE_BYTES = 1_500_000  # a file of that size is read, and its rows stored, while the page is asked for
@@ -64,7 +73,13 @@ def of_request(request: Request) -> Brought:
     return one
 
 
+def intake_of(town: Town) -> Intake:
+    """Return the way in for what files hold."""
+    registry = town.registry
+    return Intake(town.store, registry.datastream_kind, registry.service_of, registry.file_kinds)
+
+
 def now(town: Town, one: Brought, *, small: bool) -> None:
     """Do the work that a file waits for while its page is asked for, when it is little; else the keeper does it."""
     if small:
-        carry_on(Intake(town.store, town.registry.datastream_kind, town.registry.service_of), one.id)
+        carry_on(intake_of(town), one.id)

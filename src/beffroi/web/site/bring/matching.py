@@ -71,6 +71,7 @@ def _choosing(request: Request, one: Brought, found: Found, status: int) -> Resp
     open_ = choices.open_to(town, request)
     collection = next((c for c in open_ if c.name == plan.collection), None)
     columns = [*(found.where if one.work.kind in ("csv", "xlsx") else ()), *(c.name for c in found.columns)]
+    kinds = [(k.name, k.title.of(language)) for k in choices.known_to(request, one)]
     names = [c.name for c in found.columns]
     rows = [Row(dict(zip(names, cells, strict=False))) for cells in found.first[:_FIRST]]
     desk = Desk(town.store.records, principal_of(request))
@@ -82,9 +83,9 @@ def _choosing(request: Request, one: Brought, found: Found, status: int) -> Resp
     )
     return render(
         request, "bring/choose.html", status, PRIVATE, one=one, found=found, plan=plan, trouble=trouble,
-        facts=_facts(request, found), rows=rows, columns=[Column(n, n) for n in names], where=columns[: len(columns) - len(names)],
+        facts=_facts(request, found, dict(kinds).get(plan.known, "")), rows=rows, columns=[Column(n, n) for n in names], where=columns[: len(columns) - len(names)],
         view=_map(request, one, found), choices=choices.choices(request, one, collection), collection=collection,
-        targets=[(c.name, c.title.of(language)) for c in open_], territories=choices.territories(request),
+        targets=[(c.name, c.title.of(language)) for c in open_], kinds=kinds, territories=choices.territories(request),
         inputs=choices.inputs(request, one), values=choices.values_of(one.work.corrections), known=_known(request, one),
         deletable=collection is not None and desk.deletable(collection), own=collection is not None and collection.service == OWN,
         rejects=_reject_rows(request, rejects), reject_columns=_reject_columns(request), shown=SHOWN,
@@ -123,7 +124,10 @@ def _into(request: Request, one: Brought) -> str:
     """Say in a sentence what importing does, and for which commune when there are several."""
     _, plan, language = translate(request), one.work.plan, language_of(request)
     held = town_of(request).store.records.collections.get(plan.collection)
-    if plan.target == "measures" and len(plan.series) > 1:
+    kind = next((k for k in choices.known_to(request, one) if k.name == plan.known), None)
+    if plan.target == "known" and kind is not None:
+        said = _("Un fichier connu : « {title} ».", title=kind.title.of(language))
+    elif plan.target == "measures" and len(plan.series) > 1:
         said = _("Des mesures : {n} séries.", n=len(plan.series))
     elif plan.target == "measures":
         said = _("Des mesures : une série.")
@@ -135,7 +139,7 @@ def _into(request: Request, one: Brought) -> str:
     return f"{said} {_('Pour {commune}.', commune=commune)}" if commune else said
 
 
-def _facts(request: Request, found: Found) -> list[tuple[str, str]]:
+def _facts(request: Request, found: Found, known: str) -> list[tuple[str, str]]:
     _, number = translate(request), figures_of(request).number
     kinds = {
         "csv": _("Tableau (CSV)"),
@@ -145,7 +149,7 @@ def _facts(request: Request, found: Found) -> list[tuple[str, str]]:
         "shp": "Shapefile",
     }
     facts = [
-        (_("Fichier"), kinds[found.kind] + (f", {found.layer}" if found.layer else "")),
+        (_("Fichier"), kinds.get(found.kind, known) + (f", {found.layer}" if found.layer else "")),
         (_("Lignes"), number(found.rows)),
     ]
     if found.unread:
@@ -171,7 +175,8 @@ def _facts(request: Request, found: Found) -> list[tuple[str, str]]:
         facts.append((_("Dates"), orders[found.dates]))
     if found.decimal:
         facts.append((_("Décimales"), _("virgule") if found.decimal == "," else _("point")))
-    facts.append((_("Coordonnées"), _where(request, found)))
+    if found.kind != "known":
+        facts.append((_("Coordonnées"), _where(request, found)))
     return facts
 
 

@@ -14,10 +14,12 @@ from beffroi.intake.bringing import brought
 from beffroi.intake.bringing.brought import Brought, folder_of
 from beffroi.intake.bringing.reading import KINDS, MOST_BYTES, MOST_ROWS, kind_of, path_of
 from beffroi.intake.bringing.samples import example_of, samples
+from beffroi.intake.kinds import KINDS as HOUSE
+from beffroi.intake.kinds import LAYER_KINDS
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
-from beffroi.store.open import Store
+from beffroi.town import Town
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.bring.desk import AT_ONCE_BYTES, PRIVATE, agent_only, check_agent, now, town_of
@@ -56,8 +58,19 @@ def _page(request: Request, error: str = "", status: int = 200) -> Response:
     kinds = [(s.name, s.title.of(language), s.about.of(language), s.schema) for s in samples().values()]
     return render(
         request, "bring/bring.html", status, PRIVATE, error=error, rows=rows, columns=columns, kinds=kinds,
-        accept=",".join(KINDS), most=MOST_BYTES // 1_000_000, most_rows=MOST_ROWS, known=len(brought.mappings(town.store)),
+        accept=",".join(sorted(_endings(town))), services=_of_services(town, language), most=MOST_BYTES // 1_000_000, most_rows=MOST_ROWS, known=len(brought.mappings(town.store)),
     )  # fmt: skip
+
+
+def _endings(town: Town) -> set[str]:
+    """Return how the names of files that can be brought end."""
+    return {*KINDS, *(ending for kind in (*HOUSE, *town.registry.file_kinds()) for ending in kind.extensions)}
+
+
+def _of_services(town: Town, language: str) -> list[tuple[str, str]]:
+    """Return the title and the endings of each kind of file that knows what its columns mean."""
+    kinds = (k for k in (*HOUSE, *town.registry.file_kinds()) if k.name not in LAYER_KINDS and k.extensions)
+    return sorted((k.title.of(language), ", ".join(k.extensions)) for k in kinds)
 
 
 async def receive(request: Request) -> Response:
@@ -74,8 +87,8 @@ def _receive(request: Request, sent: FormData) -> Response:
         if not isinstance(file, UploadFile) or not file.filename:
             raise Problem(Text("Choisissez un fichier.", "Choose a file."), place="file")
         one = keep(
-            town.store, file.filename.replace("\\", "/").rpartition("/")[2], file.file, principal_of(request)
-        )
+            town, file.filename.replace("\\", "/").rpartition("/")[2], file.file, principal_of(request), str(sent.get("as", ""))[:100]
+        )  # fmt: skip
     except Problem as problem:
         if problem.status in (401, 403, 503):
             raise
@@ -84,9 +97,9 @@ def _receive(request: Request, sent: FormData) -> Response:
     return RedirectResponse(f"/donnees/apporter/{one.id}", 303)
 
 
-def keep(store: Store, name: str, stream: BinaryIO, who: Principal) -> Brought:
-    """Keep a file that was sent, ready to be read. Raises `Problem`."""
-    kind = kind_of(name)
+def keep(town: Town, name: str, stream: BinaryIO, who: Principal, asked: str = "") -> Brought:
+    """Keep a file that was sent, ready to be read; `asked`: what its bringer says it is. Raises `Problem`."""
+    store, kind = town.store, kind_of(name, town.registry.file_kinds())
     stream.seek(0, 2)
     size = stream.tell()
     stream.seek(0)
@@ -108,7 +121,7 @@ def keep(store: Store, name: str, stream: BinaryIO, who: Principal) -> Brought:
     except OSError as error:
         raise Problem(Text("Le fichier n'a pas pu être gardé.", "The file could not be kept."),
                       Text("Prévenez l'administrateur.", "Tell the administrator."), place="file", status=507) from error  # fmt: skip
-    one.state = "reading"
+    one.state, one.work.asked = "reading", asked
     brought.save(store, one)
     return one
 

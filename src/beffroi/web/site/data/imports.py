@@ -15,6 +15,7 @@ from beffroi.model.text import Text
 from beffroi.standards.record_table import read_records
 from beffroi.store.desk import Desk
 from beffroi.store.record import Outcome
+from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, render, translate
 from beffroi.web.kit.table import Column, Row
@@ -62,8 +63,22 @@ def _page(
     return render(
         request, "data/import.html", 400 if error else 200, collection=collection, title=collection.title.of(language),
         inputs=_inputs(request, desk, collection), values=values or {}, errors={"file": error} if error else {},
-        outcome=outcome, columns=columns, rows=rows, shown=SHOWN, fields=desk.fields(collection),
+        outcome=outcome, columns=columns, rows=rows, shown=SHOWN, fields=desk.fields(collection), others=_others(request, collection),
     )  # fmt: skip
+
+
+def _others(request: Request, collection: Collection) -> list[tuple[str, str]]:
+    """Return what else a file for this collection may be, and how the page that brings files is told so."""
+    if collection.system or collection.key is None:
+        return []
+    town: Town = request.app.state.town
+    _, language = translate(request), language_of(request)
+    kinds = [k for k in town.registry.file_kinds() if collection.name in k.collections and k.extensions]
+    table = (
+        f"collection/{collection.name}",
+        _("Un autre tableau, ou une couche de carte : ses colonnes s'apparient"),
+    )
+    return [table, *((f"known/{k.name}", k.title.of(language)) for k in kinds)]
 
 
 def form(request: Request) -> Response:

@@ -32,6 +32,7 @@ from beffroi.web.kit.page import (
 from beffroi.web.kit.table import Cell, Column, Pager
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.data.desk import author_names
+from beffroi.web.site.trace import traces
 from beffroi.web.site.watch.limits import limits_of
 from beffroi.web.site.watch.naming import name_of
 
@@ -236,7 +237,7 @@ def _plot(town: Town, row: Row, rule: Row | None, request: Request) -> Plot:
     begin = values["began_at"] or values["raised_at"]
     margin = min(max((end - begin) // 2, 6 * HOUR_US), 30 * DAY_US)
     start, stop = begin - margin, min(end + margin, max(end, town.clock()))
-    found = town.store.observations.series(values["datastream_id"], start, stop)
+    (trace,) = traces(town, values["datastream_id"], start, stop, aside=(Quality.BAD,))
     lines = []
     if rule is not None:
         try:
@@ -244,9 +245,8 @@ def _plot(town: Town, row: Row, rule: Row | None, request: Request) -> Plot:
         except Problem:
             lines = []
     number = values["datastream_id"]
-    points = [(o.start_us, None if o.quality == Quality.BAD else o.result.value) for o in found]
     return Plot(
-        title=alarms.message_of(values, language_of(request)), start_us=start, end_us=stop, points=points, unit=values["unit"] or "",
+        title=alarms.message_of(values, language_of(request)), start_us=start, end_us=stop, points=trace.points, unit=values["unit"] or "",
         thresholds=tuple(Threshold(limit, _(severity), severity) for limit, severity in lines),
         files=((_("Série"), f"/series/{number}.csv"),),
     )  # fmt: skip
