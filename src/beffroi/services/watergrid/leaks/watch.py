@@ -32,8 +32,8 @@ _HEARD = 8  # days after which a burst must have lost something
 _SETTLED = 4  # days after which the young files are looked at again
 
 LIMITS = Limits()
-# With several channels chance has to agree in all of them, and what turns out to lose nothing is taken back.
-SHARED = replace(LIMITS, step=3.7, step_one=4.2, growth=3.1)
+# With several channels that share no noise chance has to agree in all of them, and the flow itself must have moved.
+SHARED = replace(LIMITS, step=3.4, step_one=3.9, growth=2.7, agree=2.0)
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
 QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0, least=2.5)
