@@ -39,7 +39,8 @@ _RADIUS_M, _DIG_EUR = 300.0, 500.0
 _RUNS_DAYS = 60.0  # how long a leak runs on when nobody looks for it, to weigh a dig
 _NEAR = 0.4  # of the old losses told, how many are within that radius on generated years
 _LOOKED_AT = 60
-_MOST_DIGS = 4
+_MOST_DIGS = 8
+_SURE = 0.6  # power of a likelihood that comes true as often as it says: among many leaks it is too sure of itself
 _BARE_M3H = 8.0
 _SWINGS = 2  # directions in which use and pumps move the sensors together
 _TURNS = (260, 90)  # likeliest pipes that are tried again with what runs beside in the model
@@ -250,7 +251,9 @@ def digs(
         ]
     for s in searched:
         worth = s.file.m3_per_day * price_eur_m3 * _RUNS_DAYS
-        left = dict(s.located.likelihood)
+        left = {pipe: share**_SURE for pipe, share in s.located.likelihood.items()}
+        whole = sum(left.values())
+        left = {pipe: share / whole for pipe, share in left.items()}
         when = datetime.fromisoformat(s.file.detected)
         for k in range(_MOST_DIGS):
             top = sorted(left, key=lambda p: -left[p])[:_LOOKED_AT]
