@@ -249,6 +249,7 @@ def digs(
         found += [
             (o.pipe, first) for o in old if _NEAR * o.m3_per_hour * 24 * price_eur_m3 * _RUNS_DAYS >= _DIG_EUR
         ]
+    around: dict[str, dict[str, float]] = {}
     for s in searched:
         worth = s.file.m3_per_day * price_eur_m3 * _RUNS_DAYS
         left = {pipe: share**_SURE for pipe, share in s.located.likelihood.items()}
@@ -257,7 +258,7 @@ def digs(
         when = datetime.fromisoformat(s.file.detected)
         for k in range(_MOST_DIGS):
             top = sorted(left, key=lambda p: -left[p])[:_LOOKED_AT]
-            around = {p: model.distances(p, _RADIUS_M) for p in top}
+            around.update({p: model.distances(p, _RADIUS_M) for p in top if p not in around})
             mass = {p: sum(left.get(q, 0.0) for q in around[p]) for p in top}
             best = max(top, key=lambda p: (round(mass[p], 6), left[p]), default=None)
             if best is None or mass[best] * worth < _DIG_EUR:
