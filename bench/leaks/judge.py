@@ -79,7 +79,7 @@ def main(model_path: Path, years: Path, seeds: list[str]) -> None:
         base = read_table(folder / "base_flows.csv.gz")
         files = list(detect(INFLOW, base, read_table(folder / "leak_flows.csv.gz")).files)
         calm = len(detect(INFLOW, base, read_table(folder / "calm_flows.csv.gz")).files)
-        told, _ = search(
+        told, _, _ = search(
             model_path,
             read_table(folder / "base_pressures.csv.gz"),
             read_table(folder / "leak_pressures.csv.gz"),

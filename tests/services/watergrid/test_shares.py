@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from beffroi.services.watergrid.leaks.channels import Others, parted
 from beffroi.services.watergrid.leaks.inlets import learn_sharing, pumped, shifts
-from beffroi.services.watergrid.leaks.watch import SHARED, Others, watch
+from beffroi.services.watergrid.leaks.watch import SHARED, watch
 
 DAYS = 364
 WEEK = np.arange(DAYS)
@@ -92,3 +93,26 @@ def test_what_is_pumped_is_weighed_as_the_share_is() -> None:
     learnt = learn_sharing(meters, pump, WEEK, CALM, ANGLE)
     assert learnt is not None
     assert pumped(learnt, np.full_like(pump, 7.0))[:, 0] == pytest.approx(7.0)
+
+
+def test_what_chance_adds_to_the_losses_it_does_not_take_from_the_share_again() -> None:
+    noise = np.random.default_rng(8)
+    loss, free = noise.standard_normal(700), noise.standard_normal((700, 2))
+    share = np.column_stack(
+        [-0.06 * loss + 0.08 * free[:, 0], 0.03 * loss + 0.05 * free[:, 0] + 0.04 * free[:, 1]]
+    )
+    step = np.where(np.arange(350) >= 200, 1.0, 0.0)
+    lost, moved = loss[350:] + 3.0 * step, share[350:] + np.outer(step, [0.5, -0.4])
+    nothing = np.empty((350, 0))
+    sigma = np.std(share[:350], axis=0)
+    found = parted(Others(moved, share[:350], sigma, np.zeros(2), nothing, nothing), lost, loss[:350])
+    assert found.sigma == pytest.approx([0.08, 0.04], rel=0.1)  # what is left to each alone
+    calm = np.column_stack([loss[350:550], found.values[:200]])
+    assert np.corrcoef(calm.T) - np.eye(3) == pytest.approx(np.zeros((3, 3)), abs=0.2)
+    assert found.values[200:, 0].mean() == pytest.approx(0.5 + 0.06 * 3.0, abs=0.02)
+    loss[360] = np.nan
+    assert np.isnan(
+        parted(
+            Others(moved, share[:350], sigma, np.zeros(2), nothing, nothing), loss[350:], loss[:350]
+        ).values[10]
+    ).all()

@@ -3,7 +3,9 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import datetime
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
@@ -13,6 +15,7 @@ from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
 from beffroi.services.watergrid.areas.round import look_round
+from beffroi.services.watergrid.demo import archive
 from beffroi.services.watergrid.indicators import INDICATORS
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -40,6 +43,15 @@ def test_the_round_finds_the_leaks_of_the_story(watertown: Town, scene: Scene) -
     assert growing.values["kind"] == "incipient"
     assert growing.values["m3_per_day"] == pytest.approx(24 * third.peak_m3h, rel=0.2)
     assert growing.values["pipe"] is None
+
+
+def test_an_archive_follows_the_clock_on_the_wall_over_a_change_of_the_hour(scene: Scene) -> None:
+    before, after = (
+        archive(scene.waterworks, "CENTRE", datetime(2026, month, day), 1)[0]
+        for month, day in ((10, 13), (10, 27))
+    )  # two Tuesdays, the clocks went back between them
+    assert np.corrcoef(before, after)[0, 1] > 0.98 > np.corrcoef(before, np.roll(after, 1))[0, 1]
+    assert np.corrcoef(before, np.roll(after, -1))[0, 1] < 0.98
 
 
 def test_a_second_round_of_the_day_changes_nothing(watertown: Town) -> None:
@@ -96,6 +108,11 @@ def test_the_list_leads_to_a_leak_with_its_places(agent: TestClient, watertown: 
     assert one.status_code == 200
     told = words(one.text)
     assert running.values["pipe"] in told
+    since = watertown.clock() - running.values["start"]
+    assert running.values["lost_m3"] == pytest.approx(running.values["m3_per_day"] * since / DAY_US, rel=0.25)
+    assert "25 % et plus" in told.replace("\u202f", " ").replace(
+        "\xa0", " "
+    )  # what the marks of the map mean
     assert "Qui serait sans eau" in told
     assert '<svg class="ground"' in one.text
 

@@ -56,16 +56,17 @@ def _scenario(
     seeds: Seeds = 1,
     seconds: Annotated[float, typer.Option(min=0, max=10, help=say("Temps d'une tournée pour le solveur (0 : sans).", "Time of a round for the solver (0: without)."))] = 0.2,
     sensor: Annotated[float, typer.Option("--sensor-cost", min=0, help=say("Coût d'une sonde par an (€).", "Cost of a sensor a year (€)."))] = 45.0,
+    as_drawn: Annotated[bool, typer.Option("--as-drawn", help=say("Sans ramener le tirage aux tournées fixes connues : chacun se juge aux siennes.", "Without bringing the draw to the known fixed rounds: each is judged by its own."))] = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     if seeds > 1:
-        _several(range(seed, seed + seeds), seconds, as_json=as_json)
+        _several(range(seed, seed + seeds), seconds, as_drawn=as_drawn, as_json=as_json)
         return
     import msgspec  # noqa: PLC0415
 
     from beffroi.services.waste.scenario import make_scenario, pays, play, ways  # noqa: PLC0415
 
-    scenario = make_scenario(seed)
+    scenario = make_scenario(seed, as_drawn=as_drawn)
     count = len(scenario.places)
     found = {
         name: play(scenario, way, solver=seconds > 0, seconds=seconds) for name, way in ways(scenario).items()
@@ -87,17 +88,17 @@ def _scenario(
     tell(report, as_json=as_json, words=words)
 
 
-def _several(seeds: range, seconds: float, *, as_json: bool) -> None:
+def _several(seeds: range, seconds: float, *, as_drawn: bool, as_json: bool) -> None:
     """Tell what each way does on several seeds, its medians, and on how many it keeps within the bars of the field notes."""
     from statistics import median  # noqa: PLC0415
 
     import msgspec  # noqa: PLC0415
 
-    from beffroi.services.waste.scenario import BARS, make_scenario, play, ways  # noqa: PLC0415
+    from beffroi.services.waste.scenario import BARS, KNOWN, make_scenario, play, ways  # noqa: PLC0415
 
     lines, found = [], []
     for seed in seeds:
-        scenario = make_scenario(seed)
+        scenario = make_scenario(seed, as_drawn=as_drawn)
         found.append({
             name: play(scenario, way, solver=seconds > 0, seconds=seconds)
             for name, way in ways(scenario).items() if name in ("fixed", *BARS)
@@ -107,7 +108,10 @@ def _several(seeds: range, seconds: float, *, as_json: bool) -> None:
         name: type(found[0][name])(*(median(getattr(one[name], k) for one in found) for k in found[0][name].__struct_fields__))
         for name in found[0]
     }  # fmt: skip
-    hold = {name: sum(within(one[name]) for one in found) for name, within in BARS.items()}
+    hold = {
+        name: sum(within(one[name], one["fixed"] if as_drawn else KNOWN) for one in found)
+        for name, within in BARS.items()
+    }
     report = {
         "seeds": [{"seed": s} | {n: msgspec.to_builtins(o) for n, o in one.items()} for s, one in zip(seeds, found, strict=True)],
         "median": {n: msgspec.to_builtins(o) for n, o in medians.items()}, "within_bars": hold, "of": len(found),

@@ -117,9 +117,11 @@ def _locate(model: ModelFile, base: BasePressures, year: YearPressures, files: F
     from beffroi.services.watergrid.leaks.series import read_table  # noqa: PLC0415
 
     known = read_files(files)
-    found, network = search(model, read_table(base), read_table(year), known)
+    watched = read_table(year)
+    found, old, network = search(model, read_table(base), watched, known)
     if answer is not None:
-        lines = [f"{pipe}, {when:%Y-%m-%d %H:%M}" for pipe, when in digs(found, network, price)]
+        dug = digs(found, network, price, old, watched.begins)
+        lines = [f"{pipe}, {when:%Y-%m-%d %H:%M}" for pipe, when in dug]
         answer.write_text("\n".join(["# linkID, startTime", *lines, ""]), "utf-8")
     report = {
         "files": [
@@ -129,13 +131,23 @@ def _locate(model: ModelFile, base: BasePressures, year: YearPressures, files: F
                 "strength": s.strength,
             }
             for s in found
-        ]
+        ],
+        "before": msgspec.to_builtins(old),
     }
     words = [
         say("{at} : {pipes}", "{at}: {pipes}", at=s.file.detected[:10],
             pipes=", ".join(f"{c.pipe} ({100 * c.likelihood:.0f} %)" for c in s.candidates[:3]))
         for s in found
     ]  # fmt: skip
+    if old:
+        most = ", ".join(f"{o.pipe} ({o.m3_per_hour:.1f} m³/h)" for o in old[:5])
+        words.append(
+            say(
+                "Pertes plus anciennes que l'année : {pipes}",
+                "Losses older than the year: {pipes}",
+                pipes=most,
+            )
+        )
     tell(report, as_json=as_json, words="\n".join(words))
 
 

@@ -9,6 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
@@ -25,7 +26,7 @@ from beffroi.store.record import Query
 from beffroi.store.record_writer import Writer, draft
 from beffroi.town import Town
 
-__all__ = ["build"]
+__all__ = ["archive", "build"]
 
 Event = tuple[int, Callable[[], None]]
 _ARCHIVE_DAYS = 112
@@ -129,20 +130,22 @@ def _learn(town: Town, scene: Scene) -> None:
     works = scene.waterworks
     last = last_day(scene.start_us)
     first = last - timedelta(days=_ARCHIVE_DAYS - 1)
-    begin = local_day(first + timedelta(hours=6))
     for area in list(town.store.records.all("water_area")):
         code = area.values["code"]
-        hours = np.array(
-            [
-                works.inflow(code, begin + h * HOUR_US, begin + (h + 1) * HOUR_US)
-                for h in range(_ARCHIVE_DAYS * 24)
-            ]
-        )
-        learn_area(town, area, hours.reshape(_ARCHIVE_DAYS, 24), first)
+        learn_area(town, area, archive(works, code, first, _ARCHIVE_DAYS), first)
         if code == "CENTRE":
             keep_signatures(
-                town, area, _signatures(works.grid, works.use(code, begin + 21 * HOUR_US)), _calm(works, last)
+                town,
+                area,
+                _signatures(works.grid, works.use(code, local_day(first + timedelta(hours=27)))),
+                _calm(works, last),
             )
+
+
+def archive(works: Waterworks, code: str, first: datetime, days: int) -> NDArray[np.float64]:
+    """Return the inflow of an area by the clock on the wall, days × 24 from 06:00, m³/h, as a town's meters are read."""
+    starts = [local_day(first + timedelta(hours=6 + h)) for h in range(days * 24)]
+    return np.array([works.inflow(code, at, at + HOUR_US) for at in starts]).reshape(days, 24)
 
 
 def _signatures(grid: Grid, use_m3h: float) -> Signatures:

@@ -99,7 +99,7 @@ def leak(request: Request) -> Response:
     shown = [(code, share, pipes.get(code)) for code, share in (row.values.get("candidates") or [])]
     return render(
         request, "watergrid/leak.html", leak=row, area=area, plot=_leak_plot(request, town, area, row), candidates=shown,
-        drawing=_drawing(town, shown), open=row.values["state"] in OPEN_LEAKS, edit=f"/donnees/water_leak/{row.id}/modifier",
+        drawing=_drawing(town, shown), shades=_SHADES, open=row.values["state"] in OPEN_LEAKS, edit=f"/donnees/water_leak/{row.id}/modifier",
     )  # fmt: skip
 
 

@@ -33,7 +33,10 @@ Array = NDArray[np.float64]
 LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
 _FRIDAY = 4
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
-_WORTH = 0.02  # a flow is written again when it moved by more
+_WORTH, _WORTH_LOST = (
+    0.02,
+    0.05,
+)  # a flow, and what was lost in all, are written again when they moved by more
 
 
 class Story(msgspec.Struct, frozen=True):
@@ -192,9 +195,10 @@ def _lost(found: Story, file: LeakFile) -> float:
 
 
 def _change(town: Town, held: Row, values: dict[str, Any]) -> None:
-    """Write what moved; a flow only when it moved for good."""
+    """Write what moved; a flow only when it moved for good, what was lost in all when it is some days old."""
     before = held.values
     moved = abs(values["m3_per_day"] - before["m3_per_day"]) > _WORTH * max(before["m3_per_day"], 1.0)
+    moved |= abs(values["lost_m3"] - (before["lost_m3"] or 0.0)) > _WORTH_LOST * values["lost_m3"]
     if not moved and values["state"] == before["state"] and values["kind"] == before["kind"]:
         return
     values["title"] = held.values["title"].replace(

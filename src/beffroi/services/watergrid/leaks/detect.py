@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR, SEASON_DAYS, Learnt, follow, learn
+from beffroi.services.watergrid.leaks.channels import Others, parted
 from beffroi.services.watergrid.leaks.inlets import learn_sharing, pumped, shifts
 from beffroi.services.watergrid.leaks.series import Table
-from beffroi.services.watergrid.leaks.watch import LIMITS, SHARED, LeakFile, Others, watch
+from beffroi.services.watergrid.leaks.watch import LIMITS, SHARED, LeakFile, watch
 
 __all__ = ["Area", "Detected", "File", "detect", "terms"]
 
@@ -162,11 +163,12 @@ class _Watched:
         now = self.year_meters[:, :, enters], -self.year_meters[:, :, ~enters]
         learnt = learn_sharing(*before, weekday, self.before.loss, angle)
         assert learnt is not None
-        return Others(
+        found = Others(
             shifts(learnt, *now, np.arange(len(self.year)) + self.weekday, self.balance.loss, later),
             shifts(learnt, *before, weekday, self.before.loss, angle), learnt.sigma, learnt.echo,
             pumped(learnt, now[1]), pumped(learnt, before[1]),
         )  # fmt: skip
+        return parted(found, self.balance.loss, self.before.loss)
 
 
 def _meters(signed: Sequence[tuple[int, str]], table: Table) -> tuple[datetime, Array]:

@@ -26,9 +26,9 @@ from beffroi.services.watergrid.leaks.locate import (
     prepare,
 )
 from beffroi.services.watergrid.leaks.series import Table
-from beffroi.services.watergrid.leaks.signature import signatures, standing
+from beffroi.services.watergrid.leaks.signature import Running, signatures, standing
 
-__all__ = ["Candidate", "Searched", "digs", "nights", "read_files", "search"]
+__all__ = ["Candidate", "Old", "Searched", "digs", "nights", "read_files", "search"]
 
 Array = NDArray[np.float64]
 _DAY_S = 86_400
@@ -37,8 +37,10 @@ _FROM_H, _TO_H = 2, 4  # the hours of a night whose pressures are looked at
 _KEPT = 0.8  # share of the nights that a sensor must have
 _RADIUS_M, _DIG_EUR = 300.0, 500.0
 _RUNS_DAYS = 60.0  # how long a leak runs on when nobody looks for it, to weigh a dig
+_NEAR = 0.4  # of the old losses told, how many are within that radius on generated years
 _LOOKED_AT = 60
-_MOST_DIGS = 4
+_MOST_DIGS = 8
+_SURE = 0.6  # power of a likelihood that comes true as often as it says: among many leaks it is too sure of itself
 _BARE_M3H = 8.0
 _SWINGS = 2  # directions in which use and pumps move the sensors together
 _TURNS = (260, 90)  # likeliest pipes that are tried again with what runs beside in the model
@@ -58,6 +60,14 @@ class Searched(msgspec.Struct, frozen=True):
     candidates: tuple[Candidate, ...]
     strength: float
     located: Located
+
+
+class Old(msgspec.Struct, frozen=True):
+    """Water lost before the watched year, as the calm nights show it beside the model: the pipe nearest to most of it within
+    300 m, and how much."""
+
+    pipe: str
+    m3_per_hour: float
 
 
 def read_files(path: Path) -> list[File]:
@@ -125,8 +135,13 @@ def nights(table: Table, sensors: Sequence[str]) -> Nights:
     return Nights(first, values)
 
 
-def search(path: Path, base: Table, year: Table, files: Sequence[File]) -> tuple[list[Searched], Model]:
-    """Return the candidates of each file. Raises `Problem` when the model and the pressures do not go together."""
+def search(
+    path: Path, base: Table, year: Table, files: Sequence[File]
+) -> tuple[list[Searched], list[Old], Model]:
+    """Return the candidates of each file, and what was lost before, the most first.
+
+    Raises `Problem` when the model and the pressures do not go together.
+    """
     model = read_model(path)
     both = [n for n in base.names if n in year.names]
     if not any(n in model.nodes for n in both):
@@ -146,20 +161,37 @@ def search(path: Path, base: Table, year: Table, files: Sequence[File]) -> tuple
         Nights(calm.first_day, calm.values[:, alive]), Nights(watched.first_day, watched.values[:, alive]),
         [_course(f, model) for f in files],
     )  # fmt: skip
-    located = _in_turn(path, model, sensors, hour, known, np.nanmean(calm.values[:, alive], axis=0))
+    old = _before(path, model, sensors, hour, known, np.nanmean(calm.values[:, alive], axis=0))
+    located = _in_turn(path, model, sensors, hour, known, old)
     told = [
         Searched(f, tuple(Candidate(p, round(v, 4)) for p, v in x.best(10) if v > 0), round(x.strength, 1), x)
         for f, x in zip(files, located, strict=True)
     ]
-    return told, model
+    return told, _grouped(old, model), model
+
+
+def _before(
+    path: Path, model: Model, sensors: Sequence[str], hour: float, known: Known, level: Array
+) -> list[Running]:
+    """Return what runs on the calm nights already and the model does not know."""
+    bare = signatures(path, model, sensors, hour, levels=(_BARE_M3H,))
+    return standing(bare, level, known.swings(_SWINGS))
+
+
+def _grouped(old: Sequence[Running], model: Model) -> list[Old]:
+    """Return what is lost before, what lies within 300 m as one."""
+    left, found = sorted(old, key=lambda x: -x[1]), []
+    while left:
+        around = model.distances(left[0][0], _RADIUS_M)
+        found.append(Old(left[0][0], round(sum(flow for pipe, flow in left if pipe in around), 2)))
+        left = [x for x in left if x[0] not in around]
+    return sorted(found, key=lambda o: -o.m3_per_hour)
 
 
 def _in_turn(
-    path: Path, model: Model, sensors: Sequence[str], hour: float, known: Known, level: Array
+    path: Path, model: Model, sensors: Sequence[str], hour: float, known: Known, old: Sequence[Running]
 ) -> list[Located]:
     """Locate each leak with what runs beside it in the model: first roughly, then again where the others seem to be."""
-    bare = signatures(path, model, sensors, hour, levels=(_BARE_M3H,))
-    old = standing(bare, level, known.swings(_SWINGS))
     rough = signatures(path, model, sensors, hour, old)
     found = [place(known, i, rough, model, ROUGH) for i in range(len(known.courses))]
     order = sorted(range(len(found)), key=lambda i: known.courses[i].start)
@@ -201,16 +233,32 @@ def _allowed(area: str, model: Model) -> tuple[str, ...] | None:
     return kept if 0 < len(kept) < len(model.pipes) else None
 
 
-def digs(searched: Sequence[Searched], model: Model, price_eur_m3: float) -> list[tuple[str, datetime]]:
-    """Return where to dig and when, one place a day from the detection: as long as what it may save is worth the search."""
-    found = []
+def digs(
+    searched: Sequence[Searched],
+    model: Model,
+    price_eur_m3: float,
+    old: Sequence[Old] = (),
+    first: datetime | None = None,
+) -> list[tuple[str, datetime]]:
+    """Return where to dig and when, one place a day from the detection: as long as what it may save is worth the search.
+
+    What was lost before is looked for at `first`, the first of the watched nights.
+    """
+    found: list[tuple[str, datetime]] = []
+    if first is not None:
+        found += [
+            (o.pipe, first) for o in old if _NEAR * o.m3_per_hour * 24 * price_eur_m3 * _RUNS_DAYS >= _DIG_EUR
+        ]
+    around: dict[str, dict[str, float]] = {}
     for s in searched:
         worth = s.file.m3_per_day * price_eur_m3 * _RUNS_DAYS
-        left = dict(s.located.likelihood)
+        left = {pipe: share**_SURE for pipe, share in s.located.likelihood.items()}
+        whole = sum(left.values())
+        left = {pipe: share / whole for pipe, share in left.items()}
         when = datetime.fromisoformat(s.file.detected)
         for k in range(_MOST_DIGS):
             top = sorted(left, key=lambda p: -left[p])[:_LOOKED_AT]
-            around = {p: model.distances(p, _RADIUS_M) for p in top}
+            around.update({p: model.distances(p, _RADIUS_M) for p in top if p not in around})
             mass = {p: sum(left.get(q, 0.0) for q in around[p]) for p in top}
             best = max(top, key=lambda p: (round(mass[p], 6), left[p]), default=None)
             if best is None or mass[best] * worth < _DIG_EUR:

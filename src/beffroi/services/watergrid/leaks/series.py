@@ -6,7 +6,7 @@ Times are as the file has them, local and without offset. Missing rows become mi
 import csv
 import gzip
 import io
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -21,6 +21,7 @@ __all__ = ["Table", "read_table"]
 Array = NDArray[np.float64]
 _UNKNOWN = {"", "na", "nan", "null", "-", "none"}
 _LEAST = 2
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -46,6 +47,11 @@ class Table(msgspec.Struct, frozen=True):
     def step_s(self) -> int:
         """The usual step between two rows, in seconds."""
         return int(np.median(np.diff(self.times)))
+
+    @property
+    def begins(self) -> datetime:
+        """The wall-clock time of the first row."""
+        return _EPOCH + timedelta(seconds=int(self.times[0]))
 
     def on_grid(self) -> tuple[int, Array]:
         """Return the first midnight (seconds) and the values on a full grid from it: days × samples × columns."""

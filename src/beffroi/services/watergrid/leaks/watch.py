@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from beffroi.services.watergrid.leaks.channels import Others
 from beffroi.services.watergrid.leaks.explain import Days, Explained, LeakFile, Limits, explain
 from beffroi.services.watergrid.leaks.settle import Known, end, measure, settle, take_up
 
-__all__ = ["LIMITS", "QUIET", "SHARED", "LeakFile", "Others", "watch"]
+__all__ = ["LIMITS", "QUIET", "SHARED", "LeakFile", "watch"]
 
 Array = NDArray[np.float64]
 _APART = 0.35  # of its size: a shape that what is known already nearly explains says nothing
@@ -31,26 +32,11 @@ _HEARD = 8  # days after which a burst must have lost something
 _SETTLED = 4  # days after which the young files are looked at again
 
 LIMITS = Limits()
-# With several channels chance has to agree in all of them, and what turns out to lose nothing is taken back.
-SHARED = replace(LIMITS, step=3.7, step_one=4.2, growth=3.1)
+# With several channels that share no noise chance has to agree in all of them, and the flow itself must have moved.
+SHARED = replace(LIMITS, step=3.4, step_one=3.9, growth=2.7, agree=2.0)
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
 QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0, least=2.5)
-
-
-@dataclass(frozen=True)
-class Others:
-    """Other channels than the losses, days × channels in m³/h, with the noise of each.
-
-    `aside` moves them too (what is pumped out), by an amount that leaks change: days × columns.
-    """
-
-    values: Array
-    before: Array
-    sigma: Array
-    echo: Array
-    aside: Array
-    aside_before: Array
 
 
 def watch(
