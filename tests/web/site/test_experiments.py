@@ -145,6 +145,8 @@ def test_from_a_form_to_a_verdict_and_a_decision(town, browser, csrf, meters):
         cells = [cell["/A"]["/Headers"] for cell in _tagged(tags["/K"], "/TD")]
         assert {named[name].get_object()["/S"] for cell in cells for name in cell} == {"/TH"}
         assert [len(cell) for cell in cells[:8]] == [1] * 6 + [2] * 2
+        scopes = [one["/A"]["/Scope"] for one in _tagged(tags["/K"], "/TH")]
+        assert scopes == ["/Row"] * 6 + ["/Column"] * 3 + ["/Row"] * (len(scopes) - 9)
         explored = anyone.get(address + "?methode=sc")
         assert "Étude exploratoire" in explored.text
         measured = measures_of(town, ANONYMOUS, read_case(CASE))

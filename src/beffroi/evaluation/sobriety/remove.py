@@ -165,7 +165,7 @@ def removal_of(
     if len(names) < 2:
         raise Problem(
             Text("Il faut au moins deux capteurs.", "At least two sensors are needed."),
-            Text("Donnez un CSV avec une colonne de nombres par capteur.", "Give a CSV with a column of numbers for each sensor."),
+            Text("Donnez un CSV avec une colonne de nombres par capteur.", "Give a CSV with a column of numbers for each sensor."), "line 1",
         )  # fmt: skip
     series = np.column_stack([columns[n] for n in names])
     series = series[~np.isnan(series).any(axis=1)]

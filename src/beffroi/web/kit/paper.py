@@ -53,17 +53,22 @@ def pdf_bytes(html: str) -> bytes:
 
 
 def _named(_document: Any, made: Any) -> None:
-    """Add the tree of names by which cells find their headers (ISO 32000-1, table 322), which WeasyPrint leaves out."""
+    """Add what WeasyPrint leaves out of tables: what each header is the header of (its scope), and the tree of names by which
+    cells find their headers (ISO 32000-1, tables 322 and 349)."""
     import pydyf  # noqa: PLC0415 -- comes with WeasyPrint
 
-    kept = [one for one in made.objects if isinstance(one, pydyf.Dictionary)]
-    named = sorted(
-        (one["ID"].string, one) for one in kept if "ID" in one and one.get("Type") == "/StructElem"
-    )
-    root = next((one for one in kept if one.get("Type") == "/StructTreeRoot"), None)
-    if named and root is not None:
-        pairs = [part for name, one in named for part in (pydyf.String(name), one.reference)]
-        root["IDTree"] = pydyf.Dictionary({"Names": pydyf.Array(pairs)})
+    kept = {one.reference: one for one in made.objects if isinstance(one, pydyf.Dictionary)}
+    root = next((one for one in kept.values() if one.get("Type") == "/StructTreeRoot"), None)
+    headers = {one["ID"].string: one for one in kept.values() if one.get("S") == "/TH" and "ID" in one}
+    if root is None or not headers:
+        return
+    for one in headers.values():
+        row = kept[one["P"]]
+        alone = all(kept[kid]["S"] == "/TH" for kid in row["K"])
+        above = alone or kept[row["P"]]["S"] == "/THead"
+        one["A"]["Scope"] = "/Column" if above else "/Row"
+    pairs = [part for name in sorted(headers) for part in (pydyf.String(name), headers[name].reference)]
+    root["IDTree"] = pydyf.Dictionary({"Names": pydyf.Array(pairs)})
 
 
 def paper(town: Town, language: str, template: str, **context: Any) -> bytes:
