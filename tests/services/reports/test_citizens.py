@@ -229,7 +229,7 @@ def test_who_points_at_a_place_says_which_lamp_it_is(visit, categories, town: To
     chosen = {**who.hidden(told.text), "step": "checked", "asset": offered[1][0]}
     assert who.client.post("/signaler", data=chosen, files={"photo": ("", b"")}).status_code == 303
     assert [row.values["asset"] for row in reports(town)] == [offered[1][0]]
-    far = {**here, "lon": str(HERE[0] + 0.003), "step": ""}
+    far = {**here, "lon": str(HERE[0] + 0.006)}
     assert who.fill_in(**far, description="Far from any").status_code == 303
     assert reports(town, description="Far from any")[0].values["asset"] is None
 

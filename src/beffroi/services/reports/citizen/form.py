@@ -209,14 +209,14 @@ def before_sending(
     likely = known.search(given.description) if given.category is None and not checked else []
     unasked = _unasked(town, sent, given)
     concerned = [] if checked or given.asset else near_assets(town, _kind_of_asset(known, given), at)
-    pointed = (
-        bool(concerned) and given.point is not None
-    )  # a street alone names no lamp: nobody is stopped for it
+    # a street alone names no lamp: nobody is stopped for it
+    pointed = bool(concerned) and given.point is not None
     if not near and not likely and unasked is None and not pointed:
         return None
     draft = _hold(request, sent, given, () if staff else tuple(row.id for row in near))
+    kept = _kept(sent, *_OWN, "step", "category", "asset", TRAP, *(("asked",) if unasked else ()))
     return render(
-        request, "citizen/check.html", to=request.url.path, kept=_kept(sent, *_OWN, "step", "category", "asked", "asset", TRAP), concerned=concerned, named=given.asset, near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
+        request, "citizen/check.html", to=request.url.path, kept=kept, concerned=concerned, named=given.asset, near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
         asked=unasked, questions=inputs_of(unasked, language) if unasked else [],
         title=known.title(given.category, language), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
     )  # fmt: skip
