@@ -18,7 +18,7 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query, Row, Where
 from beffroi.store.record_import import take
 from beffroi.store.record_query import conditions, order_of, phases
-from beffroi.store.record_tables import holding
+from beffroi.store.record_tally import index_holding
 
 
 class Call(Record):
@@ -100,13 +100,10 @@ def test_tallies_are_the_oracles_along_an_index_that_holds_all(store: Store, cal
                 r.values["state"] for r in calls if holding_it(r) and (seen is None or r.values["shown"])
             )
             assert store.records.tally("call", "state", Query(where=where, hidden_in=seen)) == known
-    every = [
-        holding(shelf.collection, shelf.table, Query(where=where, hidden_in=()), "state")
-        for where, _ in asked
-    ]
+    every = [index_holding(shelf, Query(where=where, hidden_in=()), "state") for where, _ in asked]
     assert every == [of_time, of_time, of_state, None]
     here = Query(where=late, territories=("35236",))  # no walk says where a record is
-    assert holding(shelf.collection, shelf.table, here, "state") is None
+    assert index_holding(shelf, here, "state") is None
 
 
 def _in(row: Row, box: tuple[float, float, float, float]) -> bool:

@@ -35,18 +35,17 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from beffroi.model.collection import OWN, Collection, Field, Record
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text as Words
-from beffroi.store.record import Query
 from beffroi.store.tables import SQLITE_INTEGER_KEY, declared
 
 __all__ = [
     "Shelf",
     "declaration_of",
-    "holding",
     "migrate",
     "prepare",
     "recalled",
     "searched_fields",
     "table_of",
+    "walk_index",
     "words_expression",
 ]
 
@@ -106,29 +105,12 @@ def _add_indexes(table: Table, collection: Collection, dialect: str) -> None:
         if not _is_walked(collection, field.name):
             Index(f"{name}_{field.name}", *_ordered(table, (field.name, "_id"), dialect), **kept)
     for walk in collection.walked:
-        Index(_walk_index(table, walk), *_ordered(table, walk, dialect), **kept)
+        Index(walk_index(table, walk), *_ordered(table, walk, dialect), **kept)
 
 
-def _walk_index(table: Table, walk: Iterable[str]) -> str:
+def walk_index(table: Table, walk: Iterable[str]) -> str:
+    """Return the name of the index along which a collection is walked."""
     return f"{table.name}__by_{'_'.join(walk)}"[:63]
-
-
-def holding(collection: Collection, table: Table, query: Query, field: str) -> str | None:
-    """Return the index of a walk that begins with what a query asks and holds all that counting it by `field` needs:
-    no row is read then. None when there is none."""
-    if (
-        query.deleted is not False
-        or query.territories is not None
-        or query.hidden_in
-        or query.kept is not None
-    ):
-        return None
-    if query.bbox is not None or query.text.strip():
-        return None
-    gate = {collection.shown_when} if query.hidden_in is not None and collection.shown_when else set()
-    needed = {*query.where, field, *gate}
-    found = (walk for walk in collection.walked if walk[0] in query.where and needed <= set(walk))
-    return next((_walk_index(table, walk) for walk in found), None)
 
 
 def _is_walked(collection: Collection, name: str) -> bool:

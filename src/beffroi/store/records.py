@@ -39,7 +39,6 @@ from beffroi.store.record_query import (
 from beffroi.store.record_tables import (
     Shelf,
     declaration_of,
-    holding,
     migrate,
     prepare,
     recalled,
@@ -379,12 +378,8 @@ class Records:
                 return record_tally.read(c, shelf, query)
         means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
         where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
-        counting = select(shelf.table.c[field], func.count()).where(*where).group_by(field)
-        held = holding(shelf.collection, shelf.table, query, field) if dialect == "sqlite" else None
-        if held is not None:  # SQLite would take the index of the field itself, and read every row by it
-            counting = counting.with_hint(shelf.table, f"INDEXED BY {held}", "sqlite")
         with self._reading(None) as c:
-            counted = c.execute(counting)
+            counted = c.execute(record_tally.counting(shelf, query, field, where, dialect))
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
 
     def stamp(self, collection: str | Collection) -> tuple[int, int, int]:

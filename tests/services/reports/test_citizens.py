@@ -216,6 +216,24 @@ def test_not_ours_gives_the_right_contact_and_sends_nothing(visit, categories, t
     assert beside.status_code == 303
 
 
+def test_who_points_at_a_place_says_which_lamp_it_is(visit, categories, town: Town) -> None:
+    who = visit(language="en")
+    lamp = str(categories["lampadaire"])
+    here = {"category": lamp, "asked": "lampadaire", "place": "ici", "lon": str(HERE[0]), "lat": str(HERE[1])}
+    told = who.fill_in(**here, description="Dark again")
+    assert told.status_code == 200 and "Which one is it?" in told.text and reports(town) == []
+    offered = re.findall(r'name="asset" value="([^"]*)".*?<label[^>]*>(\w+)', told.text)
+    lamps = {row.id: row.values["code"] for row in town.store.records.find("lamp").rows}
+    nearest_first = [(f"lamp/{number}", code) for number, code in sorted(lamps.items())]
+    assert offered == [*nearest_first, ("", "I")]  # "I do not know"
+    chosen = {**who.hidden(told.text), "step": "checked", "asset": offered[1][0]}
+    assert who.client.post("/signaler", data=chosen, files={"photo": ("", b"")}).status_code == 303
+    assert [row.values["asset"] for row in reports(town)] == [offered[1][0]]
+    far = {**here, "lon": str(HERE[0] + 0.006)}
+    assert who.fill_in(**far, description="Far from any").status_code == 303
+    assert reports(town, description="Far from any")[0].values["asset"] is None
+
+
 def test_a_qr_code_opens_the_form_filled_in(visit, categories, town: Town) -> None:
     lamp = town.store.records.find("lamp").rows[1]
     who = visit()

@@ -21,6 +21,7 @@ from beffroi.town import Town
 
 __all__ = [
     "Area",
+    "NearAsset",
     "Spot",
     "area_at",
     "area_of",
@@ -30,6 +31,7 @@ __all__ = [
     "distance_m",
     "folded",
     "named_point",
+    "near_assets",
     "spot",
     "territory_at",
 ]
@@ -37,10 +39,22 @@ __all__ = [
 LonLat = tuple[float, float]
 _METRES = 111_320.0  # of one degree of latitude
 COARSE_M = 100.0
+ASSET_M, MOST_ASSETS = (
+    40.0,
+    5,
+)  # how far an asset may be the one that is meant, and how many one chooses among
 _STREETS = ("lamp", "support", "bin", "cabinet", "building")  # collections whose records have a street
 _STREET_WORDS = re.compile(
     r"\b(rue|r|avenue|av|boulevard|bd|place|pl|chemin|che|allee|all|quai|impasse|imp|route|rte|square|cours|passage|mail|venelle|sentier)\b\.?"
 )
+
+
+class NearAsset(msgspec.Struct, frozen=True):
+    """An asset near a point: `name` is "lamp/12", `label` what is written on it."""
+
+    name: str
+    label: str
+    metres: int
 
 
 class Spot(msgspec.Struct, frozen=True):
@@ -252,3 +266,27 @@ def asset_record(town: Town, asset: str) -> Any:
         return town.store.records.get(name, int(number[:18]))
     except Problem:
         return None
+
+
+def near_assets(town: Town, kind: str, at: LonLat | None) -> list[NearAsset]:
+    """Return the public records of a collection near a point, the nearest first: which lamp, which bin is meant."""
+    collection = town.store.records.collections.get(kind)
+    if (
+        at is None
+        or collection is None
+        or collection.geometry != "point"
+        or collection.read != "citizen"
+        or collection.shown_when
+    ):
+        return []
+    rows = town.store.records.find(kind, Query(bbox=around(at, ASSET_M), limit=100)).rows
+    found = [
+        (distance_m(at, tuple(row.geometry["coordinates"][:2])), row)
+        for row in rows
+        if row.geometry is not None and row.geometry["type"] == "Point"
+    ]
+    return [
+        NearAsset(f"{kind}/{row.id}", str(row.values.get(collection.label) or f"n° {row.id}"), round(metres))
+        for metres, row in sorted(found, key=lambda one: (one[0], one[1].id))[:MOST_ASSETS]
+        if metres <= ASSET_M
+    ]

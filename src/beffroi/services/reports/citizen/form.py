@@ -16,7 +16,7 @@ from beffroi.model.text import Text
 from beffroi.services.reports import drafts
 from beffroi.services.reports.abuse import Post, challenge, many_from, start_mark
 from beffroi.services.reports.arrival.table import contact_at
-from beffroi.services.reports.categories_tree import Category, categories_of
+from beffroi.services.reports.categories_tree import Categories, Category, categories_of
 from beffroi.services.reports.citizen.reading import (
     TRAP,
     Sent,
@@ -32,7 +32,7 @@ from beffroi.services.reports.following import comment, me_too, public
 from beffroi.services.reports.photos.cut import KINDS
 from beffroi.services.reports.questions import inputs_of, not_ours, read_answers
 from beffroi.services.reports.submission import CITIZEN, DOOR, Submission, check, reporter_of, submit
-from beffroi.services.reports.where import LonLat, asset_record, spot, territory_at
+from beffroi.services.reports.where import LonLat, asset_record, near_assets, spot, territory_at
 from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.ground import base_map
@@ -208,14 +208,25 @@ def before_sending(
     near = near_open(town, at, given.category)
     likely = known.search(given.description) if given.category is None and not checked else []
     unasked = _unasked(town, sent, given)
-    if not near and not likely and unasked is None:
+    concerned = [] if checked or given.asset else near_assets(town, _kind_of_asset(known, given), at)
+    # a street alone names no lamp: nobody is stopped for it
+    pointed = bool(concerned) and given.point is not None
+    if not near and not likely and unasked is None and not pointed:
         return None
     draft = _hold(request, sent, given, () if staff else tuple(row.id for row in near))
+    kept = _kept(sent, *_OWN, "step", "category", "asset", TRAP, *(("asked",) if unasked else ()))
     return render(
-        request, "citizen/check.html", to=request.url.path, kept=_kept(sent, *_OWN, "step", "category", "asked", TRAP), near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
+        request, "citizen/check.html", to=request.url.path, kept=kept, concerned=concerned, named=given.asset, near=shown_of(request, near, at), likely=likely, given=given, draft=draft, trap=TRAP,
         asked=unasked, questions=inputs_of(unasked, language) if unasked else [],
         title=known.title(given.category, language), category=given.category, unknown=UNKNOWN, photos=len(given.photos),
     )  # fmt: skip
+
+
+def _kind_of_asset(known: Categories, given: Submission) -> str:
+    """Return the collection of which a report of this category concerns a record, "" for none."""
+    category = known.get(given.category)
+    above = known.get(category.parent) if category is not None else None
+    return next((one.asset for one in (category, above) if one is not None and one.asset), "")
 
 
 def _owner(request: Request, given: Submission) -> Text | None:
