@@ -47,7 +47,11 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
     store, query = store_of(request), dict(request.query_params)
     found = await off_loop(_read, store, query, PAGE + 1)
     names = {f"user:{p.id}": p.name for p in await off_loop(people.every, store)}
-    names |= {f"token:{k.id}": k.name for k in await off_loop(keys.every, store)} | {"system": "Beffroi"}
+    names |= {f"token:{k.id}": k.name for k in await off_loop(keys.every, store)} | {
+        "system": "Beffroi",
+        "citizen": _("un habitant"),
+        "anonymous": _("sans compte"),
+    }
     titles = {c.name: c.title for c in store.records.collections.values()}
     language = request.state.language
     columns = [
