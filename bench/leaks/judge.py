@@ -1,4 +1,5 @@
-"""Judge detection and localisation on generated leak years (see `generate.py`); seeds from 100 on were held out of all tuning.
+"""Judge detection and localisation on generated leak years (see `generate.py`). Seeds below 200 served to tune; 201 to
+208 were looked at once: draw others to judge a change.
 
     python bench/leaks/judge.py L-TOWN.inp YEARS SEED...
 

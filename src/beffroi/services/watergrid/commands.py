@@ -203,8 +203,8 @@ def _close(model: Model, links: Links, hour: At = 8.0, least: Least = 5.0, as_js
         msgspec.to_builtins(found),
         as_json=as_json,
         words=say(
-            "{cut} points sans eau ({m3h:.1f} m³/h), {low} à faible pression",
-            "{cut} points without water ({m3h:.1f} m³/h), {low} at low pressure",
+            "Points sans eau : {cut} ({m3h:.1f} m³/h) ; à faible pression : {low}",
+            "Points without water: {cut} ({m3h:.1f} m³/h); at low pressure: {low}",
             cut=len(found.cut), m3h=found.cut_m3h, low=len(found.low),
         ),
     )  # fmt: skip
