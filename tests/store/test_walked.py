@@ -18,7 +18,7 @@ from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query, Row, Where
 from beffroi.store.record_import import take
 from beffroi.store.record_query import conditions, order_of, phases
-from beffroi.store.record_tally import index_holding
+from beffroi.store.record_tally import count_by, index_holding
 
 
 class Call(Record):
@@ -102,6 +102,15 @@ def test_tallies_are_the_oracles_along_an_index_that_holds_all(store: Store, cal
             assert store.records.tally("call", "state", Query(where=where, hidden_in=seen)) == known
     every = [index_holding(shelf, Query(where=where, hidden_in=()), "state") for where, _ in asked]
     assert every == [of_time, of_time, of_state, None]
+    if store.dialect == "sqlite":
+        said: list[str] = []
+        query = Query(where=late)
+        with store.read() as c:
+            driver: Any = c.connection.driver_connection
+            driver.set_trace_callback(said.append)
+            count_by(c, shelf, query, "state", conditions(shelf.collection, shelf.table, query, "sqlite"))
+            driver.set_trace_callback(None)
+        assert f"INDEXED BY {of_time}" in said[-1]
     here = Query(where=late, territories=("35236",))  # no walk says where a record is
     assert index_holding(shelf, here, "state") is None
 

@@ -4,13 +4,15 @@ nothing that they do not hold."""
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+import msgspec
+from sqlalchemy import ColumnElement, Connection, func, select
 
 from beffroi.store.quick import quick
 from beffroi.store.record import Query
+from beffroi.store.record_plan import planned
 from beffroi.store.record_tables import Shelf, walk_index
 
-__all__ = ["counting", "holds", "index_holding", "read"]
+__all__ = ["count_by", "holds", "index_holding", "read"]
 
 
 def holds(shelf: Shelf, query: Query, dialect: str, field: str | None = None) -> bool:
@@ -40,16 +42,16 @@ def read(c: Connection, shelf: Shelf, query: Query) -> dict[Any, int]:
     return found
 
 
-def counting(
-    shelf: Shelf, query: Query, field: str, where: Sequence[ColumnElement[bool]], dialect: str
-) -> Select[Any]:  # fmt: skip
-    """Return the statement that counts the records of a query, whose conditions are `where`, for each value of a field."""
-    counted = select(shelf.table.c[field], func.count()).where(*where).group_by(field)
-    index = index_holding(shelf, query, field) if dialect == "sqlite" else None
-    if index is None:
-        return counted
-    # SQLite would take the index of the field itself, and read every row by it
-    return counted.with_hint(shelf.table, f"INDEXED BY {index}", "sqlite")
+def count_by(
+    c: Connection, shelf: Shelf, query: Query, field: str, where: Sequence[ColumnElement[bool]]
+) -> list[Any]:  # fmt: skip
+    """Return each value of a field, with how many records of a query have it; `where` are the query's conditions."""
+    plan = planned(select(shelf.table.c[field], func.count()).where(*where).group_by(field), c.dialect)
+    index = index_holding(shelf, query, field) if c.dialect.name == "sqlite" else None
+    if index is not None:  # SQLite would take the index of the field itself, and read every row by it
+        main = f"FROM {shelf.table.name}"
+        plan = msgspec.structs.replace(plan, sql=plan.sql.replace(main, f"{main} INDEXED BY {index}", 1))
+    return plan.rows(c, {})
 
 
 def index_holding(shelf: Shelf, query: Query, field: str) -> str | None:

@@ -379,7 +379,7 @@ class Records:
         means = means_of(shelf.collection, query, dialect, self._usual_places(shelf, query))
         where = conditions(shelf.collection, shelf.table, query, dialect, means=means)
         with self._reading(None) as c:
-            counted = c.execute(record_tally.counting(shelf, query, field, where, dialect))
+            counted = record_tally.count_by(c, shelf, query, field, where)
             return {from_column(declared_field, value, None, ""): n for value, n in counted}
 
     def stamp(self, collection: str | Collection) -> tuple[int, int, int]:
