@@ -81,6 +81,16 @@ class Cell(msgspec.Struct, gc=False):
     last: tuple[int, int, int, float] | None = None
     values: list[float] = []
 
+    @property
+    def mean(self) -> float:
+        """The mean of the numbers, of which there must be some."""
+        return self.total / self.numbers
+
+    def times(self, factor: float) -> "Cell":
+        """Return what the numbers come to in another unit, a positive `factor` times theirs; without ends and values."""
+        low, high = (None if n is None else n * factor for n in (self.low, self.high))
+        return Cell(self.n, self.numbers, self.total * factor, low, high)
+
     def add(self, other: "Cell") -> None:
         """Add what other observations came to."""
         self.n += other.n

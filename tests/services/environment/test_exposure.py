@@ -1,9 +1,7 @@
 """Air, noise, heat and slopes: against figures worked out another way, on real air of London and invented series."""
 
 import csv
-import json
 import math
-import sys
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from itertools import pairwise
@@ -15,7 +13,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.towns import town_at
 
-from beffroi.cli import main
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, from_datetime, parse_instant
 from beffroi.model.result import number_of
@@ -53,22 +50,6 @@ def test_parts_per_billion_become_micrograms_at_twenty_degrees(gas: str, factor:
         back = to_ppb(gas, to_ug_m3(gas, 40.0, celsius, hectopascal), celsius, hectopascal)
         assert back == pytest.approx(40.0, rel=1e-12)
     assert to_ppb("no2", 200.0) == pytest.approx(200 / 46.0055 * 24.06, rel=1e-4)
-
-
-def test_the_command_converts_both_ways(monkeypatch, capsys) -> None:
-    def asked(*words: str) -> str:
-        monkeypatch.setenv("BEFFROI_LANG", "fr")
-        monkeypatch.setattr(sys, "argv", ["beffroi", "environment", "convert", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        return said.err if ended.value.code else said.out
-
-    assert asked("no2", "200", "µg/m3") == "200 µg/m³ = 104,601 ppb (20 °C, 1013 hPa)\n"
-    told = json.loads(asked("O3", "60", "ppb", "--celsius", "25", "--json"))
-    assert (told["converted"], told["converted_unit"]) == (117.684, "µg/m³")
-    assert "particules" in asked("pm10", "4", "ppb")
-    assert "ppm" in asked("no2", "4", "ppm")
 
 
 def test_classes_are_dated_grow_and_follow_one_another() -> None:

@@ -9,7 +9,7 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, to_datetime
 from beffroi.model.text import Text
 from beffroi.services.environment import air_index, heat, noise, slope
 from beffroi.services.environment.domain import by_day, middle_day
-from beffroi.services.environment.readings import days_of, hours_of, series_of, values_of
+from beffroi.services.environment.readings import days_of, hours_of, values_of
 from beffroi.town import Town
 
 __all__ = ["EXPOSURE", "index_by_day"]
@@ -52,7 +52,7 @@ def _bad_days(town: Town, territory: str | None, start_us: int, end_us: int) -> 
 
 def _noise(town: Town, territory: str | None, start_us: int, end_us: int, *, night: bool) -> float | None:
     found = []
-    for values in values_of(town, series_of(town, "laeq", territory), start_us, end_us):
+    for values in values_of(town, "laeq", territory, start_us, end_us):
         levels = [(to_datetime(at).astimezone(PARIS), level) for at, level in values]
         if night:
             figure = noise.leq(level for moment, level in levels if noise.period_of(moment) == "night")
@@ -75,7 +75,7 @@ def _extremes(
     town: Town, territory: str | None, start_us: int, end_us: int
 ) -> tuple[dict[int, float], dict[int, float]]:
     """Return the lowest and the highest temperature by day, each the median of the stations."""
-    series = days_of(town, series_of(town, "temperature", territory), start_us, end_us).values()
+    series = days_of(town, "temperature", territory, start_us, end_us).values()
     lowest = [{day: cell.low or 0.0 for day, cell in days.items()} for days in series]
     highest = [{day: cell.high or 0.0 for day, cell in days.items()} for days in series]
     return middle_day(lowest), middle_day(highest)
@@ -103,7 +103,7 @@ def _slope(town: Town, territory: str | None, start_us: int, end_us: int) -> flo
     found = [
         abs(speed)
         for kind in ("crack", "displacement")
-        for values in values_of(town, series_of(town, kind, territory), start_us, end_us)
+        for values in values_of(town, kind, territory, start_us, end_us)
         if (speed := slope.velocity_per_day(values)) is not None
     ]
     return max(found, default=None)
@@ -112,7 +112,7 @@ def _slope(town: Town, territory: str | None, start_us: int, end_us: int) -> flo
 def _rain_hour(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
     most = [
         _most_within(values, HOUR_US)
-        for values in values_of(town, series_of(town, "rain", territory), start_us, end_us)
+        for values in values_of(town, "rain", territory, start_us, end_us)
         if values
     ]
     return max(most, default=None)

@@ -5,7 +5,10 @@ drifts or is stuck does not make the town's figure. Values that their quality fl
 left aside.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from operator import attrgetter
+from statistics import fmean
+from typing import Any
 
 from sqlalchemy import and_
 
@@ -15,7 +18,7 @@ from beffroi.model.text import Text
 from beffroi.services.environment.domain import days_beyond, percent_change
 from beffroi.services.environment.exposure import EXPOSURE
 from beffroi.services.environment.limits import LIMITS
-from beffroi.services.environment.readings import Compute, days_of, mean, middle_days, series_of
+from beffroi.services.environment.readings import Compute, days_of, middle_days, series_of
 from beffroi.store.aggregates import Cell
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.tables import observation
@@ -26,14 +29,7 @@ __all__ = ["INDICATORS"]
 _WHOLE = 0.8
 
 
-def _mean(values: Iterable[float]) -> float:
-    found = list(values)
-    return sum(found) / len(found)
-
-
-def _days_beyond(
-    kind: str, of: Callable[[Cell], float | None], limit: float, *, below: bool = False
-) -> Compute:
+def _days_beyond(kind: str, of: Callable[[Cell], Any], limit: float, *, below: bool = False) -> Compute:
     def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
         days = middle_days(town, kind, territory, start_us, end_us, of)
         return days_beyond(days, limit, below=below) if days else None
@@ -43,28 +39,20 @@ def _days_beyond(
 
 def _mean_of(kind: str) -> Compute:
     def compute(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-        days = middle_days(town, kind, territory, start_us, end_us, mean)
-        return _mean(days.values()) if days else None
+        days = middle_days(town, kind, territory, start_us, end_us, attrgetter("mean"))
+        return fmean(days.values()) if days else None
 
     return compute
 
 
-def _low(cell: Cell) -> float | None:
-    return cell.low
-
-
-def _high(cell: Cell) -> float | None:
-    return cell.high
-
-
 def _rain(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-    gauges = days_of(town, series_of(town, "rain", territory), start_us, end_us)
+    gauges = days_of(town, "rain", territory, start_us, end_us)
     totals = [sum(cell.total for cell in days.values()) for days in gauges.values() if days]
-    return _mean(totals) if totals else None
+    return fmean(totals) if totals else None
 
 
 def _river_peak(town: Town, territory: str | None, start_us: int, end_us: int) -> float | None:
-    levels = days_of(town, series_of(town, "river_level", territory), start_us, end_us)
+    levels = days_of(town, "river_level", territory, start_us, end_us)
     return max((cell.high or 0.0 for days in levels.values() for cell in days.values()), default=None)
 
 
@@ -78,12 +66,12 @@ def _per_day(
     """
     paces = series_of(town, kind, territory)
     found = {}
-    for number, days in days_of(town, paces, start_us, end_us).items():
+    for number, days in days_of(town, kind, territory, start_us, end_us).items():
         every = paces[number]
         enough = _WHOLE * DAY_US / every if every else 0
         whole = [cell.total for cell in days.values() if cell.numbers >= enough]
         if whole:
-            found[number] = _mean(whole), len(whole)
+            found[number] = fmean(whole), len(whole)
     return found
 
 
@@ -125,7 +113,7 @@ def _over(name: str) -> Indicator:
     return Indicator(
         f"days_{name}",
         Text(f"Jours au-dessus de {limit.value:g} µg/m³ de {label}", f"Days over {limit.value:g} µg/m³ of {label.replace(',', '.')}"),
-        "", _days_beyond(limit.kind, mean, limit.value),
+        "", _days_beyond(limit.kind, attrgetter("mean"), limit.value),
         Text(f"Jours dont la moyenne (médiane des stations) dépasse {limit.value:g} µg/m³. Source : {limit.told.fr}.",
              f"Days whose mean (median of the stations) exceeds {limit.value:g} µg/m³. Source: {limit.told.en}."),
         "lower",
@@ -140,14 +128,14 @@ INDICATORS = (
     ),
     Indicator(
         "hot_days", Text("Jours à 30 °C et plus", "Days at 30 °C or more"), "",
-        _days_beyond("temperature", _high, LIMITS["hot_day"].value - 1e-9),
+        _days_beyond("temperature", attrgetter("high"), LIMITS["hot_day"].value - 1e-9),
         Text("Jours dont la température maximale (médiane des stations) atteint 30 °C : « jour de forte chaleur » de Météo-France.",
              "Days whose highest temperature (median of the stations) reaches 30 °C: a 'very hot day' of Météo-France."),
         "lower",
     ),
     Indicator(
         "frost_days", Text("Jours de gel", "Frost days"), "",
-        _days_beyond("temperature", _low, LIMITS["frost_day"].value + 1e-9, below=True),
+        _days_beyond("temperature", attrgetter("low"), LIMITS["frost_day"].value + 1e-9, below=True),
         Text("Jours dont la température minimale (médiane des stations) est de 0 °C ou moins.",
              "Days whose lowest temperature (median of the stations) is 0 °C or less."),
     ),

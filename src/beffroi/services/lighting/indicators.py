@@ -7,18 +7,16 @@ from sqlalchemy import or_, select
 
 from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US, to_datetime
-from beffroi.model.observation import Quality
 from beffroi.model.text import Text
 from beffroi.services.lighting.energy import hours_of
 from beffroi.services.lighting.schedule import cut_program
 from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of
-from beffroi.store.aggregates import AggregateQuery
+from beffroi.store.good import good_cells
 from beffroi.store.record import Query, Where
-from beffroi.store.tables import datastream, observation, thing
+from beffroi.store.tables import datastream, thing
 
 __all__ = ["INDICATORS"]
 
-_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 _WHOLE = 0.8  # share of the values that a cabinet must have sent
 
 
@@ -41,14 +39,11 @@ def _curves(town: Any, territory: str | None) -> list[tuple[int, float, int]]:
 def _means(town: Any, territory: str | None, start_us: int, end_us: int) -> Iterator[float]:
     """Yield the mean load (W) of each cabinet whose curve is whole enough."""
     curves = {number: (scale, step) for number, scale, step in _curves(town, territory)}
-    query = AggregateQuery(
-        datastreams=tuple(curves), within=(start_us, end_us), by_series=True,
-        where=lambda _dialect: observation.c.quality.not_in([int(quality) for quality in _LEFT_ASIDE]),
-    )  # fmt: skip
-    for (number, _, _), cell in sorted(town.store.observations.aggregate(query).items()) if curves else ():
+    found = good_cells(town.store.observations, curves, start_us, end_us)
+    for number, cells in found.items():
         scale, step = curves[number]
-        if cell.numbers and cell.numbers >= _WHOLE * (end_us - start_us) / step:
-            yield scale * cell.total / cell.numbers
+        if cells and cells[0].numbers >= _WHOLE * (end_us - start_us) / step:
+            yield scale * cells[0].mean
 
 
 def _kwh_a_day(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:

@@ -12,7 +12,6 @@ import numpy as np
 from sqlalchemy import select
 
 from beffroi.model.instant import to_datetime
-from beffroi.model.observation import Quality
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.calendars import Calendar, Rule, choose, read_rules
@@ -26,6 +25,7 @@ from beffroi.services.lighting.schedule import (
     read_program,
 )
 from beffroi.services.lighting.watch import Cabinet, Floats, Night
+from beffroi.store.good import LEFT_ASIDE
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
@@ -45,7 +45,6 @@ __all__ = [
 
 AWAY = ("planned", "removed")
 _COLLECTIONS = ("lamp", "support", "cabinet")
-_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 
 
 class Feeder(msgspec.Struct, frozen=True):
@@ -183,7 +182,7 @@ def curve_of(town: Town, cabinet_id: int, start_us: int, end_us: int) -> tuple[F
     rows = [
         (o.start_us / 1e6 - (0.0 if o.end_us is not None else back), o.result.value * scale)
         for o in town.store.observations.series(found[0], start_us, end_us)
-        if o.result.value is not None and o.quality not in _LEFT_ASIDE
+        if o.result.value is not None and o.quality not in LEFT_ASIDE
     ]
     points = np.array(rows, np.float64).reshape(-1, 2)
     return points[:, 0], points[:, 1]

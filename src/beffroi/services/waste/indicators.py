@@ -8,15 +8,14 @@ from sqlalchemy import or_, select
 
 from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US
-from beffroi.model.observation import Quality
 from beffroi.model.text import Text
 from beffroi.services.waste.fill import emptied
+from beffroi.store.good import good_values
 from beffroi.store.record import Query
 from beffroi.store.tables import datastream, thing
 
 __all__ = ["INDICATORS", "collections_between"]
 
-_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 _AWAY = ("planned", "removed")
 FULL = 0.95  # the sensor sees the top of the heap, not its last corner
 _LEAST_DAYS = 1.0
@@ -34,9 +33,8 @@ def _curves(
         series = list(c.execute(wanted).scalars())
     for number in series:
         readings = [
-            (o.start_us / 1e6, o.result.value / 100)
-            for o in town.store.observations.series(number, start_us, end_us)
-            if o.result.value is not None and o.quality not in _LEFT_ASIDE
+            (at / 1e6, value / 100)
+            for at, value in good_values(town.store.observations, number, start_us, end_us)
         ]
         if readings:
             yield readings

@@ -6,12 +6,12 @@ import msgspec
 from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US
-from beffroi.model.observation import Quality
 from beffroi.model.problem import NotFound
 from beffroi.model.reference_system import projection
 from beffroi.model.text import Text
 from beffroi.services.waste.fill import Fill, fill_of
 from beffroi.services.waste.rounds import FEWEST_KM, Point, Policy, Round, choose, tour
+from beffroi.store.good import good_values
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
@@ -20,7 +20,6 @@ __all__ = ["Container", "Today", "containers", "today"]
 
 HISTORY_DAYS = 21
 SILENT_US = 2 * DAY_US
-_LEFT_ASIDE = (Quality.SUSPECT, Quality.BAD)
 
 
 class Container(msgspec.Struct, frozen=True, eq=False):
@@ -72,9 +71,8 @@ def _fills(town: Town) -> dict[int, Fill]:
     now, found = town.clock(), {}
     for number, one in series:
         readings = [
-            (o.start_us / 1e6, o.result.value / 100)
-            for o in town.store.observations.series(one, now - HISTORY_DAYS * DAY_US, now)
-            if o.result.value is not None and o.quality not in _LEFT_ASIDE
+            (at / 1e6, value / 100)
+            for at, value in good_values(town.store.observations, one, now - HISTORY_DAYS * DAY_US, now)
         ]
         if readings and now - readings[-1][0] * 1e6 <= SILENT_US:
             fill = fill_of(readings)

@@ -156,7 +156,9 @@ def test_a_proposal_is_applied_by_the_retention_that_is_there_and_undone(
     assert town.store.setting(KINDS) == {"battery": {"raw": "P5D"}}
     assert post(client, "/preuve/sobriete", annuler="temperature").status_code == 404
     assert post(client, "/preuve/sobriete", appliquer="rien").status_code == 404
-    assert browser("admin").get("/administration/journal").text.count("sobriety.apply") >= 1
+    journal = words(browser("admin").get("/administration/journal").text)
+    assert journal.count("a appliqué une mesure de sobriété") == 1
+    assert journal.count("a annulé une mesure de sobriété") == 1
     assert 'name="appliquer"' not in browser("elu").get("/preuve/sobriete").text
     assert post(browser("elu"), "/preuve/sobriete", appliquer="temperature").status_code == 403
     town.store.set_setting(KINDS, {})

@@ -22,6 +22,7 @@ from beffroi.model.text import Text
 from beffroi.services.water.public_stations import PublicStation, public_stations
 from beffroi.standards.hubeau import VERSION, thousandfold
 from beffroi.store.aggregates import AggregateQuery, Cell, Grain
+from beffroi.store.good import LEFT_ASIDE
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.tables import observation
 from beffroi.town import Town
@@ -383,7 +384,7 @@ def _of_station(
         return
     query = AggregateQuery(
         datastreams=(number,), within=(start, end), grain=Grain(DAY_US),
-        where=lambda _dialect: observation.c.quality.not_in((int(Quality.SUSPECT), int(Quality.BAD))),
+        where=lambda _dialect: observation.c.quality.not_in([int(quality) for quality in LEFT_ASIDE]),
     )  # fmt: skip
     periods: dict[str, Cell] = {}
     for (_, _, day), cell in sorted(town.store.observations.aggregate(query).items()):
