@@ -27,7 +27,11 @@ def good_values(
 
 
 def good_cells(
-    observations: Observations, ids: Iterable[int], start_us: int, end_us: int, grain: Grain | None = None
+    observations: Observations,
+    ids: Iterable[int],
+    start_us: int | None,
+    end_us: int | None,
+    grain: Grain | None = None,
 ) -> dict[int, dict[int, Cell]]:
     """Return what the good numbers of each series come to in each bucket that has some (0: no grain), added up by the store."""
     found: dict[int, dict[int, Cell]] = {number: {} for number in ids}

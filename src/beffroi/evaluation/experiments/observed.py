@@ -12,12 +12,11 @@ from sqlalchemy import select
 from beffroi.evaluation.impact.finding import Check, failed, passed, warned
 from beffroi.evaluation.impact.panel import Change, Floats, Panel
 from beffroi.model.instant import PARIS, from_datetime, to_datetime
-from beffroi.model.observation import Quality
 from beffroi.model.text import Text
-from beffroi.store.aggregates import AggregateQuery, aggregate
 from beffroi.store.buckets import Buckets
+from beffroi.store.good import civil_days, good_cells
 from beffroi.store.open import Store
-from beffroi.store.tables import datastream, historical_location, observation, past
+from beffroi.store.tables import datastream, historical_location, past
 
 __all__ = ["Gathered", "gather", "sensor_changes"]
 
@@ -105,20 +104,16 @@ def _table(
     if not periods or not ids:
         return table
     low, high = periods[0][0], periods[-1][1]
-    grain = Buckets("day", zone=PARIS).grain(low, high)
-    query = AggregateQuery(
-        datastreams=tuple(ids), within=(low, high), grain=grain, by_series=True,
-        where=lambda _dialect: observation.c.quality.in_([int(Quality.GOOD), int(Quality.UNCHECKED), int(Quality.ESTIMATED)]),
-    )  # fmt: skip
-    cells = aggregate(store.database, store.archive, query)
+    grain = civil_days(low, high)
     days = Buckets("day", zone=PARIS)
     begins = [begin for begin, _ in periods]
     totals, counts = np.zeros(table.shape), np.zeros(table.shape)
     column = {i: n for n, i in enumerate(ids)}
-    for (series, _, number), cell in cells.items():
-        at = int(np.searchsorted(begins, days.bounds(number, grain)[0], side="right")) - 1
-        totals[at, column[series]] += cell.total
-        counts[at, column[series]] += cell.numbers
+    for series, cells in good_cells(store.observations, ids, low, high, grain).items():
+        for number, cell in cells.items():
+            at = int(np.searchsorted(begins, days.bounds(number, grain)[0], side="right")) - 1
+            totals[at, column[series]] += cell.total
+            counts[at, column[series]] += cell.numbers
     means = values["measure"] == "mean"
     np.divide(totals, counts if means else np.ones(table.shape), out=table, where=counts > 0)
     return table

@@ -158,7 +158,7 @@ def _hourly(store: Store, ids: Iterable[int], start_us: int, end_us: int) -> dic
         datastreams=tuple(ids), within=(start_us, end_us), grain=Grain(HOUR_US), by_series=True
     )
     cells = {
-        (series, bucket): cell.total / cell.numbers
+        (series, bucket): cell.mean
         for (series, _feature, bucket), cell in store.observations.aggregate(query).items()
         if cell.numbers
     }

@@ -189,7 +189,7 @@ def temperature_of(town: Town, days: Ints) -> Array:
     )  # fmt: skip
     for (_, _, bucket), cell in town.store.observations.aggregate(query).items():
         if cell.numbers and 0 <= bucket - days[0] < len(days):
-            means[bucket - int(days[0])] = cell.total / cell.numbers
+            means[bucket - int(days[0])] = cell.mean
     return means
 
 

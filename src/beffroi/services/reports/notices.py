@@ -28,6 +28,7 @@ from beffroi.services.reports.categories_tree import categories_of
 from beffroi.services.reports.preparing import publish
 from beffroi.services.reports.subscriptions import alert_path, end, follower_path
 from beffroi.services.reports.where import around, distance_m
+from beffroi.store.follow import follow
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.store.tables import cursor
@@ -99,18 +100,7 @@ PAUSE_S = 0.5  # a letter may wait that long; a town that writes all the time is
 
 def tell_updates(town: Town, stop: threading.Event) -> None:
     """Read the bus of records until `stop`, queueing what it makes necessary (a duty of the service)."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        while not stop.is_set():
-            awake.clear()
-            read = read_bus(town)
-            if not read:
-                awake.wait(0.5)
-            if read < _BATCH:  # what comes in meanwhile is read, and its end noted, at once
-                stop.wait(PAUSE_S)
-    finally:
-        cancel()
+    follow(town.store, stop, lambda: read_bus(town), whole=_BATCH, idle_s=PAUSE_S, pause_s=PAUSE_S)
 
 
 def read_bus(town: Town) -> int:
@@ -285,16 +275,7 @@ def _alerts(town: Town, report: Row) -> Iterator[Row]:
 
 def send_due(town: Town, stop: threading.Event) -> None:
     """Send what is due until `stop` (a duty of the service)."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        while not stop.is_set():
-            awake.clear()
-            if not work_off(town, stop):
-                awake.wait(1.0)
-                stop.wait(PAUSE_S)
-    finally:
-        cancel()
+    follow(town.store, stop, lambda: work_off(town, stop), pause_s=PAUSE_S)
 
 
 def work_off(town: Town, stop: threading.Event | None = None) -> int:

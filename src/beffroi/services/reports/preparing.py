@@ -15,6 +15,7 @@ from beffroi.model.problem import NotFound, Problem
 from beffroi.services.reports.photos.blur import blur_of
 from beffroi.services.reports.photos.darkroom import Darkroom, Interrupted
 from beffroi.services.reports.photos.remake import Made, remake
+from beffroi.store.follow import follow
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
@@ -27,24 +28,23 @@ OPEN_S = 60.0  # how long the darkroom stays open after its last photo
 
 def prepare_photos(town: Town, stop: threading.Event) -> None:
     """Prepare what waits until `stop`; the darkroom closes when nothing came for a while."""
-    awake, darkroom = threading.Event(), Darkroom(stop)
-    cancel = town.store.listen(awake.set)
-    used = time.monotonic()
+    darkroom, used = Darkroom(stop), time.monotonic()
+
+    def turn() -> int:
+        nonlocal used
+        done = prepare_waiting(town, stop, darkroom)
+        if done:
+            used = time.monotonic()
+        elif time.monotonic() - used > OPEN_S:
+            darkroom.close()
+        return done
+
     try:
-        while not stop.is_set():
-            awake.clear()
-            if prepare_waiting(town, stop, darkroom):
-                used = time.monotonic()
-            else:
-                if time.monotonic() - used > OPEN_S:
-                    darkroom.close()
-                awake.wait(1.0)
-                stop.wait(0.2)
+        follow(town.store, stop, turn, pause_s=0.2)
     except Interrupted:
         pass
     finally:
         darkroom.close()
-        cancel()
 
 
 def prepare_waiting(

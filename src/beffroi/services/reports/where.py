@@ -39,10 +39,8 @@ __all__ = [
 LonLat = tuple[float, float]
 _METRES = 111_320.0  # of one degree of latitude
 COARSE_M = 100.0
-ASSET_M, MOST_ASSETS = (
-    40.0,
-    5,
-)  # how far an asset may be the one that is meant, and how many one chooses among
+ASSET_M = 40.0  # how far an asset may be the one that is meant
+MOST_ASSETS = 5  # that one chooses among
 _STREETS = ("lamp", "support", "bin", "cabinet", "building")  # collections whose records have a street
 _STREET_WORDS = re.compile(
     r"\b(rue|r|avenue|av|boulevard|bd|place|pl|chemin|che|allee|all|quai|impasse|imp|route|rte|square|cours|passage|mail|venelle|sentier)\b\.?"

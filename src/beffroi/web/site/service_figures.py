@@ -76,7 +76,7 @@ def indicator_of_place(town: Town, indicator: Indicator, territory: str, span_us
 
 
 def _measured_in(town: Town, indicator: Indicator, territory: str | None, span_us: int) -> Measure:
-    ledger = _ledgers.setdefault(town, Ledger())
+    ledger = _ledgers.get(town) or _ledgers.setdefault(town, Ledger())
     key = (indicator.name, territory, span_us)
     end = town.clock()
 

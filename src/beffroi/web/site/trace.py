@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 
 from beffroi.model.observation import Observation, Quality
+from beffroi.store.good import LEFT_ASIDE
 from beffroi.town import Town
 from beffroi.web.kit.chart import Points
 from beffroi.web.site.catalogue import values_of
 
-__all__ = ["ASIDE", "Trace", "pieces", "traces"]
+__all__ = ["Trace", "pieces", "traces"]
 
-ASIDE = (Quality.SUSPECT, Quality.BAD)
 MOST_AT_ONCE = 10_000  # observations held as such
 MOST_DOUBTFUL = 300  # lone marks that are kept
 _LAST = 48  # observations kept as they are, for a table
@@ -22,18 +22,12 @@ class Trace:
     """The numbers of a series, or of one component of its results. What is no number, or of a quality in `aside`, is a gap
     in `points`; suspect and bad numbers are lone marks in `doubtful`: raw values are never hidden."""
 
-    def __init__(self, component: int | None = None, aside: Sequence[Quality] = ASIDE) -> None:
+    def __init__(self, component: int | None = None, aside: Sequence[Quality] = LEFT_ASIDE) -> None:
         self.component, self.aside = component, aside
         self.points = Points()
         self.doubtful: list[tuple[int, float]] = []
-        self.low, self.high, self.total, self.numbers, self.count, self.doubted = (
-            math.inf,
-            -math.inf,
-            0.0,
-            0,
-            0,
-            0,
-        )
+        self.low, self.high, self.total = math.inf, -math.inf, 0.0
+        self.numbers = self.count = self.doubted = 0
         self.last: deque[Observation] = deque(maxlen=_LAST)
 
     @property
@@ -61,11 +55,9 @@ class Trace:
         if kept:
             self.low, self.high = min(self.low, *kept), max(self.high, *kept)
         self.total = sum(kept, self.total)
-        self.numbers, self.count, self.doubted = (
-            self.numbers + len(kept),
-            self.count + len(found),
-            self.doubted + len(marks),
-        )
+        self.numbers += len(kept)
+        self.count += len(found)
+        self.doubted += len(marks)
         self.last.extend(found[-_LAST:])
 
 
@@ -97,7 +89,7 @@ def pieces(town: Town, datastream_id: int, start_us: int, end_us: int) -> Iterat
 
 def traces(
     town: Town, datastream_id: int, start_us: int, end_us: int, components: Sequence[int | None] = (None,),
-    aside: Sequence[Quality] = ASIDE,
+    aside: Sequence[Quality] = LEFT_ASIDE,
 ) -> list[Trace]:  # fmt: skip
     """Return what is to be drawn of a datastream in [start_us, end_us), for each of its components."""
     made = [Trace(component, aside) for component in components]

@@ -20,6 +20,7 @@ from beffroi.services.reports.arrival.table import settle
 from beffroi.services.reports.desk.acting import REQUEST, UPDATE
 from beffroi.services.reports.desk.context import place_of
 from beffroi.services.reports.states import OPEN
+from beffroi.store.follow import follow
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.record_writer import Writer
 from beffroi.store.tables import cursor, location, thing_location
@@ -35,18 +36,7 @@ _READ = frozenset(("source", "cleared_at"))
 
 def follow_alarms(town: Town, stop: threading.Event) -> None:
     """Read the bus of records until `stop` (a duty of the service)."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        while not stop.is_set():
-            awake.clear()
-            read = read_alarms(town)
-            if not read:
-                awake.wait(1.0)
-            if read < _BATCH:  # a town that writes all the time is read twice a second, not without end
-                stop.wait(0.5)
-    finally:
-        cancel()
+    follow(town.store, stop, lambda: read_alarms(town), whole=_BATCH)
 
 
 def read_alarms(town: Town) -> int:

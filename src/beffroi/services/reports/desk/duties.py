@@ -12,6 +12,7 @@ from beffroi.services.reports.desk.alarms import follow_alarms
 from beffroi.services.reports.desk.forwarding import KIND, deliver
 from beffroi.services.reports.desk.mailbox import receive_letters
 from beffroi.services.reports.desk.reckoners import compute_reckonings
+from beffroi.store.follow import follow
 from beffroi.town import Town
 
 __all__ = ["DESK_DUTIES", "deliver_due"]
@@ -21,16 +22,7 @@ log = logging.getLogger("beffroi.reports")
 
 def deliver_links(town: Town, stop: threading.Event) -> None:
     """Send the links given to firms until `stop`."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        while not stop.is_set():
-            awake.clear()
-            if not deliver_due(town):
-                awake.wait(1.0)
-                stop.wait(0.5)
-    finally:
-        cancel()
+    follow(town.store, stop, lambda: deliver_due(town))
 
 
 def deliver_due(town: Town) -> int:

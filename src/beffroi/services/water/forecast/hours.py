@@ -55,7 +55,7 @@ def _cells(town: Town, series: int, first: int, last: int, *, total: bool = Fals
     found = np.full(last - first, np.nan)
     for (_, _, bucket), cell in town.store.observations.aggregate(query).items():
         if cell.numbers and first <= bucket < last:
-            found[bucket - first] = cell.total if total else cell.total / cell.numbers
+            found[bucket - first] = cell.total if total else cell.mean
     return found
 
 

@@ -21,8 +21,8 @@ from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 from beffroi.services.water.public_stations import PublicStation, public_stations
 from beffroi.standards.hubeau import VERSION, thousandfold
-from beffroi.store.aggregates import AggregateQuery, Cell, Grain
-from beffroi.store.good import LEFT_ASIDE
+from beffroi.store.aggregates import Cell, Grain
+from beffroi.store.good import good_cells
 from beffroi.store.observations import ObservationQuery
 from beffroi.store.tables import observation
 from beffroi.town import Town
@@ -382,16 +382,13 @@ def _of_station(
     number = station.series.get(grandeur)
     if number is None:
         return
-    query = AggregateQuery(
-        datastreams=(number,), within=(start, end), grain=Grain(DAY_US),
-        where=lambda _dialect: observation.c.quality.not_in([int(quality) for quality in LEFT_ASIDE]),
-    )  # fmt: skip
+    days = good_cells(town.store.observations, (number,), start, end, Grain(DAY_US))[number]
     periods: dict[str, Cell] = {}
-    for (_, _, day), cell in sorted(town.store.observations.aggregate(query).items()):
+    for day, cell in days.items():
         period = format_instant(day * DAY_US)[:length]
         if period in periods:
             periods[period].add(cell)
-        elif cell.numbers:
+        else:
             periods[period] = cell
     lon, lat = station.place
     for period, cell in periods.items():

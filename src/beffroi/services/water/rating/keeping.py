@@ -23,6 +23,7 @@ from beffroi.services.water.rating.gaugings import Gauging
 from beffroi.services.water.rating.table import RatingTable, table_of
 from beffroi.services.water.rating.tracking import ShiftTracker
 from beffroi.standards.reading import Series, Station
+from beffroi.store.good import LEFT_ASIDE
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
@@ -42,7 +43,6 @@ log = logging.getLogger("beffroi.water")
 LEAST = 3  # gaugings, below which a station has no curve
 _LATE_US = 3 * HOUR_US  # how far back late levels are looked for
 _FIRST_US = 30 * DAY_US  # how far back the first computation goes
-_DOUBTFUL = (Quality.SUSPECT, Quality.BAD)
 
 
 def gaugings_of(town: Town, station_id: int) -> list[Row]:
@@ -126,10 +126,10 @@ def _unmeasured(
         else town.store.observations.series(flow, since - near, now + near)
     )
     times = np.array(
-        [o.start_us for o in measured if o.result.value is not None and o.quality not in _DOUBTFUL],
+        [o.start_us for o in measured if o.result.value is not None and o.quality not in LEFT_ASIDE],
         dtype=np.int64,
     )
-    good = [o for o in levels if o.result.value is not None and o.quality not in _DOUBTFUL]
+    good = [o for o in levels if o.result.value is not None and o.quality not in LEFT_ASIDE]
     if not len(times):
         return good
     at = np.array([o.start_us for o in good], dtype=np.int64)

@@ -22,6 +22,7 @@ from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
 from beffroi.services.water.warning.keeping import note, station_of
 from beffroi.services.water.warning.ranks import NAMES, rank
+from beffroi.store.follow import follow
 from beffroi.store.record import Query, Row, Where
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
@@ -87,16 +88,7 @@ def on_duty(town: Town, function: str, at_us: int, territory: str | None = None)
 
 def send_due(town: Town, stop: threading.Event) -> None:
     """Make the calls that are due until `stop` is set (a duty of the service)."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        while not stop.is_set():
-            awake.clear()
-            if not work_off(town, stop):
-                awake.wait(PAUSE_S)
-                stop.wait(PAUSE_S)
-    finally:
-        cancel()
+    follow(town.store, stop, lambda: work_off(town, stop), idle_s=PAUSE_S, pause_s=PAUSE_S)
 
 
 def work_off(town: Town, stop: threading.Event | None = None) -> int:

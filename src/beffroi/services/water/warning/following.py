@@ -18,6 +18,7 @@ from beffroi.services.water.warning import escalation
 from beffroi.services.water.warning.keeping import current, note, plan
 from beffroi.services.water.warning.ranks import NAMES, rank, reached, worst
 from beffroi.services.water.warning.thresholds import ORIGIN, SILENCE, apply, apply_all
+from beffroi.store.follow import follow
 from beffroi.store.record import Change, Query, Row, Where
 from beffroi.store.record_writer import Writer
 from beffroi.store.tables import cursor
@@ -40,23 +41,19 @@ _KEEP = text(
 
 def follow_river_alarms(town: Town, stop: threading.Event) -> None:
     """Open, raise and let down warnings until `stop` is set (a duty of the service)."""
-    awake = threading.Event()
-    cancel = town.store.listen(awake.set)
-    try:
-        waited = SWEEP_S
-        while not stop.is_set():
-            awake.clear()
-            if waited >= SWEEP_S:
-                sweep(town)
-                waited = 0.0
-            read = read_bus(town)
-            if not read:
-                awake.wait(PAUSE_S)
-            if read < BATCH:  # a town that writes all the time is read twice a second, not without end
-                stop.wait(PAUSE_S)
-                waited += PAUSE_S
-    finally:
-        cancel()
+    waited = SWEEP_S
+
+    def turn() -> int:
+        nonlocal waited
+        if waited >= SWEEP_S:
+            sweep(town)
+            waited = 0.0
+        read = read_bus(town)
+        if read < BATCH:
+            waited += PAUSE_S
+        return read
+
+    follow(town.store, stop, turn, whole=BATCH, idle_s=PAUSE_S, pause_s=PAUSE_S)
 
 
 def read_bus(town: Town) -> int:

@@ -6,12 +6,13 @@ import msgspec
 from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US
-from beffroi.model.observation import Observation, Quality
+from beffroi.model.observation import Observation
 from beffroi.services.water.warning.images import latest
 from beffroi.services.water.warning.keeping import LIVE, current
 from beffroi.services.water.warning.messages import slug_of
 from beffroi.services.water.warning.ranks import COLOURS, rank, worst
 from beffroi.services.water.warning.thresholds import QUIET_PERIODS
+from beffroi.store.good import LEFT_ASIDE
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
@@ -19,7 +20,6 @@ from beffroi.town import Town
 __all__ = ["Limit", "River", "Standing", "rivers", "standing_of"]
 
 STEADY_M = 0.02  # less in an hour is the ripple of the water
-_UNSURE = (Quality.SUSPECT, Quality.BAD)
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -93,7 +93,7 @@ def _good(town: Town, number: int | None, since_us: int) -> list[Observation]:
     if number is None:
         return []
     found = town.store.observations.series(number, since_us)
-    return [o for o in found if o.result.value is not None and o.quality not in _UNSURE]
+    return [o for o in found if o.result.value is not None and o.quality not in LEFT_ASIDE]
 
 
 def standing_of(town: Town, station: Row) -> Standing:
