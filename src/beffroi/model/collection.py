@@ -13,6 +13,7 @@ rights, search, pages, map layer, exports, the OGC API collection, the dataset, 
 
 import types
 import typing
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any, Literal
 
@@ -87,6 +88,8 @@ class Field(msgspec.Struct, frozen=True):
     read: Role = "citizen"  # the least role that sees it
     personal: Personal | None = None
     searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
+    check: Callable[[Any], object] | None = None  # raises `Problem` for a value that its trade cannot read
+    words: Callable[[Any, str], str] | None = None  # what its trade writes, in the words of a language ("fr", "en")
 
     @property
     def names_record(self) -> bool:

@@ -67,11 +67,16 @@ class Card(msgspec.Struct, frozen=True):
 
 
 class Entrance(msgspec.Struct, frozen=True):
-    """A page of a service that its own page leads to, for those who have at least the role `read`."""
+    """A page of a service that its own page leads to, for those who have at least the role `read`.
+
+    With `record`, the name of a collection, it is a page about one of its records, that the record's page leads to:
+    `{id}` and `{key}` of the address are filled in.
+    """
 
     title: Text
     href: str
     read: str = "citizen"
+    record: str = ""
 
 
 class KindOfImport(msgspec.Struct, frozen=True):

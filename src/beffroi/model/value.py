@@ -146,6 +146,11 @@ def check_value(field: Field, value: object) -> Any:
                       Text(f"Choisissez parmi : {allowed}.", f"Choose among: {allowed}."))  # fmt: skip
     if field.kind in ("integer", "number"):
         _within(field, checked)
+    if field.check is not None:
+        try:
+            field.check(checked)
+        except Problem as problem:
+            raise _refuse(field, problem.reason, problem.mend) from problem
     return checked
 
 
@@ -249,6 +254,8 @@ def say_value(field: Field, value: Any, language: str, zone: ZoneInfo = PARIS) -
         return ""
     if field.choices:
         return field.title_of(value, language)
+    if field.words is not None:
+        return field.words(value, language)
     if isinstance(value, bool):
         return ("oui" if value else "non") if language == "fr" else ("yes" if value else "no")
     if field.kind == "instant":

@@ -101,7 +101,7 @@ def _power(build: Builder, cabinet: Cabinet, lamps: list[int], sky: Weather, cut
 
     return Station(
         cabinet.code, f"Armoire d'éclairage {cabinet.code}", f"Puissance appelée par l'armoire {cabinet.code}, {cabinet.street}",
-        "equipment", cabinet.commune, cabinet.place, "Compteur communicant d'armoire",
+        "lighting", cabinet.commune, cabinet.place, "Compteur communicant d'armoire",
         (build(cabinet.code, "active_power", 15, power, decimals=3, low=0.0),), asset=("cabinet", cabinet.code), category="éclairage",
     )  # fmt: skip
 

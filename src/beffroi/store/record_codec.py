@@ -139,7 +139,7 @@ class Reader:
 
 def _lenient(field: Field) -> Field:
     """Return the field without limits: a stored value is read back even if the declaration got stricter."""
-    return msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None)
+    return msgspec.structs.replace(field, choices=(), minimum=None, maximum=None, pattern=None, check=None)
 
 
 def to_history(field: Field, value: Any, stored: Any) -> Any:

@@ -135,6 +135,12 @@ class Gateway:
             if ids & self.kept.setdefault(path, set()):
                 return 409
             self.kept[path] |= ids
+        if (
+            method == "PUT"
+            and path in ("/calendars", "/control-programs")
+            and ids - self.kept.get(path, set())
+        ):
+            return 404
         with self.arrived:
             self.heard.append((method, path, body))
             self.arrived.notify_all()

@@ -9,10 +9,10 @@ from beffroi.model.instant import DAY_US, parse_instant, to_datetime
 from beffroi.scene.plan import wgs84
 from beffroi.scene.scene import Scene, make_scene
 from beffroi.scene.story import cut_trial, newly_cut
-from beffroi.services.lighting.calendars import Calendar, Rule
+from beffroi.services.lighting.calendars import Calendar, Plan, Rule
 from beffroi.services.lighting.energy import losses_of
 from beffroi.services.lighting.schedule import cut_program
-from beffroi.services.lighting.stock import Plan, nights_for
+from beffroi.services.lighting.stock import nights_for
 from beffroi.services.lighting.watch import Cabinet, watch_cabinet
 
 END = parse_instant("2026-11-25T13:00:00Z")

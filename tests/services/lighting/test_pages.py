@@ -67,8 +67,15 @@ def test_a_wrong_schedule_is_said_beside_its_field(served: tuple[Town, TestClien
     assert answer.status_code == 400
     assert "neither a time nor an event of the sun" in answer.text
     assert 'id="f-price-error"' in answer.text
-    good = client.get("/services/lighting/horaires", params={"after": "coucher 50, lever", "lang": "en"}).text
+    asked = {"before": "sunset 100, sunrise", "after": "coucher 50, lever"}
+    good = client.get("/services/lighting/horaires", params={**asked, "lang": "en"}).text
     assert "(−50" in good
+    assert ('value="sunset 50, sunrise"' in good, "coucher" in re.sub(r'href="[^"]*"', "", good)) == (
+        True,
+        False,
+    )
+    french = client.get("/services/lighting/horaires", params={**asked, "lang": "fr"}).text
+    assert 'value="coucher 100, lever"' in french
 
 
 def test_hours_are_checked_on_the_page(served: tuple[Town, TestClient]) -> None:

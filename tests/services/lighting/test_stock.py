@@ -20,8 +20,10 @@ from beffroi.model.problem import Problem
 from beffroi.services.lighting.compliance import review
 from beffroi.services.lighting.exporting import TEMPLATE, write_layout
 from beffroi.services.lighting.importing import IMPORTS, read_lights
-from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of, tree_of
+from beffroi.services.lighting.plans import Plans, plan_of
+from beffroi.services.lighting.stock import arrays_of, lamps_of, tree_of
 from beffroi.store.record import Entry, Query, Reject
+from beffroi.store.record_tables import table_of
 from beffroi.town import Town
 
 
@@ -163,6 +165,13 @@ def test_the_commands_answer_in_json(town: Town, tmp_path: Path) -> None:
     assert (round(led["kwh_after"]), round(led["npv"])) == (145_294, 569_436)
 
 
+def unread(town: Town, collection: str, field: str, value: str, code: str) -> None:
+    """Let a record hold what no form takes, as one written long ago."""
+    table = table_of(town.store.records.collections[collection])
+    with town.store.write() as c:
+        c.execute(table.update().where(table.c.code == code).values({field: value}))
+
+
 def test_a_wrong_line_darkens_no_cabinet(town: Town) -> None:
     """A cabinet follows its calendar; what cannot be read is left out, and the cut of its record holds without one."""
     put = town.store.records.put
@@ -179,10 +188,19 @@ def test_a_wrong_line_darkens_no_cabinet(town: Town) -> None:
     )
     put(
         "lighting_program",
-        {"code": "faux", "title": "F", "program": "midi, lever"},
+        {"code": "faux", "title": "F", "program": "coucher, lever"},
         territory=COMMUNE,
         who=SYSTEM,
     )
+    with pytest.raises(Problem) as refused:  # at its field, today; what was written before that is left out
+        put(
+            "lighting_program",
+            {"code": "x", "title": "X", "program": "midi, lever"},
+            territory=COMMUNE,
+            who=SYSTEM,
+        )
+    assert refused.value.place == "program"
+    unread(town, "lighting_program", "program", "midi, lever", "faux")
     put(
         "lighting_program",
         {"code": "fete", "title": "N", "program": "coucher, lever"},
@@ -201,5 +219,10 @@ def test_a_wrong_line_darkens_no_cabinet(town: Town) -> None:
     )
     told = [p.level for p in plan_of(town, cabinet).of_nights(first, 5)]
     assert told == [0.5, 1.0, 1.0, 0.5, 0.5]
-    put("lighting_calendar", {"rules": "n'importe quoi"}, id=calendar.id, who=SYSTEM)
+    faults = [(row.values["code"], problem.place) for row, problem in Plans(town).faults]
+    assert faults == [("faux", "part 1"), ("c", "rules"), ("c", "rules")]
+    with pytest.raises(Problem) as refused:
+        put("lighting_calendar", {"rules": "n'importe quoi"}, id=calendar.id, who=SYSTEM)
+    assert refused.value.place == "rules"
+    unread(town, "lighting_calendar", "rules", "n'importe quoi", "c")
     assert [p.level for p in plan_of(town, cabinet).of_nights(first, 2)] == [0.5, 0.5]

@@ -9,7 +9,7 @@ One rule a line, then the code of a program:
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import date, timedelta
 
 import msgspec
@@ -21,8 +21,13 @@ from beffroi.model.text import Text
 from beffroi.services.lighting.schedule import PARIS, Nights, Program, nights_of
 from beffroi.standards.public_holidays import french_holidays
 
-__all__ = ["Calendar", "Rule", "calendar_nights", "choose", "read_rules"]
+__all__ = [
+    "Calendar", "Plan", "Rule", "calendar_nights", "check_calendar", "choose", "plan_nights", "read_rules", "rules_text",
+]  # fmt: skip
 
+_NAMES = {
+    "fr": ("lun", "mar", "mer", "jeu", "ven", "sam", "dim"), "en": ("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+}  # fmt: skip
 _DAYS = {"lun": 0, "mon": 0, "mar": 1, "tue": 1, "mer": 2, "wed": 2, "jeu": 3, "thu": 3, "ven": 4, "fri": 4,
          "sam": 5, "sat": 5, "dim": 6, "sun": 6}  # fmt: skip
 _HOLIDAYS = ("feries", "fériés", "holidays")
@@ -37,6 +42,14 @@ class Rule(msgspec.Struct, frozen=True):
     last: str = ""
     weekdays: tuple[int, ...] = ()
     holidays: bool = False
+
+    def text(self, language: str = "en") -> str:
+        """Return the rule as a line that `read_rules` reads back."""
+        if self.holidays:
+            return f"{'feries' if language == 'fr' else 'holidays'} {self.program}"
+        if self.weekdays:
+            return f"{','.join(_NAMES[language][day] for day in self.weekdays)} {self.program}"
+        return f"{self.first}..{self.last} {self.program}"
 
     def holds(self, day: date, holidays: frozenset[date]) -> bool:
         """True when the night that begins on `day` is one of these."""
@@ -55,6 +68,36 @@ class Calendar(msgspec.Struct, frozen=True):
 
     default: str
     rules: tuple[Rule, ...] = ()
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What lamps follow: a calendar, and its programs by code."""
+
+    calendar: Calendar
+    programs: Mapping[str, Program]
+
+    def of_nights(self, first: date, count: int) -> list[Program]:
+        """Return the program of each night."""
+        return [self.programs[code] for code in choose(self.calendar, first, count)]
+
+    @property
+    def usual(self) -> Program:
+        """The program of the nights that no rule names."""
+        return self.programs[self.calendar.default]
+
+    def key(self) -> str:
+        """Return a text that is equal for plans that say the same."""
+        used = dict.fromkeys([*(rule.program for rule in self.calendar.rules), self.calendar.default])
+        rules = [rule.text() for rule in self.calendar.rules]
+        return "\n".join([*rules, *(f"{code}: {self.programs[code].text()}" for code in used)])
+
+
+def rules_text(text: str, language: str) -> str:
+    """Return the rules of a calendar in the words of a language; a text that cannot be read as it is."""
+    try:
+        return "\n".join(rule.text(language) for rule in read_rules(text))
+    except Problem:
+        return text
 
 
 def read_rules(text: str) -> tuple[Rule, ...]:
@@ -106,8 +149,8 @@ def calendar_nights(
     first: date, count: int = 365, zone: str = PARIS,
 ) -> Nights:  # fmt: skip
     """Return the nights under a calendar. Raises `Problem` when it names a program that is not known."""
+    check_calendar(calendar, programs)
     codes = choose(calendar, first, count)
-    _check(calendar, programs)
     parts = {c: nights_of(programs[c], longitude, latitude, first, count, zone) for c in dict.fromkeys(codes)}
     index = np.array([list(parts).index(code) for code in codes])
 
@@ -120,12 +163,22 @@ def calendar_nights(
     return Nights(one.days, picked("on"), picked("off"), picked("lit"), picked("full"))
 
 
-def _check(calendar: Calendar, programs: Mapping[str, Program]) -> None:
+def plan_nights(
+    plan: Plan | Program, longitude: NDArray[np.float64], latitude: NDArray[np.float64], first: date, count: int = 365, zone: str = PARIS
+) -> Nights:  # fmt: skip
+    """Return the nights under a plan, or under one program all the year."""
+    if isinstance(plan, Program):
+        return nights_of(plan, longitude, latitude, first, count, zone)
+    return calendar_nights(plan.calendar, plan.programs, longitude, latitude, first, count, zone)
+
+
+def check_calendar(calendar: Calendar, programs: Container[str]) -> None:
+    """Raise `Problem` when a calendar names a program that is not known."""
     names: Sequence[str] = [calendar.default, *(rule.program for rule in calendar.rules)]
     missing = next((name for name in names if name not in programs), None)
     if missing is not None:
         raise Problem(
-            Text(f"Le programme « {missing} » n'existe pas.", f"There is no program '{missing}'."),
+            Text(f"Le programme « {missing[:40]} » n'existe pas.", f"There is no program '{missing[:40]}'."),
             Text("Créez-le, ou corrigez la règle.", "Make it, or mend the rule."),
             place="rules",
         )

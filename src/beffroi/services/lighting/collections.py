@@ -9,13 +9,38 @@ from beffroi.model.text import Text
 __all__ = ["COLLECTIONS"]
 
 
+def _read_program(said: str) -> object:
+    from beffroi.services.lighting.schedule import read_program  # noqa: PLC0415 -- numpy, when a program is written
+
+    return read_program(said)
+
+
+def _program_in(said: str, language: str) -> str:
+    from beffroi.services.lighting.schedule import program_text  # noqa: PLC0415
+
+    return program_text(said, language)
+
+
+def _read_rules(said: str) -> object:
+    from beffroi.services.lighting.calendars import read_rules  # noqa: PLC0415
+
+    return read_rules(said)
+
+
+def _rules_in(said: str, language: str) -> str:
+    from beffroi.services.lighting.calendars import rules_text  # noqa: PLC0415
+
+    return rules_text(said, language)
+
+
 class ProgramRecord(Record):
     """What a lamp does in a night."""
 
     code: str = field("Code", "Code", key=True, pattern=r"[a-z0-9][a-z0-9-]{0,39}", hint=Text("Minuscules, chiffres, tirets.", "Lower case, digits, hyphens."))  # fmt: skip
     title: str = field("Nom", "Name")
     program: str = field(
-        "Programme", "Program", hint=Text("Par exemple : coucher+10 100, 23:30 0, 05:00 100, lever-10",
+        "Programme", "Program", check=_read_program, words=_program_in,
+        hint=Text("Par exemple : coucher+10 100, 23:30 0, 05:00 100, lever-10",
                                           "For example: sunset+10 100, 23:30 0, 05:00 100, sunrise-10"),
     )  # fmt: skip
     notes: str | None = field("Notes", "Notes", long=True, listed=False, read="agent")
@@ -29,6 +54,7 @@ class CalendarRecord(Record):
     default_program: int = field("Programme ordinaire", "Usual program", reference="lighting_program")
     rules: str | None = field(
         "Règles", "Rules", long=True, listed=False,
+        check=_read_rules, words=_rules_in,
         hint=Text("Une par ligne, la première qui convient l'emporte : 12-15..01-05 fetes, ou sam,dim week-end, ou feries week-end",
                   "One a line, the first that fits wins: 12-15..01-05 feast, or sat,sun week-end, or holidays week-end"),
     )  # fmt: skip

@@ -8,7 +8,10 @@ import typer
 from beffroi.terminal import Data, Json, language, say, tell
 
 if TYPE_CHECKING:
+    from beffroi.services.lighting.costs import Scheduled
     from beffroi.services.lighting.energy import Stock
+    from beffroi.services.lighting.legal import Verdict
+    from beffroi.town import Town
 
 __all__ = ["register"]
 
@@ -16,7 +19,8 @@ ProgramText = Annotated[
     str,
     typer.Option(
         "--program", metavar="TEXT",
-        help=say("Programme, par exemple « coucher 100, 23:00 0, 05:00 100, lever ».", "Program, such as 'sunset 100, 23:00 0, 05:00 100, sunrise'."),
+        help=say("Programme, par exemple « coucher 100, 23:00 0, 05:00 100, lever » ; avec --data aussi le code d'un calendrier ou d'un programme, ou « actuel ».",
+                 "Program, such as 'sunset 100, 23:00 0, 05:00 100, sunrise'; with --data also the code of a calendar or a program, or 'today'."),
     ),
 ]  # fmt: skip
 Year = Annotated[int, typer.Option("--year", min=1970, max=2100, help=say("Année.", "Year."))]
@@ -108,14 +112,19 @@ def _sun(at: At, year: Year = 2026, as_json: Json = False) -> None:
     tell({"longitude": longitude, "latitude": latitude, "days": rows}, as_json=as_json, words=words)
 
 
-def _stock(file: Path | None, data: Path | None, watts: float) -> "tuple[Stock, int]":
-    """Return the points of a file or of a town as arrays, and how many were left out."""
+def _scheduled(said: str, file: Path | None, data: Path | None, watts: float) -> "tuple[Scheduled, str, str]":
+    """Return the points of a file or of a town under a schedule, which is told in the user's words, and the town's zone."""
     from beffroi.model.problem import Problem  # noqa: PLC0415
     from beffroi.model.text import Text  # noqa: PLC0415
-    from beffroi.services.lighting.stock import arrays_of, lamps_of, require_stock  # noqa: PLC0415
+    from beffroi.services.lighting.costs import Scheduled, schedule_of, words_of  # noqa: PLC0415
+    from beffroi.services.lighting.plans import Plans  # noqa: PLC0415
+    from beffroi.services.lighting.schedule import PARIS, read_program  # noqa: PLC0415
+    from beffroi.services.lighting.stock import lamps_of, require_stock  # noqa: PLC0415
 
-    if file is not None:
-        return _read_points(file, watts)
+    if file is not None and data is None:
+        program = read_program(said)
+        stock, left = _read_points(file, watts)
+        return Scheduled(((stock, program),), left), program.text(language()), PARIS
     if data is None:
         raise Problem(
             Text("Il manque un fichier ou une ville.", "A file or a town is missing."),
@@ -125,8 +134,13 @@ def _stock(file: Path | None, data: Path | None, watts: float) -> "tuple[Stock, 
 
     town = open_town(data)
     try:
+        plans, zone = Plans(town), town.settings.time_zone
+        words = words_of(plans, said, language())
+        if file is not None:
+            stock, left = _read_points(file, watts)
+            return Scheduled(((stock, plans.called(said)),), left), words, zone
         require_stock(town)
-        return arrays_of(lamps_of(town))
+        return schedule_of(town, plans, lamps_of(town), said), words, zone
     finally:
         town.close()
 
@@ -162,22 +176,24 @@ def _what_if(
 
     import msgspec  # noqa: PLC0415
 
-    from beffroi.services.lighting.energy import CO2_FACTORS, what_if  # noqa: PLC0415
-    from beffroi.services.lighting.schedule import read_program  # noqa: PLC0415
+    from beffroi.services.lighting.energy import CO2_FACTORS, require_points  # noqa: PLC0415
 
-    chosen = read_program(program)
-    stock, left = _stock(file, data, watts)
+    chosen, words, zone = _scheduled(program, file, data, watts)
+    require_points(chosen.points)
     begun = time.process_time()
-    found = what_if(stock, chosen, year, euros_kwh=price)
+    found = chosen.year(year, euros_kwh=price, zone=zone)
     took = time.process_time() - begun
     factor = CO2_FACTORS[0]
     report = {
-        **{k: round(v, 3) for k, v in msgspec.to_builtins(found).items()}, "program": chosen.text(), "year": year, "left_out": left,
+        **{k: round(v, 3) for k, v in msgspec.to_builtins(found).items()}, "program": words, "year": year, "left_out": chosen.left,
+        "odd_nights": [
+            {"begins": n.day.isoformat(), "hours": n.hours, "lit_hours": round(n.lit, 3), "full_hours": round(n.full, 3)} for n in chosen.odd(year, zone)
+        ],
         "co2_source": factor.source.of(language()), "co2_year": factor.year, "to_check": True, "cpu_s": round(took, 4),
     }  # fmt: skip
     tell(
         report, as_json=as_json,
-        words=say(
+        words=f"{words}\n" + say(
             "{points} points, {full_hours:.0f} h à pleine puissance : {kwh:.0f} kWh, {euros:.0f} €, {kg_co2:.0f} kg CO₂e (facteur {co2_year}, à vérifier)",
             "{points} points, {full_hours:.0f} h at full power: {kwh:.0f} kWh, €{euros:.0f}, {kg_co2:.0f} kg CO₂e ({co2_year} factor, to be checked)",
             **report,
@@ -234,22 +250,41 @@ def _led(
     tell(
         report, as_json=as_json,
         words=say(
-            "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), retour {payback_years} ans, valeur nette {npv:.0f} € (9 chances sur 10 : {npv_interval90})",
-            "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), payback {payback_years} years, net present value €{npv:.0f} (9 chances in 10: {npv_interval90})",
-            **report,
+            "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), retour {years} ans, valeur nette {npv:.0f} € (9 chances sur 10 : de {low:.0f} à {high:.0f} €)",
+            "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), payback {years} years, net present value €{npv:.0f} (9 chances in 10: €{low:.0f} to €{high:.0f})",
+            years="–" if case.payback_years is None else f"{case.payback_years:.2f}", low=npv[0], high=npv[1], **report,
         ),
     )  # fmt: skip
 
 
-def _legal(data: Data = Path(), built_up: Annotated[bool, typer.Option(help=say("En agglomération.", "In a built-up area."))] = True, as_json: Json = False) -> None:  # fmt: skip
-    from beffroi.services.lighting.compliance import review  # noqa: PLC0415
+def _legal(
+    data: Data = Path(),
+    built_up: Annotated[bool, typer.Option(help=say("En agglomération.", "In a built-up area."))] = True,
+    point: Annotated[
+        str, typer.Option("--point", metavar="CODE", help=say("Tous les verdicts d'un point.", "All verdicts of one point."))
+    ] = "",
+    target: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help=say("Écrit chaque verdict, une ligne chacun.", "Write each verdict, a line each."))
+    ] = None,
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    from beffroi.services.lighting.compliance import review, verdict_lines  # noqa: PLC0415
     from beffroi.services.lighting.stock import require_stock  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
-    town = open_town(data)
+    town, tongue = open_town(data), language()
     try:
         require_stock(town)
-        found, tongue = review(town, built_up=built_up), language()
+        if point:
+            _tell_point(_verdicts_of(town, point, built_up=built_up), point, as_json=as_json)
+            return
+        found, written = review(town, built_up=built_up), None
+        if target is not None:
+            with target.open("w", encoding="utf-8-sig", newline="") as file:
+                written = -1  # the header is no verdict
+                for line in verdict_lines(town, tongue, built_up=built_up):
+                    file.write(line)
+                    written += 1
     finally:
         town.close()
     report: dict[str, Any] = {
@@ -258,8 +293,47 @@ def _legal(data: Data = Path(), built_up: Annotated[bool, typer.Option(help=say(
             {"rule": line.rule, "article": line.quote.of(tongue), "sure": line.sure, **line.counts} for line in found.lines
         ],
     }  # fmt: skip
-    words = "\n".join(f"{line.rule:20} {line.counts} {line.quote.of(tongue)}" for line in found.lines)
+    if written is not None:
+        report["written"] = written
+    words = "\n".join(
+        say(
+            "{title} : {ok} conformes, {breach} non conformes, {missing} manquent, {unknown} inconnus, {not_concerned} pas tenus ({quote})",
+            "{title}: {ok} as asked, {breach} not as asked, {missing} missing, {unknown} not known, {not_concerned} not bound ({quote})",
+            title=line.title.of(tongue), quote=line.quote.of(tongue), **line.counts,
+        )
+        for line in found.lines
+    )  # fmt: skip
     tell(report, as_json=as_json, words=words)
+
+
+def _verdicts_of(town: "Town", code: str, *, built_up: bool) -> "list[Verdict]":
+    from beffroi.model.problem import NotFound  # noqa: PLC0415
+    from beffroi.model.text import Text  # noqa: PLC0415
+    from beffroi.services.lighting.legal import check_point  # noqa: PLC0415
+    from beffroi.services.lighting.stock import lamps_of  # noqa: PLC0415
+
+    row = next(lamps_of(town, code=code), None)
+    if row is None:
+        said = Text(
+            f"Aucun point posé n'a le code « {code[:40]} ».",
+            f"No installed point has the code '{code[:40]}'.",
+        )
+        raise NotFound(said, place="--point")
+    return check_point(row.values, built_up=built_up)
+
+
+def _tell_point(verdicts: "list[Verdict]", code: str, *, as_json: bool) -> None:
+    from beffroi.services.lighting.compliance import STATE_WORDS  # noqa: PLC0415
+    from beffroi.services.lighting.legal import DATED  # noqa: PLC0415
+
+    tongue = language()
+    told = [
+        {"rule": v.rule, "state": v.state, "words": v.words.of(tongue), "article": v.article, "dated": DATED.isoformat(), "sure": v.sure} for v in verdicts
+    ]  # fmt: skip
+    words = "\n".join(
+        f"{STATE_WORDS[v.state].of(tongue):14} {v.words.of(tongue)} ({v.quote.of(tongue)})" for v in verdicts
+    )
+    tell({"point": code, "verdicts": told}, as_json=as_json, words=words)
 
 
 def _watch(data: Data = Path(), nights: Annotated[int, typer.Option(min=7, max=400, help=say("Nuits regardées.", "Nights looked at."))] = 40, as_json: Json = False) -> None:  # fmt: skip
@@ -273,8 +347,33 @@ def _watch(data: Data = Path(), nights: Annotated[int, typer.Option(min=7, max=4
         rows = report_of(town, town.clock(), nights)
     finally:
         town.close()
-    words = "\n".join(f"{r['cabinet']:10} {r['lamps']:4} {r['knows']:10} {r['findings']}" for r in rows)
-    tell({"cabinets": rows}, as_json=as_json, words=words)
+    tell({"cabinets": rows}, as_json=as_json, words="\n".join(_watched(row) for row in rows))
+
+
+def _watched(row: dict[str, Any]) -> str:
+    """Return a line of what a cabinet's curve says, or why it cannot."""
+    from beffroi.services.lighting.collections import FINDINGS  # noqa: PLC0415
+
+    tongue, begun = language(), f"{row['cabinet']:10} {row['lamps']:4}  "
+    why = {
+        "no_curve": say("ne peut rien dire : aucune courbe reçue", "cannot tell: no curve received"),
+        "no_lamps": say("ne peut rien dire : aucune lampe rattachée", "cannot tell: no lamp attached"),
+        "gaps": say("ne peut rien dire : trop de trous", "cannot tell: too many gaps"),
+        "too_short": say("ne peut rien dire : trop courte", "cannot tell: too short"),
+    }.get(row["knows"])
+    if why is not None:
+        return begun + why
+    titles = {c.value: c.title.of(tongue) for c in FINDINGS}
+    told = []
+    for f in row["findings"]:
+        unit = "min" if f["kind"] == "wrong_clock" else say("lampe(s)", "lamp(s)")
+        size = f", {f['amount']:g} {unit}" if f["amount"] else ""
+        told.append(
+            titles[f["kind"]] + size + say(", depuis la nuit du ", ", since the night of ") + f["since"]
+        )
+    least = row["least_lamps"]
+    sees = "" if least == 1 else say(" (voit à partir de {n} lampes éteintes)", " (sees from {n} dead lamps on)", n="?" if least is None else least)  # fmt: skip
+    return begun + ("; ".join(told) or say("rien d'anormal", "nothing wrong")) + sees
 
 
 def _tree(
@@ -358,6 +457,7 @@ def _talq(
     as_json: Json = False,
 ) -> None:
     from beffroi.services.lighting.talq.sending import planned_setup, set_up  # noqa: PLC0415
+    from beffroi.services.lighting.talq.simulating import post_of  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
@@ -367,12 +467,13 @@ def _talq(
             calls: list[dict[str, Any]] = (
                 [{"path": c.path, "schema": c.schema, "body": c.body} for c in planned_setup(town, row)]
                 if dry_run
-                else [{"path": path, "status": status} for path, status in set_up(town, row)]
+                else [{"path": path, "status": status} for path, status in set_up(town, row, post_of(town))]
             )
             told.append({"gateway": row.values["address"], "name": row.values["name"], "calls": calls})
     finally:
         town.close()
-    words = "\n".join(f"{g['name']}: {', '.join(c['path'] for c in g['calls'])}" for g in told) or say(
-        "Aucune passerelle.", "No gateway."
-    )
+    words = "\n".join(
+        f"{g['name']}: " + ", ".join(f"{c['path']} {c.get('status', '')}".strip() for c in g["calls"])
+        for g in told
+    ) or say("Aucune passerelle.", "No gateway.")
     tell({"gateways": told}, as_json=as_json, words=words)

@@ -1,19 +1,32 @@
 """The 2018 order over a whole stock: how many points each rule finds well, wrong, or unknown, and which ones."""
 
+import csv
+import io
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
 from beffroi.model.text import Text
-from beffroi.services.lighting.legal import Verdict, check_point, rule_title
+from beffroi.services.lighting.exporting import plain_cell
+from beffroi.services.lighting.legal import DATED, ORDER, Verdict, check_point, rule_title
 from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Row
 from beffroi.town import Town
 
 __all__ = ["Line", "Review", "review"]
 
+__all__ = ["STATES", "STATE_WORDS", "Line", "Review", "review", "verdict_lines"]
+
 STATES = ("ok", "breach", "missing", "unknown", "not_concerned")
+STATE_WORDS = {
+    "ok": Text("conforme", "as asked"), "breach": Text("non conforme", "not as asked"), "missing": Text("manque", "missing"),
+    "unknown": Text("on ne sait pas", "not known"), "not_concerned": Text("pas tenu", "not bound"),
+}  # fmt: skip
+_HEADER = (
+    Text("point", "point"), Text("voie", "street"), Text("règle", "rule"), Text("verdict", "verdict"), Text("constat", "finding"),
+    Text("article", "article"), Text("texte", "order"), Text("date du texte", "date of the order"), Text("à vérifier", "to be checked"),
+)  # fmt: skip
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -64,3 +77,30 @@ def review(
 
 def _ordered(names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: (name.startswith("data_"), name))
+
+
+def verdict_lines(
+    town: Town,
+    language: str,
+    territories: tuple[str, ...] | None = None,
+    *,
+    built_up: bool = True,
+    rule: str = "",
+) -> Iterator[str]:
+    """Yield a CSV file, a line a verdict: every installed lamp against every rule (or one), with article and date."""
+    yield _csv(one.of(language) for one in _HEADER)
+    yes = Text("oui", "yes")
+    for row in lamps_of(town, territories):
+        for verdict in check_point(row.values, built_up=built_up):
+            if rule and verdict.rule != rule:
+                continue
+            yield _csv((
+                row.values["code"], row.values["street"] or "", rule_title(verdict.rule).of(language), STATE_WORDS[verdict.state].of(language),
+                verdict.words.of(language), verdict.article, ORDER.of(language), DATED.isoformat(), "" if verdict.sure else yes.of(language),
+            ))  # fmt: skip
+
+
+def _csv(cells: Iterable[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow([plain_cell(cell) for cell in cells])
+    return out.getvalue()

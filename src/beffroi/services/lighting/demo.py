@@ -8,6 +8,7 @@ from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
 from beffroi.scene.story import cut_trial, newly_cut
+from beffroi.services.lighting.remote_demo import tell
 from beffroi.services.lighting.watching import watch_town
 from beffroi.town import Town
 
@@ -58,6 +59,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
                     "calendar": trial if cabinet.code in late else calendar,
                 }
                 writer.create("lighting_assignment", values, None, commune)
+    yield from tell(town, scene)
     at = scene.end_us - HOUR_US
     yield at, lambda: _look(town, at)
 

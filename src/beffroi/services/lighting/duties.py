@@ -3,6 +3,7 @@
 import threading
 
 from beffroi.services.lighting.talq.commanding import work
+from beffroi.services.lighting.talq.simulating import post_of, simulate
 from beffroi.services.lighting.watching import watch_town
 from beffroi.town import Town
 
@@ -14,7 +15,12 @@ _FIRST_S = 120.0  # a town that starts has other things to do
 
 def command_lamps(town: Town, stop: threading.Event) -> None:
     """Send the commands of remotely controlled lamps, and give them back to their program."""
-    work(town, stop)
+    work(town, stop, post_of(town))
+
+
+def simulate_gateways(town: Town, stop: threading.Event) -> None:
+    """Let the gateways that are declared as simulated report, as real ones do."""
+    simulate(town, stop)
 
 
 def watch_cabinets(town: Town, stop: threading.Event) -> None:
@@ -28,4 +34,4 @@ def watch_cabinets(town: Town, stop: threading.Event) -> None:
         stop.wait(_EVERY_S)
 
 
-DUTIES = (command_lamps, watch_cabinets)
+DUTIES = (command_lamps, simulate_gateways, watch_cabinets)

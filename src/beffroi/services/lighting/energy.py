@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.lighting.schedule import PARIS, Program, nights_of
+from beffroi.services.lighting.calendars import Plan, plan_nights
+from beffroi.services.lighting.schedule import PARIS, Program, odd_nights
 
-__all__ = ["CO2_FACTORS", "GEAR_LOSS", "Change", "Factor", "LedCase", "Stock", "WhatIf", "hours_of", "led_case", "led_interval", "what_if"]  # fmt: skip
+__all__ = ["CO2_FACTORS", "GEAR_LOSS", "Change", "Factor", "LedCase", "OddNight", "Stock", "WhatIf", "hours_of", "led_case", "led_interval", "odd_hours", "require_points", "what_if"]  # fmt: skip
 
 _CELL = 0.05  # degrees
 # Loss of the gear by source: orders of magnitude remembered, not read in a source: « à vérifier » on each page.
@@ -71,24 +72,29 @@ def losses_of(sources: Sequence[str | None]) -> Floats:
 
 
 def hours_of(
-    stock: Stock, program: Program, first: date, count: int, zone: str = PARIS
+    stock: Stock, program: Plan | Program, first: date, count: int, zone: str = PARIS
 ) -> tuple[Floats, Floats]:
     """Return the hours lit of each point over `count` nights from `first` on, and those at full power that they are worth."""
     keys = np.round(stock.longitude / _CELL) * 10_000 + np.round(stock.latitude / _CELL)
     _, places, cell = np.unique(keys, return_index=True, return_inverse=True)
-    nights = nights_of(program, stock.longitude[places], stock.latitude[places], first, count, zone)
+    nights = plan_nights(program, stock.longitude[places], stock.latitude[places], first, count, zone)
     return nights.lit.sum(1)[cell], nights.full.sum(1)[cell]
 
 
-def what_if(
-    stock: Stock, program: Program, year: int, *, euros_kwh: float, kg_kwh: float = CO2_FACTORS[0].kg_kwh, zone: str = PARIS
-) -> WhatIf:  # fmt: skip
-    """Return energy, cost and carbon of the year's nights. Raises `Problem` when there is no point or a power is wrong."""
-    if not len(stock):
+def require_points(count: int) -> None:
+    """Raise `Problem` when there is no light point to reckon with."""
+    if not count:
         raise Problem(
             Text("Il n'y a aucun point lumineux.", "There is no light point."),
             Text("Importez d'abord le patrimoine.", "Import the stock first."),
         )
+
+
+def what_if(
+    stock: Stock, program: Plan | Program, year: int, *, euros_kwh: float, kg_kwh: float = CO2_FACTORS[0].kg_kwh, zone: str = PARIS
+) -> WhatIf:  # fmt: skip
+    """Return energy, cost and carbon of the year's nights. Raises `Problem` when there is no point or a power is wrong."""
+    require_points(len(stock))
     wrong = np.flatnonzero(~(stock.watts >= 0))
     if len(wrong):
         raise Problem(
@@ -99,6 +105,25 @@ def what_if(
     lit, full = hours_of(stock, program, date(year, 1, 1), days, zone)
     kwh = float((stock.watts * (1 + stock.loss) * full).sum() / 1000)
     return WhatIf(len(stock), float(lit.mean()), float(full.mean()), kwh, kwh * euros_kwh, kwh * kg_kwh)
+
+
+class OddNight(msgspec.Struct, frozen=True):
+    """A night on which the clocks change: the day it begins, its hours from noon to noon, and a point's mean hours lit
+    and at full power."""
+
+    day: date
+    hours: int
+    lit: float
+    full: float
+
+
+def odd_hours(stock: Stock, program: Plan | Program, year: int, zone: str = PARIS) -> list[OddNight]:
+    """Return the nights of 23 and 25 hours of a year."""
+    found = []
+    for day, hours in odd_nights(year, zone):
+        lit, full = hours_of(stock, program, day, 1, zone)
+        found.append(OddNight(day, hours, float(lit.mean()), float(full.mean())))
+    return found
 
 
 class Change(msgspec.Struct, frozen=True):

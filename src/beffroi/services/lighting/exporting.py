@@ -5,6 +5,8 @@ layout is therefore a dated template: each column says where its name comes from
 """
 
 import csv
+import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,7 +16,7 @@ from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Query
 from beffroi.town import Town
 
-__all__ = ["TEMPLATE", "Column", "Template", "write_layout"]
+__all__ = ["TEMPLATE", "Column", "Template", "layout_lines", "plain_cell", "write_layout"]
 
 
 class Column(msgspec.Struct, frozen=True):
@@ -57,27 +59,39 @@ TEMPLATE = Template(
 )  # fmt: skip
 
 
+def layout_lines(town: Town, territories: tuple[str, ...] | None = None) -> Iterator[str]:
+    """Yield a CSV file in the layout: its header, then a line an installed lamp."""
+    query = Query(territories=territories)
+    supports = {row.id: row for row in town.store.records.all("support", query)}
+    cabinets = {row.id: row for row in town.store.records.all("cabinet", query)}
+    yield _line([c.name for c in TEMPLATE.columns])
+    for row in lamps_of(town, territories):
+        support, cabinet = supports.get(row.values["support"]), cabinets.get(row.values["cabinet"])
+        point = row.geometry["coordinates"] if row.geometry is not None else (None, None)
+        given = {
+            **row.values, "support": support.values["code"] if support else None, "cabinet": cabinet.values["code"] if cabinet else None,
+            "precision": support.values["precision"] if support else None, "longitude": point[0], "latitude": point[1],
+        }  # fmt: skip
+        yield _line([plain_cell(given.get(c.field)) for c in TEMPLATE.columns])
+
+
+def _line(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerow(cells)
+    return out.getvalue()
+
+
 def write_layout(town: Town, target: Path) -> int:
     """Write the lamps that are installed as a CSV file in the layout; return how many."""
-    supports = {row.id: row for row in town.store.records.all("support", Query())}
-    cabinets = {row.id: row for row in town.store.records.all("cabinet", Query())}
-    count = 0
+    count = -1
     with target.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow([c.name for c in TEMPLATE.columns])
-        for row in lamps_of(town):
-            support, cabinet = supports.get(row.values["support"]), cabinets.get(row.values["cabinet"])
-            point = row.geometry["coordinates"] if row.geometry is not None else (None, None)
-            given = {
-                **row.values, "support": support.values["code"] if support else None, "cabinet": cabinet.values["code"] if cabinet else None,
-                "precision": support.values["precision"] if support else None, "longitude": point[0], "latitude": point[1],
-            }  # fmt: skip
-            writer.writerow([_cell(given.get(c.field)) for c in TEMPLATE.columns])
-            count += 1
+        for count, line in enumerate(layout_lines(town)):  # noqa: B007 -- the last number is the count, the header's is 0
+            file.write(line)
     return count
 
 
-def _cell(value: object) -> str:
+def plain_cell(value: object) -> str:
+    """Return a value as a CSV cell that a spreadsheet does not run."""
     if value is None:
         return ""
     text = f"{value:.10g}" if isinstance(value, float) else str(value)

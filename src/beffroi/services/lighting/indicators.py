@@ -9,8 +9,9 @@ from beffroi.model.declaration import Indicator
 from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.text import Text
 from beffroi.services.lighting.energy import hours_of
+from beffroi.services.lighting.plans import Plans
 from beffroi.services.lighting.schedule import cut_program
-from beffroi.services.lighting.stock import arrays_of, lamps_of, plan_of
+from beffroi.services.lighting.stock import arrays_of, lamps_of
 from beffroi.store.good import good_cells
 from beffroi.store.record import Query, Where
 from beffroi.store.tables import datastream, thing
@@ -74,11 +75,11 @@ def _cut_share(town: Any, territory: str | None, _start_us: int, end_us: int) ->
         number = lamp.values["cabinet"]
         watts[number] = watts.get(number, 0.0) + (lamp.values["power_w"] or 0.0)
     total = sum(watts.values())
-    tonight = to_datetime(end_us).date()
+    tonight, plans = to_datetime(end_us).date(), Plans(town)
     cut = sum(
         watts.get(row.id, 0.0)
         for row in town.store.records.all("cabinet", Query(territories=territories))
-        if any(not step.level for step in plan_of(town, row).of_nights(tonight, 1)[0].steps)
+        if any(not step.level for step in plans.of(row).of_nights(tonight, 1)[0].steps)
     )
     return 100 * cut / total if total else None
 

@@ -15,6 +15,7 @@ from beffroi.model.text import Text
 
 __all__ = [
     "CATEGORIES",
+    "DATED",
     "ORDER",
     "Verdict",
     "check_data",
@@ -25,6 +26,7 @@ __all__ = [
 ]
 
 ORDER = Text("arrêté du 27 décembre 2018 (NOR TREP1831126A)", "order of 27 December 2018 (NOR TREP1831126A)")
+DATED = date(2018, 12, 27)
 State = Literal["ok", "breach", "missing", "not_concerned", "unknown"]
 CATEGORIES = "abcdefg"
 # Technical rules bind what was put in service from that day on: remembered, to be checked in article 8.

@@ -28,7 +28,8 @@ from beffroi.model.text import Text
 from beffroi.services.lighting.sun import SunTimes, civil_days, sun_times
 
 __all__ = [
-    "PARIS", "Edge", "Nights", "Program", "Step", "clock_instants", "clock_text", "cut_program", "levels_at", "nights_of", "read_program",
+    "PARIS", "Edge", "Nights", "Program", "Step", "clock_instants", "clock_text", "cut_program", "levels_at", "nights_of", "odd_nights",
+    "program_text", "read_program",
 ]  # fmt: skip
 
 PARIS = "Europe/Paris"
@@ -96,6 +97,14 @@ class Nights(msgspec.Struct, frozen=True, eq=False):
 def clock_text(minutes: int) -> str:
     """Return minutes since midnight as HH:MM."""
     return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+
+def program_text(text: str, language: str) -> str:
+    """Return a program's line in the words of a language; a text that cannot be read as it is."""
+    try:
+        return read_program(text).text(language)
+    except Problem:
+        return text
 
 
 def read_program(text: str) -> Program:
@@ -226,6 +235,17 @@ def _nights(program: Program, sun: SunTimes, days: NDArray[np.int64], zone: str)
         lit += hours if level > 0 else 0.0
         full += hours * level
     return Nights(days, on, off, np.nan_to_num(lit), np.nan_to_num(full))
+
+
+def odd_nights(year: int, zone: str = PARIS) -> list[tuple[date, int]]:
+    """Return the nights of a year that have not 24 hours from noon to noon: when they begin, and their hours (23 or 25)."""
+    first, place = date(year, 1, 1), ZoneInfo(zone)
+    noons = [
+        datetime(d.year, d.month, d.day, 12, tzinfo=place).timestamp()
+        for d in (first + timedelta(days=n) for n in range((date(year + 1, 1, 1) - first).days + 1))
+    ]
+    lasts = [round((b - a) / 3600) for a, b in pairwise(noons)]
+    return [(first + timedelta(days=n), hours) for n, hours in enumerate(lasts) if hours != 24]
 
 
 def levels_at(program: Program, nights: Nights, seconds: Floats, zone: str = PARIS) -> Floats:

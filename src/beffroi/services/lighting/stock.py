@@ -1,9 +1,8 @@
 """The stock as the lighting service reads it: the assets service's lamps, supports and cabinets, through the records of
 the platform by the names of its collections; the load curves of cabinets; the tree from cabinet to lamp."""
 
-import contextlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -12,17 +11,14 @@ import numpy as np
 from sqlalchemy import select
 
 from beffroi.model.instant import to_datetime
-from beffroi.model.problem import NotFound, Problem
+from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
-from beffroi.services.lighting.calendars import Calendar, Rule, choose, read_rules
+from beffroi.services.lighting.calendars import Plan, choose
 from beffroi.services.lighting.energy import Stock, losses_of
 from beffroi.services.lighting.schedule import (
     Nights,
-    Program,
     clock_instants,
-    cut_program,
     nights_of,
-    read_program,
 )
 from beffroi.services.lighting.watch import Cabinet, Floats, Night
 from beffroi.store.good import LEFT_ASIDE
@@ -32,13 +28,11 @@ from beffroi.town import Town
 
 __all__ = [
     "Feeder",
-    "Plan",
     "arrays_of",
     "cabinet_of",
     "curve_of",
     "lamps_of",
     "nights_for",
-    "plan_of",
     "require_stock",
     "tree_of",
 ]
@@ -57,17 +51,6 @@ class Feeder(msgspec.Struct, frozen=True):
     def lamps(self) -> int:
         """How many lamps it feeds."""
         return sum(len(lamps) for _, lamps in self.supports)
-
-
-class Plan(msgspec.Struct, frozen=True):
-    """What a cabinet follows: its calendar's programs by code, and the calendar."""
-
-    calendar: Calendar
-    programs: Mapping[str, Program]
-
-    def of_nights(self, first: date, count: int) -> list[Program]:
-        """Return the program of each night."""
-        return [self.programs[code] for code in choose(self.calendar, first, count)]
 
 
 def require_stock(town: Town) -> None:
@@ -123,42 +106,6 @@ def cabinet_of(row: Row, lamps: Sequence[Row], base_w: float = 0.0) -> Cabinet:
     losses = losses_of([r.values["source"] for r in lamps])
     watts = [float((r.values["power_w"] or mean) * (1 + loss)) for r, loss in zip(lamps, losses, strict=True)]
     return Cabinet(str(row.values["code"]), tuple(w for w in watts if w > 0), base_w)
-
-
-def plan_of(town: Town, cabinet: Row) -> Plan:
-    """Return what a cabinet follows: its assigned calendar, else the night cut that its record says.
-
-    What cannot be read (a program, a rule, a cut) is left out: a wrong line in one record darkens no page.
-    """
-    records = town.store.records
-    held = records.find("lighting_assignment", Query(where={"cabinet": cabinet.id}, limit=1)).rows
-    if held:
-        calendar = records.get("lighting_calendar", held[0].values["calendar"], deleted=None)
-        codes = {row.id: str(row.values["code"]) for row in records.all("lighting_program")}
-        programs = _programs(records.all("lighting_program"))
-        usual = codes.get(calendar.values["default_program"], "")
-        if usual in programs:
-            return Plan(Calendar(usual, _rules(calendar, programs)), programs)
-    program = cut_program(None)
-    with contextlib.suppress(Problem):
-        program = cut_program(cabinet.values["night_cut"])
-    return Plan(Calendar("local"), {"local": program})
-
-
-def _programs(rows: Iterable[Row]) -> dict[str, Program]:
-    found = {}
-    for row in rows:
-        with contextlib.suppress(Problem):
-            found[str(row.values["code"])] = read_program(str(row.values["program"]))
-    return found
-
-
-def _rules(calendar: Row, programs: Mapping[str, Program]) -> tuple[Rule, ...]:
-    try:
-        rules = read_rules(str(calendar.values["rules"] or ""))
-    except Problem:
-        return ()
-    return tuple(rule for rule in rules if rule.program in programs)
 
 
 def curve_of(town: Town, cabinet_id: int, start_us: int, end_us: int) -> tuple[Floats, Floats]:

@@ -1,6 +1,7 @@
 """Watch every cabinet of the town: read the curves of the last nights, say what they show, keep it as findings."""
 
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import msgspec
 import numpy as np
 
 from beffroi.model.principal import SYSTEM
+from beffroi.services.lighting.plans import Plans
 from beffroi.services.lighting.stock import (
     cabinet_of,
     curve_of,
@@ -15,7 +17,6 @@ from beffroi.services.lighting.stock import (
     last_nights,
     nights_for,
     noon_us,
-    plan_of,
 )
 from beffroi.services.lighting.watch import (
     Cabinet,
@@ -29,11 +30,21 @@ from beffroi.services.lighting.watch import (
 from beffroi.store.record import Row
 from beffroi.town import Town
 
-__all__ = ["NIGHTS", "Watched", "read_cabinet", "report_of", "watch_one", "watch_town"]
+__all__ = ["NIGHTS", "Known", "Watched", "known_of", "read_cabinet", "report_of", "watch_one", "watch_town"]
 
 NIGHTS = 40
 NEIGHBOURS = 10
+KNOWS = "lighting.knows"
+_BY_NIGHT = ("dark", "stuck_on", "wrong_clock")
 _STANDBY_QUANTILE = 0.1  # of the day's load: what burns beside the lamps
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What a cabinet's curve can tell: why it cannot (`ok`: it can), from how many dead lamps on, of how many lamps."""
+
+    why: str
+    least: int | None
+    lamps: int
 
 
 class Watched(msgspec.Struct, frozen=True, eq=False):
@@ -53,7 +64,9 @@ class Watched(msgspec.Struct, frozen=True, eq=False):
         return None if self.row.geometry is None else tuple(self.row.geometry["coordinates"][:2])
 
 
-def read_cabinet(town: Town, row: Row, now_us: int, count: int = NIGHTS) -> Watched | None:
+def read_cabinet(
+    town: Town, row: Row, now_us: int, count: int = NIGHTS, plans: Plans | None = None
+) -> Watched | None:
     """Return the curve of a cabinet over its last whole nights; None when it has no curve."""
     first = last_nights(now_us, count)
     start_us, end_us = noon_us(first), noon_us(first + timedelta(days=count))
@@ -61,7 +74,8 @@ def read_cabinet(town: Town, row: Row, now_us: int, count: int = NIGHTS) -> Watc
     if len(seconds) < 24:
         return None
     place = (row.geometry or {"coordinates": (2.35, 46.6)})["coordinates"][:2]
-    nights = nights_for(plan_of(town, row), tuple(place), first, count, town.settings.time_zone)
+    plan = (plans or Plans(town)).of(row)
+    nights = nights_for(plan, tuple(place), first, count, town.settings.time_zone)
     base = _standby(seconds, watts, nights)
     cabinet = cabinet_of(row, list(lamps_of(town, cabinet=row.id)), base)
     return Watched(
@@ -99,31 +113,73 @@ def _away(a: Watched, b: Watched) -> float:
 
 
 def watch_town(town: Town, now_us: int | None = None) -> int:
-    """Watch every cabinet and keep what is found; return how many findings are open."""
+    """Watch every cabinet, keep what is found and from what on it can be known; return how many findings are open."""
     if "cabinet" not in town.store.records.collections:
         return 0
     now = town.clock() if now_us is None else now_us
-    read = (read_cabinet(town, row, now) for row in town.store.records.all("cabinet"))
+    plans, rows = Plans(town), list(town.store.records.all("cabinet"))
+    read = (read_cabinet(town, row, now, plans=plans) for row in rows)
     watched = [one for one in read if one is not None]
-    held = {str(r.values["code"]): r for r in town.store.records.all("lighting_finding")}
-    count = 0
+    held: dict[int, list[Row]] = {}
+    for row in town.store.records.all("lighting_finding"):
+        held.setdefault(row.values["cabinet"], []).append(row)
+    count, knows = 0, {str(row.id): Known("no_curve", None, 0) for row in rows}
     with town.store.records.writer(SYSTEM, "Courbes des armoires") as writer:
         for one in watched:
-            for finding in watch_one(one, watched).findings:
-                values = _values(one, finding)
-                count += values["state"] == "open"
-                row = held.get(values["code"])
+            seen = watch_one(one, watched)
+            knows[str(one.row.id)] = Known(seen.why, seen.least, len(one.cabinet.lamps))
+            told = _settled(one, seen.findings, held.get(one.row.id, []))
+            count += sum(values["state"] == "open" for _, values in told)
+            for row, values in told:
                 if row is None:
                     writer.create("lighting_finding", values, one.row.geometry, one.row.territory)
                 elif any(row.values[k] != v for k, v in values.items()):
                     writer.change("lighting_finding", row.id, values)
+    town.store.set_setting(KNOWS, {"at": now, "cabinets": msgspec.to_builtins(knows)})
     return count
+
+
+def known_of(town: Town) -> tuple[int | None, dict[int, Known]]:
+    """Return when the curves were last looked at, and from what on each cabinet's can tell."""
+    told = town.store.setting(KNOWS)
+    if not told:
+        return None, {}
+    cabinets = msgspec.convert(told["cabinets"], dict[str, Known])
+    return int(told["at"]), {int(number): known for number, known in cabinets.items()}
+
+
+def _settled(
+    one: Watched, findings: Sequence[Finding], held: Sequence[Row]
+) -> list[tuple[Row | None, dict[str, Any]]]:
+    """Return what is to be written of a cabinet: each finding beside the record that it goes on with, if any.
+
+    What lasts since before the first night looked at is the finding that was open then. What a whole night shows (dark,
+    stuck, a wrong clock) and is shown no more is over.
+    """
+    told: list[tuple[Row | None, dict[str, Any]]] = []
+    for finding in findings:
+        values = _values(one, finding)
+        row = next((r for r in held if r.values["code"] == values["code"]), None)
+        if row is None and finding.night == 0:
+            begun = noon_us(one.first)
+            same = (r for r in held if r.values["kind"] == finding.kind and r.values["since"] < begun)
+            row = max((r for r in same if r.values["state"] == "open"), key=lambda r: r.values["since"], default=None)  # fmt: skip
+            if row is not None:
+                values |= {"code": row.values["code"], "since": row.values["since"]}
+        told.append((row, values))
+    going_on = {row.id for row, _ in told if row is not None}
+    ended: dict[str, Any] = {"state": "over", "ended": noon_us(one.first + timedelta(days=_last_known(one)))}
+    seen_by_night = [r for r in held if r.values["state"] == "open" and r.values["kind"] in _BY_NIGHT]
+    return [*told, *((row, ended) for row in seen_by_night if row.id not in going_on)]
+
+
+def _last_known(one: Watched) -> int:
+    return max((n for n, level in enumerate(one.level) if np.isfinite(level)), default=len(one.nights) - 1)
 
 
 def _values(one: Watched, finding: Finding) -> dict[str, Any]:
     since = one.first + timedelta(days=finding.night)
-    last = max((n for n, level in enumerate(one.level) if np.isfinite(level)), default=len(one.nights) - 1)
-    over = finding.last < last
+    over = finding.last < _last_known(one)
     return {
         "code": f"{one.row.values['code']}/{finding.kind}/{since.isoformat()}", "cabinet": one.row.id, "kind": finding.kind,
         "since": noon_us(since), "amount": float(finding.amount), "state": "over" if over else "open",
@@ -134,7 +190,8 @@ def _values(one: Watched, finding: Finding) -> dict[str, Any]:
 def report_of(town: Town, now_us: int, count: int = NIGHTS) -> list[dict[str, Any]]:
     """Return what every cabinet's curve says, as JSON values; a cabinet without curve or lamps says why nothing is known."""
     rows = list(town.store.records.all("cabinet"))
-    watched = {row.id: read_cabinet(town, row, now_us, count) for row in rows}
+    plans = Plans(town)
+    watched = {row.id: read_cabinet(town, row, now_us, count, plans) for row in rows}
     known = [one for one in watched.values() if one is not None]
     told = []
     for row in rows:

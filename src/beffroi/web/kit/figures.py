@@ -51,6 +51,8 @@ class Figures:
             return text
         if unit == "%":
             return text + (NARROW if self._french else "") + unit
+        if not self._french and unit.endswith("/j"):
+            unit = unit[:-1] + "d"  # a day
         return text + NO_BREAK + unit
 
     def _local(self, instant_us: int) -> datetime:

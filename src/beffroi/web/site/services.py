@@ -117,7 +117,7 @@ def detail(request: Request) -> Response:
     return render(
         request, "site/service.html", service=service, manifest=manifest, collections=collections,
         cards=service_cards(town, who, service, figures_of(request)), indicators=indicators_of(request, service),
-        seq=town.store.observations.head(), entrances=[e for e in service.entrances if may_read(who, e.read)],
+        seq=town.store.observations.head(), entrances=[e for e in service.entrances if not e.record and may_read(who, e.read)],
     )  # fmt: skip
 
 

@@ -1,15 +1,17 @@
-"""`/services/lighting/arrete`: the stock against the order of 27 December 2018, and a place's hours against its article 2."""
+"""`/services/lighting/arrete` and `.csv`: the stock against the order of 27 December 2018, and a place's hours against its article 2."""
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.services.lighting.compliance import review
-from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours, rule_title
-from beffroi.services.lighting.screens.whose import territories_of, town_of
-from beffroi.services.lighting.stock import require_stock
+from beffroi.services.lighting.compliance import STATE_WORDS, review, verdict_lines
+from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours, check_point, rule_title
+from beffroi.services.lighting.screens.whose import marked, territories_of, town_of
+from beffroi.services.lighting.stock import lamps_of, require_stock
+from beffroi.store.record import Row
+from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 
@@ -28,6 +30,7 @@ def index(request: Request) -> Response:
     rule = asked.get("regle", "")[:40]
     text = asked.get("page", "1")
     page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
+    one, judged = _point(town, territories_of(who), asked.get("point", "").strip()[:80])
     found = review(town, territories_of(who), rule=rule, most=_MOST, skip=(page - 1) * _MOST)
     language = language_of(request)
     errors: dict[str, str] = {}
@@ -53,7 +56,8 @@ def index(request: Request) -> Response:
     ]
     return render(
         request, "lighting/order_2018.html", 400 if errors else 200, review=found, title=rule_title(rule), rule=rule, page=page, more=len(found.wrong) == _MOST,
-        inputs=inputs, values=asked, errors=errors, verdicts=verdicts, order=ORDER,
+        inputs=inputs, values=asked, errors=errors, verdicts=verdicts, order=ORDER, words=STATE_WORDS, asked=asked.get("point", "").strip()[:80],
+        point=one, judged=judged, search=[Input("point", _("Code d'un point"), required=True)],
     )  # fmt: skip
 
 
@@ -81,4 +85,20 @@ def _hours(asked: dict[str, str]) -> dict[str, int | None]:
     return found
 
 
-ROUTES: list[BaseRoute] = [Route(PLACE, index)]
+def _point(town: Town, territories: tuple[str, ...] | None, code: str) -> tuple[Row | None, list[Verdict]]:
+    """Return the installed lamp of a code and all that the order says of it."""
+    row = next(lamps_of(town, territories, code=code), None) if code else None
+    return row, [] if row is None else check_point(row.values, built_up=True)
+
+
+def export(request: Request) -> Response:
+    """Answer every verdict as CSV."""
+    town, who = town_of(request), principal_of(request)
+    require_stock(town)
+    rule = request.query_params.get("regle", "")[:40]
+    lines = verdict_lines(town, language_of(request), territories_of(who), rule=rule)
+    headers = {"Content-Disposition": 'attachment; filename="arrete-2018.csv"'}
+    return StreamingResponse(marked(lines), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+ROUTES: list[BaseRoute] = [Route(PLACE, index), Route(f"{PLACE}.csv", export)]

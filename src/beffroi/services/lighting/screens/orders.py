@@ -1,18 +1,30 @@
 """`/services/lighting/ordres`: override several lamps: one person asks, sees what would be sent, another confirms."""
 
+from collections.abc import Sequence
+
 from anyio import to_thread
+from sqlalchemy import select
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from beffroi.model.collection import Choice
 from beffroi.model.instant import MINUTE_US
 from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
-from beffroi.services.lighting.screens.whose import number, require_staff, territories_of, town_of
+from beffroi.services.lighting.screens.gateway import MANAGERS, undeclared
+from beffroi.services.lighting.screens.whose import (
+    choices_of,
+    names_of,
+    number,
+    require_staff,
+    territories_of,
+    town_of,
+)
 from beffroi.services.lighting.talq import commanding
-from beffroi.store.record import Query
+from beffroi.services.lighting.talq.simulating import SIMULATED
+from beffroi.store.record import Query, Row
+from beffroi.store.tables import task, tasking_capability
 from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, render, translate
@@ -51,19 +63,10 @@ def _index(request: Request, values: dict[str, str], errors: dict[str, str], sta
         request, "lighting/orders.html", status, devices=devices, inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
         orders=find("lighting_order", Query(territories=territories, sort="-asked", limit=50)).rows,
         gateways=find("talq_gateway", Query(territories=territories, limit=50)).rows,
-        states={c.value: (c.severity, c.title.of(language_of(request))) for c in _states(town)},
-        gates={c.value: (c.severity, c.title.of(language_of(request))) for c in _choices(town, "talq_gateway")},
+        states={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "lighting_order", "state")},
+        gates={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "talq_gateway", "state")},
+        unknown=undeclared(town) if who.role in MANAGERS else [], most=commanding.MOST_AN_HOUR, simulated=SIMULATED,
     )  # fmt: skip
-
-
-def _choices(town: Town, collection: str) -> tuple[Choice, ...]:
-    field = town.store.records.collections[collection].field("state")
-    assert field is not None
-    return field.choices
-
-
-def _states(town: Town) -> tuple[Choice, ...]:
-    return _choices(town, "lighting_order")
 
 
 def index(request: Request) -> Response:
@@ -110,11 +113,34 @@ def one(request: Request) -> Response:
         raise NotFound(Text("Cet ordre n'existe pas.", "There is no such order."))
     waiting = row.values["state"] == "asked"
     devices = [town.store.records.get("talq_device", n, deleted=None) for n in row.values["devices"]]
+    people = names_of(town, (row.values["asked_by"], row.values["confirmed_by"]))
+    gateways = {d.values["gateway"] for d in devices}
     return render(
         request, "lighting/order.html", order=row, devices=devices, calls=commanding.dry_run(town, who, row.id) if waiting else [],
-        may=waiting and who.role in ("responsable", "admin") and who.id != row.values["asked_by"], waiting=waiting,
-        state=next(c for c in _states(town) if c.value == row.values["state"]),
+        may=waiting and who.role in MANAGERS and who.id != row.values["asked_by"], waiting=waiting,
+        state=next(c for c in choices_of(town, "lighting_order", "state") if c.value == row.values["state"]), people=people,
+        tasks=_tasks(town, row, devices), lapses=row.values["asked"] + commanding.WAITS_US,
+        gateways=[town.store.records.get("talq_gateway", n, deleted=None) for n in sorted(gateways)], simulated=SIMULATED,
     )  # fmt: skip
+
+
+_TASKS = {
+    "created": Text("à envoyer", "to be sent"), "sent": Text("envoyée", "sent"), "acknowledged": Text("reçue", "received"),
+    "done": Text("exécutée", "done"), "failed": Text("échouée", "failed"), "expired": Text("sans réponse", "no answer"),
+    "cancelled": Text("annulée", "cancelled"),
+}  # fmt: skip
+
+
+def _tasks(town: Town, order: Row, devices: Sequence[Row]) -> dict[int, tuple[Text, str, int]]:
+    """Return what became of the command of each thing: the words, the error, when."""
+    things = [d.values["thing"] for d in devices if d.values["thing"]]
+    wanted = (
+        select(tasking_capability.c.thing_id, task.c.state, task.c.error, task.c.changed_us)
+        .join(tasking_capability, tasking_capability.c.id == task.c.tasking_capability_id)
+        .where(tasking_capability.c.thing_id.in_(things), task.c.properties.like(f'%"order":{order.id}}}%'))
+    )
+    with town.store.read() as c:
+        return {row[0]: (_TASKS[row[1]], row[2] or "", row[3]) for row in c.execute(wanted)}
 
 
 def _decide(request: Request, form: FormData) -> Response:

@@ -6,25 +6,28 @@ from typing import Any
 
 import msgspec
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
-from beffroi.services.lighting.energy import CO2_FACTORS, what_if
-from beffroi.services.lighting.schedule import cut_program
-from beffroi.services.lighting.screens.whose import territories_of, town_of
+from beffroi.services.lighting.calendars import rules_text
+from beffroi.services.lighting.costs import schedule_of
+from beffroi.services.lighting.energy import CO2_FACTORS
+from beffroi.services.lighting.exporting import TEMPLATE, layout_lines
+from beffroi.services.lighting.plans import Plans
+from beffroi.services.lighting.screens.studies import studies_of
+from beffroi.services.lighting.screens.whose import marked, territories_of, town_of
 from beffroi.services.lighting.stock import (
     Feeder,
     arrays_of,
     lamps_of,
     noon_us,
-    plan_of,
     require_stock,
     tree_of,
 )
-from beffroi.services.lighting.watching import Watched, read_cabinet, watch_one
+from beffroi.services.lighting.watching import Watched, known_of, read_cabinet, watch_one
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, with_gaps
@@ -58,51 +61,42 @@ def index(request: Request) -> Response:
     territories = territories_of(who)
     lamps = list(lamps_of(town, territories))
     stock, left = arrays_of(lamps)
-    year = to_datetime(town.clock()).year
+    year, plans = to_datetime(town.clock()).year, Plans(town)
     cabinets = list(town.store.records.all("cabinet", Query(territories=territories, sort="code")))
     per_cabinet = Counter(row.values["cabinet"] for row in lamps)
     watts: Counter[int] = Counter()
     for row in lamps:
         watts[row.values["cabinet"]] += row.values["power_w"] or 0
-    cost = _cost(town, lamps, cabinets, year)
+    today = schedule_of(town, plans, lamps, "today")
+    cost = today.year(year, euros_kwh=PRICE, zone=town.settings.time_zone) if today.points else None
     found = findings(town, territories)
     by_cabinet: dict[int, list[Row]] = {}
     for row in found:
         by_cabinet.setdefault(row.values["cabinet"], []).append(row)
+    looked, known = known_of(town)
     language = language_of(request)
     return render(
         request, "lighting/overview.html", lamps=len(lamps), supports=town.store.records.count("support", Query(territories=territories)),
         cabinets=cabinets, left=left, states=Counter(row.values["state"] for row in lamps), sources=Counter(row.values["source"] for row in lamps),
         kilowatts=float(stock.watts.sum()) / 1000, per_cabinet=per_cabinet, watts=watts, by_cabinet=by_cabinet, found=found, cost=cost, year=year,
-        factor=CO2_FACTORS[0], words=_words(town, language), price=PRICE, territories=territories,
+        factor=CO2_FACTORS[0], words=_words(town, language), price=PRICE, looked=looked, known=known, template=TEMPLATE,
+        calendars={row.id: calendar for row in cabinets if (calendar := plans.calendar_of(row)) is not None}, studies=studies_of(town, who),
     )  # fmt: skip
+
+
+def points(request: Request) -> Response:
+    """Answer the light points in the layout of the geostandard."""
+    town, who = town_of(request), principal_of(request)
+    require_stock(town)
+    headers = {"Content-Disposition": 'attachment; filename="points-lumineux.csv"'}
+    lines = marked(layout_lines(town, territories_of(who)))
+    return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _words(town: Town, language: str) -> dict[str, tuple[str, str]]:
     field = town.store.records.collections["lighting_finding"].field("kind")
     assert field is not None
     return {c.value: (c.severity or "jaune", c.title.of(language)) for c in field.choices}
-
-
-def _cost(town: Town, lamps: list[Row], cabinets: list[Row], year: int) -> dict[str, float]:
-    """Return the year of every cabinet under what it follows; points of no cabinet burn all night."""
-    total = {"kwh": 0.0, "euros": 0.0, "kg_co2": 0.0}
-    by_program: dict[str, tuple[Any, list[Row]]] = {}
-    programs: dict[int | None, Any] = {}
-    for row in cabinets:
-        plan = plan_of(town, row)
-        programs[row.id] = plan.programs[plan.calendar.default]
-    night = cut_program(None)
-    for lamp in lamps:
-        program = programs.get(lamp.values["cabinet"], night)
-        by_program.setdefault(program.text(), (program, []))[1].append(lamp)
-    for program, rows in by_program.values():
-        stock, _ = arrays_of(rows)
-        if len(stock):
-            found = what_if(stock, program, year, euros_kwh=PRICE, zone=town.settings.time_zone)
-            for name in total:
-                total[name] += getattr(found, name)
-    return total
 
 
 def cabinet(request: Request) -> Response:
@@ -119,10 +113,12 @@ def cabinet(request: Request) -> Response:
         others = [o for o in _others(town, row, now) if o is not None]
         seen = watch_one(one, [one, *others])
     tree = tree_of(town, row.id)
-    plan = plan_of(town, row)
+    plans = Plans(town)
+    plan, calendar = plans.of(row), plans.calendar_of(row)
     return render(
         request, "lighting/cabinet.html", cabinet=row, one=one, seen=seen, tree=tree, lamps=sum(f.lamps for f in tree),
-        program=plan.programs[plan.calendar.default].text(language_of(request)), assigned=plan.calendar.default != "local", plots=_plots(one, now, _),
+        program=plan.usual.text(language_of(request)), calendar=calendar,
+        rules=rules_text(str(calendar.values["rules"] or ""), language_of(request)) if calendar else "", plots=_plots(one, now, _),
         found=findings(town, None, cabinet=row.id), words=_words(town, language_of(request)),
         faults=_faults(town, tree) if who.staff else [], reports=_reports(town, tree, staff=who.staff),
     )  # fmt: skip
@@ -212,5 +208,6 @@ def _beside(row: Row, points: list[Any]) -> bool:
 
 ROUTES: list[BaseRoute] = [
     Route(PLACE, index),
+    Route("/services/lighting/points.csv", points),
     Route("/services/lighting/armoires/{id:int}", cabinet),
 ]

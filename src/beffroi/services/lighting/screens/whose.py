@@ -1,15 +1,30 @@
 """What the pages of the lighting share: the town, whose lamps a reader sees, what was written in a form."""
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
+
+from sqlalchemy import select
 from starlette.requests import Request
 
 from beffroi.identity import rights
+from beffroi.model.collection import Choice
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.store.tables import account
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of
 
-__all__ = ["number", "require_staff", "territories_of", "town_of"]
+__all__ = [
+    "choices_of",
+    "marked",
+    "names_of",
+    "number",
+    "require_staff",
+    "said_number",
+    "territories_of",
+    "town_of",
+]
 
 
 def town_of(request: Request) -> Town:
@@ -21,6 +36,21 @@ def town_of(request: Request) -> Town:
 def territories_of(who: Principal) -> tuple[str, ...] | None:
     """Return the territories that staff is limited to, None when there is no limit."""
     return who.territories or None
+
+
+def choices_of(town: Town, collection: str, field: str) -> tuple[Choice, ...]:
+    """Return the choices of a field of one of our collections."""
+    found = town.store.records.collections[collection].field(field)
+    assert found is not None
+    return found.choices
+
+
+def names_of(town: Town, ids: Iterable[str | None]) -> dict[str, str]:
+    """Return the names of people by ids such as "user:3"; for staff alone."""
+    numbers = [int(i[5:]) for i in ids if i and i.startswith("user:") and i[5:].isdigit()]
+    with town.store.read() as c:
+        rows = c.execute(select(account.c.id, account.c.name).where(account.c.id.in_(numbers)))
+        return {f"user:{number}": str(name) for number, name in rows}
 
 
 def require_staff(request: Request) -> Principal:
@@ -41,3 +71,16 @@ def number(text: str, place: str, *, low: float, high: float) -> float:
             Text(f"De {low:g} à {high:g}.", f"From {low:g} to {high:g}."), Text("Corrigez ce nombre.", "Mend this number."), place=place
         )  # fmt: skip
     return value
+
+
+def said_number(value: float, language: str, decimals: int = 2) -> str:
+    """Return a number as a person of that language writes it in a form."""
+    text = f"{value:.{decimals}f}"
+    return text.replace(".", ",") if language == "fr" else text
+
+
+def marked(lines: Iterator[str]) -> Iterator[str]:
+    """Yield the lines of a CSV file some at a time, the mark of UTF-8 that spreadsheets want first."""
+    yield "\ufeff"
+    while part := "".join(islice(lines, 1000)):
+        yield part

@@ -20,8 +20,8 @@ from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import Conflict, Forbidden, NotFound, Problem, Unauthorised, Unavailable
 from beffroi.model.text import Text
 from beffroi.services.lighting.talq import bodies
-from beffroi.services.lighting.talq.keeping import SENDER, cms_address, settle_tasks
-from beffroi.services.lighting.talq.sending import Call, gateway_at, send
+from beffroi.services.lighting.talq.keeping import SENDER, settle_tasks
+from beffroi.services.lighting.talq.sending import Call, Post, gateway_at, require_url, send
 from beffroi.standards.tasking.tasks import Capability, advance, capability, check_task, ready_values
 from beffroi.store.catalogue import New, create
 from beffroi.store.record import Query, Row, Where
@@ -193,7 +193,7 @@ def refuse(town: Town, who: Principal, order_id: int) -> None:
 # --- Sending, by the one process that does.
 
 
-def send_due(town: Town) -> int:
+def send_due(town: Town, post: Post | None = None) -> int:
     """Send the commands that are due, those alike in one message; return how many were sent."""
     now = town.clock()
     due = (
@@ -212,20 +212,20 @@ def send_due(town: Town) -> int:
             ends = row.created_us + int(told.get("minutes", _DEFAULT_MINUTES)) * MINUTE_US
             key = (str(one.told["gateway"]), int(told["level"]), ends, int(kept.get("order", 0)))
             alike[key].append((row, str(one.told["talq"])))
-    return sum(_send(town, key, rows) for key, rows in alike.items())
+    return sum(_send(town, key, rows, post) for key, rows in alike.items())
 
 
-def _send(town: Town, key: tuple[str, int, int, int], rows: Sequence[tuple[Any, str]]) -> int:
+def _send(
+    town: Town, key: tuple[str, int, int, int], rows: Sequence[tuple[Any, str]], post: Post | None
+) -> int:
     gateway, level, ends, order = key
     reference = f"order-{order}" if order else f"task-{rows[0][0].id}"
     found = gateway_at(town, gateway)
     try:
-        if found is None or not found.values["url"]:
-            raise Problem(
-                Text("Cette passerelle n'a pas d'adresse.", "This gateway has no URL."), place="url"
-            )
+        require_url(found)
+        assert found is not None
         call = _override([address for _, address in rows], level, town.clock(), ends, reference)
-        status = send(str(found.values["url"]), cms_address(town), call)
+        status = send(town, found, call, post)
     except Problem as problem:
         _failed(town, rows, order, problem)
         return 0
@@ -279,7 +279,7 @@ def _failed(town: Town, rows: Sequence[tuple[Any, str]], order: int, problem: Pr
 # --- The watchdog.
 
 
-def watch(town: Town) -> int:
+def watch(town: Town, post: Post | None = None) -> int:
     """Give back to the local program what is over, let lapse what nobody confirmed, mark gateways that are silent."""
     now, records, done = town.clock(), town.store.records, 0
     for row in list(
@@ -288,7 +288,7 @@ def watch(town: Town) -> int:
         records.put("lighting_order", {"state": "lapsed"}, id=row.id, who=SYSTEM, reason="Sans réponse")
         done += 1
     for row in list(records.all("lighting_order", Query(where={"state": "sent", "ends": Where("<=", now)}))):
-        done += _give_back(town, row)
+        done += _give_back(town, row, post)
     quiet = {"state": "announced", "seen": Where("<", now - SILENT_US)}
     for row in list(records.all("talq_gateway", Query(where=quiet))):
         records.put("talq_gateway", {"state": "silent"}, id=row.id, who=SYSTEM, reason="TALQ : muette")
@@ -296,7 +296,7 @@ def watch(town: Town) -> int:
     return done
 
 
-def _give_back(town: Town, row: Row) -> int:
+def _give_back(town: Town, row: Row, post: Post | None) -> int:
     """Tell the gateways of an order to go back to their programs; they do so by themselves if they cannot be told."""
     by_gateway: dict[str, list[str]] = defaultdict(list)
     with town.store.read() as c:
@@ -310,7 +310,7 @@ def _give_back(town: Town, row: Row) -> int:
         try:
             if found is not None and found.values["url"]:
                 call = Call("POST", "/override-commands", "OverrideCommand", bodies.release(devices))
-                send(str(found.values["url"]), cms_address(town), call)
+                send(town, found, call, post)
         except Problem as problem:
             said = problem.reason.fr[:500]
     values = {"state": "ended", "problem": said}
@@ -319,17 +319,17 @@ def _give_back(town: Town, row: Row) -> int:
     return 1
 
 
-def work(town: Town, stop: threading.Event) -> None:
-    """Send what is due as soon as it is committed, and watch what is over, until told to stop."""
+def work(town: Town, stop: threading.Event, post: Post | None = None) -> None:
+    """Send what is due as soon as it is committed, and watch what is over, until told to stop; `post` instead of HTTP."""
     wake = threading.Event()
     cancel = town.store.listen(wake.set)
     watched = float("-inf")
     try:
         while not stop.is_set():
             if town.store.records.count("talq_gateway"):
-                send_due(town)
+                send_due(town, post)
                 if time.monotonic() >= watched + WATCH_S:
-                    watch(town)
+                    watch(town, post)
                     watched = time.monotonic()
             wake.wait(PAUSE_S)
             wake.clear()

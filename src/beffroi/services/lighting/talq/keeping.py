@@ -36,7 +36,7 @@ __all__ = [
 SENDER = "talq"  # the property of a TaskingCapability that leaves its sending to us
 KEY = "talq/"  # of a thing: this, then the address of the device
 PER_MINUTE = 600
-_SEEN_US = MINUTE_US
+_SEEN_US = 10 * MINUTE_US  # each time is a version of the record
 # Attributes that are measurements, and the kind of datastream that each is.
 MEASURED = {
     "activePower": "lamp_power", "activeEnergy": "lamp_energy", "operatingHours": "lamp_hours", "supplyVoltage": "lamp_voltage",

@@ -6,21 +6,22 @@ import urllib.error
 import urllib.parse
 import urllib.request
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from beffroi.model.problem import Problem, Unavailable
 from beffroi.model.text import Text
-from beffroi.services.lighting.calendars import Calendar, read_rules
+from beffroi.services.lighting.calendars import Calendar, check_calendar, read_rules
 from beffroi.services.lighting.schedule import read_program
 from beffroi.services.lighting.talq import bodies
+from beffroi.services.lighting.talq.exchanges import Exchange, note, refused
 from beffroi.services.lighting.talq.keeping import cms_address, devices_of
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["Call", "planned_setup", "send", "set_up"]
+__all__ = ["Call", "Post", "gateway_at", "planned_setup", "post_http", "require_url", "send", "set_up"]
 
 log = logging.getLogger("beffroi.talq")
 TIMEOUT_S = 20.0
@@ -38,11 +39,42 @@ class Call(msgspec.Struct, frozen=True):
     again: tuple[str, str] | None = None
 
 
-def send(url: str, client: str, call: Call) -> int:
-    """Send one call; return the status (2xx). Raises `Problem` (refused: the gateway's own words) or `Unavailable`."""
-    status, said = _post(url, client, call.method, call.path, call.body)
+Post = Callable[[str, str, str, str, Any], tuple[int, str]]
+
+
+def require_url(gateway: Row | None) -> str:
+    """Return where a gateway listens. Raises `Problem` when it does not say, or is gone."""
+    if gateway is None or not gateway.values["url"]:
+        raise Problem(
+            Text("L'adresse de cette passerelle manque.", "The URL of this gateway is missing."),
+            Text("Écrivez-la dans sa fiche.", "Write it in its record."), place="url",
+        )  # fmt: skip
+    return str(gateway.values["url"])
+
+
+def send(town: Town, gateway: Row, call: Call, post: Post | None = None) -> int:
+    """Send one call to a gateway and keep what it answered; return the status (2xx). Raises `Problem` (refused: the
+    gateway's own words) or `Unavailable`."""
+    url = require_url(gateway)
+    items = len(call.body) if isinstance(call.body, list) else len(call.body.get("addresses", [1]))
+    try:
+        status = _sent(url, cms_address(town), call, post or post_http)
+    except Problem as problem:
+        note(town, gateway.id, refused(town.clock(), "out", call.method, call.path, problem))
+        raise
+    note(town, gateway.id, Exchange(town.clock(), "out", call.method, call.path, status, items))
+    return status
+
+
+def _sent(url: str, client: str, call: Call, post: Post) -> int:
+    status, said = post(url, client, call.method, call.path, call.body)
     if status == 409 and call.again is not None:
-        status, said = _post(url, client, *call.again, call.body)
+        if isinstance(call.body, list) and len(call.body) > 1:
+            # it has some of them: to put one that it has not is a 404, so each goes by itself
+            return max(
+                _sent(url, client, msgspec.structs.replace(call, body=[one]), post) for one in call.body
+            )
+        status, said = post(url, client, *call.again, call.body)
     if 200 <= status < 300:
         return status
     detail = said[:300].replace("{", "(").replace("}", ")")
@@ -52,7 +84,8 @@ def send(url: str, client: str, call: Call) -> int:
     )  # fmt: skip
 
 
-def _post(url: str, client: str, method: str, path: str, body: Any) -> tuple[int, str]:
+def post_http(url: str, client: str, method: str, path: str, body: Any) -> tuple[int, str]:
+    """Say one thing over HTTP; return the status and the words of the answer. Raises `Unavailable`."""
     query = urllib.parse.urlencode({"clientAddress": client, "talqRequestId": str(uuid.uuid4())})
     headers = {
         "Content-Type": "application/json",
@@ -82,6 +115,7 @@ def planned_setup(town: Town, gateway: Row) -> list[Call]:
     programs = [r for r in records.all("lighting_program") if r.territory in (None, gateway.territory)]
     codes = {row.id: str(row.values["code"]) for row in programs}
     calendars = [r for r in records.all("lighting_calendar") if r.values["default_program"] in codes]
+    calendars = [r for r in calendars if r.territory in (None, gateway.territory)]
     calls = []
     if programs:
         bodies_of_programs = [
@@ -110,7 +144,9 @@ def _replaced(path: str, schema: str, body: Sequence[Mapping[str, Any]]) -> Call
 
 def calendar_of(row: Row, codes: Mapping[int, str]) -> Calendar:
     """Return the calendar that a record holds. Raises `Problem` at the line of a wrong rule."""
-    return Calendar(codes[int(row.values["default_program"])], read_rules(str(row.values["rules"] or "")))
+    held = Calendar(codes[int(row.values["default_program"])], read_rules(str(row.values["rules"] or "")))
+    check_calendar(held, set(codes.values()))
+    return held
 
 
 def _followers(town: Town, gateway: Row, calendars: Mapping[int, str]) -> dict[str, list[str]]:
@@ -127,16 +163,10 @@ def _followers(town: Town, gateway: Row, calendars: Mapping[int, str]) -> dict[s
     return found
 
 
-def set_up(town: Town, gateway: Row) -> list[tuple[str, int]]:
+def set_up(town: Town, gateway: Row, post: Post | None = None) -> list[tuple[str, int]]:
     """Send a gateway its programs, calendars, assignments and logger; return each path with the status it answered."""
-    url = gateway.values["url"]
-    if not url:
-        raise Problem(
-            Text("L'adresse de cette passerelle manque.", "The URL of this gateway is missing."),
-            Text("Écrivez-la dans sa fiche.", "Write it in its record."), place="url",
-        )  # fmt: skip
-    owner = cms_address(town)
-    return [(call.path, send(str(url), owner, call)) for call in planned_setup(town, gateway)]
+    require_url(gateway)
+    return [(call.path, send(town, gateway, call, post)) for call in planned_setup(town, gateway)]
 
 
 def gateway_at(town: Town, address: str) -> Row | None:

@@ -18,6 +18,7 @@ from beffroi.model.principal import ANONYMOUS, SYSTEM, Principal
 from beffroi.model.problem import Conflict, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.lighting.talq import checking
+from beffroi.services.lighting.talq.exchanges import UNDECLARED, Exchange, note, refused
 from beffroi.services.lighting.talq.keeping import (
     add_devices,
     announce,
@@ -51,17 +52,25 @@ class Call:
         self.query = request.query_params
         self.who: Principal = getattr(request.state, "who", ANONYMOUS)
         self._body = body
-        self._request = request
-        self.gateway: Row = self._gateway()
+        self.request = request
+        self.gateway: Row | None = None
+        self.items = 0
 
-    def _gateway(self) -> Row:
-        version = self._request.headers.get("talq-api-version", "")
+    @property
+    def caller(self) -> Row:
+        """The gateway that calls, known once its header, its address and its key were looked at. Raises `Problem`."""
+        if self.gateway is None:
+            self.gateway = self._found()
+        return self.gateway
+
+    def _found(self) -> Row:
+        version = self.request.headers.get("talq-api-version", "")
         if not version.startswith("2."):
             raise _header("talq-api-version", "2.7.1")
         address = self.query.get("clientAddress", "")
         if not checking.is_uuid(address):
             raise _header("clientAddress", "UUID")
-        if self._request.method != "GET" and not checking.is_uuid(self.query.get("talqRequestId", "")):
+        if self.request.method != "GET" and not checking.is_uuid(self.query.get("talqRequestId", "")):
             raise _header("talqRequestId", "UUID")
         return gateway_called(self.town, self.who, address)
 
@@ -69,12 +78,25 @@ class Call:
     def body(self) -> Json:
         """The JSON of the body. Raises `Problem`."""
         try:
-            return msgspec.json.decode(self._body)
+            body = msgspec.json.decode(self._body)
         except (msgspec.DecodeError, RecursionError) as error:
             said = str(error).replace("{", "(").replace("}", ")")
             raise Problem(
                 Text(f"Le corps n'est pas du JSON : {said}", f"The body is not JSON: {said}"), place="/"
             ) from error
+        self.items = _length(body)
+        return body
+
+    @property
+    def undeclared(self) -> bool:
+        """True when a gateway that nobody declared calls with a good key."""
+        return self.who.role != "citizen" and checking.is_uuid(self.query.get("clientAddress", ""))
+
+
+def _length(body: Json) -> int:
+    """Return how many things a body holds: the entries of a log report, the members of a list."""
+    held = body.get("entries") if isinstance(body, dict) else body
+    return len(held) if isinstance(held, list) else 1
 
 
 def _header(name: str, form: str) -> Problem:
@@ -93,13 +115,31 @@ def _served(answer: Callable[[Call], Answer]) -> Callable[[Request], Any]:
                     )
                 )
         try:
-            status, said = await to_thread.run_sync(lambda: answer(Call(request, body)))
+            status, said = await to_thread.run_sync(_answered, Call(request, body), answer)
         except Problem as problem:
             return _refused(problem)
         content = b"" if said is None else msgspec.json.encode(said)
         return Response(content, status, media_type="application/json")
 
     return endpoint
+
+
+def _answered(call: Call, answer: Callable[[Call], Answer]) -> Answer:
+    """Return the answer to a call, and keep what was said and refused; questions that are answered leave no trace."""
+    method, path = call.request.method, call.request.url.path.removeprefix(ROOT)
+    try:
+        call.caller  # noqa: B018 -- who calls is looked at before what is said
+        status, said = answer(call)
+    except Problem as problem:
+        if call.gateway is not None or call.undeclared:
+            said_so = refused(call.town.clock(), "in", method, path, problem)
+            if call.gateway is None:
+                said_so = msgspec.structs.replace(said_so, place=call.query["clientAddress"].lower())
+            note(call.town, UNDECLARED if call.gateway is None else call.gateway.id, said_so)
+        raise
+    if method not in ("GET", "HEAD"):
+        note(call.town, call.caller.id, Exchange(call.town.clock(), "in", method, path, status, call.items))
+    return status, said
 
 
 def _refused(problem: Problem) -> Response:
@@ -115,7 +155,7 @@ def post_services(call: Call) -> Answer:
     """Take the announcement of what a gateway offers."""
     body = call.body
     checking.check_services(body)
-    announce(call.town, call.gateway, body)
+    announce(call.town, call.caller, body)
     return 201, None
 
 
@@ -131,7 +171,7 @@ def _device(row: Row) -> Json:
 
 def get_devices(call: Call) -> Answer:
     """Answer the devices that this gateway told us of."""
-    rows = sorted(devices_of(call.town, call.gateway).values(), key=lambda r: r.id)
+    rows = sorted(devices_of(call.town, call.caller).values(), key=lambda r: r.id)
     wanted = call.query.getlist("deviceClasses")
     found = [_device(r) for r in rows if not wanted or r.values["device_class"] in wanted]
     first, count = (_count(call.query.get(name), name) for name in ("offset", "limit"))
@@ -150,7 +190,7 @@ def post_devices(call: Call) -> Answer:
     """Take new devices."""
     body = call.body
     checking.check_devices(body)
-    add_devices(call.town, call.gateway, body)
+    add_devices(call.town, call.caller, body)
     return 201, body
 
 
@@ -158,7 +198,7 @@ def put_devices(call: Call) -> Answer:
     """Take devices anew."""
     body = call.body
     checking.check_devices(body)
-    change_devices(call.town, call.gateway, body, partial=False)
+    change_devices(call.town, call.caller, body, partial=False)
     return 200, None
 
 
@@ -166,12 +206,12 @@ def patch_devices(call: Call) -> Answer:
     """Take what changed of devices."""
     body = call.body
     checking.check_devices(body, partial=True)
-    change_devices(call.town, call.gateway, body, partial=True)
+    change_devices(call.town, call.caller, body, partial=True)
     return 200, None
 
 
 def _one(call: Call) -> Row:
-    row = devices_of(call.town, call.gateway).get(call.path["address"].lower())
+    row = devices_of(call.town, call.caller).get(call.path["address"].lower())
     if row is None:
         raise NotFound(
             Text("Cet appareil n'est pas connu.", "This device is not known."), place="deviceAddress"
@@ -192,7 +232,7 @@ def change_device(*, partial: bool) -> Callable[[Call], Answer]:
         checking.check_device(body, partial=partial)
         if str(body["address"]).lower() != row.values["address"]:
             raise Problem(Text("L'adresse n'est pas celle de l'appareil.", "The address is not the device's."), place="/address", status=422)  # fmt: skip
-        change_devices(call.town, call.gateway, [body], partial=partial)
+        change_devices(call.town, call.caller, [body], partial=partial)
         return 200, None
 
     return change
@@ -233,7 +273,7 @@ class Kind:
         ]
 
     def _held(self, call: Call) -> dict[str, Row]:
-        where = {"gateway": call.gateway.id, "resource": self.resource}
+        where = {"gateway": call.caller.id, "resource": self.resource}
         rows = call.town.store.records.all("talq_resource", Query(where=where))
         return {str(row.values["code"]).partition("|")[2]: row for row in rows}
 
@@ -250,12 +290,12 @@ class Kind:
         with call.town.store.records.writer(SYSTEM, f"TALQ : {self.resource}") as writer:
             for body in bodies:
                 name = str(body[self.named])
-                code = f"{call.gateway.id}/{self.resource}|{name}"
-                values = {"body": body, "gateway": call.gateway.id, "resource": self.resource, "code": code}
+                code = f"{call.caller.id}/{self.resource}|{name}"
+                values = {"body": body, "gateway": call.caller.id, "resource": self.resource, "code": code}
                 if name in held:
                     writer.change("talq_resource", held[name].id, values)
                 else:
-                    writer.create("talq_resource", values, None, call.gateway.territory)
+                    writer.create("talq_resource", values, None, call.caller.territory)
 
     def _one(self, call: Call) -> Row:
         row = self._held(call).get(call.path["address"])
@@ -323,7 +363,7 @@ def post_log(call: Call) -> Answer:
     """Take a log report."""
     body = call.body
     checking.check_log_report(body)
-    take_log(call.town, call.gateway, body)
+    take_log(call.town, call.caller, body)
     return 201, None
 
 

@@ -85,12 +85,17 @@ _DEEDS = {
     "task.failed": Text("une commande a échoué", "a command failed"),
     "task.expired": Text("une commande est restée sans réponse", "a command had no answer in time"),
     "task.cancelled": Text("a annulé une commande", "cancelled a command"),
+    "lighting.ask": Text("a demandé un ordre d'éclairage", "asked for a lighting order"),
     "lighting.confirm": Text("a confirmé un ordre d'éclairage", "confirmed a lighting order"),
+    "lighting.refuse": Text("a refusé un ordre d'éclairage", "refused a lighting order"),
+    "lighting.release": Text("a rendu des lampes à leur programme", "gave lamps back to their program"),
+    "lighting.setup": Text("a envoyé ses programmes à une passerelle", "sent a gateway its programs"),
 }
 _PLACES = {
     "user": "/administration/personnes/{}", "token": "/administration/cles/{}", "thing": "/capteurs/{}",
     "datastream": "/series/{}", "brought": "/donnees/apporter/{}", "territory": "/administration/territoires/{}",
-    "extension": "/administration/services/{}", "rule": "/regles/{}",
+    "extension": "/administration/services/{}", "rule": "/regles/{}", "lighting_order": "/services/lighting/ordres/{}",
+    "talq_gateway": "/services/lighting/passerelles/{}",
 }  # fmt: skip
 _KINDS = {
     "user": Text("personne", "person"), "token": Text("clé", "key"), "session": Text("session", "session"),
@@ -98,6 +103,7 @@ _KINDS = {
     "brought": Text("fichier", "file"), "territory": Text("territoire", "territory"), "extension": Text("service", "service"),
     "file_mapping": Text("correspondance", "matching"), "task": Text("commande", "command"),
     "experiment": Text("expérimentation", "experiment"), "lighting_order": Text("ordre d'éclairage", "lighting order"),
+    "talq_gateway": Text("passerelle TALQ", "TALQ gateway"),
     "account": Text("compte", "account"), "archive": Text("archive", "archive"),
 }  # fmt: skip
 _DETAILS = {
@@ -111,6 +117,7 @@ _DETAILS = {
     "alarm": Text("alarme", "alarm"), "decision": Text("décision", "decision"), "links": Text("liens", "links"),
     "email": Text("adresse (empreinte)", "address (digest)"), "files": Text("fichiers", "files"), "from": Text("depuis", "from"),
     "observation": Text("mesure", "measurement"), "order": Text("ordre", "order"), "devices": Text("appareils", "devices"),
+    "level": Text("niveau", "level"), "obstacle": Text("empêchement", "obstacle"),
 }  # fmt: skip
 _FOR_PROGRAMS = frozenset(
     ("change_set", "first", "last", "file", "by", "sha256")

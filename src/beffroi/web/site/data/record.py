@@ -1,6 +1,7 @@
 """`/donnees/{collection}/{id}`: one record, where it is, what is linked to it, and its history."""
 
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from sqlalchemy import select
@@ -13,7 +14,7 @@ from beffroi.store.desk import Desk
 from beffroi.store.record import Change, Query, Row
 from beffroi.store.tables import thing
 from beffroi.web.kit.map import MapView, outline_svg
-from beffroi.web.kit.page import language_of, render, translate
+from beffroi.web.kit.page import language_of, principal_of, render, translate
 from beffroi.web.kit.table import Cell
 from beffroi.web.site.base_map import base_map
 from beffroi.web.site.data.desk import (
@@ -25,6 +26,7 @@ from beffroi.web.site.data.desk import (
     territory_names,
     town_of,
 )
+from beffroi.web.site.service_figures import may_read
 
 __all__ = ["ROUTES"]
 
@@ -90,6 +92,18 @@ def _things(request: Request, collection: Collection, row: Row) -> list[tuple[st
     with town_of(request).store.read() as c:
         found = c.execute(select(thing.c.id, thing.c.name).where(*mine, *public).order_by(thing.c.name))
         return [(name, f"/capteurs/{number}") for number, name in found]
+
+
+def _doors(request: Request, collection: Collection, row: Row) -> list[tuple[str, str]]:
+    """Return the pages that services have about this record."""
+    who, language = principal_of(request), language_of(request)
+    key = next((str(row.values.get(f.name) or "") for f in collection.fields if f.key), "")
+    return [
+        (entrance.title.of(language), entrance.href.format(id=row.id, key=quote(key, safe="")))
+        for service in town_of(request).registry.services.values()
+        for entrance in service.entrances
+        if entrance.record == collection.name and may_read(who, entrance.read)
+    ]
 
 
 def _map(request: Request, collection: Collection, row: Row) -> MapView | None:
@@ -171,7 +185,7 @@ def detail(request: Request) -> Response:
     return render(
         request, "data/record.html", collection=collection, row=row, name=label_of(request, collection, row),
         facts=_facts(request, fields, row), linked=_linked(request, desk, collection, row),
-        things=_things(request, collection, row), map_view=_map(request, collection, row), where=_where(row.geometry),
+        doors=_doors(request, collection, row), things=_things(request, collection, row), map_view=_map(request, collection, row), where=_where(row.geometry),
         place=territory_names(request).get(row.territory or "", row.territory or ""),
         lines=_lines(request, desk, collection, row) if desk.staffed(row.territory) else [],
         erasable=desk.erasable(collection, row), writable=desk.writable(collection, row.territory), deletable=desk.deletable(collection, row.territory),
