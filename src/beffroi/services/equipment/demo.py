@@ -1,6 +1,6 @@
 """The equipment service's part of the demonstration town: what the two communes own, and what broke when."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from typing import Any
 
@@ -21,6 +21,7 @@ _SUPPORTS = {"mast": "candelabre", "wall": "facade", "pole": "poteau_bois"}
 _STREAMS = {"verre": "glass", "papier": "paper", "emballages": "packaging"}
 _USES = {"mairie": "town_hall", "école": "school", "collège": "school", "sport": "sport", "culture": "culture",
          "technique": "technical", "culte": "worship", "monument": "other"}  # fmt: skip
+FEEDERS = 3  # of a cabinet
 _COLOUR_K = {"led": 2700, "shp": 2000, "im": 4000}
 _REASON = "Reprise de l'inventaire"
 _WORKERS = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
@@ -32,14 +33,29 @@ def build(town: Town, scene: Scene) -> Iterator[Event]:
         cabinets = _write(town, writer, "cabinet", scene.assets.cabinets, _cabinet)
         supports = _write(town, writer, "support", scene.assets.lamps, _support)
 
+        feeders = _feeders(scene.assets.lamps)
+
         def lamp(one: Lamp) -> dict[str, Any]:
-            return _lamp(one) | {"support": supports[one.support], "cabinet": cabinets[one.cabinet]}
+            wired = {"support": supports[one.support], "cabinet": cabinets[one.cabinet]}
+            return _lamp(one) | wired | {"feeder": feeders[one.cabinet, one.street]}
 
         lamps = _write(town, writer, "lamp", scene.assets.lamps, lamp)
         bins = _write(town, writer, "bin", scene.assets.bins, _bin)
         _write(town, writer, "building", scene.assets.buildings, _building, polygons=True)
         _gauges(town, writer, scene)
     return _Faults(town, scene, {"lamp": lamps, "bin": bins, "cabinet": cabinets}).events()
+
+
+def _feeders(lamps: Iterable[Lamp]) -> dict[tuple[str, str], str]:
+    """Return the feeder of each street of a cabinet: its streets in order, in turn."""
+    streets: dict[str, list[str]] = {}
+    for cabinet, street in dict.fromkeys((one.cabinet, one.street) for one in lamps):
+        streets.setdefault(cabinet, []).append(street)
+    return {
+        (cabinet, street): f"D{number % FEEDERS + 1}"
+        for cabinet, held in streets.items()
+        for number, street in enumerate(held)
+    }
 
 
 def _write(
@@ -61,7 +77,7 @@ def _write(
 
 def _cabinet(one: Cabinet) -> dict[str, Any]:
     return {
-        "code": one.code, "street": one.street, "delivery_point": one.meter, "power_kva": one.power_kva, "feeders": 3,
+        "code": one.code, "street": one.street, "delivery_point": one.meter, "power_kva": one.power_kva, "feeders": FEEDERS,
         "command": "astronomical" if one.astronomical_clock else "photocell",
         "night_cut": "23:30-05:30" if one.astronomical_clock else None, "precision": "A", "state": "ok",
     }  # fmt: skip

@@ -45,7 +45,7 @@ _DRAFT = Text(
     "notion of the EclExt draft 0.3 (28 June 2021), name to be checked",
 )
 TEMPLATE = Template(
-    "CNIG EclExt", "1.1 (2022-11-29), gabarit du 2026-11-26",
+    "CNIG EclExt", "1.1 (2022-11-29) / 2026-11-26",
     (
         Column("id_point_lumineux", "code", _DRAFT, False), Column("id_support", "support", _DRAFT, False),
         Column("id_armoire", "cabinet", _DRAFT, False), Column("depart", "feeder", _DRAFT, False),

@@ -50,12 +50,14 @@ def tell(town: Town, scene: Scene) -> list[Event]:
 
 
 def _street(town: Town, scene: Scene, commune: str) -> list[Row]:
-    """Return the LED lamps in order of the cabinet that has most of them."""
+    """Return the LED lamps in order of the cabinet that has most of them, among those that follow a calendar."""
     if "lamp" not in town.store.records.collections:
         return []
     able = [
         x for x in scene.assets.lamps if x.technology == "led" and x.state == "on" and x.commune == commune
     ]
+    astronomical = {c.code for c in scene.assets.cabinets if c.astronomical_clock}
+    able = [x for x in able if x.cabinet in astronomical]
     cabinet = Counter(x.cabinet for x in able).most_common(1)[0][0] if able else ""
     codes = [x.code for x in able if x.cabinet == cabinet][:_MOST]
     rows = (town.store.records.by_key("lamp", code, commune) for code in codes)

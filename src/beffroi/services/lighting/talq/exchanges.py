@@ -40,11 +40,11 @@ def _key(gateway: int) -> str:
 
 
 def note(town: Town, gateway: int, said: Exchange) -> None:
-    """Keep a message; one like the last is counted with it."""
+    """Keep a message; what the gateway says again is counted with the last."""
     with town.store.write() as c:
         held = c.execute(text("SELECT value FROM setting WHERE key = :key"), {"key": _key(gateway)}).scalar()
         kept = msgspec.json.decode(held, type=list[Exchange]) if held else []
-        if kept and said.like(kept[-1]):
+        if kept and said.way == "in" and said.like(kept[-1]):
             last = kept.pop()
             said = msgspec.structs.replace(said, times=last.times + said.times, items=last.items + said.items)
         town.store.put_setting(c, _key(gateway), msgspec.to_builtins([*kept, said][-KEPT:]))
