@@ -144,3 +144,85 @@ def test_a_lamp_its_reports_and_its_interventions_lead_to_one_another(
     assert "/donnees/fault?asset" not in client.get(f"/donnees/{name}").text  # faults are the staff's
     cabinet = client.get(f"/services/lighting/armoires/{lamp.values['cabinet']}", headers=agent).text
     assert "Éteinte" in cabinet
+
+
+def test_the_case_of_leds_is_that_of_the_command(served: tuple[Town, TestClient]) -> None:
+    """The vector of the field notes on the page, and a number without meaning beside its field."""
+    _, client = served
+    asked = {"points": "1000", "watts0": "110", "watts1": "45", "loss0": "12", "loss1": "5", "hours": "4100", "dimmed": "25", "cut": "0",
+             "euros_kwh": "0,20", "euros_point": "650", "upkeep0": "18", "upkeep1": "8", "rate": "3", "years": "20", "lang": "en"}  # fmt: skip
+    text = client.get("/services/lighting/led", params=asked).text.replace("\xa0", " ")
+    for said in ("505,120 kWh → 145,294 kWh", "7.9 years", "569,436 €"):
+        assert said in text
+    wrong = client.get("/services/lighting/led", params=asked | {"cut": "140"})
+    assert (wrong.status_code, 'id="f-cut-error"' in wrong.text) == (400, True)
+    assert client.get("/services/lighting/led").status_code == 200  # the town's own numbers
+
+
+def test_a_calendar_is_compared_and_what_cannot_be_read_is_told(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    put = town.store.records.put
+    program = {"code": "demi", "title": "Demi", "program": "sunset 50, sunrise"}
+    number = put("lighting_program", program, territory=COMMUNE, who=SYSTEM).id
+    calendar = {"code": "semaine", "title": "Semaine", "default_program": number, "rules": "sam,dim absent"}
+    put("lighting_calendar", calendar, territory=COMMUNE, who=SYSTEM)
+    asked = {"before": "coucher 100, lever", "after": "semaine", "lang": "en"}
+    text = client.get("/services/lighting/horaires", params=asked, headers=headers(town, "agent")).text
+    assert "(−50" in text
+    assert "Night of 25 hours" in text
+    assert "There is no program &#39;absent&#39;." in text
+    unknown = client.get("/services/lighting/horaires", params={"after": "inconnu", "lang": "en"})
+    assert (unknown.status_code, "No calendar or program has the code" in unknown.text) == (400, True)
+    listed = client.get("/donnees/lighting_program", params={"lang": "fr"}).text
+    assert "coucher 50, lever" in listed
+
+
+def test_every_verdict_of_a_point_and_of_all(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    lamp = town.store.records.find("lamp", Query(limit=1, sort="code")).rows[0]
+    text = client.get("/services/lighting/arrete", params={"point": "L1", "lang": "en"}).text
+    assert text.count("article 5, order of 27 December 2018") == 6 * 2  # the table's, and the point's
+    assert f'href="/donnees/lamp/{lamp.id}"' in text
+    assert "No installed point has the code" in client.get("/services/lighting/arrete?point=X&lang=en").text
+    door = "/services/lighting/arrete?point=L1#point"
+    assert f'href="{door}"' in client.get(f"/donnees/lamp/{lamp.id}").text
+    rows = client.get("/services/lighting/arrete.csv?lang=en").text.removeprefix("\ufeff").splitlines()
+    assert rows[0].startswith("point,street,rule,verdict")
+    assert rows[1] == (
+        "L1,rue Foch,datum: ULR,missing,ULR: missing,5,order of 27 December 2018 (NOR TREP1831126A),2018-12-27,"
+    )
+    points = client.get("/services/lighting/points.csv").text.removeprefix("\ufeff").splitlines()
+    assert (len(points), points[1].split(",")[0]) == (4, "L1")
+
+
+def test_a_gateway_shows_what_it_said_and_what_was_refused(served: tuple[Town, TestClient]) -> None:
+    """A gateway nobody declared, a message refused with its place, what would be sent and why it cannot be."""
+    town, client = served
+    key = headers(town, "device") | {"talq-api-version": "2.7.1"}
+    stranger = ADDRESS.replace("1", "9")
+
+    def say(address: str, body: Any) -> int:
+        query = {"clientAddress": address, "talqRequestId": ADDRESS}
+        return client.patch("/talq/v2/devices", params=query, json=body, headers=key).status_code
+
+    assert say(stranger, []) == 403
+    assert say(ADDRESS, [{"address": "x"}]) == 400
+    assert [say(ADDRESS, []), say(ADDRESS, [])] == [200, 200]
+    assert stranger in client.get("/services/lighting/ordres", headers=headers(town, "responsable")).text
+    number = town.store.records.find("talq_gateway", Query(limit=1)).rows[0].id
+    place = f"/services/lighting/passerelles/{number}"
+    text = client.get(place, params={"lang": "en"}, headers=headers(town, "agent")).text
+    for said in (
+        "<code>/0/address</code>",
+        "a UUID is expected",
+        "2 messages",
+        "They cannot be sent as they are.",
+        "no program",
+    ):
+        assert said in text
+    assert client.post(place, data={"deed": "send"}, headers=headers(town, "agent")).status_code == 403
+    asked = client.post(
+        place, data={"deed": "send"}, params={"lang": "en"}, headers=headers(town, "responsable")
+    )
+    assert (asked.status_code, "The URL of this gateway is missing." in asked.text) == (400, True)
+    assert client.get(place, follow_redirects=False).status_code in (302, 303, 401)

@@ -12,8 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from beffroi.model.problem import Problem
-from beffroi.services.lighting.calendars import Calendar, calendar_nights, choose, read_rules
-from beffroi.services.lighting.energy import Change, Stock, led_case, led_interval, what_if
+from beffroi.services.lighting.calendars import (
+    Calendar,
+    Plan,
+    calendar_nights,
+    choose,
+    read_rules,
+    rules_text,
+)
+from beffroi.services.lighting.energy import Change, Stock, led_case, led_interval, odd_hours, what_if
 from beffroi.services.lighting.schedule import (
     Edge,
     Program,
@@ -21,6 +28,7 @@ from beffroi.services.lighting.schedule import (
     cut_program,
     levels_at,
     nights_of,
+    program_text,
     read_program,
 )
 from beffroi.services.lighting.sun import civil_days, sun_times
@@ -182,6 +190,36 @@ def test_energy_of_a_stock_is_the_sum_of_its_points() -> None:
     assert told.value.place == "point 7"
     with pytest.raises(Problem, match="no light point"):
         what_if(Stock(*(np.empty(0) for _ in range(4))), program, 2026, euros_kwh=0.2)
+
+
+def test_a_year_under_a_calendar_is_the_sum_of_its_nights() -> None:
+    """And the two nights on which the clocks change are of 23 and 25 hours."""
+    stock = Stock(np.array([3.88]), np.array([43.61]), np.array([1000.0]), np.array([0.0]))
+    programs = {
+        code: read_program(f"20:00 {level}, 06:00") for code, level in (("usuel", 50), ("fetes", 100))
+    }
+    plan = Plan(Calendar("usuel", read_rules("12-15..01-05 fetes")), programs)
+    found = what_if(stock, plan, 2026, euros_kwh=0.2)
+    # 5 and 17 nights at full power, 343 at half of it: of 10 hours, but for one of 9 and one of 11
+    assert found.kwh == pytest.approx(22 * 10 + 341 * 5 + 4.5 + 5.5)
+    odd = [(n.day.isoformat(), n.hours, n.lit, n.full) for n in odd_hours(stock, plan, 2026)]
+    assert odd == [("2026-03-28", 23, 9.0, 4.5), ("2026-10-24", 25, 11.0, 5.5)]
+    assert odd_hours(stock, plan, 2026, "America/Martinique") == []
+
+
+def test_programs_and_rules_are_said_in_both_languages() -> None:
+    """What is written in one is read in the other, and means the same."""
+    french, english = "coucher+10 100, 23:30 0, aube-5", "sunset+10 100, 23:30 0, dawn-5"
+    assert (program_text(french, "en"), program_text(english, "fr")) == (english, french)
+    assert read_program(french) == read_program(english)
+    rules = "12-15..01-05 fetes\nsam,dim calme\nferies calme"
+    said = rules_text(rules, "en")
+    assert said == "12-15..01-05 fetes\nsat,sun calme\nholidays calme"
+    assert (rules_text(said, "fr"), read_rules(said)) == (rules, read_rules(rules))
+    assert (program_text("midi", "en"), rules_text("rien", "en")) == (
+        "midi",
+        "rien",
+    )  # not readable: as it is
 
 
 def test_the_two_vectors_of_a_change_to_led() -> None:

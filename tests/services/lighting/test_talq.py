@@ -14,11 +14,14 @@ from tests.services.lighting.conftest import AGENT, COMMUNE, MANAGER, lit_town
 from tests.services.lighting.talq_gateway import Gateway
 
 from beffroi.identity import keys
-from beffroi.model.instant import HOUR_US, MINUTE_US
+from beffroi.model.instant import HOUR_US, MINUTE_US, parse_instant
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Conflict, Forbidden, Problem
 from beffroi.services.lighting.talq import commanding
+from beffroi.services.lighting.talq.exchanges import last_of
+from beffroi.services.lighting.talq.keeping import add_devices, devices_of
 from beffroi.services.lighting.talq.sending import gateway_at, planned_setup, set_up
+from beffroi.services.lighting.talq.simulating import SIMULATED, device_body, post_of, report
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, task, tasking_capability
 from beffroi.town import Town, open_town
@@ -312,3 +315,89 @@ def test_rate_limit_two_roles_and_lapse(scene: Scene) -> None:
         assert json.loads(told)["sender"] == "talq"
     finally:
         town.close()
+
+
+def test_a_simulated_gateway_obeys_and_goes_back_to_its_program(town: Town) -> None:
+    """Rehearsed in this process by the same messages: an override, its end, a report each quarter of an hour."""
+    clock = {"now": parse_instant("2026-11-26T20:00:00Z")}  # 21:00 at Paris: dark, before the cut of 23:00
+    later = open_town(town.settings.data, clock=lambda: clock["now"])
+    try:
+        put = later.store.records.put
+        gateway = put(
+            "talq_gateway",
+            {"address": str(uuid.uuid4()), "name": "Essai", "url": SIMULATED},
+            territory=COMMUNE,
+            who=SYSTEM,
+        )
+        lamps = [later.store.records.by_key("lamp", name, COMMUNE) for name in ("L1", "L2")]
+        add_devices(
+            later, gateway, [device_body(str(uuid.uuid4()), lamp, 0) for lamp in lamps if lamp is not None]
+        )
+        post = post_of(later)
+        assert [status for _, status in set_up(later, gateway, post)] == [201]  # the logger
+
+        def levels() -> list[int]:
+            return [d.values["level"] for d in devices_of(later, gateway).values()]
+
+        ids = [d.id for d in devices_of(later, gateway).values()]
+        order = commanding.ask(later, AGENT, ids, 30, clock["now"] + HOUR_US, "Vent fort")
+        commanding.confirm(later, MANAGER, order.id)
+        assert commanding.send_due(later, post) == 2
+        assert levels() == [30, 30]
+        report(later, gateway, [clock["now"] + 15 * MINUTE_US])
+        assert levels() == [30, 30]  # the program waits
+        clock["now"] += HOUR_US
+        commanding.watch(later, post)
+        assert (later.store.records.get("lighting_order", order.id).values["state"], levels()) == (
+            "ended",
+            [100, 100],
+        )
+        report(later, gateway, [clock["now"] + 2 * HOUR_US])  # 23:00 at Paris and an hour: cut
+        assert levels() == [0, 0]
+        with later.store.read() as c:
+            assert c.execute(select(task.c.state)).scalars().all() == ["done", "done"]
+            series = c.execute(
+                select(datastream.c.id).where(datastream.c.kind == "lamp_power").order_by(datastream.c.id)
+            ).scalars()
+            told = [
+                o.result.value
+                for o in later.store.observations.series(next(series), 0, clock["now"] + 10**15)
+            ]
+        assert told == [12.6, 1.5]  # 40 W and its gear at 30 %, then what the gear draws
+        said = [(e.way, e.path, e.items) for e in last_of(later, gateway.id)]
+        assert said[:2] == [("in", "/devices", 2), ("in", "/log-reports", 4)]
+    finally:
+        later.close()
+
+
+def test_a_program_added_later_reaches_a_gateway_that_has_the_others(town: Town) -> None:
+    """What it has is put, what it has not is added: to put it is a 404."""
+    put, has = town.store.records.put, {"a"}
+    row = put(
+        "talq_gateway",
+        {"address": str(uuid.uuid4()), "name": "G", "url": "http://essai.invalid"},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    for code in ("a", "b"):
+        put(
+            "lighting_program",
+            {"code": code, "title": code, "program": "coucher, lever"},
+            territory=COMMUNE,
+            who=SYSTEM,
+        )
+
+    def post(_url: str, _client: str, method: str, path: str, body: Any) -> tuple[int, str]:
+        if path != "/control-programs":
+            return 201, ""
+        ids = {one["id"] for one in body}
+        if method == "POST":
+            if ids & has:
+                return 409, ""
+            has.update(ids)
+            return 201, ""
+        return (404, "") if ids - has else (200, "")
+
+    assert set_up(town, row, post)[0] == ("/control-programs", 201)
+    assert has == {"a", "b"}
+    assert set_up(town, row, post)[0] == ("/control-programs", 200)

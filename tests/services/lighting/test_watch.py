@@ -1,14 +1,22 @@
 """Cabinets watched through their curves: simulated as the field notes say, each fault at its night, nothing else."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 import pytest
 from bench.lighting import watch as trial
 
-from beffroi.services.lighting.schedule import levels_at, nights_of, read_program
-from beffroi.services.lighting.stock import Plan, nights_for
+from beffroi.model.instant import DAY_US, MINUTE_US, to_datetime
+from beffroi.model.observation import Draft
+from beffroi.model.result import number_of
+from beffroi.services.lighting.calendars import Calendar, Plan
+from beffroi.services.lighting.schedule import cut_program, levels_at, nights_of, read_program
+from beffroi.services.lighting.stock import nights_for
 from beffroi.services.lighting.watch import Cabinet, Finding, dead_lamps, watch_cabinet
+from beffroi.services.lighting.watching import known_of, watch_town
+from beffroi.store.catalogue import New, create
+from beffroi.store.record import Query
+from beffroi.town import Town
 
 PLACE = (3.88, 43.61)
 PROGRAM = read_program("coucher 100, 23:30 0, 05:30 100, lever")
@@ -52,8 +60,6 @@ def curve(cabinet: Cabinet, fault: str = "", night: int = 8, seed: int = 1) -> t
 
 def seen(cabinet: Cabinet, fault: str, **options: int) -> list[Finding]:
     """Return what the curve of a cabinet with a fault says."""
-    from beffroi.services.lighting.calendars import Calendar
-
     nights = nights_for(Plan(Calendar("p"), {"p": PROGRAM}), PLACE, FIRST, COUNT, "Europe/Paris")
     return list(watch_cabinet(*curve(cabinet, fault, **options), cabinet, nights).findings)
 
@@ -95,8 +101,6 @@ def test_it_says_when_it_cannot_know() -> None:
 
 
 def _plan() -> tuple[object, ...]:
-    from beffroi.services.lighting.calendars import Calendar
-
     return Calendar("p"), {"p": PROGRAM}
 
 
@@ -110,3 +114,37 @@ def test_a_lamp_that_is_mended_is_told_so() -> None:
     [loss], _ = dead_lamps(level, 1 / 30)
     mended, _ = dead_lamps(1 / level, 1 / 30)
     assert (loss.night, _until(loss, mended).last) == (15, 24)
+
+
+def test_what_lasts_is_one_finding_until_it_is_over(town: Town) -> None:
+    """A contactor stuck for longer than the nights looked at is one anomaly, since its first night; then it is over."""
+    cabinet = town.store.records.find("cabinet", Query(limit=1)).rows[0]
+    step, days, stuck = 30 * MINUTE_US, 60, (10, 55)
+    start = town.clock() // DAY_US * DAY_US - days * DAY_US
+    with town.store.write() as c:
+        series = create(town.store, c, New("datastream", {
+            "name": "Puissance", "description": "", "observation_type": "OM_Measurement", "unit_name": "watt", "unit_symbol": "W",
+            "unit_definition": "W", "kind": "active_power", "expected_interval_us": step,
+        }, belongs={
+            "sensor_id": New("sensor", {"name": "Compteur", "description": "", "encoding_type": "text/plain", "metadata": '"m"'}),
+            "observed_property_id": New("observed_property", {"name": "Puissance", "definition": "", "description": ""}),
+            "thing_id": New("thing", {"name": "AR1", "description": "", "service": "lighting", "collection": "cabinet", "record_id": cabinet.id}),
+        })).id  # fmt: skip
+    nights = nights_of(cut_program("23:00-05:00"), *(np.array([x]) for x in cabinet.geometry["coordinates"]),
+                       to_datetime(start).date() - timedelta(days=1), days + 1)  # fmt: skip
+    ends = start + step * np.arange(1, days * 48)
+    level = levels_at(cut_program("23:00-05:00"), nights, (ends - step / 2) / 1e6)
+    day = (ends - start) / DAY_US
+    watts = 126.0 * np.where((day > stuck[0] + 0.5) & (day < stuck[1] + 0.5), 1.0, level) + 6.0
+    town.store.observations.append(
+        [Draft(series, int(end), number_of(f"{w:.1f}")) for end, w in zip(ends, watts, strict=True)]
+    )
+    told = []
+    for after in (20, 54, 60):
+        watch_town(town, start + after * DAY_US + DAY_US // 2)
+        told.append([
+            ((r.values["since"] - start) // DAY_US, r.values["state"])
+            for r in town.store.records.all("lighting_finding", Query(where={"kind": "stuck_on"}))
+        ])  # fmt: skip
+    assert told == [[(10, "open")], [(10, "open")], [(10, "over")]]
+    assert known_of(town)[1][cabinet.id].lamps == 3

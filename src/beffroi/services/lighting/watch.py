@@ -38,6 +38,7 @@ _LOST, _ALONE = (
 )  # a lamp of fewer scatters is lost in the noise: then a loss must weigh as many as that
 _EDGE_S = 1800.0  # around an edge the load is not settled
 _DAY_MARGIN_S = 5400.0
+_DARK = 0.02  # of the load: below, nothing burns
 _COMPLETE = 0.6  # share of the slots that a night must have
 _APART_S = 2700.0
 _CLOCK_S = 2100.0  # an edge earlier or later than that is a wrong clock: sunset and photocells differ by less
@@ -147,10 +148,10 @@ def dead_lamps(level: Floats, one: float, neighbours: Floats | None = None) -> t
     `one` is a lamp's share of the load; `neighbours` the levels of other cabinets on the same nights, shape
     (cabinets, nights), whose common move is taken away.
     """
-    alone = np.log(np.where(level > 0.02, level, np.nan))[None]
+    alone = np.log(np.where(level > _DARK, level, np.nan))[None]
     first, second = _moves(alone)
     if neighbours is not None and len(neighbours) > 1:
-        others = _moves(np.log(np.where(neighbours > 0.02, neighbours, np.nan)))
+        others = _moves(np.log(np.where(neighbours > _DARK, neighbours, np.nan)))
         first, second = first - _common(others[0]), second - _common(others[1])
     a, b = -first[0], -second[0]
     mean = (a + b) / 2
@@ -199,12 +200,17 @@ def watch_cabinet(
         return Watch(level, (), None, "gaps" if len(nights) >= LEAST + 2 else "too_short")
     one = cabinet.one_w / cabinet.full_w
     lost, scatter = dead_lamps(level, one, neighbours)
-    mended, _ = dead_lamps(1 / level, one, None if neighbours is None else 1 / neighbours)
+    mended, _ = dead_lamps(_upside_down(level), one, None if neighbours is None else _upside_down(neighbours))
     lost = [_until(loss, mended) for loss in lost]
     least = max(1, int(np.ceil(_weighed(one, scatter) / one - 1e-9))) if np.isfinite(scatter) else None
     others = nights_seen(seconds, watts, cabinet, nights)
     lost = [loss for loss in lost if not _explained(loss, others)]
     return Watch(level, tuple(sorted([*lost, *others], key=lambda f: (f.found, f.kind))), least, "ok")
+
+
+def _upside_down(level: Floats) -> Floats:
+    """Return levels by which a gain is a loss; a dark night says nothing."""
+    return 1 / np.where(level > _DARK, level, np.nan)
 
 
 def nights_seen(seconds: Floats, watts: Floats, cabinet: Cabinet, nights: Sequence[Night]) -> list[Finding]:

@@ -27,14 +27,25 @@ from beffroi.services.lighting.watch import (
     night_levels,
     watch_cabinet,
 )
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["NIGHTS", "Known", "Watched", "known_of", "read_cabinet", "report_of", "watch_one", "watch_town"]
+__all__ = [
+    "NIGHTS",
+    "Known",
+    "Watched",
+    "bases_of",
+    "known_of",
+    "read_cabinet",
+    "report_of",
+    "watch_one",
+    "watch_town",
+]
 
 NIGHTS = 40
 NEIGHBOURS = 10
 KNOWS = "lighting.knows"
+_BY_DAY = ("day_burner", "stuck_on")
 _BY_NIGHT = ("dark", "stuck_on", "wrong_clock")
 _STANDBY_QUANTILE = 0.1  # of the day's load: what burns beside the lamps
 
@@ -45,6 +56,7 @@ class Known(msgspec.Struct, frozen=True):
     why: str
     least: int | None
     lamps: int
+    base_w: float = 0.0  # what burns beside the lamps
 
 
 class Watched(msgspec.Struct, frozen=True, eq=False):
@@ -65,9 +77,15 @@ class Watched(msgspec.Struct, frozen=True, eq=False):
 
 
 def read_cabinet(
-    town: Town, row: Row, now_us: int, count: int = NIGHTS, plans: Plans | None = None
+    town: Town,
+    row: Row,
+    now_us: int,
+    count: int = NIGHTS,
+    plans: Plans | None = None,
+    base_w: float = math.inf,
 ) -> Watched | None:
-    """Return the curve of a cabinet over its last whole nights; None when it has no curve."""
+    """Return the curve of a cabinet over its last whole nights; None when it has no curve. `base_w` is the most that
+    burns beside its lamps, when that is known (`bases_of`)."""
     first = last_nights(now_us, count)
     start_us, end_us = noon_us(first), noon_us(first + timedelta(days=count))
     seconds, watts = curve_of(town, row.id, start_us - 3_600_000_000, end_us + 3_600_000_000)
@@ -76,7 +94,7 @@ def read_cabinet(
     place = (row.geometry or {"coordinates": (2.35, 46.6)})["coordinates"][:2]
     plan = (plans or Plans(town)).of(row)
     nights = nights_for(plan, tuple(place), first, count, town.settings.time_zone)
-    base = _standby(seconds, watts, nights)
+    base = min(base_w, _standby(seconds, watts, nights))
     cabinet = cabinet_of(row, list(lamps_of(town, cabinet=row.id)), base)
     return Watched(
         row,
@@ -118,7 +136,8 @@ def watch_town(town: Town, now_us: int | None = None) -> int:
         return 0
     now = town.clock() if now_us is None else now_us
     plans, rows = Plans(town), list(town.store.records.all("cabinet"))
-    read = (read_cabinet(town, row, now, plans=plans) for row in rows)
+    bases = bases_of(town)
+    read = (read_cabinet(town, row, now, plans=plans, base_w=bases.get(row.id, math.inf)) for row in rows)
     watched = [one for one in read if one is not None]
     held: dict[int, list[Row]] = {}
     for row in town.store.records.all("lighting_finding"):
@@ -127,7 +146,7 @@ def watch_town(town: Town, now_us: int | None = None) -> int:
     with town.store.records.writer(SYSTEM, "Courbes des armoires") as writer:
         for one in watched:
             seen = watch_one(one, watched)
-            knows[str(one.row.id)] = Known(seen.why, seen.least, len(one.cabinet.lamps))
+            knows[str(one.row.id)] = Known(seen.why, seen.least, len(one.cabinet.lamps), one.cabinet.base_w)
             told = _settled(one, seen.findings, held.get(one.row.id, []))
             count += sum(values["state"] == "open" for _, values in told)
             for row, values in told:
@@ -146,6 +165,14 @@ def known_of(town: Town) -> tuple[int | None, dict[int, Known]]:
         return None, {}
     cabinets = msgspec.convert(told["cabinets"], dict[str, Known])
     return int(told["at"]), {int(number): known for number, known in cabinets.items()}
+
+
+def bases_of(town: Town) -> dict[int, float]:
+    """Return what burned beside the lamps (W) before the anomaly that is open, of cabinets where one burns by day: when it
+    lasts, nothing else tells it from what always burns."""
+    _, known = known_of(town)
+    rows = town.store.records.all("lighting_finding", Query(where={"state": "open", "kind": _BY_DAY}))
+    return {number: known[number].base_w for row in rows if (number := row.values["cabinet"]) in known}
 
 
 def _settled(
@@ -190,8 +217,10 @@ def _values(one: Watched, finding: Finding) -> dict[str, Any]:
 def report_of(town: Town, now_us: int, count: int = NIGHTS) -> list[dict[str, Any]]:
     """Return what every cabinet's curve says, as JSON values; a cabinet without curve or lamps says why nothing is known."""
     rows = list(town.store.records.all("cabinet"))
-    plans = Plans(town)
-    watched = {row.id: read_cabinet(town, row, now_us, count, plans) for row in rows}
+    plans, bases = Plans(town), bases_of(town)
+    watched = {
+        row.id: read_cabinet(town, row, now_us, count, plans, bases.get(row.id, math.inf)) for row in rows
+    }
     known = [one for one in watched.values() if one is not None]
     told = []
     for row in rows:

@@ -1,6 +1,8 @@
 """`/services/lighting/apercu`: the stock, what it uses, its cabinets and what their curves show; one cabinet."""
 
+import math
 from collections import Counter
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -27,7 +29,7 @@ from beffroi.services.lighting.stock import (
     require_stock,
     tree_of,
 )
-from beffroi.services.lighting.watching import Watched, known_of, read_cabinet, watch_one
+from beffroi.services.lighting.watching import Watched, bases_of, known_of, read_cabinet, watch_one
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, with_gaps
@@ -107,13 +109,13 @@ def cabinet(request: Request) -> Response:
     if not who.covers(row.territory):
         raise NotFound(Text("Cette armoire n'existe pas.", "There is no such cabinet."))
     now, _ = town.clock(), translate(request)
-    one = read_cabinet(town, row, now)
+    plans, bases = Plans(town), bases_of(town)
+    one = read_cabinet(town, row, now, plans=plans, base_w=bases.get(row.id, math.inf))
     seen = None
     if one is not None:
-        others = [o for o in _others(town, row, now) if o is not None]
+        others = [o for o in _others(town, row, now, plans, bases) if o is not None]
         seen = watch_one(one, [one, *others])
     tree = tree_of(town, row.id)
-    plans = Plans(town)
     plan, calendar = plans.of(row), plans.calendar_of(row)
     return render(
         request, "lighting/cabinet.html", cabinet=row, one=one, seen=seen, tree=tree, lamps=sum(f.lamps for f in tree),
@@ -124,7 +126,7 @@ def cabinet(request: Request) -> Response:
     )  # fmt: skip
 
 
-def _others(town: Town, row: Row, now: int) -> list[Watched | None]:
+def _others(town: Town, row: Row, now: int, plans: Plans, bases: Mapping[int, float]) -> list[Watched | None]:
     """Return the nearest cabinets, for what they have in common."""
     rows = [
         r
@@ -142,7 +144,7 @@ def _others(town: Town, row: Row, now: int) -> list[Watched | None]:
                 else (r.geometry["coordinates"][0] - x) ** 2 + (r.geometry["coordinates"][1] - y) ** 2
             )
         )
-    return [read_cabinet(town, r, now) for r in rows[:10]]
+    return [read_cabinet(town, r, now, plans=plans, base_w=bases.get(r.id, math.inf)) for r in rows[:10]]
 
 
 def _plots(one: Watched | None, now: int, _: Any) -> list[Plot]:

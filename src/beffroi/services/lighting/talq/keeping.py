@@ -74,12 +74,12 @@ def cms_address(town: Town) -> str:
 
 
 def gateway_called(town: Town, who: Principal, address: str) -> Row:
-    """Return the gateway of an address, for who speaks as it. Raises `Unauthorised`, `Forbidden`, `NotFound`."""
+    """Return the gateway of an address, for who speaks as it. Raises `Unauthorised`, `Forbidden`."""
     if who.role == "citizen":
         raise Unauthorised(Text("Il faut une clé.", "A key is needed."), Text("Envoyez « Authorization: Bearer … ».", "Send 'Authorization: Bearer …'."))  # fmt: skip
     rows = town.store.records.find("talq_gateway", Query(where={"address": address.lower()}, limit=1)).rows
     if not rows:
-        raise NotFound(
+        raise Forbidden(  # the API's own 404 are about resources
             Text("Cette passerelle n'est pas déclarée.", "This gateway is not declared."),
             Text("Un responsable la déclare dans Données, Passerelles TALQ.", "A manager declares it in Data, TALQ gateways."),
             place="clientAddress",
