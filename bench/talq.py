@@ -41,7 +41,7 @@ class Stage:
     def page(self, email: str) -> Page:
         """Sign a person in."""
         page: Page = self.browser.new_context(viewport={"width": 1366, "height": 900}).new_page()
-        page.set_default_timeout(8000)
+        page.set_default_timeout(25_000)
         told = json.loads(beffroi("user", "link", email, "--data", str(self.served.data), "--json"))
         page.goto(self.url + told["sign_in"])
         if page.locator("main form button[type=submit]").count():

@@ -89,7 +89,9 @@ class Field(msgspec.Struct, frozen=True):
     personal: Personal | None = None
     searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
     check: Callable[[Any], object] | None = None  # raises `Problem` for a value that its trade cannot read
-    words: Callable[[Any, str], str] | None = None  # what its trade writes, in the words of a language ("fr", "en")
+    words: Callable[[Any, str], str] | None = (
+        None  # what its trade writes, in the words of a language ("fr", "en")
+    )
 
     @property
     def names_record(self) -> bool:

@@ -142,7 +142,9 @@ def declaration_of(collection: Collection) -> bytes:
 
 
 def _plain(field: Field) -> dict[str, Any]:
-    plain = {n: getattr(field, n) for n in field.__struct_fields__ if n not in ("check", "words")}  # code, not data
+    plain = {
+        n: getattr(field, n) for n in field.__struct_fields__ if n not in ("check", "words")
+    }  # code, not data
     if field.searched:
         del plain["searched"]  # likewise
     return plain

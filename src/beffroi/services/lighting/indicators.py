@@ -84,10 +84,16 @@ def _cut_share(town: Any, territory: str | None, _start_us: int, end_us: int) ->
     return 100 * cut / total if total else None
 
 
-def _anomalies(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return how many anomalies are under way."""
-    where = Query(where={"state": "open"}, territories=None if territory is None else (territory,))
-    return float(town.store.records.count("lighting_finding", where))
+def _anomalies(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return how many anomalies were under way when the period ended."""
+    territories = None if territory is None else (territory,)
+    begun = {"since": Where("<", end_us)}
+    still = Query(where=begun | {"state": "open"}, territories=territories)
+    over = Query(where=begun | {"state": "over", "ended": Where(">=", end_us)}, territories=territories)
+    return float(
+        town.store.records.count("lighting_finding", still)
+        + town.store.records.count("lighting_finding", over)
+    )
 
 
 def _orders(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
@@ -118,7 +124,7 @@ INDICATORS = (
     ),
     Indicator(
         "lighting_anomalies", Text("Anomalies des armoires", "Anomalies of cabinets"), "", _anomalies,
-        Text("Lampes mortes, allumées de jour, contacteurs collés, horloges : en cours.", "Dead lamps, day burners, stuck contactors, clocks: under way."),
+        Text("Lampes mortes, allumées de jour, contacteurs collés, horloges : en cours à la fin de la période.", "Dead lamps, day burners, stuck contactors, clocks: under way at the end of the period."),
         better="lower",
     ),
     Indicator(

@@ -149,11 +149,11 @@ def watch_town(town: Town, now_us: int | None = None) -> int:
             knows[str(one.row.id)] = Known(seen.why, seen.least, len(one.cabinet.lamps), one.cabinet.base_w)
             told = _settled(one, seen.findings, held.get(one.row.id, []))
             count += sum(values["state"] == "open" for _, values in told)
-            for row, values in told:
-                if row is None:
+            for begun, values in told:
+                if begun is None:
                     writer.create("lighting_finding", values, one.row.geometry, one.row.territory)
-                elif any(row.values[k] != v for k, v in values.items()):
-                    writer.change("lighting_finding", row.id, values)
+                elif any(begun.values[k] != v for k, v in values.items()):
+                    writer.change("lighting_finding", begun.id, values)
     town.store.set_setting(KNOWS, {"at": now, "cabinets": msgspec.to_builtins(knows)})
     return count
 
