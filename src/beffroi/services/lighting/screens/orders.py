@@ -1,6 +1,7 @@
 """`/services/lighting/ordres`: override several lamps: one person asks, sees what would be sent, another confirms."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Container, Sequence
 
 from anyio import to_thread
 from sqlalchemy import select
@@ -36,13 +37,23 @@ _SHOWN = 500
 _DEEDS = {"confirm": commanding.confirm, "refuse": commanding.refuse}
 
 
-def _index(request: Request, values: dict[str, str], errors: dict[str, str], status: int = 200) -> Response:
+def _index(
+    request: Request,
+    values: dict[str, str],
+    errors: dict[str, str],
+    status: int = 200,
+    ticked: Container[int] = (),
+) -> Response:
     who, town, _ = require_staff(request), town_of(request), translate(request)
     territories = territories_of(who)
     find = town.store.records.find
     devices = [
         d for d in find("talq_device", Query(territories=territories, limit=_SHOWN)).rows if d.values["thing"]
     ]
+    cabinets = _cabinets(town, devices)
+    if wanted := request.query_params.get("armoire", ""):
+        ticked = {d.id for d in devices if wanted in ("toutes", str(cabinets.get(d.values["lamp"])))}
+    counted = Counter(n for d in devices if (n := cabinets.get(d.values["lamp"])) is not None)
     inputs = [
         Input(
             "title",
@@ -65,8 +76,18 @@ def _index(request: Request, values: dict[str, str], errors: dict[str, str], sta
         gateways=find("talq_gateway", Query(territories=territories, limit=50)).rows,
         states={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "lighting_order", "state")},
         gates={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "talq_gateway", "state")},
+        cabinets=[(town.store.records.get("cabinet", n), count) for n, count in sorted(counted.items())], ticked=ticked,
         unknown=undeclared(town) if who.role in MANAGERS else [], most=commanding.MOST_AN_HOUR, simulated=SIMULATED,
     )  # fmt: skip
+
+
+def _cabinets(town: Town, devices: Sequence[Row]) -> dict[int | None, int]:
+    """Return the cabinet of each light point that a device is."""
+    numbers = sorted({d.values["lamp"] for d in devices if d.values["lamp"]})
+    rows = (
+        town.store.records.find("lamp", Query(where={"_id": numbers}, limit=_SHOWN)).rows if numbers else []
+    )
+    return {row.id: row.values["cabinet"] for row in rows if row.values["cabinet"]}
 
 
 def index(request: Request) -> Response:
@@ -95,6 +116,7 @@ def _ask(request: Request, form: FormData) -> Response:
             said,
             {place: f"{problem.reason.of(language)} {problem.mend.of(language)}"},
             problem.status,
+            set(ids),
         )
     return RedirectResponse(f"{PLACE}/{row.id}", 303)
 

@@ -102,7 +102,7 @@ def post_http(url: str, client: str, method: str, path: str, body: Any) -> tuple
         with error:
             return error.code, error.read(_LARGEST).decode("utf-8", "replace")
     except (OSError, ValueError, http.client.HTTPException) as error:
-        said = str(error).replace("{", "(").replace("}", ")")
+        said = str(getattr(error, "reason", error)).replace("{", "(").replace("}", ")")
         raise Unavailable(
             Text(f"La passerelle ne répond pas : {said}", f"The gateway does not answer: {said}"),
             Text("Vérifiez son adresse ; le programme local continue.", "Check its address; the local program goes on."), place=path,
