@@ -24,6 +24,7 @@ from beffroi.services.reports.preparing import prepare_waiting
 from beffroi.services.reports.rate.incidents import Incident
 from beffroi.services.reports.starter import write_starter
 from beffroi.services.reports.submission import CITIZEN, add_photos, keep, number_for, stage
+from beffroi.services.reports.where import near_assets
 from beffroi.store.record import Query
 from beffroi.store.record_writer import Writer
 from beffroi.town import Town
@@ -71,6 +72,7 @@ _REPLIES = {
 }  # fmt: skip
 
 
+_ASSETS = {"lampadaire": "lamp", "poubelle": "bin"}
 _WORDS = {code: words for code, *_, words in _KINDS}
 _SOONER = {code: sooner for code, _, sooner, _, _ in _KINDS}
 
@@ -282,7 +284,8 @@ class _Telling:
         values = {
             "number": number_for(self.town, writer.connection, when), "category": category, "description": told.text, "place": told.place, "area": told.area,
             "requested": when, "channel": channel, "department": self.departments[category], "moderation": "waiting" if waiting else "accepted",
-            "shown": not waiting, "reporter": by, "due": when + 10 * DAY_US, **more,
+            "shown": not waiting, "reporter": by, "due": when + 10 * DAY_US,
+            "asset": self._asset(told) if channel in ("web", "qr") else None, **more,
         }  # fmt: skip
         point = {"type": "Point", "coordinates": told.at}
         row = writer.create("service_request", values, point, told.commune.code)
@@ -295,6 +298,12 @@ class _Telling:
                 territory=told.commune.code,
             )
         return row.id
+
+    def _asset(self, told: "_Told") -> str | None:
+        """Return the lamp or bin that a resident pointed at: the nearest."""
+        x, y = (float(str(one)) for one in told.at[:2])
+        near = near_assets(self.town, _ASSETS.get(told.code, ""), (x, y))
+        return near[0].name if near else None
 
     def _told_again(self, writer: Writer, report: int, told: "_Told", when: int, by: str, k: int) -> None:
         """Someone else tells: most press "me too", some send their own, which an agent then merges."""
