@@ -175,6 +175,8 @@ def test_a_calendar_is_compared_and_what_cannot_be_read_is_told(served: tuple[To
     assert (unknown.status_code, "No calendar or program has the code" in unknown.text) == (400, True)
     listed = client.get("/donnees/lighting_program", params={"lang": "fr"}).text
     assert "coucher 50, lever" in listed
+    form = client.get(f"/donnees/lighting_program/{number}/modifier?lang=fr", headers=headers(town, "agent")).text
+    assert 'value="coucher 50, lever"' in form
 
 
 def test_every_verdict_of_a_point_and_of_all(served: tuple[Town, TestClient]) -> None:
@@ -184,8 +186,12 @@ def test_every_verdict_of_a_point_and_of_all(served: tuple[Town, TestClient]) ->
     assert text.count("article 5, order of 27 December 2018") == 6 * 2  # the table's, and the point's
     assert f'href="/donnees/lamp/{lamp.id}"' in text
     assert "No installed point has the code" in client.get("/services/lighting/arrete?point=X&lang=en").text
-    door = "/services/lighting/arrete?point=L1#point"
-    assert f'href="{door}"' in client.get(f"/donnees/lamp/{lamp.id}").text
+    door, fault = "/services/lighting/arrete?point=L1#point", f"/donnees/fault/nouveau?asset=lamp/{lamp.id}"
+    shown = client.get(f"/donnees/lamp/{lamp.id}").text
+    assert (f'href="{door}"' in shown, f'href="{fault}"' in shown) == (True, False)
+    agent = headers(town, "agent")
+    assert f'href="{fault}"' in client.get(f"/donnees/lamp/{lamp.id}", headers=agent).text
+    assert f'value="lamp/{lamp.id}"' in client.get(fault, headers=agent).text
     rows = client.get("/services/lighting/arrete.csv?lang=en").text.removeprefix("\ufeff").splitlines()
     assert rows[0].startswith("point,street,rule,verdict")
     assert rows[1] == (

@@ -18,6 +18,7 @@ ENTRANCES = (
     Entrance(Text("Parc et armoires", "Stock and cabinets"), "/services/lighting/apercu"),
     Entrance(Text("Courbe et arbre de l'armoire", "Curve and tree of the cabinet"), "/services/lighting/armoires/{id}", record="cabinet"),
     Entrance(Text("Ce qu'en dit l'arrêté de 2018", "What the 2018 order says of it"), "/services/lighting/arrete?point={key}#point", record="lamp"),
+    Entrance(Text("Ouvrir une panne sur ce point", "Open a fault on this point"), "/donnees/fault/nouveau?asset=lamp/{id}", "agent", record="lamp"),
     Entrance(Text("Ce que dit cette passerelle", "What this gateway says"), "/services/lighting/passerelles/{id}", "agent", record="talq_gateway"),
     Entrance(Text("Horaires et coût", "Schedules and cost"), "/services/lighting/horaires"),
     Entrance(Text("Passage en LED", "Change to LED"), "/services/lighting/led"),

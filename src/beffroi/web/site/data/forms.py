@@ -42,6 +42,8 @@ def _written(request: Request, field: Field, value: Any) -> str:
         return text.replace(".", ",") if language_of(request) == "fr" else text
     if field.kind == "json":
         return msgspec.json.encode(value).decode()
+    if field.words is not None:
+        return field.words(value, language_of(request))
     return str(json_value(field, value))
 
 
@@ -225,10 +227,12 @@ def _page(request: Request, values: dict[str, str], errors: dict[str, str], row:
 
 
 def new(request: Request) -> Response:
-    """Answer the empty form of a new record, its defaults filled in."""
+    """Answer the form of a new record, its defaults filled in, and what the address says (`?asset=lamp/12`)."""
     desk = desk_of(request)
     collection = desk.collection(request.path_params["name"])
     values = {f.name: _written(request, f, f.default) for f in desk.fields(collection)}
+    given = (*values, "longitude", "latitude", "territory")
+    values |= {name: text for name, text in request.query_params.items() if name in given}
     return _page(request, values, {}, None)
 
 
