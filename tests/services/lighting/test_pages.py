@@ -175,7 +175,9 @@ def test_a_calendar_is_compared_and_what_cannot_be_read_is_told(served: tuple[To
     assert (unknown.status_code, "No calendar or program has the code" in unknown.text) == (400, True)
     listed = client.get("/donnees/lighting_program", params={"lang": "fr"}).text
     assert "coucher 50, lever" in listed
-    form = client.get(f"/donnees/lighting_program/{number}/modifier?lang=fr", headers=headers(town, "agent")).text
+    form = client.get(
+        f"/donnees/lighting_program/{number}/modifier?lang=fr", headers=headers(town, "agent")
+    ).text
     assert 'value="coucher 50, lever"' in form
 
 
