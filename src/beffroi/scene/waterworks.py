@@ -275,7 +275,7 @@ def _story(grid: Grid, end_us: int) -> tuple[Burst, ...]:
 
     return (
         Burst("CENTRE", pick[3], ago(24.6), ago(17.4), 4.2, 0),
-        Burst("CENTRE", pick[9], ago(11.3), None, 3.4, 0),
+        Burst("CENTRE", pick[10], ago(11.3), None, 3.4, 0),
         Burst("FAUBOURGS", "", ago(21.0), None, 3.9, 16 * DAY_US),
     )
 

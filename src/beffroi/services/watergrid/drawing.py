@@ -1,7 +1,6 @@
 """Maps of the network, drawn by the server: where a leak may be, who is without water when pipes are closed."""
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 from typing import Any
 
 from markupsafe import Markup
@@ -10,7 +9,7 @@ from beffroi.services.watergrid.hydraulics.model import Model
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
-from beffroi.web.kit.map import Box, outline_svg
+from beffroi.web.kit.map import Box, course, middle, outline_svg
 
 __all__ = ["SHADES", "Candidate", "closed_drawing", "likelihood_drawing"]
 
@@ -36,8 +35,8 @@ def likelihood_drawing(town: Town, shown: Sequence[Candidate]) -> Markup | None:
     marks = []
     for code, share, row in reversed(placed):  # the likeliest is drawn last, above the others
         shade = next(s for least, s in SHADES if share >= least)
-        ground.append({"geometry": row.geometry, "properties": {"kind": f"course {shade}"}})
-        marks.append((*_middle(_points(row)), shade, f"{code} : {100 * share:.0f} %"))
+        ground.append(course(row.geometry, shade))
+        marks.append((*middle(_points(row)), shade, f"{code} : {100 * share:.0f} %"))
     return outline_svg(box, ground, marks)
 
 
@@ -53,17 +52,13 @@ def closed_drawing(town: Town, model: Model, links: Sequence[str], dry: Sequence
     ground = [dict(f) for f in base_map(town).features]
     ground += _conduits(_line(c) for c in courses.values())
     ground += [
-        {"geometry": _line(course), "properties": {"kind": "course orange"}}
-        for name, course in courses.items()
+        course(_line(way), "orange")
+        for name, way in courses.items()
         if {model.links[name].start, model.links[name].end} <= without and name not in links
     ]
-    ground += [
-        {"geometry": _line(courses[name]), "properties": {"kind": "course rouge"}}
-        for name in links
-        if name in courses
-    ]
+    ground += [course(_line(courses[name]), "rouge") for name in links if name in courses]
     marks = [(*n.geometry["coordinates"][:2], "orange", n.values["code"]) for n in dry if n.geometry]
-    marks += [(*_middle(courses[name]), "rouge", name) for name in links if name in courses]
+    marks += [(*middle(courses[name]), "rouge", name) for name in links if name in courses]
     return outline_svg(box, ground, marks)
 
 
@@ -71,25 +66,14 @@ def _conduits(geometries: Iterable[Any]) -> list[dict[str, Any]]:
     return [{"geometry": g, "properties": {"kind": "conduit"}} for g in geometries]
 
 
-def _line(course: Sequence[Sequence[float]]) -> dict[str, Any]:
-    return {"type": "LineString", "coordinates": course}
+def _line(points: Sequence[Sequence[float]]) -> dict[str, Any]:
+    return {"type": "LineString", "coordinates": points}
 
 
 def _points(row: Row) -> list[Sequence[float]]:
     geometry = row.geometry or {}
     parts = geometry.get("coordinates", [])
     return list(parts) if geometry.get("type") == "LineString" else [p for part in parts for p in part]
-
-
-def _middle(points: Sequence[Sequence[float]]) -> tuple[float, float]:
-    """Return the place half way along a line."""
-    steps = [((b[0] - a[0]) ** 2 + (b[1] - a[1]) ** 2) ** 0.5 for a, b in pairwise(points)]  # fmt: skip
-    left = sum(steps) / 2
-    for (a, b), step in zip(pairwise(points), steps, strict=True):
-        if left <= step and step > 0:
-            return a[0] + (b[0] - a[0]) * left / step, a[1] + (b[1] - a[1]) * left / step
-        left -= step
-    return points[0][0], points[0][1]
 
 
 def _around(points: Sequence[Sequence[float]]) -> Box:
