@@ -39,10 +39,13 @@ def _round(data: Data = Path(), as_json: Json = False) -> None:
         "metres": round(found.round.metres),
         "containers": len(found.containers),
         "without_sensor": found.unknown,
-    }
-    words = "\n".join(f"{n}. {s['code']}" for n, s in enumerate(stops, 1)) or say(
-        "Pas de tournée aujourd'hui.", "No round today."
-    )
+        "next": None if found.coming is None else {
+            "in_days": found.coming.days, "metres": round(found.coming.round.metres), "stops": [c.row.values["code"] for c in found.coming.stops],
+        },
+    }  # fmt: skip
+    words = "\n".join(f"{n}. {s['code']}" for n, s in enumerate(stops, 1)) or say("Pas de tournée aujourd'hui.", "No round today.")  # fmt: skip
+    if found.coming is not None:
+        words += say(" La prochaine dans {days} jours, {n} arrêts.", " The next in {days} days, {n} stops.", days=found.coming.days, n=len(found.coming.stops))  # fmt: skip
     tell(report, as_json=as_json, words=words)
 
 

@@ -43,13 +43,14 @@ class Policy(msgspec.Struct, frozen=True):
 
     `overflow` is what a day over full is worth: visits when `visits`, else stops of a round of all containers (its kilometres over
     their number). `run`: overflows expected before the next possible day that make a round go out; `early`: what emptying a full
-    container before it must be is worth, in the same stops.
+    container before it must be is worth, in the same stops. `least`: share full below which no stop is made, even on the way.
     """
 
     visits: bool = False
     overflow: float = 4.3
     run: float = 5.3
     early: float = 0.8
+    least: float = 0.0
 
 
 FEWEST_KM = Policy()  # few rounds, each taking what lies on its way
@@ -88,7 +89,10 @@ def choose(
     every = _tour(apart, np.arange(1, len(apart)))
     a_stop = _length(apart, every) / len(places)
     wait = max(_NEXT_DAYS, gap_days)
-    worth = [policy.overflow * overflow_days(f, wait) + policy.early * max(f.level, 0.0) ** 2 for f in fills]
+    worth = [
+        -1.0 if f.level < policy.least else policy.overflow * overflow_days(f, wait) + policy.early * max(f.level, 0.0) ** 2
+        for f in fills
+    ]  # fmt: skip
     prize = np.array([0.0, *worth]) * a_stop
     return sorted(int(i) - 1 for i in _mended(apart, _best_part(apart, every, prize), prize))
 

@@ -21,6 +21,7 @@ __all__ = ["Coming", "Container", "Today", "containers", "for_size", "middle_of"
 
 HISTORY_DAYS = 21
 COMING_DAYS = 7
+_LEAST = 0.3
 SILENT_US = 2 * DAY_US
 
 
@@ -129,5 +130,8 @@ def middle_of(places: Sequence[Point]) -> Point:
 
 
 def for_size(policy: Policy, count: int) -> Policy:
-    """Return a policy for so many containers: a small town expects few overflows, a twentieth of its containers is a round."""
-    return msgspec.structs.replace(policy, run=min(policy.run, max(0.5, count / 20)))
+    """Return a policy for so many containers: a small town expects few overflows, a twentieth of its containers is a round.
+
+    Containers stand side by side in a street: what is nearly empty is left even where the way to it is nothing.
+    """
+    return msgspec.structs.replace(policy, run=min(policy.run, max(0.5, count / 20)), least=_LEAST)

@@ -111,8 +111,8 @@ def _areas(town: Town, writer: Writer, scene: Scene, commune: str) -> None:
             "nominal_m3h": nominal,
             "diameter_mm": 40.0 if nominal < 25 else 80.0,
         }
-        place = {"type": "Point", "coordinates": wgs84(grid.places[7 + 11 * serial])}
-        writer.create("water_meter", values, place, commune)
+        at = {"type": "Point", "coordinates": wgs84(grid.places[7 + 11 * serial])}
+        writer.create("water_meter", values, at, commune)
     for code, name, kind, served, place in (
         ("step-entree", "Entrée de la station d'épuration", "inlet", 2100, (240.0, -560.0)),
         ("deversoir-pont", "Déversoir d'orage du pont", "overflow", None, (235.0, -120.0)),

@@ -35,7 +35,7 @@ def likelihood_drawing(town: Town, shown: Sequence[Candidate]) -> Markup | None:
     marks = []
     for code, share, row in reversed(placed):  # the likeliest is drawn last, above the others
         shade = next(s for least, s in SHADES if share >= least)
-        ground.append(course(row.geometry, shade))
+        ground.append(course(row.geometry or {}, shade))
         marks.append((*middle(_points(row)), shade, f"{code} : {100 * share:.0f} %"))
     return outline_svg(box, ground, marks)
 

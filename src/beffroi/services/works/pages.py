@@ -53,7 +53,7 @@ def index(request: Request) -> Response:
     rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
     field = town.store.records.collections["works_permit"].field("measure")
     assert field is not None
-    words = {c.value: (c.severity, c.title.of(language_of(request))) for c in field.choices}
+    words = {c.value: (c.severity or "", c.title.of(language_of(request))) for c in field.choices}
     return render(
         request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words,
         drawing=_drawing(town, rows, {value: severity for value, (severity, _) in words.items()}),
