@@ -71,9 +71,12 @@ def test_what_staff_closed_stays_closed(watertown: Town) -> None:
     records.put("water_leak", {"state": "open"}, id=leak.id, who=SYSTEM)
 
 
-def test_indicators_come_from_the_files(watertown: Town) -> None:
+def test_indicators_come_from_the_files(watertown: Town, scene: Scene) -> None:
     said = {i.name: i.compute(watertown, None, 0, watertown.clock()) for i in INDICATORS}
     assert said["open_leaks"] == 2
+    (count,) = (i.compute for i in INDICATORS if i.name == "open_leaks")
+    first = scene.waterworks.bursts[0].start_us
+    assert [count(watertown, None, 0, at) for at in (first, first + 4 * DAY_US)] == [0, 1]  # since repaired
     assert said["leak_cost"] == pytest.approx(1.1 * (said["leak_volume"] or 0), abs=0.1)
     assert said["network_yield"] == pytest.approx(82.22, abs=0.01)
 

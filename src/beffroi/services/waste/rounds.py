@@ -35,6 +35,7 @@ Stops = NDArray[np.int64]
 _STEPS, _COST = 400, 2e8  # of a tour made better: how many, and how many pairs of legs are looked at in all
 _LEAST_M = 1e-6
 _MENDED = 3
+_AHEAD_DAYS = 1.0  # a stop is worth what is in the container when the next round could have taken it
 _NEXT_DAYS = 2  # by kilometres: a stop that is left out waits about so long for the next round
 
 
@@ -54,7 +55,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 FEWEST_KM = Policy()  # few rounds, each taking what lies on its way
-FEWEST_VISITS = Policy(visits=True, overflow=0.8)  # a round a day if need be, each of what must be
+FEWEST_VISITS = Policy(visits=True, overflow=0.65)  # a round a day if need be, each of what must be
 _LEAST, _MOST = Policy(overflow=1.5, run=3.0), Policy(overflow=23.0, run=9.0)
 
 
@@ -65,9 +66,12 @@ class Round(msgspec.Struct, frozen=True):
     metres: float
 
 
-def steered(policy: Policy, allowed_km: float, driven_km: float) -> Policy:
-    """Return a policy that drives more or fewer kilometres a week, as the last weeks drove less or more than allowed."""
-    ratio = allowed_km / max(driven_km, 1.0)
+def steered(policy: Policy, allowed_km: float, driven_km: float, days: float = 7.0) -> Policy:
+    """Return a policy that drives more or fewer kilometres a week, as the last weeks drove less or more than allowed.
+
+    It is asked anew every so many `days`: the change is a part of that of a week.
+    """
+    ratio = (allowed_km / max(driven_km, 1.0)) ** (days / 7)
     return msgspec.structs.replace(
         policy, overflow=min(max(policy.overflow * ratio**1.2, _LEAST.overflow), _MOST.overflow),
         run=min(max(policy.run / ratio**0.6, _LEAST.run), _MOST.run),
@@ -90,7 +94,7 @@ def choose(
     a_stop = _length(apart, every) / len(places)
     wait = max(_NEXT_DAYS, gap_days)
     worth = [
-        -1.0 if f.level < policy.least else policy.overflow * overflow_days(f, wait) + policy.early * max(f.level, 0.0) ** 2
+        -1.0 if f.level < policy.least else policy.overflow * overflow_days(f, wait) + policy.early * max(f.after(_AHEAD_DAYS), 0.0) ** 2
         for f in fills
     ]  # fmt: skip
     prize = np.array([0.0, *worth]) * a_stop

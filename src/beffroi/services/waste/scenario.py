@@ -42,7 +42,7 @@ __all__ = [
 WARM_UP = 14  # days that no figure counts
 FIXED_DAYS = (0, 3)
 KNOWN_KM, KNOWN_OVERFLOWS = 307.0, 23.0  # of the fixed rounds, a week
-_STEERED = 302.0 / KNOWN_KM  # what the rounds by kilometres are steered to, of the fixed ones' kilometres
+_STEERED = 308.0 / KNOWN_KM  # what the rounds by kilometres are steered to, of the fixed ones' kilometres
 _START = 0.3
 _DAY_S = 86_400.0
 _SUNDAY = 6
@@ -121,14 +121,16 @@ def by_fill(
     km_a_week: float | None = None,
 ) -> Choice:
     """Return the way that follows the sensors: on these week days, or on any but Sunday when none is given; `km_a_week` steers
-    it to that many kilometres, from the third week on."""
+    it, day by day from the third week on, so that what was driven since and what is to be driven in a week keep to that many."""
     driven: list[float] = []
     held = policy
 
     def chosen(day: int, fills: Sequence[Fill]) -> list[int]:
         nonlocal held
-        if km_a_week is not None and day % 7 == 0 and day >= WARM_UP:
-            held = steered(held, km_a_week, (sum(driven[-7:]) + sum(driven[-14:]) / 2) / 2)
+        if km_a_week is not None and day >= WARM_UP:
+            left = km_a_week * (day - WARM_UP) / 7 - sum(driven[WARM_UP:])
+            allowed = max(km_a_week + left, km_a_week / 2)
+            held = steered(held, allowed, (sum(driven[-7:]) + sum(driven[-14:]) / 2) / 2, days=1)
         open_days = [
             d for d in range(day, day + 15) if (d % 7 in days if days is not None else d % 7 != _SUNDAY)
         ]
