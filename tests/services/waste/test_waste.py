@@ -26,6 +26,7 @@ from beffroi.services.waste.rounds import (
     _mended,
     choose,
     length_m,
+    restrained,
     steered,
     tour,
 )
@@ -101,6 +102,14 @@ def test_kilometres_are_steered() -> None:
     assert more.overflow > FEWEST_KM.overflow > less.overflow
     assert more.run < FEWEST_KM.run < less.run
     assert steered(FEWEST_KM, 300, 300) == FEWEST_KM
+    daily = steered(steered(FEWEST_KM, 300, 400, days=3.5), 300, 400, days=3.5)
+    assert daily.overflow == pytest.approx(less.overflow)
+
+
+def test_visits_are_held_and_never_more_than_usual() -> None:
+    held = restrained(FEWEST_VISITS, FEWEST_VISITS, 140, 150)
+    assert held.overflow < FEWEST_VISITS.overflow
+    assert restrained(held, FEWEST_VISITS, 150, 100) == FEWEST_VISITS
 
 
 def test_the_bins_scenario() -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "choose",
     "fixed_days",
     "length_m",
+    "restrained",
     "steered",
     "tour",
 ]
@@ -55,7 +56,8 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 FEWEST_KM = Policy()  # few rounds, each taking what lies on its way
-FEWEST_VISITS = Policy(visits=True, overflow=0.65)  # a round a day if need be, each of what must be
+FEWEST_VISITS = Policy(visits=True, overflow=0.75)  # a round a day if need be, each of what must be
+_FEWEST = 0.45  # what an overflow is worth at least, in visits
 _LEAST, _MOST = Policy(overflow=1.5, run=3.0), Policy(overflow=23.0, run=9.0)
 
 
@@ -76,6 +78,19 @@ def steered(policy: Policy, allowed_km: float, driven_km: float, days: float = 7
         policy, overflow=min(max(policy.overflow * ratio**1.2, _LEAST.overflow), _MOST.overflow),
         run=min(max(policy.run / ratio**0.6, _LEAST.run), _MOST.run),
     )  # fmt: skip
+
+
+def restrained(
+    policy: Policy, usual: Policy, allowed_visits: float, made_visits: float, days: float = 7.0
+) -> Policy:
+    """Return a policy by visits that makes fewer when the last weeks made more than allowed, and never more than the usual one.
+
+    Visits hardly follow what an overflow is worth: a tenth fewer of them takes half of that worth.
+    """
+    ratio = (allowed_visits / max(made_visits, 1.0)) ** (days / 7)
+    return msgspec.structs.replace(
+        policy, overflow=min(max(policy.overflow * ratio**5, _FEWEST), usual.overflow)
+    )
 
 
 def choose(
