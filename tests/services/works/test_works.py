@@ -78,6 +78,7 @@ def test_residents_see_what_is_published(town: Town, shared: Path) -> None:
     client = TestClient(create_app(town))
     page = client.get("/travaux").text
     assert ("Travaux A1" in page, "Travaux A2" in page, "Travaux A3" in page) == (True, False, False)
+    assert '<path class="course orange"' in page and 'href="/carte?couche=works_permit"' in page
     answer = client.get("/travaux/datex2.xml")
     valid(shared, answer.content)
     assert [n for n in (b"A1", b"A2", b"A3") if b"<tro:regulationId>" + n in answer.content] == [b"A1"]
