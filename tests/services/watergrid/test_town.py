@@ -154,6 +154,16 @@ def test_indicators_are_a_table_too_and_blank_is_not_zero(agent: TestClient) -> 
     )
 
 
+def test_a_year_that_meters_more_than_comes_in_is_told(agent: TestClient, watertown: Town) -> None:
+    page = agent.get("/services/watergrid/indicateurs", headers={"Accept-Language": "en"}).text
+    assert "more water is metered" not in page
+    wrong = {"code": "1999", "produced_m3": 100.0, "domestic_m3": 120.0, "length_km": 1.0}
+    row = watertown.store.records.put("water_year", wrong, who=SYSTEM)
+    page = agent.get("/services/watergrid/indicateurs", headers={"Accept-Language": "en"}).text
+    assert "1999: more water is metered" in words(page)
+    watertown.store.records.delete("water_year", row.id, who=SYSTEM)
+
+
 def test_closing_says_who_is_without_water(agent: TestClient, watertown: Town, scene: Scene) -> None:
     grid = scene.waterworks.grid
     ends = [

@@ -29,7 +29,7 @@ from beffroi.web.kit.page import language_of, principal_of, render, translate
 __all__ = ["ENTRANCES", "ROUTES"]
 
 HOME = "/services/watergrid"
-_PAST, _YEARS, _VALVES = 50, 5, 400
+_PAST, _YEARS, _VALVES, _SHOWN_VALVES = 50, 5, 400, 40
 _FLAT = 0.1  # share of the likeliest pipe below which none stands out
 
 
@@ -183,7 +183,7 @@ def closing(request: Request) -> Response:
     return render(
         request, "watergrid/closing.html", wanted=wanted, unknown=unknown, valves=valves, links=links, nodes=nodes, pipes=len(model.pipes),
         subscribers=sum(n.values.get("subscribers") or 0 for n in nodes), demand=sum(n.values.get("demand_m3h") or 0.0 for n in nodes),
-        drawing=closed_drawing(town, model, links, nodes),
+        drawing=closed_drawing(town, model, links, nodes), shown=_SHOWN_VALVES,
     )  # fmt: skip
 
 
