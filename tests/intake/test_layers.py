@@ -1,10 +1,14 @@
 """Any file into a collection of the town's own: columns, key, places, a second import, and who sees it."""
 
 import json
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pytest
+import shapely
 from openpyxl import Workbook
 from starlette.testclient import TestClient
 from tests.towns import town_at
@@ -152,3 +156,20 @@ def test_real_layers_come_in_whole(town: Town, shared: Path) -> None:
     ban = land / "adresses" / "ban_import_test_data.csv"
     three, (c,) = import_layers(town.store, [ban], "csv", {}, SYSTEM)
     assert (three.read, three.rejected, c.collection.key is not None and c.collection.key.name) == (50, 0, "id")  # fmt: skip
+
+
+def test_a_layer_whose_geometry_is_broken_is_refused_with_its_rows(town: Town, tmp_path: Path) -> None:
+    path = tmp_path / "broken.gpkg"
+    pyogrio = pytest.importorskip("pyogrio")
+    points = shapely.to_wkb([shapely.Point(3.87, 43.6), shapely.Point(3.88, 43.6)])
+    pyogrio.raw.write(
+        path, points, [np.array(["a", "b"])], ["name"], layer="spots", geometry_type="Point", crs="EPSG:4326"
+    )
+    with closing(sqlite3.connect(path)) as base:
+        for (name,) in base.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            base.execute(f'DROP TRIGGER "{name}"')
+        base.execute("UPDATE spots SET geom = x'4750' WHERE fid = 2")
+        base.commit()
+    with pytest.raises(Problem) as told:
+        import_layers(town.store, [path], "gpkg", {}, SYSTEM)
+    assert "spots, 1-2" in told.value.reason.en

@@ -272,6 +272,7 @@ def _answer(report: "ImportReport") -> dict[str, Any]:
             {
                 "file": one.file,
                 "line": one.line,
+                "place": one.place,
                 "field": one.field,
                 "reason": one.reason.of(tongue),
                 "mend": one.mend.of(tongue),
@@ -336,7 +337,10 @@ def _words(report: "ImportReport") -> str:
         )
     ]  # fmt: skip
     for reject in report.rejects[:_SHOWN]:
-        words = f"  {reject.file}:{reject.line} {reject.field} : {reject.reason.of(tongue)} {reject.mend.of(tongue)}"
+        place = reject.place or reject.line
+        words = (
+            f"  {reject.file}:{place} {reject.field} : {reject.reason.of(tongue)} {reject.mend.of(tongue)}"
+        )
         lines.append(words.rstrip())
     if report.rejected > _SHOWN:
         more = report.rejected - _SHOWN

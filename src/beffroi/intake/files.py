@@ -26,13 +26,14 @@ _IN_LIMIT = 900
 
 
 class FileReject(msgspec.Struct, frozen=True):
-    """One row that was refused, and where it is."""
+    """One row that was refused, and where it is: its line, or its `place` in a file that has none."""
 
     file: str
     line: int
     field: str
     reason: Text
     mend: Text
+    place: str = ""
 
 
 class SeriesCount(msgspec.Struct):

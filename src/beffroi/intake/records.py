@@ -25,7 +25,7 @@ def import_records(
     store: Store, kind: KindOfImport, paths: Iterable[Path], options: Mapping[str, Any], who: Principal, *,
     dry: bool = False, progress: Progress = lambda _path, _step, _done, _whole: None,
 ) -> ImportReport:  # fmt: skip
-    """Take files of a kind that fills collections; the report counts the records of its last collection.
+    """Take files of a kind that fills collections; the report counts the records of its last collection, of all when `apart`.
 
     Every file is read whole before the first record of any is stored. Raises `Problem` with the file as its place
     when one cannot be read.
@@ -35,12 +35,12 @@ def import_records(
     for path, whole in files:
         for name in kind.collections:
             last = name == kind.collections[-1]
-            told = report if last else ImportReport(rejects=[], datastreams={})
+            told = report if last or kind.apart else ImportReport(rejects=[], datastreams={})
             entries = _entries(kind, path, {**options, "collection": name})
             collection = keyed(store.records.shelf(name).collection)
             if dry:  # what these refer to is not stored: only their own values are tried
                 entries = alone(entries, collection, kind.collections)
-            if not dry or last:
+            if not dry or last or kind.apart:
                 take_entries(store, collection, path, entries, who, told, whole, dry, progress)
     return report
 
@@ -60,10 +60,12 @@ def alone(
 
 def _counted(kind: KindOfImport, path: Path, options: Mapping[str, Any], progress: Progress) -> int:
     n = 0
-    asked = {**options, "collection": kind.collections[-1], "counting": True}
-    for n, _ in enumerate(_entries(kind, path, asked), 1):
-        if n % 5_000 == 0:
-            progress(path, "check", n, 0)
+    for name in kind.collections if kind.apart else kind.collections[-1:]:
+        asked = {**options, "collection": name, "counting": True}
+        for _ in _entries(kind, path, asked):
+            n += 1
+            if n % 5_000 == 0:
+                progress(path, "check", n, 0)
     return n
 
 
@@ -82,8 +84,10 @@ def take_entries(
 ) -> None:  # fmt: skip
     """Store the entries of one file and add what became of them to the report; `whole` is how many there are."""
 
+    before = report.read
+
     def told(outcome: Outcome) -> None:
-        progress(path, "store", outcome.read, whole)
+        progress(path, "store", before + outcome.read, whole)
 
     if dry:
         outcome = record_import.would_take(store.records, collection, entries)
@@ -98,7 +102,14 @@ def take_entries(
     for one in outcome.rejects:
         line = re.match(r"line (\d+)", one.place)
         report.rejects.append(
-            FileReject(str(path), int(line[1]) if line else 0, one.field, one.reason, one.mend)
+            FileReject(
+                str(path),
+                int(line[1]) if line else 0,
+                one.field,
+                one.reason,
+                one.mend,
+                "" if line else one.place,
+            )
         )
 
 

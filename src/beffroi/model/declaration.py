@@ -84,7 +84,7 @@ class KindOfImport(msgspec.Struct, frozen=True):
 
     `read(path, options)` yields the rows of `standards.reading`; or, when `collections` names what it fills, the
     `Entry` and `Reject` of `store.record` for each in turn (`options["collection"]`), so that what the last one
-    refers to comes first. The report counts the last one. With `options["counting"]` it is only asked how many rows there
+    refers to comes first. The report counts the last one, or all when each has rows of its own (`apart`). With `options["counting"]` it is only asked how many rows there
     are: whatever is yielded for each is not looked at.
 
     Who brings a file by the page is offered the kinds that have its ending in `extensions`. `signs`: names of columns that
@@ -97,6 +97,7 @@ class KindOfImport(msgspec.Struct, frozen=True):
     extensions: tuple[str, ...] = ()
     collections: tuple[str, ...] = ()
     signs: tuple[str, ...] = ()
+    apart: bool = False
 
 
 class UsefulOutput(msgspec.Struct, frozen=True):

@@ -21,7 +21,7 @@ from beffroi.scene.series import Station
 from beffroi.scene.stations import TOWN, Builder
 from beffroi.scene.weather import Weather
 
-__all__ = ["AREAS", "Burst", "Grid", "Waterworks", "water_stations"]
+__all__ = ["AREAS", "USERS", "Burst", "Grid", "Waterworks", "water_stations"]
 
 Array = NDArray[np.float64]
 _RADIUS_M, _SNAP_M = 350.0, 8.0
@@ -31,6 +31,11 @@ _SENSORS = 8
 # area: name, homes, mean use of a home in m³/h, constant night use and old losses in m³/h
 AREAS: Mapping[str, tuple[str, int, float, float]] = {
     "CENTRE": ("Centre ancien", 860, 0.0125, 1.6), "FAUBOURGS": ("Faubourgs et hameaux", 1240, 0.0125, 3.4),
+}  # fmt: skip
+# meter of a large user: its name, Q3 in m³/h, what it draws on average, for how many days it is stopped, and turned round
+USERS: Mapping[str, tuple[str, float, float, float, float]] = {
+    "CPT03": ("Piscine intercommunale", 6.3, 2.4, 6.2, 0.0), "CPT04": ("Collège", 40.0, 0.16, 0.0, 0.0),
+    "CPT05": ("Zone artisanale", 10.0, 1.9, 0.0, 8.4),
 }  # fmt: skip
 _HOURS = (0.32, 0.2, 0.15, 0.14, 0.2, 0.5, 1.1, 1.75, 1.6, 1.3, 1.15, 1.2, 1.4, 1.3, 1.05, 0.95, 0.95, 1.05, 1.3, 1.55, 1.45,
           1.1, 0.8, 0.5)  # fmt: skip
@@ -196,6 +201,7 @@ class Waterworks:
         self.sky = sky
         self.noise = {area: Chance(seed, f"water-{area}") for area in AREAS}
         self.bursts = _story(self.grid, end_us)
+        self.end_us = end_us
         self.solved = lru_cache(maxsize=2048)(self._solved)
 
     def use(self, area: str, at_us: int) -> float:
@@ -232,6 +238,18 @@ class Waterworks:
         leaks = {b.pipe: b.flow(at_us) for b in self.bursts if b.area == "CENTRE"}
         return self.grid.pressures(self.grid.loaded(self.use("CENTRE", at_us) + AREAS["CENTRE"][3], leaks))
 
+    def user(self, meter: str, start_us: int, end_us: int) -> float:
+        """Return what the meter of a large user counts, in m³/h: one is stopped, one is too large, one was fitted the wrong way."""
+        middle = (start_us + end_us) // 2
+        since = (self.end_us - middle) / DAY_US
+        _, _, mean, stopped, turned = USERS[meter]
+        drawn = (
+            mean * _HOURS[int(moment(middle)[2])] * (1 + 0.1 * self.noise["CENTRE"].normal(middle // HOUR_US))
+        )
+        if since < stopped:
+            return 0.0
+        return -drawn if since < turned else drawn
+
     def sewage(self, start_us: int, end_us: int) -> float:
         """Return the mean flow at the plant's inlet, in m³/h: what people used, ground water, and rain of the last hours."""
         middle = (start_us + end_us) // 2
@@ -257,7 +275,7 @@ def _story(grid: Grid, end_us: int) -> tuple[Burst, ...]:
 
     return (
         Burst("CENTRE", pick[3], ago(24.6), ago(17.4), 4.2, 0),
-        Burst("CENTRE", pick[9], ago(11.3), None, 3.4, 0),
+        Burst("CENTRE", pick[10], ago(11.3), None, 3.4, 0),
         Burst("FAUBOURGS", "", ago(21.0), None, 3.9, 16 * DAY_US),
     )
 
@@ -279,6 +297,17 @@ def water_stations(build: Builder, works: Waterworks) -> Iterator[Station]:
         yield Station(
             code, name, "Débitmètre électromagnétique, moyenne de l'heure", "watergrid", TOWN, place, "Débitmètre électromagnétique",
             (build(code, "water_flow", 60, metered(*areas), decimals=2, interval=True, low=0.0),),
+            asset=("water_meter", code), category="eau potable", public=False,
+        )  # fmt: skip
+    for serial, (code, (name, _, _, _, _)) in enumerate(USERS.items()):
+
+        def used(a: int, b: int, code: str = code) -> float:
+            return works.user(code, a, b)
+
+        yield Station(
+            code, f"Compteur : {name}", "Compteur à émetteur d'impulsions, moyenne de l'heure", "watergrid", TOWN,
+            grid.places[7 + 11 * serial], "Compteur mécanique et tête d'impulsions",
+            (build(code, "water_flow", 60, used, decimals=2, interval=True),),
             asset=("water_meter", code), category="eau potable", public=False,
         )  # fmt: skip
     for node in grid.sensors():

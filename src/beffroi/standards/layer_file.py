@@ -413,17 +413,21 @@ def _sources(path: Path) -> list[str]:
 
 def _ogr_rows(source: str, layer: str, count: int) -> Rows:
     def rows() -> Iterator[LayerRow | Reject]:
+        from pyogrio.errors import DataSourceError, FeatureError  # noqa: PLC0415
         from pyogrio.raw import read  # noqa: PLC0415
 
         for begin in range(0, count, _BATCH):
-            meta, fids, shapes, columns = read(
-                source,
-                layer=layer,
-                skip_features=begin,
-                max_features=_BATCH,
-                return_fids=True,
-                datetime_as_string=True,
-            )
+            try:
+                meta, fids, shapes, columns = read(
+                    source,
+                    layer=layer,
+                    skip_features=begin,
+                    max_features=_BATCH,
+                    return_fids=True,
+                    datetime_as_string=True,
+                )
+            except (FeatureError, DataSourceError) as error:
+                raise _unreadable(f"{layer}, {begin + 1}-{min(begin + _BATCH, count)}", str(error)) from error
             values = [c.tolist() for c in columns]
             placed = [None] * len(fids) if shapes is None else shapely.from_wkb(shapes)
             for i in range(len(fids)):

@@ -13,6 +13,7 @@ from beffroi.identity import territories
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM
+from beffroi.model.problem import Problem
 from beffroi.model.result import number_of
 from beffroi.services.waste.fill import Fill, fill_of, overflow_chance, overflow_days
 from beffroi.services.waste.indicators import collections_between
@@ -25,13 +26,15 @@ from beffroi.services.waste.rounds import (
     _mended,
     choose,
     length_m,
+    restrained,
     steered,
     tour,
 )
 from beffroi.services.waste.scenario import BARS, KNOWN, Outcome, make_scenario, pays, play, ways
-from beffroi.services.waste.stock import today
+from beffroi.services.waste.stock import Container, round_of, today
+from beffroi.services.waste.worth import worth, worth_of
 from beffroi.standards.reading import Reading, Series, Station
-from beffroi.store.record import Query
+from beffroi.store.record import Query, Row
 from beffroi.store.tables import thing
 from beffroi.town import open_town
 
@@ -99,6 +102,14 @@ def test_kilometres_are_steered() -> None:
     assert more.overflow > FEWEST_KM.overflow > less.overflow
     assert more.run < FEWEST_KM.run < less.run
     assert steered(FEWEST_KM, 300, 300) == FEWEST_KM
+    daily = steered(steered(FEWEST_KM, 300, 400, days=3.5), 300, 400, days=3.5)
+    assert daily.overflow == pytest.approx(less.overflow)
+
+
+def test_visits_are_held_and_never_more_than_usual() -> None:
+    held = restrained(FEWEST_VISITS, FEWEST_VISITS, 140, 150)
+    assert held.overflow < FEWEST_VISITS.overflow
+    assert restrained(held, FEWEST_VISITS, 150, 100) == FEWEST_VISITS
 
 
 def test_the_bins_scenario() -> None:
@@ -144,6 +155,21 @@ def test_a_draw_that_is_left_as_it_is_is_weighed_by_its_own_fixed_rounds() -> No
     assert not BARS["fewest_km"](Outcome(614, 300, 24.1, 5), harder)
 
 
+def test_the_next_round_is_forecast_and_what_sensors_bring_is_reckoned_on_the_towns_own() -> None:
+    """Ten containers that fill by a tenth a day, half full: nothing for days, then a round; one round a week is hard to beat."""
+    told = [
+        Container(Row("bin", n, 1, {"code": f"B{n}"}), (100.0 * n, 50.0 * (n % 3)), Fill(0.5, 0.1, 0.02, 9)) for n in range(10)
+    ]  # fmt: skip
+    found = round_of(told)
+    assert (found.stops, found.unknown) == ((), 0)
+    assert found.coming is not None
+    assert (found.coming.days, sorted(c.row.id for c in found.coming.stops)) == (4, list(range(10)))
+    paid = {n: worth_of(told, rounds=n).ways for n in (1, 3)}
+    assert [w.name for w in paid[1]] == ["fixed", "fewest_visits", "fewest_km"]
+    assert [round(ways[0].outcome.visits) for ways in paid.values()] == [10, 30]
+    assert max(w.brings or 0 for w in paid[1]) <= 0 < min(w.brings or 0 for w in paid[3][1:])
+
+
 def test_it_is_said_when_sensors_do_not_pay() -> None:
     before, after = Outcome(307, 240, 23, 2), Outcome(306, 143, 23, 2)
     assert pays(before, after, containers=120) == pytest.approx(52 * (2.1 + 97 * 3) - 5400)
@@ -182,6 +208,8 @@ def test_the_round_of_a_town(tmp_path: Path) -> None:
             s.row.values["code"] for s in found.stops
         ]
         assert math.isfinite(found.round.metres)
+        with pytest.raises(Problem, match="sensor"):
+            worth(town)  # three sensors say nothing of a town
         # B0 rose by 30 points a day from 6 % to 96 %; then the lorry came, and came too early a day later
         taken = [
             Reading(Series("b0/fill", "fill_level", Station("b0", "B0")), now - HOUR_US + minutes * 60_000_000, number_of(level))

@@ -1,12 +1,17 @@
 """Networks in and out: EPANET models, StaR-Eau, closing a valve; the scene's own hydraulics against EPANET."""
 
 import sqlite3
+import struct
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 
+from beffroi.intake.records import import_records
+from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.scene import Scene
 from beffroi.scene.waterworks import Grid
@@ -145,6 +150,40 @@ def test_the_empty_template_and_a_wrong_file_are_read(shared: Path, tmp_path: Pa
     (tmp_path / "x.gpkg").write_text("rien")
     with pytest.raises(Problem, match="no GeoPackage"):
         list(STAREAU.read(tmp_path / "x.gpkg", {"collection": "water_pipe"}))
+
+
+def test_every_refused_row_of_a_network_is_told_by_its_layer_and_number(
+    watertown: Town, tmp_path: Path
+) -> None:
+    """Valves and pipes have rows of their own: what is wrong with either is told, and counted."""
+    path = tmp_path / "bad.gpkg"
+    write(path, {}, datetime(2026, 11, 22, tzinfo=UTC), {})
+    point = (
+        b"GP\x00\x01"
+        + struct.pack("<i", 2154)
+        + shapely.to_wkb(shapely.Point(652_000, 6_662_000), byte_order=1)
+    )
+    with closing(sqlite3.connect(path)) as base:
+        _broken(base, "aep_vanne", id_aep_vanne="V1", geom=point, diametre="gros")
+        _broken(base, "aep_vanne", id_aep_vanne="V2", geom=point, diametre="80,5")
+        _broken(base, "aep_canalisation", id_canalisation="C1", geom=b"GP", longueur_terrain=10.0)
+        _broken(base, "aep_canalisation", id_canalisation="C2", geom=point, diametre_equivalent=-80.0)
+        base.commit()
+    report = import_records(watertown.store, STAREAU, [path], {}, SYSTEM, dry=True)
+    assert (report.read, report.stored, report.rejected) == (4, 1, 3)
+    assert [(r.place, r.field, r.reason.en) for r in report.rejects[:2]] == [
+        ("aep_vanne, fid 1", "diametre", "'gros' is not a number."),
+        ("aep_canalisation, fid 1", "geom", "the geometry is not understood."),
+    ]
+    assert (report.rejects[2].place, report.rejects[2].line) == ("aep_canalisation, fid 2", 0)
+
+
+def _broken(base: sqlite3.Connection, layer: str, **values: object) -> None:
+    """Write a row with what it needs, whatever that is."""
+    needed = [r[1] for r in base.execute(f"PRAGMA table_info({layer})") if r[3] and r[4] is None and not r[5]]
+    row = {name: f"{name} {min(values.items(), key=str)}" for name in needed} | values
+    names, marks = ", ".join(row), ", ".join("?" * len(row))
+    base.execute(f"INSERT INTO {layer} ({names}) VALUES ({marks})", list(row.values()))
 
 
 def test_patterns_finer_than_the_step_are_brought_to_it_and_volumes_stay(tmp_path: Path) -> None:

@@ -1,6 +1,8 @@
 """The daily round in a town: leaks opened, located, repaired; meters and sewers judged; the pages that tell of it."""
 
+import csv
 import html
+import io
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -71,9 +73,12 @@ def test_what_staff_closed_stays_closed(watertown: Town) -> None:
     records.put("water_leak", {"state": "open"}, id=leak.id, who=SYSTEM)
 
 
-def test_indicators_come_from_the_files(watertown: Town) -> None:
+def test_indicators_come_from_the_files(watertown: Town, scene: Scene) -> None:
     said = {i.name: i.compute(watertown, None, 0, watertown.clock()) for i in INDICATORS}
     assert said["open_leaks"] == 2
+    (count,) = (i.compute for i in INDICATORS if i.name == "open_leaks")
+    first = scene.waterworks.bursts[0].start_us
+    assert [count(watertown, None, 0, at) for at in (first, first + 4 * DAY_US)] == [0, 1]  # since repaired
     assert said["leak_cost"] == pytest.approx(1.1 * (said["leak_volume"] or 0), abs=0.1)
     assert said["network_yield"] == pytest.approx(82.22, abs=0.01)
 
@@ -115,6 +120,48 @@ def test_the_list_leads_to_a_leak_with_its_places(agent: TestClient, watertown: 
     )  # what the marks of the map mean
     assert "Qui serait sans eau" in told
     assert '<svg class="ground"' in one.text
+    assert '<path class="course rouge"' in one.text  # the likeliest pipes are drawn
+    repaired, _ = leaks_of(watertown, "CENTRE")
+    english = agent.get(f"/services/watergrid/fuites/{repaired.id}", headers={"Accept-Language": "en"}).text
+    assert "lost from about" in words(english) and "Repaired" in words(english)
+
+
+def test_the_balance_says_what_is_wrong_with_meters_and_how_sewers_run(
+    agent: TestClient, watertown: Town
+) -> None:
+    states = {r.values["code"]: r.values["state"] for r in watertown.store.records.all("water_meter")}
+    assert states == {"CPT01": "ok", "CPT02": "ok", "CPT03": "stopped", "CPT04": "oversized", "CPT05": "backward"}  # fmt: skip
+    told = words(agent.get("/services/watergrid/secteurs", headers={"Accept-Language": "en"}).text)
+    assert "Has not moved for 5 days" in told and "Turns backwards" in told and "it counts badly" in told
+    assert "2 other meters, nothing to report" in told
+    for title in ("Night flow, Entrée", "Hours of overflow a day, Déversoir"):
+        assert title in told
+    standing = {a.values["code"]: a.values["standing_m3h"] for a in watertown.store.records.all("water_area")}
+    assert standing == {"CENTRE": pytest.approx(1.6, rel=0.25), "FAUBOURGS": pytest.approx(3.4, rel=0.25)}
+
+
+def test_indicators_are_a_table_too_and_blank_is_not_zero(agent: TestClient) -> None:
+    answer = agent.get("/services/watergrid/indicateurs.csv")
+    assert answer.headers["content-type"].startswith("text/csv")
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    years = {row["exercice"] for row in rows}
+    assert len(rows) == 6 * len(years) == 12
+    last = {r["indicateur"]: r for r in rows if r["exercice"] == max(years)}
+    assert (last["P104.3"]["valeur"], last["P104.3"]["confiance"], last["P104.3"]["non_renseigne"]) == (
+        "82.2213",
+        "B",
+        "service_m3",
+    )
+
+
+def test_a_year_that_meters_more_than_comes_in_is_told(agent: TestClient, watertown: Town) -> None:
+    page = agent.get("/services/watergrid/indicateurs", headers={"Accept-Language": "en"}).text
+    assert "more water is metered" not in page
+    wrong = {"code": "1999", "produced_m3": 100.0, "domestic_m3": 120.0, "length_km": 1.0}
+    row = watertown.store.records.put("water_year", wrong, who=SYSTEM)
+    page = agent.get("/services/watergrid/indicateurs", headers={"Accept-Language": "en"}).text
+    assert "1999: more water is metered" in words(page)
+    watertown.store.records.delete("water_year", row.id, who=SYSTEM)
 
 
 def test_closing_says_who_is_without_water(agent: TestClient, watertown: Town, scene: Scene) -> None:

@@ -15,7 +15,7 @@ from beffroi.model.instant import DAY_US, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.services.works.clock import deadline, valid_until
-from beffroi.services.works.concerned import concerned_by, plan_svg
+from beffroi.services.works.concerned import concerned_by, groups_of, plan_svg
 from beffroi.standards.datex2 import Measure, Order, publication
 from beffroi.town import Town, open_town
 
@@ -78,6 +78,7 @@ def test_residents_see_what_is_published(town: Town, shared: Path) -> None:
     client = TestClient(create_app(town))
     page = client.get("/travaux").text
     assert ("Travaux A1" in page, "Travaux A2" in page, "Travaux A3" in page) == (True, False, False)
+    assert '<path class="course orange"' in page and 'href="/carte?couche=works_permit"' in page
     answer = client.get("/travaux/datex2.xml")
     valid(shared, answer.content)
     assert [n for n in (b"A1", b"A2", b"A3") if b"<tro:regulationId>" + n in answer.content] == [b"A1"]
@@ -135,17 +136,27 @@ def test_what_the_clock_refuses() -> None:
 
 
 def test_assets_within_five_metres_are_cut_out(town: Town) -> None:
-    """4 m north of the surface is concerned, 7 m is not; the plan shows each asset once."""
+    """4 m north of the surface is concerned, 7 m is not; a pipe that crosses it is; the plan shows each asset once."""
     step = 1 / 111_132  # degrees of latitude a metre
+    put = town.store.records.put
     for code, metres in (("IN", -3.0), ("NEAR", 4.0), ("FAR", 7.0)):
         place = {"type": "Point", "coordinates": [3.8702, 43.6102 + metres * step]}
-        town.store.records.put(
-            "support", {"code": code, "precision": "A"}, geometry=place, territory=COMMUNE, who=SYSTEM
-        )
+        row = put("support", {"code": code, "precision": "A"}, geometry=place, territory=COMMUNE, who=SYSTEM)
+        if code == "IN":
+            lamp = {"code": "L1", "support": row.id}
+            put("lamp", lamp, geometry=place, territory=COMMUNE, who=SYSTEM)
+    for code, east, state in (("C<1>", 3.8702, "open"), ("C2", 3.8712, "open"), ("C3", 3.8703, "abandoned")):
+        across = {"type": "LineString", "coordinates": [[east, 43.609], [east, 43.612]]}
+        values = {"code": code, "state": state, "diameter_mm": 80.0}
+        put("water_pipe", values, geometry=across, territory=COMMUNE, who=SYSTEM)
     found = concerned_by(town, AREA)
-    assert [row.values["code"] for row, _ in found.assets] == ["IN", "NEAR"]
+    assert [row.values["code"] for row, _ in found.assets] == ["IN", "NEAR", "L1", "C<1>"]
+    told = [(g.collection, g.precision, [r.values["code"] for r in g.rows]) for g in groups_of(found)]
+    assert told == [("support", "A", ["IN", "NEAR"]), ("lamp", "A", ["L1"]), ("water_pipe", None, ["C<1>"])]
+    assert found.sensitive
     plan = str(plan_svg(found, 'Plan "x" <y>'))
-    assert (plan.count("<title>"), "&lt;y&gt;" in plan, "<y>" in plan) == (2, True, False)
+    assert (plan.count("<title>"), "&lt;y&gt;" in plan, "<y>" in plan) == (4, True, False)
+    assert "C&lt;1&gt; Ø80" in plan
 
 
 def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
@@ -165,7 +176,7 @@ def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
     assert ("D1" in desk, "days late" in desk) == (True, True)
     place = f"/services/works/declarations/{row.id}"
     english, french = (client.get(place, params={"lang": language}).text for language in ("en", "fr"))
-    assert ("Lighting assets concerned" in english, "Récépissé préparé" in french, "<svg" in french) == (
+    assert ("Assets concerned" in english, "Récépissé préparé" in french, "<svg" in french) == (
         True,
         True,
         True,

@@ -95,6 +95,13 @@ def test_far_threshold_does_not_flatten_the_line() -> None:
     assert near_levels(levels, [60.0, 90.0]) == levels[:1]
 
 
+def test_levels_of_an_axis_are_told_as_they_are() -> None:
+    svg = plot_svg(Plot("Débit", 0, DAY_US, [(0, 0.3), (DAY_US, 9.7)]), FRENCH)
+    assert [f">{level}<" in svg for level in ("2,5", "7,5", "3", "8")] == [True, True, False, False]
+    svg = plot_svg(Plot("Débit", 0, DAY_US, [(0, 100.0), (DAY_US, 300.0)]), FRENCH)
+    assert ">150<" in svg
+
+
 def test_chart_escapes_what_people_wrote() -> None:
     points = [(i * HOUR_US, float(i)) for i in range(24)]
     plot = Plot('Niveau "<b>"', 0, DAY_US, points, "cm", 0, (Threshold(12, "<script>", "rouge"),))

@@ -17,6 +17,7 @@ def register(app: typer.Typer) -> None:
     )
     app.add_typer(group, name="waste")
     group.command("round", help=say("La tournée à faire aujourd'hui.", "The round to make today."))(_round)
+    group.command("worth", help=say("Ce que rapportent les sondes aux conteneurs de la ville, contre des jours fixes.", "What sensors bring to the town's containers, beside fixed days."))(_worth)  # fmt: skip
     group.command("scenario", help=say("Jours fixes ou sondes : kilomètres, arrêts, débordements, et ce qui se paie.", "Fixed days or sensors: kilometres, stops, overflows, and what pays."))(_scenario)  # fmt: skip
 
 
@@ -38,11 +39,48 @@ def _round(data: Data = Path(), as_json: Json = False) -> None:
         "metres": round(found.round.metres),
         "containers": len(found.containers),
         "without_sensor": found.unknown,
-    }
-    words = "\n".join(f"{n}. {s['code']}" for n, s in enumerate(stops, 1)) or say(
-        "Pas de tournée aujourd'hui.", "No round today."
-    )
+        "next": None if found.coming is None else {
+            "in_days": found.coming.days, "metres": round(found.coming.round.metres), "stops": [c.row.values["code"] for c in found.coming.stops],
+        },
+    }  # fmt: skip
+    words = "\n".join(f"{n}. {s['code']}" for n, s in enumerate(stops, 1)) or say("Pas de tournée aujourd'hui.", "No round today.")  # fmt: skip
+    if found.coming is not None:
+        words += say(" La prochaine dans {days} jours, {n} arrêts.", " The next in {days} days, {n} stops.", days=found.coming.days, n=len(found.coming.stops))  # fmt: skip
     tell(report, as_json=as_json, words=words)
+
+
+def _worth(
+    rounds: Annotated[int, typer.Option("--rounds", min=1, max=3, help=say("Tournées fixes par semaine.", "Fixed rounds a week."))] = 2,
+    sensor: Annotated[float, typer.Option("--sensor-cost", min=0, help=say("Coût d'une sonde par an (€).", "Cost of a sensor a year (€)."))] = 45.0,
+    data: Data = Path(),
+    as_json: Json = False,
+) -> None:  # fmt: skip
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.services.waste.worth import worth  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        found = worth(town, rounds=rounds, sensor_a_year=sensor)
+    finally:
+        town.close()
+    a_week = {w.name: {k: round(v, 2) for k, v in msgspec.to_builtins(w.outcome).items()} for w in found.ways}
+    brings = {w.name: round(w.brings) for w in found.ways if w.brings is not None}
+    report = {
+        "containers": found.played, "with_a_sensor": found.heard, "a_week": a_week,
+        "sensors_bring_a_year": brings, "sensors_pay": {n: v > 0 for n, v in brings.items()},
+    }  # fmt: skip
+    words = "\n".join(_told(w.name, w.outcome, w.brings) for w in found.ways)
+    tell(report, as_json=as_json, words=words)
+
+
+def _told(name: str, o: Any, brings: float | None) -> str:
+    line = f"{name:16} {o.km:6.0f} km {o.visits:5.0f} {say('arrêts', 'stops')} {o.overflow_days:5.1f} {say('débordements', 'overflows')}"
+    if brings is None:
+        return line
+    pays = say("se paie", "pays") if brings > 0 else say("ne se paie pas", "does not pay")
+    return line + say(" : {v:.0f} €/an, {w}", ": €{v:.0f} a year, {w}", v=brings, w=pays)
 
 
 Seeds = Annotated[
@@ -80,11 +118,7 @@ def _scenario(
         "containers": count, "a_week": {n: {k: round(v, 2) for k, v in msgspec.to_builtins(o).items()} for n, o in found.items()},
         "sensors_bring_a_year": {n: round(v) for n, v in worth.items()}, "sensors_pay": {n: v > 0 for n, v in worth.items()},
     }  # fmt: skip
-    words = "\n".join(
-        f"{n:16} {o.km:6.0f} km {o.visits:5.0f} {say('arrêts', 'stops')} {o.overflow_days:5.1f} {say('débordements', 'overflows')}"
-        + ("" if n == "fixed" else say(" : {v:.0f} €/an, {w}", ": €{v:.0f} a year, {w}", v=worth[n], w=say("se paie", "pays") if worth[n] > 0 else say("ne se paie pas", "does not pay")))
-        for n, o in found.items()
-    )  # fmt: skip
+    words = "\n".join(_told(n, o, worth.get(n)) for n, o in found.items())
     tell(report, as_json=as_json, words=words)
 
 

@@ -25,6 +25,7 @@ __all__ = [
     "choose",
     "fixed_days",
     "length_m",
+    "restrained",
     "steered",
     "tour",
 ]
@@ -35,6 +36,7 @@ Stops = NDArray[np.int64]
 _STEPS, _COST = 400, 2e8  # of a tour made better: how many, and how many pairs of legs are looked at in all
 _LEAST_M = 1e-6
 _MENDED = 3
+_AHEAD_DAYS = 1.0  # a stop is worth what is in the container when the next round could have taken it
 _NEXT_DAYS = 2  # by kilometres: a stop that is left out waits about so long for the next round
 
 
@@ -43,17 +45,19 @@ class Policy(msgspec.Struct, frozen=True):
 
     `overflow` is what a day over full is worth: visits when `visits`, else stops of a round of all containers (its kilometres over
     their number). `run`: overflows expected before the next possible day that make a round go out; `early`: what emptying a full
-    container before it must be is worth, in the same stops.
+    container before it must be is worth, in the same stops. `least`: share full below which no stop is made, even on the way.
     """
 
     visits: bool = False
     overflow: float = 4.3
     run: float = 5.3
     early: float = 0.8
+    least: float = 0.0
 
 
 FEWEST_KM = Policy()  # few rounds, each taking what lies on its way
-FEWEST_VISITS = Policy(visits=True, overflow=0.8)  # a round a day if need be, each of what must be
+FEWEST_VISITS = Policy(visits=True, overflow=0.75)  # a round a day if need be, each of what must be
+_FEWEST = 0.45  # what an overflow is worth at least, in visits
 _LEAST, _MOST = Policy(overflow=1.5, run=3.0), Policy(overflow=23.0, run=9.0)
 
 
@@ -64,13 +68,29 @@ class Round(msgspec.Struct, frozen=True):
     metres: float
 
 
-def steered(policy: Policy, allowed_km: float, driven_km: float) -> Policy:
-    """Return a policy that drives more or fewer kilometres a week, as the last weeks drove less or more than allowed."""
-    ratio = allowed_km / max(driven_km, 1.0)
+def steered(policy: Policy, allowed_km: float, driven_km: float, days: float = 7.0) -> Policy:
+    """Return a policy that drives more or fewer kilometres a week, as the last weeks drove less or more than allowed.
+
+    It is asked anew every so many `days`: the change is a part of that of a week.
+    """
+    ratio = (allowed_km / max(driven_km, 1.0)) ** (days / 7)
     return msgspec.structs.replace(
         policy, overflow=min(max(policy.overflow * ratio**1.2, _LEAST.overflow), _MOST.overflow),
         run=min(max(policy.run / ratio**0.6, _LEAST.run), _MOST.run),
     )  # fmt: skip
+
+
+def restrained(
+    policy: Policy, usual: Policy, allowed_visits: float, made_visits: float, days: float = 7.0
+) -> Policy:
+    """Return a policy by visits that makes fewer when the last weeks made more than allowed, and never more than the usual one.
+
+    Visits hardly follow what an overflow is worth: a tenth fewer of them takes half of that worth.
+    """
+    ratio = (allowed_visits / max(made_visits, 1.0)) ** (days / 7)
+    return msgspec.structs.replace(
+        policy, overflow=min(max(policy.overflow * ratio**5, _FEWEST), usual.overflow)
+    )
 
 
 def choose(
@@ -88,7 +108,10 @@ def choose(
     every = _tour(apart, np.arange(1, len(apart)))
     a_stop = _length(apart, every) / len(places)
     wait = max(_NEXT_DAYS, gap_days)
-    worth = [policy.overflow * overflow_days(f, wait) + policy.early * max(f.level, 0.0) ** 2 for f in fills]
+    worth = [
+        -1.0 if f.level < policy.least else policy.overflow * overflow_days(f, wait) + policy.early * max(f.after(_AHEAD_DAYS), 0.0) ** 2
+        for f in fills
+    ]  # fmt: skip
     prize = np.array([0.0, *worth]) * a_stop
     return sorted(int(i) - 1 for i in _mended(apart, _best_part(apart, every, prize), prize))
 

@@ -21,6 +21,7 @@ from beffroi.services.waste.rounds import (
     Round,
     choose,
     fixed_days,
+    restrained,
     steered,
     tour,
 )
@@ -42,7 +43,10 @@ __all__ = [
 WARM_UP = 14  # days that no figure counts
 FIXED_DAYS = (0, 3)
 KNOWN_KM, KNOWN_OVERFLOWS = 307.0, 23.0  # of the fixed rounds, a week
-_STEERED = 302.0 / KNOWN_KM  # what the rounds by kilometres are steered to, of the fixed ones' kilometres
+_STEERED = (
+    308.0 / KNOWN_KM
+)  # what the rounds by kilometres are steered to, of the fixed ones': they end 1 or 2 % below it
+_HELD_VISITS = 143.0
 _START = 0.3
 _DAY_S = 86_400.0
 _SUNDAY = 6
@@ -118,17 +122,25 @@ def by_fill(
     scenario: Scenario,
     policy: Policy = Policy(),
     days: Sequence[int] | None = None,
+    *,
     km_a_week: float | None = None,
+    visits_a_week: float | None = None,
 ) -> Choice:
-    """Return the way that follows the sensors: on these week days, or on any but Sunday when none is given; `km_a_week` steers
-    it to that many kilometres, from the third week on."""
+    """Return the way that follows the sensors: on these week days, or on any but Sunday when none is given.
+
+    `km_a_week` steers it, day by day from the third week on, so that what was driven since and what is to be driven in a week keep
+    to that many; `visits_a_week` holds its visits in the same way when they become more than that.
+    """
     driven: list[float] = []
+    made: list[float] = []
     held = policy
 
     def chosen(day: int, fills: Sequence[Fill]) -> list[int]:
         nonlocal held
-        if km_a_week is not None and day % 7 == 0 and day >= WARM_UP:
-            held = steered(held, km_a_week, (sum(driven[-7:]) + sum(driven[-14:]) / 2) / 2)
+        if day >= WARM_UP and km_a_week is not None:
+            held = steered(held, _left(km_a_week, driven), _recent(driven), days=1)
+        if day >= WARM_UP and visits_a_week is not None:
+            held = restrained(held, policy, _left(visits_a_week, made), _recent(made), days=1)
         open_days = [
             d for d in range(day, day + 15) if (d % 7 in days if days is not None else d % 7 != _SUNDAY)
         ]
@@ -136,14 +148,21 @@ def by_fill(
         if open_days and open_days[0] == day:
             gap = open_days[1] - day if len(open_days) > 1 else 7
             stops = choose(fills, scenario.places, scenario.depot, gap, held)
-        driven.append(
-            tour(scenario.places, stops, scenario.depot, solver=False).metres / 1000
-            if stops and km_a_week
-            else 0.0
-        )
+        made.append(float(len(stops)))
+        driven.append(tour(scenario.places, stops, scenario.depot, solver=False).metres / 1000 if stops and km_a_week else 0.0)  # fmt: skip
         return stops
 
     return chosen
+
+
+def _left(a_week: float, spent: Sequence[float]) -> float:
+    """Return what may be spent in the next week: a week's, and what was spared since the third week; half a week's at least."""
+    return max(a_week + a_week * (len(spent) - WARM_UP) / 7 - sum(spent[WARM_UP:]), a_week / 2)
+
+
+def _recent(spent: Sequence[float]) -> float:
+    """Return what a week spends lately."""
+    return (sum(spent[-7:]) + sum(spent[-14:]) / 2) / 2
 
 
 def ways(scenario: Scenario) -> dict[str, Choice]:
@@ -153,7 +172,7 @@ def ways(scenario: Scenario) -> dict[str, Choice]:
     return {
         "fixed": on_days(FIXED_DAYS, len(scenario.places)),
         "fill_fixed_days": by_fill(scenario, FEWEST_KM, FIXED_DAYS),
-        "fewest_visits": by_fill(scenario, FEWEST_VISITS),
+        "fewest_visits": by_fill(scenario, FEWEST_VISITS, visits_a_week=_HELD_VISITS),
         "fewest_km": by_fill(scenario, FEWEST_KM, km_a_week=allowed),
     }
 

@@ -1,5 +1,6 @@
 """The containers of a town and what their sensors told: the assets service's `bin`, through the platform's records."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,9 +17,11 @@ from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream, thing
 from beffroi.town import Town
 
-__all__ = ["Container", "Today", "containers", "today"]
+__all__ = ["Coming", "Container", "Today", "containers", "for_size", "middle_of", "round_of", "today"]
 
 HISTORY_DAYS = 21
+COMING_DAYS = 7
+_LEAST = 0.3
 SILENT_US = 2 * DAY_US
 
 
@@ -30,13 +33,26 @@ class Container(msgspec.Struct, frozen=True, eq=False):
     fill: Fill | None
 
 
+class Coming(msgspec.Struct, frozen=True, eq=False):
+    """The next round as it is forecast: in how many days, its length and its stops, if containers fill as they use to."""
+
+    days: int
+    round: Round
+    stops: tuple[Container, ...]
+
+
 class Today(msgspec.Struct, frozen=True, eq=False):
-    """Today's round: the stops in order (none when it can wait), and those without a sensor, which keep their fixed days."""
+    """Today's round: the stops in order (none when it can wait), and those without a sensor, which keep their fixed days.
+
+    `coming`: the next one when there is none today; None when none is needed within a week. `home`: where rounds start, in metres.
+    """
 
     containers: tuple[Container, ...]
     round: Round
     stops: tuple[Container, ...]
     unknown: int
+    coming: Coming | None = None
+    home: Point | None = None
 
 
 def containers(town: Town, territories: tuple[str, ...] | None = None) -> list[Container]:
@@ -81,22 +97,41 @@ def _fills(town: Town) -> dict[int, Fill]:
     return found
 
 
-def today(
-    town: Town,
-    territories: tuple[str, ...] | None = None,
-    *,
-    policy: Policy = FEWEST_KM,
-    depot: Point | None = None,
-) -> Today:
-    """Return the round to make today; without a depot it starts from the middle of the containers."""
-    every = containers(town, territories)
+def today(town: Town, territories: tuple[str, ...] | None = None) -> Today:
+    """Return the round to make today, or the next one."""
+    return round_of(containers(town, territories))
+
+
+def round_of(every: Sequence[Container], *, policy: Policy = FEWEST_KM, depot: Point | None = None) -> Today:
+    """Return the round that containers call for; without a depot it starts from the middle of them."""
     known = [c for c in every if c.fill is not None and c.place is not None]
     places: list[Point] = [c.place for c in known if c.place is not None]
+    unknown = len(every) - len(known)
     if not places:
         return Today(tuple(every), Round((), 0.0), (), len(every))
-    home = depot or (sum(p[0] for p in places) / len(places), sum(p[1] for p in places) / len(places))
-    # a small town expects few overflows: a round goes out for a twentieth of its containers
-    small = msgspec.structs.replace(policy, run=min(policy.run, max(0.5, len(places) / 20)))
-    chosen = choose([c.fill for c in known if c.fill is not None], places, home, 1, small)
-    made = tour(places, chosen, home) if chosen else Round((), 0.0)
-    return Today(tuple(every), made, tuple(known[i] for i in made.stops), len(every) - len(known))
+    home = depot or middle_of(places)
+    fills = [c.fill for c in known if c.fill is not None]
+    held = for_size(policy, len(places))
+    for days in range(COMING_DAYS + 1):
+        later = [msgspec.structs.replace(f, level=f.after(days)) for f in fills]
+        chosen = choose(later, places, home, 1, held)
+        if chosen:
+            made = tour(places, chosen, home)
+            stops = tuple(known[i] for i in made.stops)
+            if days == 0:
+                return Today(tuple(every), made, stops, unknown, None, home)
+            return Today(tuple(every), Round((), 0.0), (), unknown, Coming(days, made, stops), home)
+    return Today(tuple(every), Round((), 0.0), (), unknown, None, home)
+
+
+def middle_of(places: Sequence[Point]) -> Point:
+    """Return where rounds start when no depot is known: the middle of the containers."""
+    return sum(p[0] for p in places) / len(places), sum(p[1] for p in places) / len(places)
+
+
+def for_size(policy: Policy, count: int) -> Policy:
+    """Return a policy for so many containers: a small town expects few overflows, a twentieth of its containers is a round.
+
+    Containers stand side by side in a street: what is nearly empty is left even where the way to it is nothing.
+    """
+    return msgspec.structs.replace(policy, run=min(policy.run, max(0.5, count / 20)), least=_LEAST)

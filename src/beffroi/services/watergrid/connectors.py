@@ -16,6 +16,8 @@ __all__ = ["IMPORTS"]
 
 _UNITS = ("CFS", "GPM", "MGD", "IMGD", "AFD", "LPS", "LPM", "MLD", "CMH", "CMD")
 _COLLECTIONS = ("water_node", "water_valve", "water_pipe")
+# what every layer of the template has, and few other files
+_SIGNS = ("type_reseau", "etat_service", "an_pose_sup", "precision_xy", "maitre_ouvrage", "origine_creation")
 
 
 def _epanet(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
@@ -85,10 +87,10 @@ def _valve(link: Link, turn: Any) -> tuple[dict[str, Any], dict[str, Any] | None
 IMPORTS = (
     KindOfImport(
         "epanet", Text("Modèle EPANET : le réseau, sans lieu à moins de donner le système de ses coordonnées", "EPANET model: the network, without a place unless the system of its coordinates is given"),
-        _epanet, (".inp",), _COLLECTIONS,
+        _epanet, (".inp",), _COLLECTIONS, apart=True,
     ),
     KindOfImport(
         "stareau", Text("Eau potable StaR-Eau 2024 (GeoPackage)", "StaR-Eau 2024 drinking water (GeoPackage)"),
-        reading.read, (".gpkg",), ("water_node", "water_valve", "water_meter", "water_pipe"),
+        reading.read, (".gpkg",), ("water_node", "water_valve", "water_meter", "water_pipe"), _SIGNS, apart=True,
     ),
 )  # fmt: skip

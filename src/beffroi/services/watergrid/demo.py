@@ -15,21 +15,22 @@ from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.scene import Scene
 from beffroi.scene.plan import wgs84
-from beffroi.scene.waterworks import AREAS, Grid, Waterworks
+from beffroi.scene.waterworks import AREAS, USERS, Grid, Waterworks
 from beffroi.services.watergrid.areas.judging import learn_area
 from beffroi.services.watergrid.areas.places import keep_signatures
 from beffroi.services.watergrid.areas.reading import last_day, local_day
 from beffroi.services.watergrid.areas.round import look_round
+from beffroi.services.watergrid.leaks.balance import learn
 from beffroi.services.watergrid.leaks.locate import Nights
 from beffroi.services.watergrid.leaks.signature import LEVELS_M3H, Signatures
-from beffroi.store.record import Query
+from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer, draft
 from beffroi.town import Town
 
 __all__ = ["archive", "build"]
 
 Event = tuple[int, Callable[[], None]]
-_ARCHIVE_DAYS = 112
+_ARCHIVE_DAYS, _YEAR_DAYS = 112, 365
 _NIGHTS = 60
 _AGENT = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 _INFLOWS = {"CENTRE": "CPT01-CPT02", "FAUBOURGS": "CPT02"}
@@ -103,6 +104,15 @@ def _areas(town: Town, writer: Writer, scene: Scene, commune: str) -> None:
         ("CPT02", "Départ des faubourgs", min(grid.places, key=lambda p: p[1]), 63.0),
     ):
         writer.create("water_meter", {"code": code, "name": name, "nominal_m3h": nominal, "diameter_mm": 150.0}, {"type": "Point", "coordinates": wgs84(place)}, commune)  # fmt: skip
+    for serial, (code, (name, nominal, *_)) in enumerate(USERS.items()):
+        values = {
+            "code": code,
+            "name": name,
+            "nominal_m3h": nominal,
+            "diameter_mm": 40.0 if nominal < 25 else 80.0,
+        }
+        at = {"type": "Point", "coordinates": wgs84(grid.places[7 + 11 * serial])}
+        writer.create("water_meter", values, at, commune)
     for code, name, kind, served, place in (
         ("step-entree", "Entrée de la station d'épuration", "inlet", 2100, (240.0, -560.0)),
         ("deversoir-pont", "Déversoir d'orage du pont", "overflow", None, (235.0, -120.0)),
@@ -132,7 +142,9 @@ def _learn(town: Town, scene: Scene) -> None:
     first = last - timedelta(days=_ARCHIVE_DAYS - 1)
     for area in list(town.store.records.all("water_area")):
         code = area.values["code"]
-        learn_area(town, area, archive(works, code, first, _ARCHIVE_DAYS), first)
+        year = archive(works, code, last - timedelta(days=_YEAR_DAYS - 1), _YEAR_DAYS)
+        learn_area(town, area, year[-_ARCHIVE_DAYS:], first)
+        _standing(town, area, year, last - timedelta(days=_YEAR_DAYS - 1))
         if code == "CENTRE":
             keep_signatures(
                 town,
@@ -140,6 +152,12 @@ def _learn(town: Town, scene: Scene) -> None:
                 _signatures(works.grid, works.use(code, local_day(first + timedelta(hours=27)))),
                 _calm(works, last),
             )
+
+
+def _standing(town: Town, area: Row, year: NDArray[np.float64], first: datetime) -> None:
+    """Keep what an area lost before: it takes the seasons of a year to tell that from what is always used."""
+    found = learn(year, first.weekday(), first.timetuple().tm_yday)
+    town.store.records.put("water_area", {"standing_m3h": round(found.standing, 2)}, id=area.id, who=SYSTEM, reason="Secteur appris")  # fmt: skip
 
 
 def archive(works: Waterworks, code: str, first: datetime, days: int) -> NDArray[np.float64]:

@@ -6,31 +6,34 @@ from beffroi.model.declaration import Indicator
 from beffroi.model.text import Text
 from beffroi.services.watergrid.collections import OPEN_LEAKS
 from beffroi.services.watergrid.yearly import Figures, figures_of
-from beffroi.store.record import Query
+from beffroi.store.record import Query, Where
 
 __all__ = ["INDICATORS", "last_figures"]
 
 
-def _leaks(town: Any, territory: str | None) -> list[Any]:
-    query = Query(
-        where={"state": OPEN_LEAKS}, territories=None if territory is None else (territory,), limit=500
-    )
-    return list(town.store.records.find("water_leak", query).rows)
+def _leaks(town: Any, territory: str | None, at_us: int) -> list[Any]:
+    """Return the leaks that were known and ran at an instant."""
+    query = Query(where={"detected": Where("<=", at_us)}, territories=None if territory is None else (territory,))  # fmt: skip
+    rows = [row for row in town.store.records.all("water_leak", query) if row.values["state"] != "false"]
+    return [
+        row for row in rows
+        if (row.values["state"] in OPEN_LEAKS if row.values["end"] is None else row.values["end"] > at_us)
+    ]  # fmt: skip
 
 
-def open_leaks(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return how many leaks are open."""
-    return float(len(_leaks(town, territory)))
+def open_leaks(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return how many leaks were open at the end of a period."""
+    return float(len(_leaks(town, territory, end_us)))
 
 
-def leak_cost(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return what the open leaks cost a day, in euros."""
-    return float(sum(row.values["euro_per_day"] for row in _leaks(town, territory)))
+def leak_cost(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return what the leaks that were open at the end of a period cost a day, in euros."""
+    return float(sum(row.values["euro_per_day"] for row in _leaks(town, territory, end_us)))
 
 
-def leak_volume(town: Any, territory: str | None, _start_us: int, _end_us: int) -> float | None:
-    """Return what the open leaks lose a day, in m³."""
-    return float(sum(row.values["m3_per_day"] for row in _leaks(town, territory)))
+def leak_volume(town: Any, territory: str | None, _start_us: int, end_us: int) -> float | None:
+    """Return what the leaks that were open at the end of a period lose a day, in m³."""
+    return float(sum(row.values["m3_per_day"] for row in _leaks(town, territory, end_us)))
 
 
 def last_figures(town: Any, territory: str | None) -> Figures | None:
@@ -63,7 +66,7 @@ def overflow_hours(town: Any, territory: str | None, _start_us: int, _end_us: in
 INDICATORS = (
     Indicator(
         "open_leaks", Text("Fuites ouvertes", "Open leaks"), "", open_leaks,
-        Text("Dossiers de fuite ouverts ou en aggravation, maintenant.", "Leak files open or growing, now."), better="lower",
+        Text("Dossiers de fuite ouverts ou en aggravation, à la fin de la période.", "Leak files open or growing, at the end of the period."), better="lower",
     ),
     Indicator(
         "leak_cost", Text("Coût des fuites ouvertes", "Cost of the open leaks"), "€/j", leak_cost,

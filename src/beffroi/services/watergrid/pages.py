@@ -4,38 +4,33 @@ from typing import Any
 
 import msgspec
 import numpy as np
-from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.declaration import Entrance
-from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
+from beffroi.services.watergrid.areas.checking import LOW_SHARE
 from beffroi.services.watergrid.areas.judging import Story, story
 from beffroi.services.watergrid.areas.places import network
-from beffroi.services.watergrid.areas.reading import local_day
+from beffroi.services.watergrid.areas.round import verdict_of
 from beffroi.services.watergrid.collections import OPEN_LEAKS
+from beffroi.services.watergrid.drawing import SHADES, closed_drawing, likelihood_drawing
 from beffroi.services.watergrid.hydraulics.closing import cut_off
-from beffroi.services.watergrid.yearly import FORMULAS, Figures, figures_of
+from beffroi.services.watergrid.plots import loss_plot, night_plot, sewer_of
+from beffroi.services.watergrid.yearly import FORMULAS, Figures, figures_of, table_of
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
-from beffroi.web.kit.chart import Plot, Threshold
-from beffroi.web.kit.ground import base_map
-from beffroi.web.kit.map import Box, outline_svg
-from beffroi.web.kit.page import principal_of, render, translate
+from beffroi.web.kit.chart import Plot
+from beffroi.web.kit.page import language_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
 
 HOME = "/services/watergrid"
-_PAST, _YEARS, _VALVES = 50, 5, 400
-_SHADES = (
-    (0.25, "rouge"),
-    (0.06, "orange"),
-    (0.0, "jaune"),
-)  # share of the likelihood, of the mark on the map
+_PAST, _YEARS, _VALVES, _SHOWN_VALVES = 50, 5, 400, 40
+_FLAT = 0.1  # share of the likeliest pipe below which none stands out
 
 
 class Shown(msgspec.Struct, frozen=True):
@@ -77,9 +72,9 @@ def leaks(request: Request) -> Response:
     )
     areas = {row.id: row for row in town.store.records.all("water_area", Query(deleted=None))}
     return render(
-        request, "watergrid/leaks.html", live=sorted(live, key=lambda r: -r.values["euro_per_day"]), past=past, areas=areas,
+        request, "watergrid/leaks.html", states=_words(request, town, "water_leak"), live=sorted(live, key=lambda r: -r.values["euro_per_day"]), past=past, areas=areas,
         euro=sum(r.values["euro_per_day"] for r in live), m3=sum(r.values["m3_per_day"] for r in live),
-        spared=sum(r.values["euro_per_day"] for r in past if r.values["state"] == "repaired"), learnt=any(a.values.get("learnt") for a in areas.values()),
+        learnt=any(a.values.get("learnt") for a in areas.values()),
     )  # fmt: skip
 
 
@@ -97,10 +92,22 @@ def leak(request: Request) -> Response:
     area = town.store.records.get("water_area", row.values["area"], deleted=None)
     pipes = _pipes(town, row)
     shown = [(code, share, pipes.get(code)) for code, share in (row.values.get("candidates") or [])]
+    found = _story_of(town, area)
+    lost = row.values.get("lost_m3")
     return render(
-        request, "watergrid/leak.html", leak=row, area=area, plot=_leak_plot(request, town, area, row), candidates=shown,
-        drawing=_drawing(town, shown), shades=_SHADES, open=row.values["state"] in OPEN_LEAKS, edit=f"/donnees/water_leak/{row.id}/modifier",
+        request, "watergrid/leak.html", leak=row, area=area, states=_words(request, town, "water_leak"),
+        plot=None if found is None else loss_plot(translate(request), found, area, row), candidates=shown, flat=bool(shown) and shown[0][1] < _FLAT,
+        drawing=likelihood_drawing(town, shown), shades=SHADES, open=row.values["state"] in OPEN_LEAKS, edit=f"/donnees/water_leak/{row.id}/modifier",
+        cost=None if lost is None else lost * area.values["price_eur_m3"],
     )  # fmt: skip
+
+
+def _words(request: Request, town: Town, collection: str) -> dict[str, tuple[str, str]]:
+    """Return severity and words of each state of a collection."""
+    kept = town.store.records.collections[collection]
+    field = kept.field(kept.status or "state")
+    assert field is not None
+    return {c.value: (c.severity or "vert", c.title.of(language_of(request))) for c in field.choices}
 
 
 def _pipes(town: Town, leak: Row) -> dict[str, Row]:
@@ -113,56 +120,11 @@ def _pipes(town: Town, leak: Row) -> dict[str, Row]:
     return {r.values["code"]: r for r in town.store.records.find("water_pipe", query).rows}
 
 
-def _leak_plot(request: Request, town: Town, area: Row, row: Row) -> Plot | None:
+def _story_of(town: Town, area: Row) -> Story | None:
     try:
-        found = story(town, area)
+        return story(town, area)
     except Problem:
         return None
-    return None if found is None else _loss_plot(request, found, area, row)
-
-
-def _loss_plot(request: Request, found: Story, area: Row, row: Row | None = None) -> Plot:
-    _ = translate(request)
-    points = [
-        (local_day(found.day(i)) + DAY_US, None if not np.isfinite(v) else round(float(v), 2)) for i, v in enumerate(found.loss)
-    ]  # fmt: skip
-    start, end = points[0][0] - DAY_US, points[-1][0] + DAY_US
-    if row is not None:
-        start = max(start, min(row.values["start"] - 21 * DAY_US, end - 45 * DAY_US))
-    lines = [Threshold(3.7 * found.sigma, _("seuil d'un jour"), "jaune")]
-    return Plot(
-        _("Pertes nouvelles, {name}", name=area.values["name"]), start, end, [p for p in points if p[0] >= start], "m³/h", 1,
-        tuple(lines), gap_us=3 * DAY_US,
-    )  # fmt: skip
-
-
-def _drawing(town: Town, shown: list[tuple[str, float, Row | None]]) -> Markup | None:
-    """Return a map of the network around the candidates, marked by likelihood."""
-    placed = [(c, s, r) for c, s, r in shown if r is not None and r.geometry is not None]
-    if not placed:
-        return None
-    every = list(town.store.records.all("water_pipe", Query(territories=(placed[0][2].territory,) if placed[0][2].territory else None, limit=500)))  # fmt: skip
-    ground: list[dict[str, Any]] = [dict(f) for f in base_map(town).features]
-    ground += [{"geometry": r.geometry, "properties": {"kind": "secondary"}} for r in every if r.geometry]
-    marks = []
-    for code, share, row in reversed(placed):
-        x, y = _middle(row.geometry)
-        shade = next(s for least, s in _SHADES if share >= least)
-        marks.append((x, y, shade, f"{code} : {100 * share:.0f} %"))
-    return outline_svg(_around(placed), ground, marks)
-
-
-def _middle(geometry: Any) -> tuple[float, float]:
-    points = geometry["coordinates"] if geometry["type"] == "LineString" else geometry["coordinates"][0]
-    return sum(p[0] for p in points) / len(points), sum(p[1] for p in points) / len(points)
-
-
-def _around(placed: list[tuple[str, float, Row]]) -> Box:
-    points = [p for _, _, r in placed for p in (r.geometry or {})["coordinates"]]
-    west, east = min(p[0] for p in points), max(p[0] for p in points)
-    south, north = min(p[1] for p in points), max(p[1] for p in points)
-    pad = max(east - west, north - south, 0.002) * 0.2
-    return west - pad, south - pad, east + pad, north + pad
 
 
 def areas(request: Request) -> Response:
@@ -172,8 +134,9 @@ def areas(request: Request) -> Response:
     meters = _of(who, town.store.records.all("water_meter"))
     sewers = _of(who, town.store.records.all("sewer_point"))
     return render(
-        request, "watergrid/areas.html", shown=[_balance(request, town, a) for a in rows],
-        wrong=[m for m in meters if m.values["state"] != "ok"], meters=len(meters), sewers=sewers,
+        request, "watergrid/areas.html", shown=[_balance(request, town, a) for a in rows], states=_words(request, town, "water_area"),
+        wrong=[(m, verdict_of(town, m)) for m in meters if m.values["state"] != "ok"], meters=len(meters), meter_states=_words(request, town, "water_meter"),
+        sewers=[sewer_of(translate(request), town, p) for p in sewers], low_share=100 * LOW_SHARE,
     )  # fmt: skip
 
 
@@ -189,7 +152,7 @@ def _balance(request: Request, town: Town, area: Row) -> Shown:
     night = _mean(found.night[-7:])
     new = _mean(found.loss[-7:])
     share = None if not night else max(0.0, min(1.0, (night - legitimate) / night))
-    return Shown(area, night, legitimate, standing, new, share, _loss_plot(request, found, area))
+    return Shown(area, night, legitimate, standing, new, share, night_plot(translate(request), found, area))
 
 
 def _mean(values: Any) -> float | None:
@@ -220,27 +183,8 @@ def closing(request: Request) -> Response:
     return render(
         request, "watergrid/closing.html", wanted=wanted, unknown=unknown, valves=valves, links=links, nodes=nodes, pipes=len(model.pipes),
         subscribers=sum(n.values.get("subscribers") or 0 for n in nodes), demand=sum(n.values.get("demand_m3h") or 0.0 for n in nodes),
-        drawing=_closed_drawing(town, model, links, nodes),
+        drawing=closed_drawing(town, model, links, nodes), shown=_SHOWN_VALVES,
     )  # fmt: skip
-
-
-def _closed_drawing(town: Town, model: Any, links: list[str], nodes: list[Row]) -> Markup | None:
-    places = [n.place for n in model.nodes.values() if n.place is not None]
-    if not places:
-        return None
-    pad = 0.0006
-    box = (min(p[0] for p in places) - pad, min(p[1] for p in places) - pad, max(p[0] for p in places) + pad, max(p[1] for p in places) + pad)  # fmt: skip
-    ground = [dict(f) for f in base_map(town).features]
-    ground += [
-        {"geometry": {"type": "LineString", "coordinates": x.course}, "properties": {"kind": "secondary"}}
-        for x in model.links.values() if len(x.course) > 1
-    ]  # fmt: skip
-    marks = [(*n.geometry["coordinates"][:2], "orange", n.values["code"]) for n in nodes if n.geometry]
-    for name in links:
-        course = model.links[name].course
-        if len(course) > 1:
-            marks.append((*_middle({"type": "LineString", "coordinates": course}), "rouge", name))
-    return outline_svg(box, ground, marks)
 
 
 def indicators(request: Request) -> Response:
@@ -248,7 +192,20 @@ def indicators(request: Request) -> Response:
     town: Town = request.app.state.town
     rows = town.store.records.find("water_year", Query(sort="-code", limit=_YEARS)).rows
     years: list[tuple[Row, Figures]] = [(row, figures_of(row.values)) for row in rows]
-    return render(request, "watergrid/indicators.html", years=years, formulas=FORMULAS)
+    return render(
+        request,
+        "watergrid/indicators.html",
+        years=years,
+        formulas={n: f.of(language_of(request)) for n, f in FORMULAS.items()},
+    )
+
+
+def indicators_csv(request: Request) -> Response:
+    """Answer the same as a table: a row a year and indicator, with unit, formula, confidence, what is missing. Public."""
+    town: Town = request.app.state.town
+    years = [figures_of(r.values) for r in town.store.records.all("water_year", Query(sort="-code"))]
+    headers = {"Content-Disposition": 'attachment; filename="indicateurs-eau.csv"', "Access-Control-Allow-Origin": "*"}  # fmt: skip
+    return Response(table_of(years), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 ENTRANCES = (
@@ -259,5 +216,5 @@ ENTRANCES = (
 )
 ROUTES: list[BaseRoute] = [
     Route(f"{HOME}/fuites", leaks), Route(f"{HOME}/fuites/{{id:int}}", leak), Route(f"{HOME}/secteurs", areas),
-    Route(f"{HOME}/vannes", closing), Route(f"{HOME}/indicateurs", indicators),
+    Route(f"{HOME}/vannes", closing), Route(f"{HOME}/indicateurs", indicators), Route(f"{HOME}/indicateurs.csv", indicators_csv),
 ]  # fmt: skip

@@ -5,22 +5,35 @@ Sources: eaufrance, indicators P104.3, P105.3, P106.3, P107.2 (order of 2 May 20
 A volume left blank is not zero: it is taken as zero in the sum because the rule says so, and lowers the confidence.
 """
 
-from collections.abc import Mapping
+import csv
+import io
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-__all__ = ["FORMULAS", "Figures", "figures_of"]
+from beffroi.model.text import Text
+
+__all__ = ["FORMULAS", "UNITS", "Figures", "figures_of", "table_of"]
 
 _GOOD, _FLOOR, _FLOOR_SCARCE, _SCARCE_M3 = 85.0, 65.0, 70.0, 2_000_000.0
 FORMULAS = {
-    "p104_3": "100 × (V_dom + V_non_dom + V_sans_compt + V_serv + V_exp) / (V_prod + V_imp)",
-    "p105_3": "(V_distrib − V_compt) / (j × L)",
-    "p106_3": "(V_distrib − V_autorisé) / (j × L)",
-    "p107_2": "100 × L_renouvelé_5_ans / (5 × L)",
-    "ilc": "(V_autorisé + V_exp) / (j × L)",
-    "threshold": "min(85 ; 65 + ILC / 5), 70 + ILC / 5 en ZRE au-delà de 2 Mm³/an",
+    "p104_3": Text("100 × (V_dom + V_non_dom + V_sans_compt + V_serv + V_exp) / (V_prod + V_imp)", "100 × (V_domestic + V_non_domestic + V_unmetered + V_service + V_exported) / (V_produced + V_imported)"),
+    "p105_3": Text("(V_distrib − V_compt) / (j × L)", "(V_distributed − V_metered) / (d × L)"),
+    "p106_3": Text("(V_distrib − V_autorisé) / (j × L)", "(V_distributed − V_authorised) / (d × L)"),
+    "p107_2": Text("100 × L_renouvelé_5_ans / (5 × L)", "100 × L_renewed_5_years / (5 × L)"),
+    "ilc": Text("(V_autorisé + V_exp) / (j × L)", "(V_authorised + V_exported) / (d × L)"),
+    "threshold": Text("min(85 ; 65 + ILC / 5), 70 + ILC / 5 en ZRE au-delà de 2 Mm³/an", "min(85; 65 + ILC / 5), 70 + ILC / 5 in a water-scarcity zone (ZRE) above 2 Mm³ a year"),
+}  # fmt: skip
+UNITS = {
+    "p104_3": "%",
+    "p105_3": "m³/km/j",
+    "p106_3": "m³/km/j",
+    "p107_2": "%",
+    "ilc": "m³/km/j",
+    "threshold": "%",
 }
+_CODES = {"p104_3": "P104.3", "p105_3": "P105.3", "p106_3": "P106.3", "p107_2": "P107.2", "ilc": "ILC", "threshold": "seuil"}  # fmt: skip
 
 
 class Figures(msgspec.Struct, frozen=True):
@@ -79,3 +92,17 @@ def _threshold(ilc: float | None, scarce: bool, taken_m3: float) -> float | None
         return None
     floor = _FLOOR_SCARCE if scarce and taken_m3 > _SCARCE_M3 else _FLOOR
     return min(_GOOD, floor + ilc / 5)
+
+
+def table_of(years: Iterable[Figures]) -> str:
+    """Return the figures as CSV: year, indicator, value (empty: not computed), unit, formula, confidence, what was left blank."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(("exercice", "indicateur", "valeur", "unite", "formule", "confiance", "non_renseigne"))
+    for year in years:
+        for name, code in _CODES.items():
+            value = getattr(year, name)
+            writer.writerow(
+                (year.year, code, "" if value is None else f"{value:.4f}", UNITS[name], FORMULAS[name].fr, year.confidence, " ".join(year.missing))
+            )  # fmt: skip
+    return out.getvalue()

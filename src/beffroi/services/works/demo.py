@@ -60,7 +60,7 @@ def build(town: Town, scene: Scene) -> None:
         for serial, street in enumerate(streets[1:4]):
             declared = street.axis.buffer(6)
             values = {
-                "number": f"20261120{serial:05d}D", "kind": ("joint", "dt", "dict")[serial], "received": today - timedelta(days=(2, 11, 6)[serial]),
+                "number": f"{today - timedelta(days=(2, 11, 6)[serial]):%Y%m%d}{serial:05d}D", "kind": ("joint", "dt", "dict")[serial], "received": today - timedelta(days=(2, 11, 6)[serial]),
                 "declarant": "Val-Travaux", "street": street.name, "state": "open",
             }  # fmt: skip
             writer.create(

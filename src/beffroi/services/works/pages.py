@@ -1,7 +1,10 @@
 """`/travaux`: works for everybody, `/travaux/datex2.xml` for navigators; `/services/works/declarations` for staff."""
 
+from collections.abc import Mapping
 from datetime import date
+from typing import Any
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
@@ -15,12 +18,14 @@ from beffroi.model.text import Text
 from beffroi.services.works.car_parks import CAR_PARKS
 from beffroi.services.works.charging import CHARGING_POINTS, stations
 from beffroi.services.works.clock import Deadline, deadline, valid_until
-from beffroi.services.works.concerned import concerned_by, plan_svg
+from beffroi.services.works.concerned import ASSETS, concerned_by, groups_of, plan_svg
 from beffroi.services.works.national import National
 from beffroi.services.works.publishing import document_of, permits, published
 from beffroi.standards.datex2 import MEDIA_TYPE
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
+from beffroi.web.kit.ground import base_map
+from beffroi.web.kit.map import course, middle, outline_svg
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
@@ -33,6 +38,7 @@ ENTRANCES = (
     Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
 )
 _SHOWN = 200
+_LEAST_DEGREES = 0.004
 
 
 def _town(request: Request) -> Town:
@@ -47,10 +53,34 @@ def index(request: Request) -> Response:
     rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
     field = town.store.records.collections["works_permit"].field("measure")
     assert field is not None
-    words = {c.value: (c.severity, c.title.of(language_of(request))) for c in field.choices}
+    words = {c.value: (c.severity or "", c.title.of(language_of(request))) for c in field.choices}
     return render(
-        request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words
+        request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words,
+        drawing=_drawing(town, rows, {value: severity for value, (severity, _) in words.items()}),
     )  # fmt: skip
+
+
+def _drawing(town: Town, rows: list[Row], severities: Mapping[str, str]) -> Markup | None:
+    """Return a map of the works, each in the colour and with the mark of its measure. None when none has a place."""
+    placed = [(r, severities[r.values["measure"]], _line_of(r)) for r in rows if r.geometry]
+    if not placed:
+        return None
+    points = [p for _, _, line in placed for p in line]
+    west, south, east, north = min(p[0] for p in points), min(p[1] for p in points), max(p[0] for p in points), max(p[1] for p in points)  # fmt: skip
+    pad = max(east - west, north - south, _LEAST_DEGREES) * 0.15
+    ground = [*base_map(town).features, *(course(r.geometry, s) for r, s, _ in placed if r.geometry)]
+    marks = [(*middle(line), s, r.values["title"]) for r, s, line in placed]
+    return outline_svg((west - pad, south - pad, east + pad, north + pad), ground, marks)
+
+
+def _line_of(row: Row) -> list[Any]:
+    """Return the points of a record's first line or outline."""
+    parts = (row.geometry or {})["coordinates"]
+    if isinstance(parts[0], int | float):
+        return [parts]
+    while not isinstance(parts[0][0], int | float):
+        parts = parts[0]
+    return list(parts)
 
 
 def parking(request: Request) -> Response:
@@ -106,7 +136,8 @@ def desk(request: Request) -> Response:
     ).rows
     today = to_datetime(town.clock()).date()
     told = [(row, clock_of(row)) for row in rows]
-    told.sort(key=lambda pair: (pair[0].values["state"] != "open", pair[1].day))
+    waits = sorted((pair for pair in told if pair[0].values["state"] == "open"), key=lambda pair: pair[1].day)
+    told = waits + [pair for pair in told if pair[0].values["state"] != "open"]
     return render(request, "works/declarations.html", rows=[(r, d, (d.day - today).days) for r, d in told])
 
 
@@ -128,8 +159,8 @@ def one(request: Request) -> Response:
     answered = row.values["answered"]
     return render(
         request, "works/declaration.html", row=row, limit=limit, late=row.values["state"] == "open" and limit.day < today, left=(limit.day - today).days,
-        found=found, plan=plan_svg(found, _("Plan des ouvrages concernés")) if found else None, until=valid_until(answered) if answered else None,
-        titles={n: c.title.of(language_of(request)) for n, c in town.store.records.collections.items() if n in ("cabinet", "support", "lamp")},
+        found=found, groups=groups_of(found) if found else [], plan=plan_svg(found, _("Plan des ouvrages concernés")) if found else None,
+        until=valid_until(answered) if answered else None, titles={n: c.title.of(language_of(request)) for n, c in town.store.records.collections.items() if n in ASSETS},
     )  # fmt: skip
 
 

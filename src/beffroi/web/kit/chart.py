@@ -259,7 +259,7 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
                 (begin - plot.start_us) * 100 / span, (end - begin) * 100 / span, FLOOR
             )
         )
-    decimals = max(0, -math.floor(math.log10(axis[1] - axis[0]) + 1e-9))
+    decimals = _decimals(axis[1] - axis[0])
     for index, level in enumerate(axis):
         words = (
             figures.quantity(level, plot.unit, decimals)
@@ -290,6 +290,13 @@ def plot_svg(plot: Plot, figures: Figures) -> Markup:
         for at, words, anchor in _times(plot, figures)
     ]
     return Markup("").join([*parts, Markup("</svg>")])
+
+
+def _decimals(step: float) -> int:
+    """Return how many decimals tell the levels of an axis apart: one for a step of 2.5, none for 2 or 5."""
+    found = max(0, -math.floor(math.log10(step) + 1e-9))
+    shown = step * 10.0**found
+    return found + (abs(shown - round(shown)) > 1e-6)
 
 
 def near_levels(levels: Sequence[Threshold], values: Sequence[float]) -> list[Threshold]:

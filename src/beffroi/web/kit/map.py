@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from markupsafe import Markup
 
-__all__ = ["Box", "MapView", "outline_svg"]
+__all__ = ["Box", "MapView", "course", "middle", "outline_svg"]
 
 Box = tuple[float, float, float, float]
 SIZE = 600
@@ -41,6 +41,22 @@ def _lines(geometry: Mapping[str, Any]) -> Iterable[tuple[Sequence[Sequence[floa
         yield from ((ring, kind == "Polygon") for ring in parts)
     elif kind == "MultiPolygon":
         yield from ((ring, True) for polygon in parts for ring in polygon)
+
+
+def course(geometry: Mapping[str, Any], severity: str = "") -> dict[str, Any]:
+    """Return a line or an outline that `outline_svg` draws thick, in the colour of its severity ("": the accent)."""
+    return {"geometry": geometry, "properties": {"kind": f"course {severity}".rstrip()}}
+
+
+def middle(points: Sequence[Sequence[float]]) -> tuple[float, float]:
+    """Return the place half way along a line of one point at least."""
+    steps = [math.dist(a[:2], b[:2]) for a, b in pairwise(points)]
+    left = sum(steps) / 2
+    for (a, b), step in zip(pairwise(points), steps, strict=True):
+        if left <= step and step > 0:
+            return a[0] + (b[0] - a[0]) * left / step, a[1] + (b[1] - a[1]) * left / step
+        left -= step
+    return points[0][0], points[0][1]
 
 
 def _subpath(line: Sequence[tuple[int, int]], closed: bool) -> str:

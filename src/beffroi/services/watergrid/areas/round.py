@@ -11,7 +11,7 @@ from sqlalchemy import select
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
-from beffroi.services.watergrid.areas.checking import check_meter
+from beffroi.services.watergrid.areas.checking import Verdict, check_meter
 from beffroi.services.watergrid.areas.judging import judge, overdue
 from beffroi.services.watergrid.areas.places import locate_area
 from beffroi.services.watergrid.areas.reading import last_day, local_day, rows_of, series_of
@@ -20,10 +20,10 @@ from beffroi.store.record import Query, Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["look_round"]
+__all__ = ["SEWER_DAYS", "look_round", "rain_by_day", "verdict_of"]
 
 log = logging.getLogger("beffroi.watergrid")
-_METER_DAYS, _SEWER_DAYS = 14, 30
+_METER_DAYS, SEWER_DAYS = 14, 30
 
 
 def look_round(town: Town, stop: threading.Event | None = None) -> None:
@@ -51,27 +51,33 @@ def _try(row: Row, work: Any) -> None:
         log.exception("%s %s could not be judged", row.collection, row.id)
 
 
-def _meter(town: Town, meter: Row) -> None:
+def verdict_of(town: Town, meter: Row) -> Verdict | None:
+    """Judge a meter by its last fortnight; None when it has no series."""
     series = series_of(town, "water_meter", "water_flow").get(meter.id)
     if series is None:
-        return
+        return None
     first = last_day(town.clock()) - timedelta(days=_METER_DAYS - 1)
     flow = rows_of(town, [(1, series, "")], first, _METER_DAYS).reshape(-1)
-    verdict = check_meter(flow, meter.values.get("nominal_m3h"))
-    if verdict.state != meter.values["state"]:
+    stopped = meter.values["state"] == "stopped"
+    return check_meter(flow, meter.values.get("nominal_m3h"), stopped_before=stopped)
+
+
+def _meter(town: Town, meter: Row) -> None:
+    verdict = verdict_of(town, meter)
+    if verdict is not None and verdict.state != meter.values["state"]:
         town.store.records.put("water_meter", {"state": verdict.state}, id=meter.id, who=SYSTEM, reason="Compteur vérifié par ses mesures")  # fmt: skip
 
 
 def _sewer(town: Town, point: Row) -> None:
     now = town.clock()
-    first = last_day(now) - timedelta(days=_SEWER_DAYS - 1)
+    first = last_day(now) - timedelta(days=SEWER_DAYS - 1)
     values: dict[str, Any] = {"judged": local_day(last_day(now) + timedelta(days=1, hours=6))}
     flow = series_of(town, "sewer_point", "sewer_flow").get(point.id)
     if flow is not None:
-        rows = rows_of(town, [(1, flow, "")], first, _SEWER_DAYS)
+        rows = rows_of(town, [(1, flow, "")], first, SEWER_DAYS)
         found = infiltration(
             rows,
-            _rain(town, local_day(first + timedelta(hours=6))),
+            rain_by_day(town, local_day(first + timedelta(hours=6))),
             point.values.get("households") or 0,
             point.values["legitimate_lh"],
         )
@@ -81,24 +87,22 @@ def _sewer(town: Town, point: Row) -> None:
         }
     ran = series_of(town, "sewer_point", "sewer_overflow").get(point.id)
     if ran is not None:
-        hours = overflow_hours(rows_of(town, [(1, ran, "")], first, _SEWER_DAYS).reshape(-1), 1.0)
+        hours = overflow_hours(rows_of(town, [(1, ran, "")], first, SEWER_DAYS).reshape(-1), 1.0)
         values["overflow_h"] = None if hours is None else round(hours, 1)
     town.store.records.put("sewer_point", values, id=point.id, who=SYSTEM, reason="Bilan du jour")
 
 
-def _rain(town: Town, start_us: int) -> Any:
-    """Return the rain of each day from an instant, the mean of the town's gauges, NaN where none speaks."""
+def rain_by_day(town: Town, start_us: int) -> Any:
+    """Return the rain of each of 30 days from an instant, mm, the mean of the town's gauges, NaN where none speaks."""
     with town.store.read() as connection:
         gauges = [
             n for (n,) in connection.execute(select(datastream.c.id).where(datastream.c.kind == "rain"))
         ]
-    sums = np.full((_SEWER_DAYS, max(len(gauges), 1)), np.nan)
+    sums = np.full((SEWER_DAYS, max(len(gauges), 1)), np.nan)
     for column, number in enumerate(gauges):
-        for one in town.store.observations.series(
-            number, start_us, start_us + _SEWER_DAYS * DAY_US + HOUR_US
-        ):
+        for one in town.store.observations.series(number, start_us, start_us + SEWER_DAYS * DAY_US + HOUR_US):
             day = (one.start_us - start_us) // DAY_US
-            if one.result.value is not None and 0 <= day < _SEWER_DAYS:
+            if one.result.value is not None and 0 <= day < SEWER_DAYS:
                 sums[day, column] = np.nan_to_num(sums[day, column]) + float(one.result.value)
     seen = np.isfinite(sums)
     count = seen.sum(axis=1)

@@ -77,11 +77,28 @@ def _layer(base: sqlite3.Connection, layer: str, mapped: Mapped, seen: set[str])
         seen.add(code)
         try:
             geometry = _geojson(row.get(shape[0]), shape[1]) if shape else None
-            yield Entry(_values(row, code, mapped), geometry, place=place)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, IndexError):
             yield _reject(
-                place, "", f"la ligne ne se comprend pas ({error})", f"the row is not understood ({error})"
+                place, shape[0], "la géométrie ne se comprend pas", "the geometry is not understood"
             )
+            continue
+        try:
+            yield Entry(_values(row, code, mapped), geometry, place=place)
+        except _NotANumberError as wrong:
+            yield _reject(place, wrong.column, f"« {wrong.said} » n'est pas un nombre", f"'{wrong.said}' is not a number")  # fmt: skip
+
+
+class _NotANumberError(Exception):
+    def __init__(self, column: str, said: str) -> None:
+        super().__init__(column)
+        self.column, self.said = column, said
+
+
+def _number(column: str, value: Any) -> float:
+    try:
+        return float(value.replace(",", ".") if isinstance(value, str) else value)
+    except (ValueError, TypeError):
+        raise _NotANumberError(column, str(value)[:40]) from None
 
 
 def _reject(place: str, field: str, fr: str, en: str) -> Reject:
@@ -102,7 +119,7 @@ def _values(row: Mapping[str, Any], code: str, mapped: Mapped) -> dict[str, Any]
             if len(year) == 4:
                 values[name] = int(year)
         else:
-            values[name] = float(value) if name in _NUMBERS else str(value)
+            values[name] = _number(column, value) if name in _NUMBERS else str(value)
     if mapped.collection == "water_pipe":
         kept = {
             k: v
