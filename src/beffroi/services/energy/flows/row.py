@@ -133,6 +133,11 @@ class Clock:
             return f"{said[:10]}T{said[11:]}{found[0]}"
         return self._instant(said, place)
 
+    def single(self, said: str) -> bool:
+        """Return whether a stamp that was met is of an hour that comes once, so that it always means the same instant."""
+        found = self._offsets.get(said[:13])
+        return found is not None and found[1] is None
+
     def _instant(self, said: str, place: str) -> str:
         text = said.strip()
         if len(text) == 10:
