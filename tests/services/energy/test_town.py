@@ -399,3 +399,15 @@ def test_the_case_is_fed_by_live_series(town: Town) -> None:
     }
     assert bound <= set(figures)
     assert json.dumps(figures)
+
+
+def test_a_day_that_comes_again_at_another_step_is_counted_once(town: Town) -> None:
+    prm = "10000000000011"
+    for step, watts in ((30, 1000), (10, 1200), (30, 1500), (60, 1500)):
+        taken = take_rows(town, curve_of(prm, "2026-10-25", 1, lambda _, w=watts: w, step), SYSTEM, None)
+        assert total(town, prm) == pytest.approx(25 * watts / 1000)
+        assert not taken.doubts
+    # half of a half-hour would count the other half twice, or lose it: it is left out, and told
+    part = curve_of(prm, "2026-10-25", 1, lambda _: 9000, 10)[:4]
+    taken = take_rows(town, part, SYSTEM, None)
+    assert (taken.stored, taken.replaced, len(taken.doubts), total(town, prm)) == (0, 0, 4, 37.5)

@@ -1,13 +1,14 @@
 """Take flows, manual indexes, pulses and gas readings into a town: each value once, the newest publication winning."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 
 import msgspec
 
 from beffroi.intake.source_keys import sent_key
-from beffroi.model.instant import parse_instant
+from beffroi.model.instant import PARIS, parse_instant, to_datetime
 from beffroi.model.observation import Draft, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
@@ -15,7 +16,7 @@ from beffroi.model.result import Result, number_of
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.reading import read_flow
 from beffroi.services.energy.flows.row import Row as Value
-from beffroi.services.energy.intervals import Doubt, Interval, Settled, curve, day_energies, energies
+from beffroi.services.energy.intervals import LONGEST_US, Doubt, Interval, Settled, curve, day_energies, energies
 from beffroi.services.energy.points import fluid_of_number, point_by_number, series_id
 from beffroi.store.record import Row
 from beffroi.town import Town
@@ -77,14 +78,78 @@ def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Se
 def keep(
     town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken
 ) -> None:
-    """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed."""
+    """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed.
+
+    A day that comes again at another step replaces what it covers whole; what would count a part twice is left out, and told.
+    """
+    if not intervals:
+        return
     number = series_id(town, point, quantity, state)
-    drafts = [
-        Draft(number, i.start_us, number_of(_text(i.wh / 1000)), i.end_us, quality=int(_QUALITY[state]),
-              source_key=sent_key(number, b"interval", b"%d-%d" % (i.start_us, i.end_us)))
-        for i in intervals
-    ]  # fmt: skip
-    _store(town, drafts, taken)
+    store = town.store.observations
+    first, last = min(i.start_us for i in intervals), max(i.end_us for i in intervals)
+    before = {
+        (o.start_us, o.end_us): o
+        for o in store.series(number, first - LONGEST_US, last)
+        if o.end_us is not None and o.end_us > first
+    }
+    same = {(i.start_us, i.end_us) for i in intervals}
+    others = [(*span, o.id) for span, o in before.items() if span not in same]
+    kept, covered = _apart(point, sorted(intervals), others, taken)
+    fresh, changed = [], {}
+    for one in kept:
+        result = number_of(_text(one.wh / 1000))
+        was = before.get((one.start_us, one.end_us))
+        if was is None:
+            key = sent_key(number, b"interval", b"%d-%d" % (one.start_us, one.end_us))
+            fresh.append(
+                Draft(
+                    number, one.start_us, result, one.end_us, quality=int(_QUALITY[state]), source_key=key
+                )
+            )
+        elif was.result.json() != result.json():
+            changed[was.id] = result
+        else:
+            taken.known += 1
+    for begin in range(0, len(fresh), _AT_ONCE):
+        taken.stored += store.append(fresh[begin : begin + _AT_ONCE]).stored
+    taken.replaced += store.correct_results(changed) + store.delete(covered)
+    for number in covered:
+        store.forget_keys_of(number, number)  # the older publication may come a third time
+
+
+def _apart(
+    point: Row, found: list[Interval], others: Sequence[tuple[int, int, int]], taken: Taken
+) -> tuple[list[Interval], list[int]]:
+    """Return the intervals that may be stored, and which of the others (start, end, id), known at other bounds, they cover whole."""
+    while True:
+        covered: list[int] = []
+        refused: set[Interval] = set()
+        for start, end, number in others:
+            over = _over(found, start, end)
+            if not over:
+                continue
+            if sum(min(i.end_us, end) - max(i.start_us, start) for i in over) == end - start:
+                covered.append(number)
+            else:
+                refused.update(over)
+        if not refused:
+            return found, covered
+        found = [i for i in found if i not in refused]
+        taken.doubts += [_in_part(point, i) for i in sorted(refused)]
+
+
+def _over(ordered: Sequence[Interval], start_us: int, end_us: int) -> list[Interval]:
+    """Return which of intervals that follow one another overlap a span."""
+    at = bisect_right(ordered, start_us, key=lambda i: i.end_us)
+    return list(takewhile(lambda i: i.start_us < end_us, islice(ordered, at, None)))
+
+
+def _in_part(point: Row, one: Interval) -> Doubt:
+    return Doubt(
+        point.values["code"], to_datetime(one.start_us).astimezone(PARIS).isoformat(),
+        Text("Cette mesure recouvre en partie ce qui est déjà connu à un autre pas", "This measurement overlaps in part what is known at another step"),
+        Text("Redemandez le jour entier : il remplacera l'ancien.", "Ask for the whole day again: it will replace the old one."),
+    )  # fmt: skip
 
 
 def _text(value: float) -> str:

@@ -16,13 +16,12 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_i
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.row import Row
 
-__all__ = ["STATES", "Doubt", "Interval", "Settled", "curve", "day_energies", "energies", "state_of"]
+__all__ = ["LONGEST_US", "STATES", "Doubt", "Interval", "Settled", "curve", "day_energies", "energies", "state_of"]
 
 State = Literal["raw", "corrected", "estimated"]
 STATES: tuple[State, ...] = ("corrected", "raw", "estimated")  # the most trusted first
 _UNITS_WH = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "w": 1.0, "kw": 1e3, "mw": 1e6}
-_LONGEST_US = 62 * DAY_US
-_ALMOST_A_DAY_US = 2 * HOUR_US
+LONGEST_US = 62 * DAY_US
 
 
 class Interval(msgspec.Struct, frozen=True, order=True):
@@ -133,7 +132,7 @@ def day_energies(rows: Iterable[Row]) -> Settled:
 def _between(prm: str, classes: dict[str, dict[int, float]], doubts: list[Doubt]) -> Iterator[Interval]:
     for start, end in pairwise(sorted({at for marks in classes.values() for at in marks})):
         both = [(marks[start], marks[end]) for marks in classes.values() if start in marks and end in marks]
-        if not both or end - start > _LONGEST_US:
+        if not both or end - start > LONGEST_US:
             continue
         back = [(a, b) for a, b in both if b < a]
         if back:
