@@ -1,6 +1,7 @@
 """Energy in a real town: flows taken once, newest publications winning, waste found, bills checked, pages read."""
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from functools import cache
@@ -19,19 +20,20 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_i
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.scene import make_scene
-from beffroi.services.energy.bills import judge_index, take_bill
+from beffroi.services.energy.bills import judge_index, measured_between, take_bill
 from beffroi.services.energy.contract_power import advise
 from beffroi.services.energy.demo import _METERS, _sky, _used  # the invented meters, as an oracle
 from beffroi.services.energy.factors import carbon_kg, factor_of
 from beffroi.services.energy.facturx import read_bill
 from beffroi.services.energy.flows.row import Row as Value
+from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import Taken, import_flow, keep, take_index, take_pulses, take_rows
 from beffroi.services.energy.intervals import Interval
 from beffroi.services.energy.operat import adjusted, export, targets
 from beffroi.services.energy.points import known_series, point_by_number, points_of
-from beffroi.services.energy.reading_back import completeness, days_of, hours_of
+from beffroi.services.energy.reading_back import completeness, days_of, hours_of, use_of
 from beffroi.services.energy.school_holidays import labels_of, public_holiday, school_calendar
-from beffroi.services.energy.studying import study_town
+from beffroi.services.energy.studying import study, study_town
 from beffroi.store.record import Query
 from beffroi.town import Town, open_town
 from beffroi.web.kit.who import SESSION_COOKIE
@@ -411,3 +413,48 @@ def test_a_day_that_comes_again_at_another_step_is_counted_once(town: Town) -> N
     part = curve_of(prm, "2026-10-25", 1, lambda _: 9000, 10)[:4]
     taken = take_rows(town, part, SYSTEM, None)
     assert (taken.stored, taken.replaced, len(taken.doubts), total(town, prm)) == (0, 0, 4, 37.5)
+
+
+def test_one_index_a_file_gives_the_day_between_two_files(town: Town, shared: Path, tmp_path: Path) -> None:
+    prm, file = "99740456235099", tmp_path / "r151.xml"
+    text = (shared / "data/networks/enedis/r151.xml").read_text("utf-8").replace("99740456235087", prm)
+    indexes = [int(v) for v in re.findall(r"<Valeur>(\d+)</Valeur>", text)]
+
+    def send(day: str, more: int) -> Taken:
+        said = iter(indexes)
+        moved = re.sub(r"<Valeur>\d+", lambda _: f"<Valeur>{next(said) + more}", text)
+        file.write_text(moved.replace("2024-04-04", day), "utf-8")
+        return import_flow(town, "r151", file, SYSTEM, None)
+
+    classes = text.count("<Classe_Temporelle_Distributeur>")
+    assert send("2024-04-04", 0).stored == 1
+    assert send("2024-04-06", 3000).stored == 2  # the index, and two days in one reading
+    assert total(town, prm, "day") == pytest.approx(classes * 3.0)
+    late = send("2024-04-05", 1000)  # the day that was missing comes late: two days instead of one reading
+    assert (late.stored, late.replaced, late.doubts) == (3, 1, [])
+    point = point_by_number(town, prm)
+    found = days_of(town, point, parse_instant("2024-04-04T22:00:00Z"), parse_instant("2024-04-06T22:00:00Z"))
+    assert (found.used.tolist(), found.even.tolist()) == (
+        [pytest.approx(classes * 1.0), pytest.approx(classes * 2.0)],
+        [False, False],
+    )
+    back = send("2024-04-07", 0)  # a meter changed
+    assert (total(town, prm, "day"), len(back.doubts), "recule" in back.doubts[0].reason.fr) == (
+        pytest.approx(classes * 3.0),
+        1,
+        True,
+    )
+
+
+def test_a_month_by_hand_is_known_and_teaches_no_day(town: Town) -> None:
+    gas = b'{"pce": {"id_pce": "GI700001"}, "consommation": {"date_debut_consommation": "%s", "date_fin_consommation": "%s", "energie": %d}}'
+    months = [gas % m for m in ((b"2026-09-01", b"2026-10-01", 3000), (b"2026-10-01", b"2026-11-01", 6200))]
+    taken = take_rows(town, list(read_adict(b"\n".join(months))), SYSTEM, None)
+    point = point_by_number(town, "GI700001")
+    assert (taken.stored, point.values["fluid"]) == (2, "gas")
+    found = days_of(town, point, parse_instant("2026-08-30T22:00:00Z"), parse_instant("2026-11-01T22:00:00Z"))
+    assert np.nansum(found.used) == pytest.approx(9200)
+    assert found.used[1:31] == pytest.approx(100.0)
+    assert int(found.even.sum()) == 61 and not use_of(town, found, None).known.any()
+    assert measured_between(town, point, date(2026, 10, 1), date(2026, 10, 31)) == (pytest.approx(6200), 1.0)
+    assert study(town, point, NOW_US).year == pytest.approx(9200 / 61 * 365)

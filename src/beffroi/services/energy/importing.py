@@ -16,8 +16,19 @@ from beffroi.model.result import Result, number_of
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.reading import read_flow
 from beffroi.services.energy.flows.row import Row as Value
-from beffroi.services.energy.intervals import LONGEST_US, Doubt, Interval, Settled, curve, day_energies, energies
-from beffroi.services.energy.points import fluid_of_number, point_by_number, series_id
+from beffroi.services.energy.intervals import (
+    LONGEST_US,
+    Doubt,
+    Interval,
+    Settled,
+    State,
+    curve,
+    day_energies,
+    energies,
+    goes_back,
+    state_of,
+)
+from beffroi.services.energy.points import fluid_of_number, known_series, point_by_number, series_id, unit_of
 from beffroi.store.record import Row
 from beffroi.town import Town
 
@@ -179,6 +190,7 @@ def _replace(town: Town, published: Mapping[int, Result], taken: Taken) -> None:
 def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
     """Keep the meter's own register: the totaliser, else the sum of the distributor's classes where all are read."""
     found: dict[str, dict[str, dict[str, float]]] = {}
+    states: dict[tuple[str, str], State] = {}
     for row in rows:
         if (
             row.kind == "index"
@@ -190,6 +202,7 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
             kwh = row.value / (1000 if row.unit == "Wh" else 1)
             if "INJECTION" not in (row.class_ or "") and "/" not in (row.class_ or ""):
                 found.setdefault(row.prm, {}).setdefault(row.end, {})[f"{kind}/{row.class_}"] = kwh
+                states[row.prm, row.end] = state_of(row.nature)
     for prm, stamps in found.items():
         number = series_id(town, points[prm], "index")
         drafts = []
@@ -200,10 +213,50 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
             at = parse_instant(end)
             drafts.append(
                 Draft(
-                    number, at, number_of(_text(total[0])), source_key=sent_key(number, b"index", b"%d" % at)
+                    number,
+                    at,
+                    number_of(_text(total[0])),
+                    quality=int(_QUALITY[states[prm, end]]),
+                    source_key=sent_key(number, b"index", b"%d" % at),
                 )
             )
         _store(town, drafts, taken)
+        _between_files(town, points[prm], number, [d.start_us for d in drafts], taken)
+
+
+def _between_files(town: Town, point: Row, index: int, stamps: Sequence[int], taken: Taken) -> None:
+    """Keep the energy between an index that came and the one known before it, or after: a daily file brings one index alone."""
+    new = set(stamps)
+    within = min(new) - LONGEST_US, max(new) + LONGEST_US
+    known = {
+        (o.start_us, o.end_us)
+        for (quantity, _), number in known_series(town, point).items()
+        if quantity == "day"
+        for o in town.store.observations.series(number, *within)
+    }
+    marks = town.store.observations.series(index, within[0], within[1] + 1)
+    found: dict[str, list[Interval]] = {}
+    for before, after in pairwise(marks):
+        span = before.start_us, after.start_us
+        if not new.intersection(span) or span in known or span[1] - span[0] > LONGEST_US:
+            continue
+        used = (after.result.value or 0.0) - (before.result.value or 0.0)
+        if used < 0:
+            if span[0] not in new or span[1] not in new:  # else the flow told it itself
+                taken.doubts.append(
+                    goes_back(
+                        point.values["code"],
+                        span[1],
+                        before.result.value or 0.0,
+                        after.result.value or 0.0,
+                        unit_of(point),
+                    )
+                )
+            continue
+        doubtful = int(Quality.ESTIMATED) in (before.quality, after.quality)
+        found.setdefault("estimated" if doubtful else "raw", []).append(Interval(*span, used * 1000))
+    for state, intervals in found.items():
+        keep(town, point, "day", state, intervals, taken)
 
 
 def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
@@ -280,15 +333,7 @@ def take_index(town: Town, point: Row, at_us: int, value: float) -> Taken:
         [Draft(number, at_us, number_of(_text(value)), source_key=sent_key(number, b"index", b"%d" % at_us))],
         taken,
     )
-    if before and not after:
-        keep(
-            town,
-            point,
-            "day",
-            "raw",
-            [Interval(before[0].start_us, at_us, (value - (low or 0.0)) * 1000)],
-            taken,
-        )
+    _between_files(town, point, number, [at_us], taken)
     return taken
 
 

@@ -29,7 +29,7 @@ from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
 from beffroi.services.energy.operat import Declared, export, targets
 from beffroi.services.energy.points import known_series, points_of, unit_of
-from beffroi.services.energy.reading_back import Days, days_of, use_of
+from beffroi.services.energy.reading_back import days_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
 from beffroi.services.energy.studying import DEFAULT_PRICES, Study, studied, study_town
 from beffroi.store.record import Query, Row
@@ -216,8 +216,7 @@ def _year(
     known = np.flatnonzero(np.isfinite(days.used))
     if not len(known):
         return None, None
-    shown = slice(int(known[0]), None)
-    days = Days(days.days[shown], days.used[shown], days.share[shown], days.estimated[shown])
+    days = days.since(int(known[0]))
     use = use_of(town, days, zone)
     ends = [w.values["start"] for w in works]
     until = min((_day(e) for e in ends), default=int(days.days[-1]) - 28 if len(days.days) else 0)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, to_datetime
+from beffroi.model.observation import Observation
 from beffroi.services.energy.baseline.table import Array, Use
-from beffroi.services.energy.intervals import STATES
+from beffroi.services.energy.intervals import LONGEST_US, STATES
 from beffroi.services.energy.points import known_series
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.store.aggregates import AggregateQuery, Grain
@@ -34,6 +35,7 @@ __all__ = [
 TEMPERATURE = "energy.temperature"  # setting: the key of the datastream of outside temperature; else the town's own day_temperature
 _DEFAULT_TEMPERATURE = "energy/outside/temperature"
 _LEAST_H, _MOST_H = 20, 28
+_WHOLE = 0.999  # of a day covered by readings of several days
 _EPOCH = date(1970, 1, 1).toordinal()
 Ints = NDArray[np.int64]
 
@@ -52,12 +54,20 @@ class Hours(msgspec.Struct, frozen=True):
 
 
 class Days(msgspec.Struct, frozen=True):
-    """Use of each civil day since 1970; `share` of it that is known, `estimated` where the best value is estimated."""
+    """Use of each civil day since 1970; `share` of it that is known, `estimated` where the best value is estimated.
+
+    `even`: spread evenly from a reading of several days (an index by hand, a month of gas): a sum, not what the day was.
+    """
 
     days: Ints
     used: Array
     share: Array
     estimated: NDArray[np.bool_]
+    even: NDArray[np.bool_]
+
+    def since(self, first: int) -> "Days":
+        """Return the days from the `first`-th on."""
+        return Days(*(getattr(self, name)[first:] for name in self.__struct_fields__))
 
 
 def _civil(utc: Ints) -> Ints:
@@ -125,7 +135,7 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
     begin = from_datetime(
         to_datetime(start_us).astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0)
     )
-    _daily_readings(town, point, begin, end_us, days, used, share, estimated)
+    even = _readings(town, point, begin, end_us, days, used, share, estimated)
     hours = hours_of(town, point, begin, end_us + DAY_US)
     place = hours.days - days[0] if len(days) else hours.days
     inside = (place >= 0) & (place < len(days))
@@ -134,12 +144,12 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
     there = np.bincount(place[known], minlength=len(days))
     total = np.bincount(place[known], hours.used[known], minlength=len(days))
     whole = (there == count) & (there >= 23)
-    used[whole] = total[whole]
+    used[whole], even[whole] = total[whole], False
     share[:] = np.maximum(share, there / np.maximum(count, 1))
-    return Days(days, used, share, estimated)
+    return Days(days, used, share, estimated, even)
 
 
-def _daily_readings(
+def _readings(
     town: Town,
     point: Row,
     begin: int,
@@ -148,23 +158,60 @@ def _daily_readings(
     used: Array,
     share: Array,
     estimated: NDArray[np.bool_],
-) -> None:
+) -> NDArray[np.bool_]:
+    """Put in the readings, the daily ones over those of several days; return which days have the latter's."""
     series = known_series(town, point)
-    for state in reversed(STATES):
-        number = series.get(("day", state))
-        if number is None:
-            continue
-        for one in town.store.observations.series(number, begin, end):
-            if (
-                one.end_us is None
-                or one.result.value is None
-                or not _LEAST_H * HOUR_US <= one.end_us - one.start_us <= _MOST_H * HOUR_US
-            ):
-                continue
-            middle = (one.start_us + one.end_us) // 2
-            at = to_datetime(middle).astimezone(PARIS).date().toordinal() - _EPOCH - int(days[0])
+    found = [
+        (state, one)
+        for state in reversed(STATES)
+        if (number := series.get(("day", state))) is not None
+        for one in town.store.observations.series(number, begin - LONGEST_US, end)
+        if one.end_us is not None and one.end_us > begin and one.result.value is not None
+    ]
+    even = _spread(found, days, used, share, estimated)
+    for state, one in found:
+        if _LEAST_H * HOUR_US <= (one.end_us or 0) - one.start_us <= _MOST_H * HOUR_US:
+            middle = (one.start_us + (one.end_us or 0)) // 2
+            at = _day_at(middle) - int(days[0])
             if 0 <= at < len(days):
-                used[at], share[at], estimated[at] = one.result.value, 1.0, state == "estimated"
+                used[at], share[at] = one.result.value or 0.0, 1.0
+                estimated[at], even[at] = state == "estimated", False
+    return even
+
+
+def _day_at(at_us: int) -> int:
+    """Return the civil day of an instant."""
+    return to_datetime(at_us).astimezone(PARIS).date().toordinal() - _EPOCH
+
+
+def _spread(
+    found: Sequence[tuple[str, Observation]],
+    days: Ints,
+    used: Array,
+    share: Array,
+    estimated: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Spread readings of several days over them in proportion to time; a day is known once its every hour is."""
+    edges = np.array([_midnight(int(d)) for d in (*days, days[-1] + 1)] if len(days) else [0])
+    hours, even = np.diff(edges), np.zeros(len(days), dtype=bool)
+    for state in reversed(STATES):
+        total, there = np.zeros(len(days)), np.zeros(len(days))
+        for said, one in found:
+            last = one.end_us or one.start_us
+            if said != state or last - one.start_us <= _MOST_H * HOUR_US:
+                continue
+            over = np.clip(np.minimum(edges[1:], last) - np.maximum(edges[:-1], one.start_us), 0, None)
+            total += over / (last - one.start_us) * (one.result.value or 0.0)
+            there += over / hours
+        whole = there > _WHOLE
+        used[whole], estimated[whole], even[whole] = total[whole], state == "estimated", True
+        share[:] = np.maximum(share, np.minimum(there, 1.0))
+    return even
+
+
+def _midnight(day: int) -> int:
+    found = date.fromordinal(day + _EPOCH)
+    return from_datetime(datetime(found.year, found.month, found.day, tzinfo=PARIS))
 
 
 def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
@@ -200,4 +247,4 @@ def use_of(town: Town, found: Days, zone: str | None) -> Use:
     if not np.isfinite(celsius).any():
         celsius = np.zeros(len(found.days))
     labels = labels_of(found.days, zone) if zone else labels_of(found.days, "-")[:, 1:]
-    return Use(found.days * 24, 24, found.used, celsius, labels)
+    return Use(found.days * 24, 24, np.where(found.even, np.nan, found.used), celsius, labels)
