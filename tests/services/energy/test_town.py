@@ -330,7 +330,7 @@ def test_a_bill_against_its_meter(
         "10000000000004",
         float(mwh) * 1000,
     )
-    row = take_bill(town, bill, SYSTEM, None)
+    (row,) = take_bill(town, bill, SYSTEM, None)
     assert (row.values["verdict"], row.values["amount"]) == (verdict, round(float(line) + float(tax), 2))
     assert town.store.records.count("energy_bill") == 1  # the same number is brought up to date
 

@@ -17,7 +17,7 @@ from beffroi.services.energy.studying import price_of
 from beffroi.store.record import Row
 from beffroi.town import Town
 
-__all__ = ["Verdict", "judge_bill", "judge_index", "measured_between", "take_bill"]
+__all__ = ["Verdict", "disputed", "judge_bill", "judge_index", "measured_between", "take_bill"]
 
 _QUANTITY_TOLERANCE = 0.03  # of the quantity: a meter's own class and the hour of reading
 _PRICE_TOLERANCE = 0.05
@@ -73,7 +73,7 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
     """Judge a bill by its sums, then by the meter, then by the price paid."""
     wrong = bill.wrong_sums()
     if wrong:
-        return Verdict("sum", wrong[0])
+        return Verdict("sum", wrong[0], None, bill.recomputed)
     if point is None or bill.used is None or bill.start is None or bill.end is None:
         return Verdict(
             "unknown",
@@ -87,47 +87,66 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
         return Verdict(
             "unknown",
             Text(
-                f"Le compteur n'est connu que {share:.0%} de la période",
+                f"Le compteur n'est connu que {share * 100:.0f} % de la période",
                 f"The meter is known for {share:.0%} of the period only",
             ),
             measured,
         )
     unit = unit_of(point)
-    if abs(measured - bill.used) > _QUANTITY_TOLERANCE * max(bill.used, 1.0):
+    gap = bill.used - measured
+    if abs(gap) > _QUANTITY_TOLERANCE * max(bill.used, 1.0):
+        expected = bill.total - gap * bill.of_use / bill.used if bill.used else None
         return Verdict(
             "quantity",
-            Text(f"Facturé {bill.used:.0f} {unit}, mesuré {measured:.0f} {unit}", f"Billed {bill.used:.0f} {unit}, measured {measured:.0f} {unit}"),
-            measured, measured * bill.total / bill.used if bill.used else None,
+            Text(f"Facturé {bill.used:.0f} {unit}, mesuré {measured:.0f} {unit} ({gap / max(measured, 1) * 100:+.0f} %)",
+                 f"Billed {bill.used:.0f} {unit}, measured {measured:.0f} {unit} ({gap / max(measured, 1):+.0%})"),
+            measured, expected,
         )  # fmt: skip
     if point.values["price"] is not None:
-        expected = measured * price_of(point)
-        if abs(bill.total - expected) > _PRICE_TOLERANCE * max(expected, 1.0):
+        price = price_of(point)
+        if abs(bill.of_use - bill.used * price) > _PRICE_TOLERANCE * max(bill.used * price, 1.0):
+            paid = bill.of_use / max(bill.used, 1.0)
             return Verdict(
                 "price",
-                Text(
-                    f"Attendu {expected:.2f} €, facturé {bill.total:.2f} €",
-                    f"Expected €{expected:.2f}, billed €{bill.total:.2f}",
-                ),
-                measured,
-                expected,
-            )
+                Text(f"Facturé {paid:.3f} €/{unit} toutes taxes comprises, hors abonnement ; le contrat dit {price:.3f}",
+                     f"Billed €{paid:.3f}/{unit} taxes included, without the standing charge; the contract says {price:.3f}"),
+                measured, bill.total - bill.of_use + bill.used * price,
+            )  # fmt: skip
     return Verdict(
         "right", Text("Le compteur et la facture s'accordent", "Meter and bill agree"), measured, bill.total
     )
 
 
-def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> Row:
-    """Keep a bill with its verdict; one of the same number is brought up to date."""
-    number = next((line.point for line in bill.lines if line.point), None)
-    point = point_by_number(town, number) if number else None
+def disputed(bill: Row) -> float:
+    """Return the euros that a bill asks too much, 0 when it asks none."""
+    amount, expected = bill.values["amount"], bill.values["expected"]
+    wrong = bill.values["verdict"] in ("quantity", "price", "sum")
+    return max(float(amount) - float(expected), 0.0) if wrong and amount and expected is not None else 0.0
+
+
+def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> list[Row]:
+    """Keep a bill with its verdict; one of the same number is brought up to date.
+
+    A bill of several delivery points is kept a row a point, each judged by its own meter; one whose sums are wrong stays whole.
+    """
+    parts = [bill] if bill.wrong_sums() else bill.by_point()
+    return [
+        _take(town, part, who, territory, f"{bill.number} {part.point}" if len(parts) > 1 else bill.number)
+        for part in parts
+    ]
+
+
+def _take(town: Town, bill: ElectronicBill, who: Principal, territory: str | None, number: str) -> Row:
+    point = point_by_number(town, bill.point) if bill.point else None
     said = judge_bill(town, point, bill)
     values: dict[str, Any] = {
-        "number": bill.number, "point": point.id if point else None, "issued": bill.issued, "start": bill.start, "end": bill.end,
-        "supplier": bill.supplier, "quantity": bill.used, "amount": bill.total, "measured": said.measured, "expected": said.expected,
-        "verdict": said.verdict, "why": said.why.fr,
+        "number": number, "point": point.id if point else None, "issued": bill.issued, "start": bill.start, "end": bill.end,
+        "supplier": bill.supplier, "quantity": bill.used, "amount": round(bill.total, 2), "measured": said.measured,
+        "expected": None if said.expected is None else round(said.expected, 2), "verdict": said.verdict, "why": said.why.fr,
+        "why_en": said.why.en,
     }  # fmt: skip
     place = point.territory if point else territory
-    known = town.store.records.by_key("energy_bill", bill.number, place)
+    known = town.store.records.by_key("energy_bill", number, place)
     return town.store.records.put(
         "energy_bill",
         values,

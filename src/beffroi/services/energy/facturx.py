@@ -84,6 +84,50 @@ class ElectronicBill(msgspec.Struct, frozen=True):
         return found
 
     @property
+    def recomputed(self) -> float:
+        """What the bill should ask, were its lines right: quantity times price of each, with its own rate of tax."""
+        lines = sum(
+            line.quantity * line.price
+            if line.quantity is not None and line.price is not None
+            else line.amount
+            for line in self.lines
+        )
+        return (lines or self.without_tax) * (1 + self.tax / self.without_tax if self.without_tax else 1)
+
+    @property
+    def of_use(self) -> float:
+        """The euros with tax of the lines that count energy or water: the whole bill, less what is asked whatever the use."""
+        lines = sum(line.amount for line in self.lines if line.unit in ("kWh", "m³"))
+        return lines * self.total / self.without_tax if self.without_tax else lines
+
+    @property
+    def point(self) -> str | None:
+        """The metering point of the first line that names one."""
+        return next((line.point for line in self.lines if line.point), None)
+
+    def by_point(self) -> "list[ElectronicBill]":
+        """Return the bill cut by metering point, tax shared by the amounts; itself when its lines name one point, or none.
+
+        Lines that name no point (a fee for all) are left with the first.
+        """
+        points = list(dict.fromkeys(line.point for line in self.lines if line.point))
+        if len(points) < 2:
+            return [self]
+        found = []
+        for point in points:
+            mine = tuple(
+                line for line in self.lines if line.point == point or (not line.point and point == points[0])
+            )
+            without = sum(line.amount for line in mine)
+            tax = self.tax * without / self.without_tax if self.without_tax else 0.0
+            starts, ends = [x.start for x in mine if x.start], [x.end for x in mine if x.end]
+            found.append(msgspec.structs.replace(
+                self, lines=mine, without_tax=without, tax=tax, total=without + tax,
+                start=min(starts, default=self.start), end=max(ends, default=self.end),
+            ))  # fmt: skip
+        return found
+
+    @property
     def used(self) -> float | None:
         """The energy (kWh) or water (m³) of all lines, None when no line counts any."""
         counted = [

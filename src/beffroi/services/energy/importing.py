@@ -6,9 +6,10 @@ from itertools import islice, pairwise, takewhile
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import select
 
 from beffroi.intake.source_keys import sent_key
-from beffroi.model.instant import PARIS, parse_instant, to_datetime
+from beffroi.model.instant import DAY_US, PARIS, parse_instant, to_datetime
 from beffroi.model.observation import Draft, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
@@ -30,11 +31,22 @@ from beffroi.services.energy.intervals import (
 )
 from beffroi.services.energy.points import fluid_of_number, known_series, point_by_number, series_id, unit_of
 from beffroi.store.record import Row
+from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["Taken", "import_flow", "keep", "take_index", "take_pulses", "take_rows"]
+__all__ = [
+    "Taken",
+    "import_flow",
+    "keep",
+    "keep_powers",
+    "take_counter",
+    "take_index",
+    "take_pulses",
+    "take_rows",
+]
 
 _AT_ONCE = 5000
+_COUNTED_US = 400 * DAY_US  # how far back the counter of a new pulse emitter is read
 _QUALITY = {"raw": Quality.GOOD, "corrected": Quality.GOOD, "estimated": Quality.ESTIMATED}
 
 
@@ -113,9 +125,7 @@ def keep(
         if was is None:
             key = sent_key(number, b"interval", b"%d-%d" % (one.start_us, one.end_us))
             fresh.append(
-                Draft(
-                    number, one.start_us, result, one.end_us, quality=int(_QUALITY[state]), source_key=key
-                )
+                Draft(number, one.start_us, result, one.end_us, quality=int(_QUALITY[state]), source_key=key)
             )
         elif was.result.json() != result.json():
             changed[was.id] = result
@@ -271,21 +281,21 @@ def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], take
         ):
             found.setdefault(row.prm, []).append(row)
     for prm, said in found.items():
-        number = series_id(town, points[prm], "power")
-        drafts = []
+        powers = []
         for row in said:
-            start, end = parse_instant(row.start or ""), parse_instant(row.end or "")
             kva = float(row.value or 0) / (1000 if row.unit in ("VA", "W") else 1)
-            drafts.append(
-                Draft(
-                    number,
-                    start,
-                    number_of(_text(kva)),
-                    end,
-                    source_key=sent_key(number, b"power", b"%d" % start),
-                )
-            )
-        _store(town, drafts, taken)
+            powers.append((parse_instant(row.start or ""), parse_instant(row.end or ""), kva))
+        keep_powers(town, points[prm], powers, taken)
+
+
+def keep_powers(town: Town, point: Row, powers: Sequence[tuple[int, int, float]], taken: Taken) -> None:
+    """Keep the highest powers of days, as (start, end, kVA)."""
+    number = series_id(town, point, "power")
+    drafts = [
+        Draft(number, start, number_of(_text(kva)), end, source_key=sent_key(number, b"power", b"%d" % start))
+        for start, end, kva in powers
+    ]
+    _store(town, drafts, taken)
 
 
 def _contracts(
@@ -354,10 +364,30 @@ def take_pulses(
             ),
             "pulse_weight",
         )
-    taken = taken or Taken()
+    taken = taken if taken is not None else Taken()
     ordered = sorted(dict(counts).items())
     rises = [
         Interval(a, b, ((n - m) if n >= m else n) * weight * 1000) for (a, m), (b, n) in pairwise(ordered)
     ]
     keep(town, point, "curve", "raw", rises, taken)
     return taken
+
+
+def take_counter(town: Town, point: Row, now_us: int) -> Taken | None:
+    """Turn into energy what the series of a point's pulse emitter has told since the last time; None when it has no such series."""
+    key = point.values["pulse_series"]
+    if not key:
+        return None
+    with town.store.read() as c:
+        source = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    if source is None:
+        return None
+    mine = known_series(town, point).get(("curve", "raw"))
+    last = town.store.observations.series(mine, limit=1, newest_first=True) if mine is not None else []
+    begin = last[0].start_us if last else now_us - _COUNTED_US
+    counts = [
+        (o.start_us, int(o.result.value))
+        for o in town.store.observations.series(int(source), begin, now_us)
+        if o.result.value is not None
+    ]
+    return take_pulses(town, point, counts) if len(counts) > 1 else Taken()

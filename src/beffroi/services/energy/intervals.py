@@ -16,7 +16,19 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_i
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.row import Row
 
-__all__ = ["LONGEST_US", "STATES", "Doubt", "Interval", "Settled", "State", "curve", "day_energies", "energies", "goes_back", "state_of"]
+__all__ = [
+    "LONGEST_US",
+    "STATES",
+    "Doubt",
+    "Interval",
+    "Settled",
+    "State",
+    "curve",
+    "day_energies",
+    "energies",
+    "goes_back",
+    "state_of",
+]
 
 State = Literal["raw", "corrected", "estimated"]
 STATES: tuple[State, ...] = ("corrected", "raw", "estimated")  # the most trusted first

@@ -26,9 +26,12 @@ __all__ = [
     "Hours",
     "completeness",
     "days_of",
+    "highest_powers",
     "hours_of",
     "local_days",
+    "states_of",
     "temperature_of",
+    "temperature_series",
     "use_of",
 ]
 
@@ -214,6 +217,27 @@ def _midnight(day: int) -> int:
     return from_datetime(datetime(found.year, found.month, found.day, tzinfo=PARIS))
 
 
+def states_of(town: Town, point: Row, end_us: int) -> dict[str, float]:
+    """Return the share of the time of the last year that each state tells, the most trusted counted first (curve and readings)."""
+    start, covered = end_us - 365 * DAY_US, np.zeros(365 * 24, dtype=bool)
+    found: dict[str, float] = {}
+    series = known_series(town, point)
+    for state in STATES:
+        mine = np.zeros(len(covered), dtype=bool)
+        for quantity in ("curve", "day"):
+            number = series.get((quantity, state))
+            for one in (
+                town.store.observations.series(number, start - LONGEST_US, end_us)
+                if number is not None
+                else ()
+            ):
+                first, last = ((t - start) // HOUR_US for t in (one.start_us, one.end_us or one.start_us))
+                mine[max(first, 0) : max(last, first + 1, 0)] = True
+        found[state] = float((mine & ~covered).mean())
+        covered |= mine
+    return found
+
+
 def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
     """Return the share of each civil day that is known."""
     found = days_of(town, point, start_us, end_us)
@@ -222,16 +246,44 @@ def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tup
     ]
 
 
-def temperature_of(town: Town, days: Ints) -> Array:
-    """Return the mean outside temperature of civil days, NaN where it is not known."""
+def highest_powers(town: Town, point: Row, end_us: int) -> tuple[list[float], int | None]:
+    """Return the highest power of each day of the last year (kVA), and None where meters told it; else, from the load curve, the
+    highest mean over its steps (kW), and the longest of them in minutes: the peaks within a step are higher."""
+    series = known_series(town, point)
+    start = end_us - 366 * DAY_US
+    told = series.get(("power", "raw"))
+    if told is not None:
+        found = town.store.observations.series(told, start, end_us)
+        return [o.result.value for o in found if o.result.value is not None], None
+    number = series.get(("curve", "raw"))
+    highest: dict[int, float] = {}
+    longest = 0
+    if number is not None and point.values["fluid"] == "electricity":
+        for one in town.store.observations.series(number, start, end_us):
+            span = (one.end_us or one.start_us) - one.start_us
+            if span and one.result.value is not None:
+                day = (one.start_us + HOUR_US) // DAY_US  # near enough for a day's highest
+                highest[day] = max(highest.get(day, 0.0), one.result.value * HOUR_US / span)
+                longest = max(longest, span // 60_000_000)
+    return list(highest.values()), longest or None
+
+
+def temperature_series(town: Town) -> int | None:
+    """Return the datastream of the outside temperature."""
     key = str(town.store.setting(TEMPERATURE, _DEFAULT_TEMPERATURE))
-    means = np.full(len(days), np.nan)
     with town.store.read() as c:
         number = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    return None if number is None else int(number)
+
+
+def temperature_of(town: Town, days: Ints) -> Array:
+    """Return the mean outside temperature of civil days, NaN where it is not known."""
+    means = np.full(len(days), np.nan)
+    number = temperature_series(town)
     if number is None or not len(days):
         return means
     query = AggregateQuery(
-        datastreams=(int(number),), within=(int(days[0]) * DAY_US - 2 * HOUR_US, (int(days[-1]) + 1) * DAY_US),
+        datastreams=(number,), within=(int(days[0]) * DAY_US - 2 * HOUR_US, (int(days[-1]) + 1) * DAY_US),
         grain=Grain(DAY_US, ((0, 90 * 60_000_000),)),
     )  # fmt: skip
     for (_, _, bucket), cell in town.store.observations.aggregate(query).items():

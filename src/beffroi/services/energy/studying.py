@@ -11,8 +11,10 @@ from beffroi.model.instant import DAY_US, PARIS, from_datetime, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.services.energy.baseline.savings import measure
+from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA, Advice, advise
+from beffroi.services.energy.importing import take_counter
 from beffroi.services.energy.points import points_of, unit_of
-from beffroi.services.energy.reading_back import days_of, hours_of, use_of
+from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, drift_of, wastes_of
 from beffroi.store.record import Query, Row
@@ -21,6 +23,7 @@ from beffroi.town import Town
 __all__ = [
     "DEFAULT_PRICES",
     "Study",
+    "advice_of",
     "keep_studying",
     "price_of",
     "site_of",
@@ -54,6 +57,7 @@ class Study(msgspec.Struct, frozen=True):
     drift: Drift | None
     wastes: tuple[Waste, ...]
     last_us: int | None  # end of the last day known
+    power: Advice | None = None
 
 
 def price_of(point: Row) -> float:
@@ -75,7 +79,7 @@ def study(town: Town, point: Row, now_us: int) -> Study:
     days = days_of(town, point, now_us - _DAYS_US, now_us)
     known = np.isfinite(days.used)
     last_year = days.days > (days.days[-1] - 365)
-    inside = known & last_year
+    inside = known & last_year  # days that months of gas or indexes by hand were spread over too
     year = float(days.used[inside].mean()) * 365 if int(inside.sum()) >= 30 else None
     hours = hours_of(town, point, now_us - _CURVE_US, now_us)
     load = None
@@ -88,7 +92,33 @@ def study(town: Town, point: Row, now_us: int) -> Study:
     if drift is not None and drift.certain and drift.per_day > 0:
         wastes.append(Waste("drift", drift.per_day * 365))
     end = _end_of(int(days.days[known][-1])) if known.any() else None
-    return Study(now_us, year, float(days.share[last_year].mean()), load, drift, tuple(wastes), end)
+    power = advice_of(town, point, end or now_us)
+    return Study(
+        now_us,
+        year,
+        float(days.share[last_year].mean()),
+        load,
+        drift,
+        tuple(wastes),
+        end,
+        power[0] if power else None,
+    )
+
+
+def advice_of(town: Town, point: Row, end_us: int) -> tuple[Advice, int | None] | None:
+    """Return the advice on a point's subscribed power, and the step (minutes) when it comes from a load curve; None: not known."""
+    if not point.values["power_kva"]:
+        return None
+    powers, step = highest_powers(town, point, end_us)
+    if not powers:
+        return None
+    price = point.values["euro_kva"]
+    return advise(
+        powers,
+        point.values["power_kva"],
+        DEFAULT_EURO_KVA if price is None else price,
+        point.values["euro_excess"] or 0.0,
+    ), step
 
 
 def _end_of(day: int) -> int:
@@ -123,10 +153,18 @@ def study_town(town: Town, now_us: int) -> int:
     """Study every point, write its findings, measure its works; return how many points there are."""
     points = points_of(town)
     for point in points:
+        _count_pulses(town, point, now_us)
         found = _keep(town, point, now_us)
         _write_findings(town, point, found)
         _measure_works(town, point, now_us)
     return len(points)
+
+
+def _count_pulses(town: Town, point: Row, now_us: int) -> None:
+    try:
+        take_counter(town, point, now_us)
+    except Problem as problem:
+        log.info("the pulses of the point %s cannot be counted: %s", point.id, problem.reason.en)
 
 
 def _write_findings(town: Town, point: Row, found: Study) -> None:
