@@ -16,9 +16,12 @@ from tests.towns import town_at
 
 from beffroi.app import create_app
 from beffroi.identity import people, sign_in
+from beffroi.intake.identify import OPEN, identify
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_instant
+from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
+from beffroi.model.result import number_of
 from beffroi.scene import make_scene
 from beffroi.services.energy.bills import judge_index, measured_between, take_bill
 from beffroi.services.energy.contract_power import advise
@@ -34,10 +37,12 @@ from beffroi.services.energy.points import known_series, point_by_number, points
 from beffroi.services.energy.reading_back import completeness, days_of, hours_of, use_of
 from beffroi.services.energy.school_holidays import labels_of, public_holiday, school_calendar
 from beffroi.services.energy.studying import study, study_town
+from beffroi.standards.reading import Series, Station
 from beffroi.store.record import Query
 from beffroi.town import Town, open_town
 from beffroi.web.kit.who import SESSION_COOKIE
 
+BILLS = Path(__file__).parent / "bills"  # of drafthorse and factur-x: see make.py there
 NOW_US = parse_instant("2026-11-20T08:00:00Z")
 PRM = "99103630318530"
 
@@ -458,3 +463,71 @@ def test_a_month_by_hand_is_known_and_teaches_no_day(town: Town) -> None:
     assert int(found.even.sum()) == 61 and not use_of(town, found, None).known.any()
     assert measured_between(town, point, date(2026, 10, 1), date(2026, 10, 31)) == (pytest.approx(6200), 1.0)
     assert study(town, point, NOW_US).year == pytest.approx(9200 / 61 * 365)
+
+
+def test_bills_that_another_library_made(town: Town, agent: TestClient) -> None:
+    for code, watts in (("10000000000021", 3000), ("10000000000022", 6000)):
+        take_rows(town, curve_of(code, "2026-10-01", 31, lambda _, w=watts: w), SYSTEM, None)
+        point = point_by_number(town, code)
+        town.store.records.put("delivery_point", {"price": 0.21, "power_kva": 18.0}, id=point.id, who=SYSTEM)
+    page = agent.get("/energie/importer").text
+    token = page.split('name="csrf" value="')[1].split('"')[0]
+    for name in ("one-point", "two-points"):
+        file = {"file": ("facture.pdf", (BILLS / f"{name}.pdf").read_bytes())}
+        page = agent.post("/energie/importer", data={"csrf": token, "flow": ""}, files=file)
+        assert page.status_code == 200 and "conforme" in page.text
+    rows = {r.values["number"]: r.values for r in town.store.records.all("energy_bill")}
+    alone, school, hall = (
+        rows[f"EB-2026-{n}"] for n in ("one-point", "two-points 10000000000021", "two-points 10000000000022")
+    )
+    # October has 745 hours: 3 kW are 2,235 kWh, 6 kW are 4,470
+    assert (alone["verdict"], alone["measured"], alone["amount"]) == ("right", pytest.approx(2235), 494.28)
+    assert (school["verdict"], school["amount"]) == ("right", pytest.approx((390.6 + 4) * 1.2))
+    assert (hall["verdict"], hall["quantity"], hall["amount"]) == ("quantity", 4900, 1065.0)
+    assert hall["expected"] == pytest.approx((4470 * 0.175 + 30) * 1.2, abs=0.01)
+    home = agent.get("/energie").text
+    assert "two-points 10000000000022" in home and "90,30" in home
+    point = point_by_number(town, "10000000000022")
+    own = agent.get(f"/energie/point/{point.id}").text
+    assert "90,30" in own and "Facturé 4900 kWh, mesuré 4470 kWh" in own
+    english = agent.get(f"/energie/point/{point.id}", headers={"Accept-Language": "en"}).text
+    assert "Billed 4900 kWh, measured 4470 kWh" in english and "Facturé 4900" not in english
+    # 18 kVA for 6 kW: 9 is 10 % above, at 12 euros a kVA
+    assert "Passer de 18\u00a0kVA à 9\u00a0kVA épargnerait 108\u00a0€ par an" in own and "30 min" in own
+
+
+def test_pulses_become_energy_at_each_study(town: Town) -> None:
+    values = {"code": "EAU-88", "fluid": "water", "pulse_weight": 0.1, "pulse_series": "lora/pulse-88"}
+    point = town.store.records.put("delivery_point", values, who=SYSTEM)
+    series = Series("lora/pulse-88", "pulses", Station("lora/88", "Émetteur"), method="LoRaWAN")
+    source = identify(town.store, town.registry.datastream_kind, [series], numeric=lambda _: True, door=OPEN,
+                      service_of=town.registry.service_of)[series.key].id  # fmt: skip
+
+    def tell(*counts: tuple[int, int]) -> None:
+        town.store.observations.append(
+            [Draft(source, NOW_US - h * HOUR_US, number_of(str(n))) for h, n in counts]
+        )
+        study_town(town, NOW_US)
+
+    tell((9, 100), (8, 130))
+    tell((7, 180))
+    tell((6, 20))  # a new counter
+    assert total(town, "EAU-88") == pytest.approx(3 + 5 + 2)
+    study_town(town, NOW_US)
+    assert total(town, "EAU-88") == pytest.approx(10)
+    assert point_by_number(town, "EAU-88").id == point.id
+
+
+def test_the_power_to_subscribe_says_euros_and_why() -> None:
+    found = advise([20.0] * 364 + [27.0], 36, 14.6)
+    assert (found.best_kva, found.saved_euros, found.small) == (30, pytest.approx(6 * 14.6), True)
+    assert [(s.kva, s.exceeded_days) for s in found.steps] == [(24, 1), (30, 0), (36, 0)]
+    near = advise(
+        [34.0] * 365, 36, 14.6
+    )  # 10 % above is no step: 36 stays, and no other contract is asked for
+    assert (near.best_kva, near.saved_euros) == (36, 0.0)
+    over = advise([20.0] * 365, 18, 14.6)
+    assert (over.best_kva, over.exceeded_days, over.saved_euros) == (24, 365, pytest.approx(-6 * 14.6))
+    assert [(t.relative, t.absolute, t.way) for t in targets(100_000, 2015, 45, 1000, None)][:2] == [
+        (pytest.approx(60_000), 45_000, "relative"), (50_000, 45_000, "relative"),
+    ]  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from beffroi.model.instant import PARIS, from_datetime, to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.text import Text
-from beffroi.services.energy.facturx import ElectronicBill
+from beffroi.services.energy.facturx import ElectronicBill, comma
 from beffroi.services.energy.points import point_by_number, unit_of
 from beffroi.services.energy.reading_back import days_of
 from beffroi.services.energy.studying import price_of
@@ -49,7 +49,7 @@ def judge_index(before: float, after: float, prices: Sequence[tuple[float, float
     return Verdict(
         "price",
         Text(
-            f"Attendu {expected:.2f} €, facturé {billed:.2f} €",
+            f"Attendu {comma(expected)} €, facturé {comma(billed)} €",
             f"Expected €{expected:.2f}, billed €{billed:.2f}",
         ),
         used,
@@ -108,7 +108,7 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
             paid = bill.of_use / max(bill.used, 1.0)
             return Verdict(
                 "price",
-                Text(f"Facturé {paid:.3f} €/{unit} toutes taxes comprises, hors abonnement ; le contrat dit {price:.3f}",
+                Text(f"Facturé {comma(paid, 3)} €/{unit} toutes taxes comprises, hors abonnement ; le contrat dit {comma(price, 3)}",
                      f"Billed €{paid:.3f}/{unit} taxes included, without the standing charge; the contract says {price:.3f}"),
                 measured, bill.total - bill.of_use + bill.used * price,
             )  # fmt: skip

@@ -58,14 +58,14 @@ def advise(
             Text("Importez un flux R151, ou une courbe de charge.", "Import a flow R151, or a load curve."),
         )
     highest = max(powers)
-    small = now_kva <= SMALL_STEPS_KVA[-1] and highest * _MARGIN <= SMALL_STEPS_KVA[-1]
+    small = now_kva <= SMALL_STEPS_KVA[-1] and highest <= SMALL_STEPS_KVA[-1]
     choices: list[float] = (
         list(SMALL_STEPS_KVA)
         if small
         else [float(k) for k in range(37, max(math.ceil(highest), math.ceil(now_kva), 37) + 2)]
     )
     if small:
-        choices = [c for c in choices if c >= highest * _MARGIN]
+        choices = [c for c in choices if c >= highest * _MARGIN] or choices[-1:]
 
     def cost(kva: float) -> float:
         excess = sum(max(p - kva, 0.0) for p in powers) * 365 / len(powers)

@@ -39,7 +39,7 @@ _WHOLE_DAYS = 14  # of history, below which a town has a curve as long as its hi
 _WORKS_AGO, _WORKS_DAYS = 170, 6
 _DRIFT_AGO = 38
 _DRIFT, _LAMPS = 0.16, 0.28
-_PEAK = 1.25  # highest power of a day over its highest hour
+_PEAK = 1.05  # highest power of a day over its highest hour
 _PRICES = {"water": 4.1, "gas": 0.11, "electricity": 0.21}
 _SUPPLIERS = {"water": "Régie de l'eau", "gas": "Gaz du Berry", "electricity": "Énergies du Berry"}
 _STANDING = 14.6  # euros a kVA a year, with tax
@@ -72,9 +72,9 @@ class _Meter(msgspec.Struct, frozen=True):
 
 _METERS = (
     _Meter("école", "18901000000011", 1.6, 13.0, 0.75, "weekend", "B", kva=36), _Meter("mairie", "18901000000028", 2.0, 11.0, 0.3, "night", kva=36),
-    _Meter("sport", "18901000000035", 1.5, 15.0, 0.35, "works", kva=24), _Meter("culture", "18901000000042", 0.9, 7.0, 0.3, kva=18),
-    _Meter("technique", "18901000000059", 1.4, 9.0, 0.2, "drift", kva=18), _Meter("école", "EAU-18901-0007", 0.0, 0.5, 0.0, "leak", "B", "water"),
-    _Meter("technique", "GI189011", 0.0, 0.0, 2.4, fluid="gas"),
+    _Meter("sport", "18901000000035", 1.5, 15.0, 0.35, "works", kva=24), _Meter("culture", "18901000000042", 0.9, 7.0, 0.3, kva=36),
+    _Meter("technique", "18901000000059", 1.4, 9.0, 0.2, "drift", kva=30), _Meter("école", "EAU-18901-0007", 0.0, 0.5, 0.0, "leak", "B", "water"),
+    _Meter("technique", "GI189011", 0.0, 0.0, 0.9, fluid="gas"),
 )  # fmt: skip
 _NIGHT_KW, _LEAK_M3 = 4.2, 0.09
 

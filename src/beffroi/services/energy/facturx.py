@@ -14,7 +14,7 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["ElectronicBill", "Line", "read_bill"]
+__all__ = ["ElectronicBill", "Line", "comma", "read_bill"]
 
 _RSM = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
 _NAMES = {
@@ -30,6 +30,11 @@ _UNITS = {
 }  # UN/ECE Rec 20
 _LARGEST = 20_000_000
 _SETTLED = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeSettlement"
+
+
+def comma(value: float, decimals: int | None = 2) -> str:
+    """Return a number as French writes it; `decimals` None: as many as it has."""
+    return (f"{value:.10g}" if decimals is None else f"{value:.{decimals}f}").replace(".", ",")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -66,14 +71,14 @@ class ElectronicBill(msgspec.Struct, frozen=True):
         found = []
         of_lines = sum(line.amount for line in self.lines)
         if self.lines and abs(of_lines - self.without_tax) > 0.01 * (len(self.lines) + 1):
-            found.append(Text(f"Les lignes font {of_lines:.2f} €, le total hors taxe {self.without_tax:.2f} €",
+            found.append(Text(f"Les lignes font {comma(of_lines)} €, le total hors taxe {comma(self.without_tax)} €",
                               f"The lines make €{of_lines:.2f}, the total without tax €{self.without_tax:.2f}"))  # fmt: skip
         if abs(self.without_tax + self.tax - self.total) > 0.02:
-            found.append(Text(f"Hors taxe et taxes font {self.without_tax + self.tax:.2f} €, le total {self.total:.2f} €",
+            found.append(Text(f"Hors taxe et taxes font {comma(self.without_tax + self.tax)} €, le total {comma(self.total)} €",
                               f"Without tax and taxes make €{self.without_tax + self.tax:.2f}, the total €{self.total:.2f}"))  # fmt: skip
         found += [
             Text(
-                f"« {line.name} » : {line.quantity:g} × {line.price:g} ne font pas {line.amount:.2f} €",
+                f"« {line.name} » : {comma(line.quantity, None)} × {comma(line.price, None)} ne font pas {comma(line.amount)} €",
                 f"'{line.name}': {line.quantity:g} × {line.price:g} do not make €{line.amount:.2f}",
             )
             for line in self.lines
@@ -241,10 +246,16 @@ def _line(one: Any) -> Line:
     point = _text(one, f"{settled}/ram:AdditionalReferencedDocument/ram:IssuerAssignedID")
     return Line(
         _text(one, "ram:SpecifiedTradeProduct/ram:Name") or "", None if quantity is None else _money(quantity.text, quantity) * scale, unit,
-        None if price is None else _money(price.text, price) / scale,
+        None if price is None else _money(price.text, price) / scale / _basis(one),
         _amount(one, f"{settled}/ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount"),
         "".join(ch for ch in point if ch.isalnum()) if point else None, start, end,
     )  # fmt: skip
+
+
+def _basis(one: Any) -> float:
+    """Return for how many units a line's price is (BT-149): 1 when it does not say, or says none."""
+    said = one.find("ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice/ram:BasisQuantity", _NAMES)
+    return (_money(said.text, said) if said is not None else 1.0) or 1.0
 
 
 def _text(element: Any, path: str) -> str | None:

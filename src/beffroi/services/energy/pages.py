@@ -141,7 +141,7 @@ def index(request: Request) -> Response:
     return render(
         request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
         meters=sum(len(one.points) for one in lines), works=works, bills=bills, powers=powers,
-        asked=sum(euros for _, _, euros in bills), spared=sum(s.power.saved_euros for _, s in powers if s.power),
+        asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
     )  # fmt: skip
 
 
@@ -193,6 +193,7 @@ def site(request: Request) -> Response:
                         line.kwh if climatic is None else climatic),
         climate=climate, climatic=climatic, method=METHOD_TITLES[climate.method] if climate else None,
         calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
+        fluids={p.id: p.values["fluid"] for p, _ in line.points},
     )  # fmt: skip
 
 
