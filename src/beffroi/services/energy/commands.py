@@ -389,19 +389,16 @@ def _power(data: Data, as_json: Json = False) -> None:
 
 
 def _late(data: Data, as_json: Json = False) -> None:
-    from beffroi.model.instant import DAY_US  # noqa: PLC0415
     from beffroi.services.energy.points import points_of  # noqa: PLC0415
-    from beffroi.services.energy.reading_back import completeness  # noqa: PLC0415
+    from beffroi.services.energy.reading_back import late_days  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
     try:
-        now = town.clock()
         late = [
             {"point": point.values["code"], "day": day.isoformat(), "known": round(share, 4)}
             for point in points_of(town)
-            for day, share in completeness(town, point, now - 10 * DAY_US, now)[:-1]
-            if share < 1
+            for day, share in late_days(town, point, town.clock())
         ]
     finally:
         town.close()

@@ -30,7 +30,7 @@ from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
 from beffroi.services.energy.operat import Declared, adjusted, export, targets
 from beffroi.services.energy.points import known_series, number_doubt, points_of, unit_of
-from beffroi.services.energy.reading_back import days_of, states_of, use_of
+from beffroi.services.energy.reading_back import days_of, late_days, states_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
 from beffroi.services.energy.studying import DEFAULT_PRICES, Study, advice_of, studied, study_town
 from beffroi.store.record import Query, Row
@@ -300,12 +300,7 @@ def _point_page(request: Request, row: Row, problem: Problem | None = None) -> R
     now = town.clock()
     found = studied(town, row)
     last = found.last_us or now
-    days = days_of(town, row, now - 10 * DAY_US, now)
-    late = [
-        date.fromordinal(int(d) + date(1970, 1, 1).toordinal())
-        for d, s in zip(days.days[:-1], days.share[:-1], strict=True)
-        if s < 1
-    ]
+    late = [day for day, _ in late_days(town, row, now)]
     series = known_series(town, row)
     advice, step = advice_of(town, row, last) or (None, None)
     bills = town.store.records.find(

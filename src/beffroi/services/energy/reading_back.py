@@ -28,6 +28,7 @@ __all__ = [
     "days_of",
     "highest_powers",
     "hours_of",
+    "late_days",
     "local_days",
     "states_of",
     "temperature_of",
@@ -40,6 +41,8 @@ _DEFAULT_TEMPERATURE = "energy/outside/temperature"
 _LEAST_H, _MOST_H = 20, 28
 _WHOLE = 0.999  # of a day covered by readings of several days
 _EPOCH = date(1970, 1, 1).toordinal()
+_ASKED_AGAIN = 10  # days
+_YEAR_US = 365 * DAY_US
 Ints = NDArray[np.int64]
 
 
@@ -236,6 +239,18 @@ def states_of(town: Town, point: Row, end_us: int) -> dict[str, float]:
         found[state] = float((mine & ~covered).mean())
         covered |= mine
     return found
+
+
+def late_days(town: Town, point: Row, now_us: int) -> list[tuple[date, float]]:
+    """Return the days of the last ten that are not whole, with the share that is known, to be asked for again.
+
+    A point that is only read by the month, or by hand, is never late.
+    """
+    found = days_of(town, point, now_us - _YEAR_US, now_us)
+    if not (np.isfinite(found.used) & ~found.even).any():
+        return []
+    last = zip(found.days[-_ASKED_AGAIN - 1 : -1], found.share[-_ASKED_AGAIN - 1 : -1], strict=True)
+    return [(date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in last if s < 1]
 
 
 def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
