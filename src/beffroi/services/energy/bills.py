@@ -1,6 +1,5 @@
 """Compare bills with meters: the sums, the quantity, the price."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -12,12 +11,12 @@ from beffroi.model.principal import Principal
 from beffroi.model.text import Text
 from beffroi.services.energy.facturx import ElectronicBill, comma
 from beffroi.services.energy.points import point_by_number, unit_of
+from beffroi.services.energy.prices import price_of
 from beffroi.services.energy.reading_back import days_of
-from beffroi.services.energy.studying import price_of
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["Verdict", "disputed", "judge_bill", "judge_index", "measured_between", "take_bill"]
+__all__ = ["Verdict", "disputed", "judge_again", "judge_bill", "measured_between", "take_bill"]
 
 _QUANTITY_TOLERANCE = 0.03  # of the quantity: a meter's own class and the hour of reading
 _PRICE_TOLERANCE = 0.05
@@ -31,30 +30,6 @@ class Verdict(msgspec.Struct, frozen=True):
     why: Text
     measured: float | None = None
     expected: float | None = None
-
-
-def judge_index(before: float, after: float, prices: Sequence[tuple[float, float]], billed: float) -> Verdict:
-    """Judge an amount by index times tariff: `prices` are (quantity share, unit price) pairs that add up to 1, or one (1, price)."""
-    used = after - before
-    expected = sum(used * share * price for share, price in prices)
-    if used < 0:
-        return Verdict("quantity", Text("L'index recule", "The index goes back"), used, None)
-    if abs(billed - expected) <= max(0.02, _PRICE_TOLERANCE * abs(expected)):
-        return Verdict(
-            "right",
-            Text("L'index et le tarif donnent ce montant", "Index and tariff make this amount"),
-            used,
-            expected,
-        )
-    return Verdict(
-        "price",
-        Text(
-            f"Attendu {comma(expected)} €, facturé {comma(billed)} €",
-            f"Expected €{expected:.2f}, billed €{billed:.2f}",
-        ),
-        used,
-        expected,
-    )
 
 
 def measured_between(town: Town, point: Row, start: date, end: date) -> tuple[float, float]:
@@ -93,15 +68,11 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
             measured,
         )
     unit = unit_of(point)
-    gap = bill.used - measured
-    if abs(gap) > _QUANTITY_TOLERANCE * max(bill.used, 1.0):
+    said = _of_quantity(bill.used, measured, unit)
+    if said is not None:
+        gap = bill.used - measured
         expected = bill.total - gap * bill.of_use / bill.used if bill.used else None
-        return Verdict(
-            "quantity",
-            Text(f"Facturé {bill.used:.0f} {unit}, mesuré {measured:.0f} {unit} ({gap / max(measured, 1) * 100:+.0f} %)",
-                 f"Billed {bill.used:.0f} {unit}, measured {measured:.0f} {unit} ({gap / max(measured, 1):+.0%})"),
-            measured, expected,
-        )  # fmt: skip
+        return Verdict("quantity", said, measured, expected)
     if point.values["price"] is not None:
         price = price_of(point)
         if abs(bill.of_use - bill.used * price) > _PRICE_TOLERANCE * max(bill.used * price, 1.0):
@@ -114,6 +85,49 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
             )  # fmt: skip
     return Verdict(
         "right", Text("Le compteur et la facture s'accordent", "Meter and bill agree"), measured, bill.total
+    )
+
+
+def judge_again(town: Town, point: Row, who: Principal) -> int:
+    """Compare with the meter the bills of a point that could not be judged: those whose days came late, those written by hand.
+
+    Returns how many now are. Only their quantity is: what a bill written by hand asks besides the use is not told.
+    """
+    judged = 0
+    unit = unit_of(point)
+    for bill in list(
+        town.store.records.all("energy_bill", Query(where={"point": point.id, "verdict": "unknown"}))
+    ):
+        v = bill.values
+        if not v["quantity"] or v["start"] is None or v["end"] is None:
+            continue
+        measured, share = measured_between(town, point, _day(v["start"]), _day(v["end"]))
+        if share < _COMPLETE:
+            continue
+        said = _of_quantity(v["quantity"], measured, unit)
+        right = Text("Le compteur et la quantité facturée s'accordent", "Meter and quantity billed agree")
+        why, asked = said or right, float(v["amount"] or 0.0)
+        values = {
+            "measured": measured, "verdict": "quantity" if said else "right", "why": why.fr, "why_en": why.en,
+            "expected": round(asked * measured / v["quantity"], 2) if said else asked,
+        }  # fmt: skip
+        town.store.records.put("energy_bill", values, id=bill.id, who=who, reason="Comparée au compteur")
+        judged += 1
+    return judged
+
+
+def _day(said: object) -> date:
+    return said if isinstance(said, date) else date.fromisoformat(str(said)[:10])
+
+
+def _of_quantity(billed: float, measured: float, unit: str) -> Text | None:
+    """Return how a quantity billed differs from the meter's, None when it does not."""
+    gap = billed - measured
+    if abs(gap) <= _QUANTITY_TOLERANCE * max(billed, 1.0):
+        return None
+    return Text(
+        f"Facturé {billed:.0f} {unit}, mesuré {measured:.0f} {unit} ({gap / max(measured, 1) * 100:+.0f} %)",
+        f"Billed {billed:.0f} {unit}, measured {measured:.0f} {unit} ({gap / max(measured, 1):+.0%})",
     )
 
 

@@ -134,8 +134,8 @@ def keep(
     for begin in range(0, len(fresh), _AT_ONCE):
         taken.stored += store.append(fresh[begin : begin + _AT_ONCE]).stored
     taken.replaced += store.correct_results(changed) + store.delete(covered)
-    for number in covered:
-        store.forget_keys_of(number, number)  # the older publication may come a third time
+    for first_id, last_id in _runs(covered):
+        store.forget_keys_of(first_id, last_id)  # the older publication may come a third time
 
 
 def _apart(
@@ -157,6 +157,17 @@ def _apart(
             return found, covered
         found = [i for i in found if i not in refused]
         taken.doubts += [_in_part(point, i) for i in sorted(refused)]
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and last of each run of numbers that follow one another."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found
 
 
 def _over(ordered: Sequence[Interval], start_us: int, end_us: int) -> list[Interval]:

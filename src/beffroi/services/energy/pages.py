@@ -32,7 +32,7 @@ from beffroi.services.energy.operat import Declared, adjusted, export, targets
 from beffroi.services.energy.points import known_series, number_doubt, points_of, unit_of
 from beffroi.services.energy.reading_back import days_of, late_days, states_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
-from beffroi.services.energy.studying import DEFAULT_PRICES, Study, advice_of, studied, study_town
+from beffroi.services.energy.studying import Study, advice_of, studied, study_town
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot
@@ -140,7 +140,7 @@ def index(request: Request) -> Response:
     bills, powers = (_disputed(town, who), _powers(lines)) if who.staff else ([], [])
     return render(
         request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
-        meters=sum(len(one.points) for one in lines), works=works, bills=bills, powers=powers,
+        meters=sum(len(one.points) for one in lines), works=works, bills=bills, names={one.site.id: one.name for one in lines if one.site}, powers=powers,
         asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
     )  # fmt: skip
 
@@ -163,7 +163,7 @@ def _disputed(town: Town, who: Principal) -> list[tuple[Row, Row | None, float]]
 
 
 def _powers(lines: list[Line]) -> list[tuple[Row, Study]]:
-    """Return the points whose subscribed power should change, those that save most first."""
+    """Return the points whose subscribed power should change with the name of their site, those that save most first."""
     pairs = [
         (p, s) for one in lines for p, s in one.points if s.power and s.power.best_kva != s.power.now_kva
     ]
@@ -192,7 +192,7 @@ def site(request: Request) -> Response:
         targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"],
                         line.kwh if climatic is None else climatic),
         climate=climate, climatic=climatic, method=METHOD_TITLES[climate.method] if climate else None,
-        calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
+        calendar=school_calendar(), carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
         fluids={p.id: p.values["fluid"] for p, _ in line.points},
     )  # fmt: skip
 

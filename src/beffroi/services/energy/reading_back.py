@@ -24,7 +24,6 @@ __all__ = [
     "TEMPERATURE",
     "Days",
     "Hours",
-    "completeness",
     "days_of",
     "highest_powers",
     "hours_of",
@@ -251,14 +250,6 @@ def late_days(town: Town, point: Row, now_us: int) -> list[tuple[date, float]]:
         return []
     last = zip(found.days[-_ASKED_AGAIN - 1 : -1], found.share[-_ASKED_AGAIN - 1 : -1], strict=True)
     return [(date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in last if s < 1]
-
-
-def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
-    """Return the share of each civil day that is known."""
-    found = days_of(town, point, start_us, end_us)
-    return [
-        (date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in zip(found.days, found.share, strict=True)
-    ]
 
 
 def highest_powers(town: Town, point: Row, end_us: int) -> tuple[list[float], int | None]:

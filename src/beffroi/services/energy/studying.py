@@ -11,9 +11,11 @@ from beffroi.model.instant import DAY_US, PARIS, from_datetime, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.services.energy.baseline.savings import measure
+from beffroi.services.energy.bills import judge_again
 from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA, Advice, advise
 from beffroi.services.energy.importing import take_counter
 from beffroi.services.energy.points import points_of, unit_of
+from beffroi.services.energy.prices import price_of
 from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, drift_of, wastes_of
@@ -21,11 +23,9 @@ from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
 __all__ = [
-    "DEFAULT_PRICES",
     "Study",
     "advice_of",
     "keep_studying",
-    "price_of",
     "site_of",
     "studied",
     "study",
@@ -38,8 +38,6 @@ _DAYS_US = 800 * DAY_US
 _PAUSE_S = 600.0
 _LEAST_EUROS = 20.0  # a year, below which a finding is not worth a line
 _EPOCH = date(1970, 1, 1).toordinal()
-# €/kWh or €/m³ with tax, when a point has no price of its own: orders of magnitude of the platform, to be replaced (2026)
-DEFAULT_PRICES = {"electricity": 0.21, "gas": 0.11, "water": 4.3, "heat": 0.12, "oil": 0.14, "wood": 0.08}
 _TITLES = {
     "night": "{place} : consomme la nuit plus qu'il ne faut", "weekend": "{place} : consomme en fin de semaine",
     "holiday": "{place} : consomme pendant les vacances", "drift": "{place} : dérive depuis quatre semaines",
@@ -58,12 +56,6 @@ class Study(msgspec.Struct, frozen=True):
     wastes: tuple[Waste, ...]
     last_us: int | None  # end of the last day known
     power: Advice | None = None
-
-
-def price_of(point: Row) -> float:
-    """Return what a kWh (or m³) costs at a point, with tax."""
-    own = point.values["price"]
-    return float(own) if own is not None else DEFAULT_PRICES.get(point.values["fluid"], 0.15)
 
 
 def site_of(town: Town, point: Row) -> Row | None:
@@ -157,6 +149,7 @@ def study_town(town: Town, now_us: int) -> int:
         found = _keep(town, point, now_us)
         _write_findings(town, point, found)
         _measure_works(town, point, now_us)
+        judge_again(town, point, SYSTEM)
     return len(points)
 
 
