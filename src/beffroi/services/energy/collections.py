@@ -65,10 +65,10 @@ class DeliveryPoint(Record):
     power_kva: float | None = field(
         "Puissance souscrite", "Subscribed power", unit="kVA", minimum=0, listed=False
     )
-    euro_kva: float | None = field("Prix d'un kVA souscrit", "Price of a subscribed kVA", unit="€/kVA/an", minimum=0, listed=False, read="agent",
+    euro_kva: float | None = field("Prix annuel d'un kVA souscrit", "Price of a subscribed kVA, a year", unit="€/kVA", minimum=0, listed=False, read="agent",
                                    hint=Text("Ce que l'abonnement augmente par kVA et par an, toutes taxes comprises.",
                                              "What the standing charge rises by a kVA a year, taxes included."))  # fmt: skip
-    euro_excess: float | None = field("Prix d'un kVA de dépassement", "Price of a kVA in excess", unit="€/kVA/jour", minimum=0, listed=False,
+    euro_excess: float | None = field("Prix d'un kVA de dépassement, par jour", "Price of a kVA in excess, a day", unit="€/kVA", minimum=0, listed=False,
                                       read="agent", hint=Text("Points de plus de 36 kVA seulement.", "Points above 36 kVA only."))  # fmt: skip
     tariff: str | None = field("Formule tarifaire", "Tariff", listed=False)
     supplier: str | None = field("Fournisseur", "Supplier", listed=False)
