@@ -488,6 +488,10 @@ def test_a_month_by_hand_is_known_and_teaches_no_day(town: Town) -> None:
 
 
 def test_bills_that_another_library_made(town: Town, agent: TestClient) -> None:
+    # the bill comes before the meter: it makes the point, and waits
+    rows = take_bill(town, read_bill(BILLS / "two-points.pdf"), SYSTEM, None)
+    assert [r.values["verdict"] for r in rows] == ["unknown", "unknown"]
+    assert point_by_number(town, "10000000000022").values["supplier"] == "Énergies du Berry"
     for code, watts in (("10000000000021", 3000), ("10000000000022", 6000)):
         take_rows(town, curve_of(code, "2026-10-01", 31, lambda _, w=watts: w), SYSTEM, None)
         point = point_by_number(town, code)

@@ -10,7 +10,7 @@ from beffroi.model.instant import PARIS, from_datetime, to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.text import Text
 from beffroi.services.energy.facturx import ElectronicBill, comma
-from beffroi.services.energy.points import point_by_number, unit_of
+from beffroi.services.energy.points import fluid_of_number, point_by_number, unit_of
 from beffroi.services.energy.prices import price_of
 from beffroi.services.energy.reading_back import days_of
 from beffroi.store.record import Query, Row
@@ -150,8 +150,22 @@ def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str |
     ]
 
 
+def _point(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> Row | None:
+    """Return the point that a bill names, made when it is not known: its meter may come later."""
+    if not bill.point:
+        return None
+    known = point_by_number(town, bill.point)
+    if known is not None:
+        return known
+    fluid = "water" if any(line.unit == "m³" for line in bill.lines) else fluid_of_number(bill.point)
+    values = {"code": bill.point, "fluid": fluid, "supplier": bill.supplier}
+    return town.store.records.put(
+        "delivery_point", values, territory=territory, who=who, reason="Point lu sur une facture"
+    )
+
+
 def _take(town: Town, bill: ElectronicBill, who: Principal, territory: str | None, number: str) -> Row:
-    point = point_by_number(town, bill.point) if bill.point else None
+    point = _point(town, bill, who, territory)
     said = judge_bill(town, point, bill)
     values: dict[str, Any] = {
         "number": number, "point": point.id if point else None, "issued": bill.issued, "start": bill.start, "end": bill.end,
