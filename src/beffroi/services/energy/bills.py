@@ -1,6 +1,5 @@
 """Compare bills with meters: the sums, the quantity, the price."""
 
-from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -10,14 +9,14 @@ import numpy as np
 from beffroi.model.instant import PARIS, from_datetime, to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.text import Text
-from beffroi.services.energy.facturx import ElectronicBill
-from beffroi.services.energy.points import point_by_number, unit_of
+from beffroi.services.energy.facturx import ElectronicBill, comma
+from beffroi.services.energy.points import fluid_of_number, point_by_number, unit_of
+from beffroi.services.energy.prices import price_of
 from beffroi.services.energy.reading_back import days_of
-from beffroi.services.energy.studying import price_of
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["Verdict", "judge_bill", "judge_index", "measured_between", "take_bill"]
+__all__ = ["Verdict", "disputed", "judge_again", "judge_bill", "measured_between", "take_bill"]
 
 _QUANTITY_TOLERANCE = 0.03  # of the quantity: a meter's own class and the hour of reading
 _PRICE_TOLERANCE = 0.05
@@ -31,30 +30,6 @@ class Verdict(msgspec.Struct, frozen=True):
     why: Text
     measured: float | None = None
     expected: float | None = None
-
-
-def judge_index(before: float, after: float, prices: Sequence[tuple[float, float]], billed: float) -> Verdict:
-    """Judge an amount by index times tariff: `prices` are (quantity share, unit price) pairs that add up to 1, or one (1, price)."""
-    used = after - before
-    expected = sum(used * share * price for share, price in prices)
-    if used < 0:
-        return Verdict("quantity", Text("L'index recule", "The index goes back"), used, None)
-    if abs(billed - expected) <= max(0.02, _PRICE_TOLERANCE * abs(expected)):
-        return Verdict(
-            "right",
-            Text("L'index et le tarif donnent ce montant", "Index and tariff make this amount"),
-            used,
-            expected,
-        )
-    return Verdict(
-        "price",
-        Text(
-            f"Attendu {expected:.2f} €, facturé {billed:.2f} €",
-            f"Expected €{expected:.2f}, billed €{billed:.2f}",
-        ),
-        used,
-        expected,
-    )
 
 
 def measured_between(town: Town, point: Row, start: date, end: date) -> tuple[float, float]:
@@ -73,7 +48,7 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
     """Judge a bill by its sums, then by the meter, then by the price paid."""
     wrong = bill.wrong_sums()
     if wrong:
-        return Verdict("sum", wrong[0])
+        return Verdict("sum", wrong[0], None, bill.recomputed)
     if point is None or bill.used is None or bill.start is None or bill.end is None:
         return Verdict(
             "unknown",
@@ -87,47 +62,119 @@ def judge_bill(town: Town, point: Row | None, bill: ElectronicBill) -> Verdict:
         return Verdict(
             "unknown",
             Text(
-                f"Le compteur n'est connu que {share:.0%} de la période",
+                f"Le compteur n'est connu que {share * 100:.0f} % de la période",
                 f"The meter is known for {share:.0%} of the period only",
             ),
             measured,
         )
     unit = unit_of(point)
-    if abs(measured - bill.used) > _QUANTITY_TOLERANCE * max(bill.used, 1.0):
-        return Verdict(
-            "quantity",
-            Text(f"Facturé {bill.used:.0f} {unit}, mesuré {measured:.0f} {unit}", f"Billed {bill.used:.0f} {unit}, measured {measured:.0f} {unit}"),
-            measured, measured * bill.total / bill.used if bill.used else None,
-        )  # fmt: skip
+    said = _of_quantity(bill.used, measured, unit)
+    if said is not None:
+        gap = bill.used - measured
+        expected = bill.total - gap * bill.of_use / bill.used if bill.used else None
+        return Verdict("quantity", said, measured, expected)
     if point.values["price"] is not None:
-        expected = measured * price_of(point)
-        if abs(bill.total - expected) > _PRICE_TOLERANCE * max(expected, 1.0):
+        price = price_of(point)
+        if abs(bill.of_use - bill.used * price) > _PRICE_TOLERANCE * max(bill.used * price, 1.0):
+            paid = bill.of_use / max(bill.used, 1.0)
             return Verdict(
                 "price",
-                Text(
-                    f"Attendu {expected:.2f} €, facturé {bill.total:.2f} €",
-                    f"Expected €{expected:.2f}, billed €{bill.total:.2f}",
-                ),
-                measured,
-                expected,
-            )
+                Text(f"Facturé {comma(paid, 3)} €/{unit} toutes taxes comprises, hors abonnement ; le contrat dit {comma(price, 3)}",
+                     f"Billed €{paid:.3f}/{unit} taxes included, without the standing charge; the contract says {price:.3f}"),
+                measured, bill.total - bill.of_use + bill.used * price,
+            )  # fmt: skip
     return Verdict(
         "right", Text("Le compteur et la facture s'accordent", "Meter and bill agree"), measured, bill.total
     )
 
 
-def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> Row:
-    """Keep a bill with its verdict; one of the same number is brought up to date."""
-    number = next((line.point for line in bill.lines if line.point), None)
-    point = point_by_number(town, number) if number else None
+def judge_again(town: Town, point: Row, who: Principal) -> int:
+    """Compare with the meter the bills of a point that could not be judged: those whose days came late, those written by hand.
+
+    Returns how many now are. Only their quantity is: what a bill written by hand asks besides the use is not told.
+    """
+    judged = 0
+    unit = unit_of(point)
+    for bill in list(
+        town.store.records.all("energy_bill", Query(where={"point": point.id, "verdict": "unknown"}))
+    ):
+        v = bill.values
+        if not v["quantity"] or v["start"] is None or v["end"] is None:
+            continue
+        measured, share = measured_between(town, point, _day(v["start"]), _day(v["end"]))
+        if share < _COMPLETE:
+            continue
+        said = _of_quantity(v["quantity"], measured, unit)
+        right = Text("Le compteur et la quantité facturée s'accordent", "Meter and quantity billed agree")
+        why, asked = said or right, float(v["amount"] or 0.0)
+        values = {
+            "measured": measured, "verdict": "quantity" if said else "right", "why": why.fr, "why_en": why.en,
+            "expected": round(asked * measured / v["quantity"], 2) if said else asked,
+        }  # fmt: skip
+        town.store.records.put("energy_bill", values, id=bill.id, who=who, reason="Comparée au compteur")
+        judged += 1
+    return judged
+
+
+def _day(said: object) -> date:
+    return said if isinstance(said, date) else date.fromisoformat(str(said)[:10])
+
+
+def _of_quantity(billed: float, measured: float, unit: str) -> Text | None:
+    """Return how a quantity billed differs from the meter's, None when it does not."""
+    gap = billed - measured
+    if abs(gap) <= _QUANTITY_TOLERANCE * max(billed, 1.0):
+        return None
+    return Text(
+        f"Facturé {billed:.0f} {unit}, mesuré {measured:.0f} {unit} ({gap / max(measured, 1) * 100:+.0f} %)",
+        f"Billed {billed:.0f} {unit}, measured {measured:.0f} {unit} ({gap / max(measured, 1):+.0%})",
+    )
+
+
+def disputed(bill: Row) -> float:
+    """Return the euros that a bill asks too much, 0 when it asks none."""
+    amount, expected = bill.values["amount"], bill.values["expected"]
+    wrong = bill.values["verdict"] in ("quantity", "price", "sum")
+    return max(float(amount) - float(expected), 0.0) if wrong and amount and expected is not None else 0.0
+
+
+def take_bill(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> list[Row]:
+    """Keep a bill with its verdict; one of the same number is brought up to date.
+
+    A bill of several delivery points is kept a row a point, each judged by its own meter; one whose sums are wrong stays whole.
+    """
+    parts = [bill] if bill.wrong_sums() else bill.by_point()
+    return [
+        _take(town, part, who, territory, f"{bill.number} {part.point}" if len(parts) > 1 else bill.number)
+        for part in parts
+    ]
+
+
+def _point(town: Town, bill: ElectronicBill, who: Principal, territory: str | None) -> Row | None:
+    """Return the point that a bill names, made when it is not known: its meter may come later."""
+    if not bill.point:
+        return None
+    known = point_by_number(town, bill.point)
+    if known is not None:
+        return known
+    fluid = "water" if any(line.unit == "m³" for line in bill.lines) else fluid_of_number(bill.point)
+    values = {"code": bill.point, "fluid": fluid, "supplier": bill.supplier}
+    return town.store.records.put(
+        "delivery_point", values, territory=territory, who=who, reason="Point lu sur une facture"
+    )
+
+
+def _take(town: Town, bill: ElectronicBill, who: Principal, territory: str | None, number: str) -> Row:
+    point = _point(town, bill, who, territory)
     said = judge_bill(town, point, bill)
     values: dict[str, Any] = {
-        "number": bill.number, "point": point.id if point else None, "issued": bill.issued, "start": bill.start, "end": bill.end,
-        "supplier": bill.supplier, "quantity": bill.used, "amount": bill.total, "measured": said.measured, "expected": said.expected,
-        "verdict": said.verdict, "why": said.why.fr,
+        "number": number, "point": point.id if point else None, "issued": bill.issued, "start": bill.start, "end": bill.end,
+        "supplier": bill.supplier, "quantity": bill.used, "amount": round(bill.total, 2), "measured": said.measured,
+        "expected": None if said.expected is None else round(said.expected, 2), "verdict": said.verdict, "why": said.why.fr,
+        "why_en": said.why.en,
     }  # fmt: skip
     place = point.territory if point else territory
-    known = town.store.records.by_key("energy_bill", bill.number, place)
+    known = town.store.records.by_key("energy_bill", number, place)
     return town.store.records.put(
         "energy_bill",
         values,

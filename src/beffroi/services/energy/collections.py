@@ -39,6 +39,12 @@ class Site(Record):
     )
     reference_thermal: float | None = field("Part du chauffage et du froid dans la référence", "Share of heating and cooling in the reference",
                                             unit="%", minimum=0, maximum=100, listed=False)  # fmt: skip
+    usual_degree_days: float | None = field("Degrés-jours habituels", "Usual degree days", minimum=0, listed=False,
+                                            hint=Text("Chauffage, base 18 °C, moyenne 2001-2020 de la station qu'OPERAT donne au site.",
+                                                      "Heating, base 18 °C, mean of 2001-2020 of the station that OPERAT gives the site."))  # fmt: skip
+    siret: str | None = field(
+        "SIRET de l'établissement", "SIRET of the establishment", pattern=r"\d{14}", listed=False
+    )
     absolute_kwh_m2: float | None = field(
         "Objectif absolu (Cabs)", "Absolute target (Cabs)", unit="kWh/m²", minimum=0, listed=False
     )
@@ -55,15 +61,23 @@ class DeliveryPoint(Record):
         "Usage", "Use", hint=Text("Chauffage, éclairage, tout…", "Heating, lighting, everything…")
     )
     price: float | None = field("Prix payé", "Price paid", unit="€/kWh", minimum=0, maximum=100, read="agent",
-                                hint=Text("Par kWh, ou par m³ d'eau, toutes taxes comprises.", "Per kWh, or per m³ of water, taxes included."))  # fmt: skip
+                                hint=Text("Par kWh, ou par m³ d'eau, toutes taxes comprises, sans l'abonnement.", "Per kWh, or per m³ of water, taxes included, without the standing charge."))  # fmt: skip
     power_kva: float | None = field(
         "Puissance souscrite", "Subscribed power", unit="kVA", minimum=0, listed=False
     )
+    euro_kva: float | None = field("Prix annuel d'un kVA souscrit", "Price of a subscribed kVA, a year", unit="€/kVA", minimum=0, listed=False, read="agent",
+                                   hint=Text("Ce que l'abonnement augmente par kVA et par an, toutes taxes comprises.",
+                                             "What the standing charge rises by a kVA a year, taxes included."))  # fmt: skip
+    euro_excess: float | None = field("Prix d'un kVA de dépassement, par jour", "Price of a kVA in excess, a day", unit="€/kVA", minimum=0, listed=False,
+                                      read="agent", hint=Text("Points de plus de 36 kVA seulement.", "Points above 36 kVA only."))  # fmt: skip
     tariff: str | None = field("Formule tarifaire", "Tariff", listed=False)
     supplier: str | None = field("Fournisseur", "Supplier", listed=False)
     meter: str | None = field("Numéro de série du compteur", "Meter serial number", listed=False)
     pulse_weight: float | None = field("Poids de l'impulsion", "Pulse weight", listed=False, minimum=0,
                                        hint=Text("kWh ou m³ par impulsion.", "kWh or m³ a pulse."))  # fmt: skip
+    pulse_series: str | None = field("Série du compteur d'impulsions", "Series of the pulse counter", listed=False,
+                                     hint=Text("Clé de la série qu'envoie l'émetteur : ses impulsions deviennent des kWh ou des m³.",
+                                               "Key of the series that the emitter sends: its pulses become kWh or m³."))  # fmt: skip
     notes: str | None = field("Notes", "Notes", long=True, listed=False, read="agent")
 
 
@@ -106,6 +120,7 @@ class Bill(Record):
         default="unknown",
     )  # fmt: skip
     why: str | None = field("Pourquoi", "Why", listed=False, long=True)
+    why_en: str | None = field("Pourquoi, en anglais", "Why, in English", listed=False, long=True)
 
 
 class Finding(Record):

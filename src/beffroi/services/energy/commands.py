@@ -4,11 +4,14 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from beffroi.terminal import Data, Json, say, tell
+
+if TYPE_CHECKING:
+    from beffroi.store.record import Row
 
 __all__ = ["register"]
 
@@ -107,8 +110,8 @@ def register(app: typer.Typer) -> None:
     group.command(
         "import",
         help=say(
-            "Reprend un flux dans la ville : chaque valeur une fois.",
-            "Take a flow into the town: each value once.",
+            "Reprend un flux dans la ville, chaque valeur une fois ; adict : gaz de GRDF ; facturx : facture.",
+            "Take a flow into the town, each value once; adict: gas from GRDF; facturx: a bill.",
         ),
     )(_import)
     group.command(
@@ -118,6 +121,13 @@ def register(app: typer.Typer) -> None:
             "List the days to ask for again, of the last ten.",
         ),
     )(_late)
+    group.command(
+        "power",
+        help=say(
+            "Conseille la puissance à souscrire à chaque point, en euros par an.",
+            "Advise the power to subscribe at each point, in euros a year.",
+        ),
+    )(_power)
     group.command(
         "study",
         help=say(
@@ -306,16 +316,23 @@ def _import(flow: Flow, file: File, data: Data, territory: Territory = None, as_
     import msgspec  # noqa: PLC0415
 
     from beffroi.model.principal import SYSTEM  # noqa: PLC0415
+    from beffroi.services.energy.bills import take_bill  # noqa: PLC0415
+    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
     from beffroi.services.energy.gas import read_adict  # noqa: PLC0415
     from beffroi.services.energy.importing import import_flow, take_rows  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
+    kind = flow.lower()
     town = open_town(data)
     try:
-        if flow.lower() == "adict":
-            taken = take_rows(town, list(read_adict(file.read_bytes())), SYSTEM, territory)
-        else:
-            taken = import_flow(town, flow, file, SYSTEM, territory)
+        if kind == "facturx":
+            _tell_bills(take_bill(town, read_bill(file), SYSTEM, territory), as_json=as_json)
+            return
+        taken = (
+            take_rows(town, list(read_adict(file.read_bytes())), SYSTEM, territory)
+            if kind == "adict"
+            else import_flow(town, flow, file, SYSTEM, territory)
+        )
     finally:
         town.close()
     report = msgspec.to_builtins(taken)
@@ -330,20 +347,58 @@ def _import(flow: Flow, file: File, data: Data, territory: Territory = None, as_
     )
 
 
-def _late(data: Data, as_json: Json = False) -> None:
-    from beffroi.model.instant import DAY_US  # noqa: PLC0415
+def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
+    names = ("number", "verdict", "quantity", "measured", "amount", "expected", "why", "why_en")
+    report = [{name: row.values[name] for name in names} for row in rows]
+    why = "why" if say("fr", "en") == "fr" else "why_en"
+    tell(
+        report,
+        as_json=as_json,
+        words="\n".join(f"{one['number']} : {one['verdict']} ({one[why]})" for one in report),
+    )
+
+
+def _power(data: Data, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
     from beffroi.services.energy.points import points_of  # noqa: PLC0415
-    from beffroi.services.energy.reading_back import completeness  # noqa: PLC0415
+    from beffroi.services.energy.studying import advice_of  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
     try:
-        now = town.clock()
+        found = []
+        for point in points_of(town):
+            advice, step = advice_of(town, point, town.clock()) or (None, None)
+            if advice is not None:
+                found.append(
+                    {"point": point.values["code"], "curve_step_min": step} | msgspec.to_builtins(advice)
+                )
+    finally:
+        town.close()
+    lines = [
+        say("{point} : {now_kva:g} kVA souscrits, {highest_kva:.1f} au plus en {days} jours ; {best_kva:g} kVA, {saved_euros:+.0f} € par an",
+            "{point}: {now_kva:g} kVA subscribed, {highest_kva:.1f} at most in {days} days; {best_kva:g} kVA, €{saved_euros:+.0f} a year", **one)
+        for one in found
+    ]  # fmt: skip
+    tell(
+        found,
+        as_json=as_json,
+        words="\n".join(lines) or say("Aucune puissance à juger.", "No power to judge."),
+    )
+
+
+def _late(data: Data, as_json: Json = False) -> None:
+    from beffroi.services.energy.points import points_of  # noqa: PLC0415
+    from beffroi.services.energy.reading_back import late_days  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
         late = [
             {"point": point.values["code"], "day": day.isoformat(), "known": round(share, 4)}
             for point in points_of(town)
-            for day, share in completeness(town, point, now - 10 * DAY_US, now)[:-1]
-            if share < 1
+            for day, share in late_days(town, point, town.clock())
         ]
     finally:
         town.close()

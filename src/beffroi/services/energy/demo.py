@@ -1,7 +1,8 @@
 """The energy service's part of the demonstration town: meters with known waste.
 
 The school heats at week-ends, the town hall runs by night, the gymnasium had its lamps replaced, the workshop drifts, the library is
-well run, and the school's water never stops. What is true is kept beside (setting `demo.energy`).
+well run, and the school's water never stops. One bill counts more than the meter, one asks more than the contract; the town hall
+subscribes more power than it draws, the gymnasium less. What is true is kept beside (setting `demo.energy`).
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +22,9 @@ from beffroi.model.result import number_of
 from beffroi.scene import Scene
 from beffroi.scene.civil import moment, school_day
 from beffroi.scene.plan import Building, wgs84
-from beffroi.services.energy.importing import Taken, keep
+from beffroi.services.energy.bills import measured_between, take_bill
+from beffroi.services.energy.facturx import ElectronicBill, Line
+from beffroi.services.energy.importing import Taken, keep, keep_powers
 from beffroi.services.energy.intervals import Interval
 from beffroi.services.energy.studying import study_town
 from beffroi.standards.reading import Series, Station
@@ -36,6 +39,21 @@ _WHOLE_DAYS = 14  # of history, below which a town has a curve as long as its hi
 _WORKS_AGO, _WORKS_DAYS = 170, 6
 _DRIFT_AGO = 38
 _DRIFT, _LAMPS = 0.16, 0.28
+_PEAK = 1.05  # highest power of a day over its highest hour
+_PRICES = {"water": 4.1, "gas": 0.11, "electricity": 0.21}
+_SUPPLIERS = {"water": "Régie de l'eau", "gas": "Gaz du Berry", "electricity": "Énergies du Berry"}
+_STANDING = 14.6  # euros a kVA a year, with tax
+_OVERCOUNTED, _OVERPRICED = 1.12, 1.18
+_BILLED = (
+    ("18901000000028", _OVERCOUNTED, 1.0),
+    ("18901000000035", 1.0, _OVERPRICED),
+    ("18901000000042", 1.0, 1.0),
+)
+_ESTIMATED_AGO, _CORRECTED_AGO, _LATE_AGO = (
+    40,
+    33,
+    3,
+)  # days of the library whose curve was estimated, corrected, is not whole
 
 
 class _Meter(msgspec.Struct, frozen=True):
@@ -49,12 +67,14 @@ class _Meter(msgspec.Struct, frozen=True):
     fault: str = ""
     zone: str | None = None
     fluid: str = "electricity"
+    kva: float | None = None
 
 
 _METERS = (
-    _Meter("école", "18901000000011", 1.6, 13.0, 0.75, "weekend", "B"), _Meter("mairie", "18901000000028", 2.0, 11.0, 0.3, "night"),
-    _Meter("sport", "18901000000035", 1.5, 15.0, 0.35, "works"), _Meter("culture", "18901000000042", 0.9, 7.0, 0.3),
-    _Meter("technique", "18901000000059", 1.4, 9.0, 0.2, "drift"), _Meter("école", "EAU-18901-0007", 0.0, 0.5, 0.0, "leak", "B", "water"),
+    _Meter("école", "18901000000011", 1.6, 13.0, 0.75, "weekend", "B", kva=36), _Meter("mairie", "18901000000028", 2.0, 11.0, 0.3, "night", kva=36),
+    _Meter("sport", "18901000000035", 1.5, 15.0, 0.35, "works", kva=24), _Meter("culture", "18901000000042", 0.9, 7.0, 0.3, kva=36),
+    _Meter("technique", "18901000000059", 1.4, 9.0, 0.2, "drift", kva=30), _Meter("école", "EAU-18901-0007", 0.0, 0.5, 0.0, "leak", "B", "water"),
+    _Meter("technique", "GI189011", 0.0, 0.0, 0.9, fluid="gas"),
 )  # fmt: skip
 _NIGHT_KW, _LEAK_M3 = 4.2, 0.09
 
@@ -85,15 +105,16 @@ def _site(meter: _Meter, building: Building) -> dict[str, Any]:
     surface = round(building.footprint.area * building.floors)
     return {
         "code": f"site-{meter.use}", "name": building.name, "use": meter.use.capitalize(), "surface_m2": float(surface), "zone": meter.zone,
-        "reference_year": 2017, "reference_kwh": round(surface * 62.0), "reference_thermal": 55.0,
+        "reference_year": 2017, "reference_kwh": round(surface * 62.0), "reference_thermal": 55.0, "usual_degree_days": 2450.0,
+        "absolute_kwh_m2": 52.0 if meter.use == "école" else None,
     }  # fmt: skip
 
 
 def _point(meter: _Meter, site: Row) -> dict[str, Any]:
     return {
-        "code": meter.code, "fluid": meter.fluid, "site": site.id, "use": "Eau" if meter.fluid == "water" else "Tout",
-        "price": 4.1 if meter.fluid == "water" else 0.21, "power_kva": None if meter.fluid == "water" else 36.0,
-        "tariff": None if meter.fluid == "water" else "BTINFMU4", "supplier": "Régie de l'eau" if meter.fluid == "water" else "Énergies du Berry",
+        "code": meter.code, "fluid": meter.fluid, "site": site.id, "use": {"water": "Eau", "gas": "Chauffage"}.get(meter.fluid, "Tout"),
+        "price": _PRICES[meter.fluid], "power_kva": meter.kva, "euro_kva": _STANDING if meter.kva else None,
+        "tariff": "BTINFMU4" if meter.kva else None, "supplier": _SUPPLIERS[meter.fluid],
     }  # fmt: skip
 
 
@@ -131,6 +152,8 @@ def _used(meter: _Meter, sky: _Sky, seed: int) -> Array:
     cold = np.maximum(17.0 - sky.celsius, 0.0)
     by_day = (sky.hour >= 6) & (sky.hour < 20)
     heated = np.where(meter.fault == "weekend", by_day, by_day & opened) * 1.0
+    if meter.fluid == "gas":
+        heated = np.where(by_day, 1.0, 0.4)
     used = meter.night + meter.day * busy + meter.heat * cold * heated
     if meter.fault == "night":
         used = used + _NIGHT_KW
@@ -152,15 +175,24 @@ def _tell(town: Town, scene: Scene, points: list[tuple[_Meter, Row]]) -> None:
     _temperature(town, sky)
     for meter, point in points:
         used = _used(meter, sky, scene.seed)
+        if meter.fluid == "gas":  # read by the month
+            keep(town, point, "day", "raw", list(_by_month(sky, used)), Taken())
+            continue
         first = len(used) - curve_days * 24
         curve = [
             Interval(int(t) * HOUR_US, int(t + 1) * HOUR_US, float(v) * 1000)
             for t, v in zip(sky.at[first:], used[first:], strict=True)
         ]
+        if whole and not meter.fault:
+            curve = _with_states(town, point, sky, curve)
         keep(town, point, "curve", "raw", curve, Taken())
-        if whole and meter.fluid != "water":
-            keep(town, point, "day", "raw", list(_by_day(sky, used)), Taken())
+        if whole:
+            daily = list(_by_day(sky, used))
+            keep(town, point, "day", "raw", daily if meter.fault else daily[: -_ESTIMATED_AGO - 2], Taken())
+        if whole and meter.kva:
+            keep_powers(town, point, list(_powers(sky, used, scene.seed)), Taken())
     if whole:
+        _bills(town, scene.end_us, points)
         _works(town, scene, points)
         study_town(town, scene.end_us)
         town.store.set_setting("energy.studied", scene.end_us)
@@ -174,6 +206,58 @@ def _by_day(sky: _Sky, used: Array) -> Iterator[Interval]:
         yield Interval(
             int(sky.at[begin]) * HOUR_US, int(sky.at[end]) * HOUR_US, float(used[begin:end].sum()) * 1000
         )
+
+
+def _by_month(sky: _Sky, used: Array) -> Iterator[Interval]:
+    """Yield whole civil months."""
+    months = sky.day.astype("datetime64[D]").astype("datetime64[M]").astype(int)
+    edges = np.flatnonzero(np.diff(months)) + 1
+    for begin, end in pairwise(edges.tolist()):
+        yield Interval(
+            int(sky.at[begin]) * HOUR_US, int(sky.at[end]) * HOUR_US, float(used[begin:end].sum()) * 1000
+        )
+
+
+def _with_states(town: Town, point: Row, sky: _Sky, curve: list[Interval]) -> list[Interval]:
+    """Return the raw curve of a meter whose network was down one day (estimated), wrong another (corrected), and is late on a third."""
+    ago = {i.start_us: int(sky.at[-1] + 1 - i.start_us // HOUR_US) // 24 for i in curve}
+    of = {n: [i for i in curve if ago[i.start_us] == n] for n in (_ESTIMATED_AGO, _CORRECTED_AGO)}
+    keep(town, point, "curve", "estimated", of[_ESTIMATED_AGO], Taken())
+    keep(town, point, "curve", "corrected", of[_CORRECTED_AGO], Taken())
+    late = [i for i in curve if ago[i.start_us] == _LATE_AGO][8:13]
+    wrong = {i: msgspec.structs.replace(i, wh=i.wh / 2) for i in of[_CORRECTED_AGO]}
+    return [wrong.get(i, i) for i in curve if i not in late and ago[i.start_us] != _ESTIMATED_AGO]
+
+
+def _powers(sky: _Sky, used: Array, seed: int) -> Iterator[tuple[int, int, float]]:
+    """Yield the highest power of each civil day of the last year, kVA."""
+    draw = np.random.default_rng([seed, len(used)])
+    edges = (np.flatnonzero(np.diff(sky.day)) + 1)[-366:]
+    for begin, end in pairwise(edges.tolist()):
+        kva = float(used[begin:end].max()) * _PEAK * (1 + 0.03 * draw.random())
+        yield int(sky.at[begin]) * HOUR_US, int(sky.at[end]) * HOUR_US, round(kva, 2)
+
+
+def _bills(town: Town, end_us: int, points: list[tuple[_Meter, Row]]) -> None:
+    """Take in a bill of the last whole month of three points: one counts too much, one is too dear, one is right."""
+    now = to_datetime(end_us).date()
+    end = date.fromordinal(now.replace(day=1).toordinal() - 1)
+    start = end.replace(day=1)
+    for number, (code, counted, dearer) in enumerate(_BILLED, 1):
+        point = next((p for m, p in points if m.code == code), None)
+        if point is None:
+            continue
+        used = round(measured_between(town, point, start, end)[0] * counted)
+        price = round(point.values["price"] / 1.2 * dearer, 5)
+        standing = round(point.values["power_kva"] * _STANDING / 1.2 / 12, 2)
+        lines = (Line("Énergie", float(used), "kWh", price, round(used * price, 2), code, start, end),
+                 Line("Abonnement", 1.0, "", standing, standing, code, start, end))  # fmt: skip
+        without = round(sum(line.amount for line in lines), 2)
+        bill = ElectronicBill(
+            f"EB-{end:%Y%m}-{number:03}", date.fromordinal(end.toordinal() + 9), point.values["supplier"], None, "EUR", lines, without,
+            round(without * 0.2, 2), round(without * 1.2, 2), start, end, "urn:cen.eu:en16931:2017",
+        )  # fmt: skip
+        take_bill(town, bill, SYSTEM, point.territory)
 
 
 def _temperature(town: Town, sky: _Sky) -> None:
@@ -223,6 +307,8 @@ def _truth(sky: _Sky, seed: int) -> list[dict[str, object]]:
     """Return what is really wasted: kWh (m³) a year by point and kind, and the share that works really saved."""
     found: list[dict[str, object]] = []
     for meter in _METERS:
+        if meter.fluid == "gas":
+            continue
         right = msgspec.structs.replace(meter, fault="")
         waste = float((_used(meter, sky, seed) - _used(right, sky, seed)).sum()) * 365 * 24 / len(sky.at)
         if meter.fault in ("weekend", "night"):
@@ -241,4 +327,7 @@ def _truth(sky: _Sky, seed: int) -> list[dict[str, object]]:
                     "share": round(1 - float(_used(meter, sky, seed)[after].sum() / would), 4),
                 }
             )
+    for code, counted, dearer in _BILLED:
+        if counted > 1 or dearer > 1:
+            found.append({"point": code, "kind": "bill", "share": round(max(counted, dearer) - 1, 2)})
     return found

@@ -14,7 +14,7 @@ import msgspec
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
 
-__all__ = ["ElectronicBill", "Line", "read_bill"]
+__all__ = ["ElectronicBill", "Line", "comma", "read_bill"]
 
 _RSM = "urn:un:unece:uncefact:data:standard:CrossIndustryInvoice:100"
 _NAMES = {
@@ -30,6 +30,11 @@ _UNITS = {
 }  # UN/ECE Rec 20
 _LARGEST = 20_000_000
 _SETTLED = "rsm:SupplyChainTradeTransaction/ram:ApplicableHeaderTradeSettlement"
+
+
+def comma(value: float, decimals: int | None = 2) -> str:
+    """Return a number as French writes it; `decimals` None: as many as it has."""
+    return (f"{value:.10g}" if decimals is None else f"{value:.{decimals}f}").replace(".", ",")
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -66,14 +71,14 @@ class ElectronicBill(msgspec.Struct, frozen=True):
         found = []
         of_lines = sum(line.amount for line in self.lines)
         if self.lines and abs(of_lines - self.without_tax) > 0.01 * (len(self.lines) + 1):
-            found.append(Text(f"Les lignes font {of_lines:.2f} €, le total hors taxe {self.without_tax:.2f} €",
+            found.append(Text(f"Les lignes font {comma(of_lines)} €, le total hors taxe {comma(self.without_tax)} €",
                               f"The lines make €{of_lines:.2f}, the total without tax €{self.without_tax:.2f}"))  # fmt: skip
         if abs(self.without_tax + self.tax - self.total) > 0.02:
-            found.append(Text(f"Hors taxe et taxes font {self.without_tax + self.tax:.2f} €, le total {self.total:.2f} €",
+            found.append(Text(f"Hors taxe et taxes font {comma(self.without_tax + self.tax)} €, le total {comma(self.total)} €",
                               f"Without tax and taxes make €{self.without_tax + self.tax:.2f}, the total €{self.total:.2f}"))  # fmt: skip
         found += [
             Text(
-                f"« {line.name} » : {line.quantity:g} × {line.price:g} ne font pas {line.amount:.2f} €",
+                f"« {line.name} » : {comma(line.quantity, None)} × {comma(line.price, None)} ne font pas {comma(line.amount)} €",
                 f"'{line.name}': {line.quantity:g} × {line.price:g} do not make €{line.amount:.2f}",
             )
             for line in self.lines
@@ -81,6 +86,50 @@ class ElectronicBill(msgspec.Struct, frozen=True):
             and line.price is not None
             and abs(line.quantity * line.price - line.amount) > max(0.02, 0.0005 * abs(line.amount))
         ]
+        return found
+
+    @property
+    def recomputed(self) -> float:
+        """What the bill should ask, were its lines right: quantity times price of each, with its own rate of tax."""
+        lines = sum(
+            line.quantity * line.price
+            if line.quantity is not None and line.price is not None
+            else line.amount
+            for line in self.lines
+        )
+        return (lines or self.without_tax) * (1 + self.tax / self.without_tax if self.without_tax else 1)
+
+    @property
+    def of_use(self) -> float:
+        """The euros with tax of the lines that count energy or water: the whole bill, less what is asked whatever the use."""
+        lines = sum(line.amount for line in self.lines if line.unit in ("kWh", "m³"))
+        return lines * self.total / self.without_tax if self.without_tax else lines
+
+    @property
+    def point(self) -> str | None:
+        """The metering point of the first line that names one."""
+        return next((line.point for line in self.lines if line.point), None)
+
+    def by_point(self) -> "list[ElectronicBill]":
+        """Return the bill cut by metering point, tax shared by the amounts; itself when its lines name one point, or none.
+
+        Lines that name no point (a fee for all) are left with the first.
+        """
+        points = list(dict.fromkeys(line.point for line in self.lines if line.point))
+        if len(points) < 2:
+            return [self]
+        found = []
+        for point in points:
+            mine = tuple(
+                line for line in self.lines if line.point == point or (not line.point and point == points[0])
+            )
+            without = sum(line.amount for line in mine)
+            tax = self.tax * without / self.without_tax if self.without_tax else 0.0
+            starts, ends = [x.start for x in mine if x.start], [x.end for x in mine if x.end]
+            found.append(msgspec.structs.replace(
+                self, lines=mine, without_tax=without, tax=tax, total=without + tax,
+                start=min(starts, default=self.start), end=max(ends, default=self.end),
+            ))  # fmt: skip
         return found
 
     @property
@@ -197,10 +246,16 @@ def _line(one: Any) -> Line:
     point = _text(one, f"{settled}/ram:AdditionalReferencedDocument/ram:IssuerAssignedID")
     return Line(
         _text(one, "ram:SpecifiedTradeProduct/ram:Name") or "", None if quantity is None else _money(quantity.text, quantity) * scale, unit,
-        None if price is None else _money(price.text, price) / scale,
+        None if price is None else _money(price.text, price) / scale / _basis(one),
         _amount(one, f"{settled}/ram:SpecifiedTradeSettlementLineMonetarySummation/ram:LineTotalAmount"),
         "".join(ch for ch in point if ch.isalnum()) if point else None, start, end,
     )  # fmt: skip
+
+
+def _basis(one: Any) -> float:
+    """Return for how many units a line's price is (BT-149): 1 when it does not say, or says none."""
+    said = one.find("ram:SpecifiedLineTradeAgreement/ram:NetPriceProductTradePrice/ram:BasisQuantity", _NAMES)
+    return (_money(said.text, said) if said is not None else 1.0) or 1.0
 
 
 def _text(element: Any, path: str) -> str | None:

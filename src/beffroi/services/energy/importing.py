@@ -1,13 +1,15 @@
 """Take flows, manual indexes, pulses and gas readings into a town: each value once, the newest publication winning."""
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise, takewhile
 from pathlib import Path
 
 import msgspec
+from sqlalchemy import select
 
 from beffroi.intake.source_keys import sent_key
-from beffroi.model.instant import parse_instant
+from beffroi.model.instant import DAY_US, PARIS, parse_instant, to_datetime
 from beffroi.model.observation import Draft, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
@@ -15,14 +17,36 @@ from beffroi.model.result import Result, number_of
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.reading import read_flow
 from beffroi.services.energy.flows.row import Row as Value
-from beffroi.services.energy.intervals import Doubt, Interval, Settled, curve, day_energies, energies
-from beffroi.services.energy.points import fluid_of_number, point_by_number, series_id
+from beffroi.services.energy.intervals import (
+    LONGEST_US,
+    Doubt,
+    Interval,
+    Settled,
+    State,
+    curve,
+    day_energies,
+    energies,
+    goes_back,
+    state_of,
+)
+from beffroi.services.energy.points import fluid_of_number, known_series, point_by_number, series_id, unit_of
 from beffroi.store.record import Row
+from beffroi.store.tables import datastream
 from beffroi.town import Town
 
-__all__ = ["Taken", "import_flow", "keep", "take_index", "take_pulses", "take_rows"]
+__all__ = [
+    "Taken",
+    "import_flow",
+    "keep",
+    "keep_powers",
+    "take_counter",
+    "take_index",
+    "take_pulses",
+    "take_rows",
+]
 
 _AT_ONCE = 5000
+_COUNTED_US = 400 * DAY_US  # how far back the counter of a new pulse emitter is read
 _QUALITY = {"raw": Quality.GOOD, "corrected": Quality.GOOD, "estimated": Quality.ESTIMATED}
 
 
@@ -77,14 +101,87 @@ def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Se
 def keep(
     town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken
 ) -> None:
-    """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed."""
+    """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed.
+
+    A day that comes again at another step replaces what it covers whole; what would count a part twice is left out, and told.
+    """
+    if not intervals:
+        return
     number = series_id(town, point, quantity, state)
-    drafts = [
-        Draft(number, i.start_us, number_of(_text(i.wh / 1000)), i.end_us, quality=int(_QUALITY[state]),
-              source_key=sent_key(number, b"interval", b"%d-%d" % (i.start_us, i.end_us)))
-        for i in intervals
-    ]  # fmt: skip
-    _store(town, drafts, taken)
+    store = town.store.observations
+    first, last = min(i.start_us for i in intervals), max(i.end_us for i in intervals)
+    before = {
+        (o.start_us, o.end_us): o
+        for o in store.series(number, first - LONGEST_US, last)
+        if o.end_us is not None and o.end_us > first
+    }
+    same = {(i.start_us, i.end_us) for i in intervals}
+    others = [(*span, o.id) for span, o in before.items() if span not in same]
+    kept, covered = _apart(point, sorted(intervals), others, taken)
+    fresh, changed = [], {}
+    for one in kept:
+        result = number_of(_text(one.wh / 1000))
+        was = before.get((one.start_us, one.end_us))
+        if was is None:
+            key = sent_key(number, b"interval", b"%d-%d" % (one.start_us, one.end_us))
+            fresh.append(
+                Draft(number, one.start_us, result, one.end_us, quality=int(_QUALITY[state]), source_key=key)
+            )
+        elif was.result.json() != result.json():
+            changed[was.id] = result
+        else:
+            taken.known += 1
+    for begin in range(0, len(fresh), _AT_ONCE):
+        taken.stored += store.append(fresh[begin : begin + _AT_ONCE]).stored
+    taken.replaced += store.correct_results(changed) + store.delete(covered)
+    for first_id, last_id in _runs(covered):
+        store.forget_keys_of(first_id, last_id)  # the older publication may come a third time
+
+
+def _apart(
+    point: Row, found: list[Interval], others: Sequence[tuple[int, int, int]], taken: Taken
+) -> tuple[list[Interval], list[int]]:
+    """Return the intervals that may be stored, and which of the others (start, end, id), known at other bounds, they cover whole."""
+    while True:
+        covered: list[int] = []
+        refused: set[Interval] = set()
+        for start, end, number in others:
+            over = _over(found, start, end)
+            if not over:
+                continue
+            if sum(min(i.end_us, end) - max(i.start_us, start) for i in over) == end - start:
+                covered.append(number)
+            else:
+                refused.update(over)
+        if not refused:
+            return found, covered
+        found = [i for i in found if i not in refused]
+        taken.doubts += [_in_part(point, i) for i in sorted(refused)]
+
+
+def _runs(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return the first and last of each run of numbers that follow one another."""
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and found[-1][1] == number - 1:
+            found[-1] = found[-1][0], number
+        else:
+            found.append((number, number))
+    return found
+
+
+def _over(ordered: Sequence[Interval], start_us: int, end_us: int) -> list[Interval]:
+    """Return which of intervals that follow one another overlap a span."""
+    at = bisect_right(ordered, start_us, key=lambda i: i.end_us)
+    return list(takewhile(lambda i: i.start_us < end_us, islice(ordered, at, None)))
+
+
+def _in_part(point: Row, one: Interval) -> Doubt:
+    return Doubt(
+        point.values["code"], to_datetime(one.start_us).astimezone(PARIS).isoformat(),
+        Text("Cette mesure recouvre en partie ce qui est déjà connu à un autre pas", "This measurement overlaps in part what is known at another step"),
+        Text("Redemandez le jour entier : il remplacera l'ancien.", "Ask for the whole day again: it will replace the old one."),
+    )  # fmt: skip
 
 
 def _text(value: float) -> str:
@@ -114,6 +211,7 @@ def _replace(town: Town, published: Mapping[int, Result], taken: Taken) -> None:
 def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
     """Keep the meter's own register: the totaliser, else the sum of the distributor's classes where all are read."""
     found: dict[str, dict[str, dict[str, float]]] = {}
+    states: dict[tuple[str, str], State] = {}
     for row in rows:
         if (
             row.kind == "index"
@@ -125,6 +223,7 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
             kwh = row.value / (1000 if row.unit == "Wh" else 1)
             if "INJECTION" not in (row.class_ or "") and "/" not in (row.class_ or ""):
                 found.setdefault(row.prm, {}).setdefault(row.end, {})[f"{kind}/{row.class_}"] = kwh
+                states[row.prm, row.end] = state_of(row.nature)
     for prm, stamps in found.items():
         number = series_id(town, points[prm], "index")
         drafts = []
@@ -135,10 +234,50 @@ def _keep_indexes(town: Town, points: dict[str, Row], rows: Iterable[Value], tak
             at = parse_instant(end)
             drafts.append(
                 Draft(
-                    number, at, number_of(_text(total[0])), source_key=sent_key(number, b"index", b"%d" % at)
+                    number,
+                    at,
+                    number_of(_text(total[0])),
+                    quality=int(_QUALITY[states[prm, end]]),
+                    source_key=sent_key(number, b"index", b"%d" % at),
                 )
             )
         _store(town, drafts, taken)
+        _between_files(town, points[prm], number, [d.start_us for d in drafts], taken)
+
+
+def _between_files(town: Town, point: Row, index: int, stamps: Sequence[int], taken: Taken) -> None:
+    """Keep the energy between an index that came and the one known before it, or after: a daily file brings one index alone."""
+    new = set(stamps)
+    within = min(new) - LONGEST_US, max(new) + LONGEST_US
+    known = {
+        (o.start_us, o.end_us)
+        for (quantity, _), number in known_series(town, point).items()
+        if quantity == "day"
+        for o in town.store.observations.series(number, *within)
+    }
+    marks = town.store.observations.series(index, within[0], within[1] + 1)
+    found: dict[str, list[Interval]] = {}
+    for before, after in pairwise(marks):
+        span = before.start_us, after.start_us
+        if not new.intersection(span) or span in known or span[1] - span[0] > LONGEST_US:
+            continue
+        used = (after.result.value or 0.0) - (before.result.value or 0.0)
+        if used < 0:
+            if span[0] not in new or span[1] not in new:  # else the flow told it itself
+                taken.doubts.append(
+                    goes_back(
+                        point.values["code"],
+                        span[1],
+                        before.result.value or 0.0,
+                        after.result.value or 0.0,
+                        unit_of(point),
+                    )
+                )
+            continue
+        doubtful = int(Quality.ESTIMATED) in (before.quality, after.quality)
+        found.setdefault("estimated" if doubtful else "raw", []).append(Interval(*span, used * 1000))
+    for state, intervals in found.items():
+        keep(town, point, "day", state, intervals, taken)
 
 
 def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], taken: Taken) -> None:
@@ -153,21 +292,21 @@ def _keep_powers(town: Town, points: dict[str, Row], rows: Iterable[Value], take
         ):
             found.setdefault(row.prm, []).append(row)
     for prm, said in found.items():
-        number = series_id(town, points[prm], "power")
-        drafts = []
+        powers = []
         for row in said:
-            start, end = parse_instant(row.start or ""), parse_instant(row.end or "")
             kva = float(row.value or 0) / (1000 if row.unit in ("VA", "W") else 1)
-            drafts.append(
-                Draft(
-                    number,
-                    start,
-                    number_of(_text(kva)),
-                    end,
-                    source_key=sent_key(number, b"power", b"%d" % start),
-                )
-            )
-        _store(town, drafts, taken)
+            powers.append((parse_instant(row.start or ""), parse_instant(row.end or ""), kva))
+        keep_powers(town, points[prm], powers, taken)
+
+
+def keep_powers(town: Town, point: Row, powers: Sequence[tuple[int, int, float]], taken: Taken) -> None:
+    """Keep the highest powers of days, as (start, end, kVA)."""
+    number = series_id(town, point, "power")
+    drafts = [
+        Draft(number, start, number_of(_text(kva)), end, source_key=sent_key(number, b"power", b"%d" % start))
+        for start, end, kva in powers
+    ]
+    _store(town, drafts, taken)
 
 
 def _contracts(
@@ -215,15 +354,7 @@ def take_index(town: Town, point: Row, at_us: int, value: float) -> Taken:
         [Draft(number, at_us, number_of(_text(value)), source_key=sent_key(number, b"index", b"%d" % at_us))],
         taken,
     )
-    if before and not after:
-        keep(
-            town,
-            point,
-            "day",
-            "raw",
-            [Interval(before[0].start_us, at_us, (value - (low or 0.0)) * 1000)],
-            taken,
-        )
+    _between_files(town, point, number, [at_us], taken)
     return taken
 
 
@@ -244,10 +375,30 @@ def take_pulses(
             ),
             "pulse_weight",
         )
-    taken = taken or Taken()
+    taken = taken if taken is not None else Taken()
     ordered = sorted(dict(counts).items())
     rises = [
         Interval(a, b, ((n - m) if n >= m else n) * weight * 1000) for (a, m), (b, n) in pairwise(ordered)
     ]
     keep(town, point, "curve", "raw", rises, taken)
     return taken
+
+
+def take_counter(town: Town, point: Row, now_us: int) -> Taken | None:
+    """Turn into energy what the series of a point's pulse emitter has told since the last time; None when it has no such series."""
+    key = point.values["pulse_series"]
+    if not key:
+        return None
+    with town.store.read() as c:
+        source = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    if source is None:
+        return None
+    mine = known_series(town, point).get(("curve", "raw"))
+    last = town.store.observations.series(mine, limit=1, newest_first=True) if mine is not None else []
+    begin = last[0].start_us if last else now_us - _COUNTED_US
+    counts = [
+        (o.start_us, int(o.result.value))
+        for o in town.store.observations.series(int(source), begin, now_us)
+        if o.result.value is not None
+    ]
+    return take_pulses(town, point, counts) if len(counts) > 1 else Taken()

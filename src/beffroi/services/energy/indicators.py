@@ -56,7 +56,7 @@ def yearly_use(town: Any, territory: str | None, _start_us: int, _end_us: int) -
 
 INDICATORS = (
     Indicator(
-        "energy_waste", Text("Gaspillage constaté", "Waste found"), "€/an", waste_euros,
+        "energy_waste", Text("Gaspillage constaté, par an", "Waste found, a year"), "€", waste_euros,
         Text("Talons de nuit, fins de semaine, vacances et dérives que les compteurs montrent, au prix payé.",
              "Night base loads, week-ends, holidays and drifts that meters show, at the price paid."),
         better="lower",

@@ -16,13 +16,24 @@ from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_i
 from beffroi.model.text import Text
 from beffroi.services.energy.flows.row import Row
 
-__all__ = ["STATES", "Doubt", "Interval", "Settled", "curve", "day_energies", "energies", "state_of"]
+__all__ = [
+    "LONGEST_US",
+    "STATES",
+    "Doubt",
+    "Interval",
+    "Settled",
+    "State",
+    "curve",
+    "day_energies",
+    "energies",
+    "goes_back",
+    "state_of",
+]
 
 State = Literal["raw", "corrected", "estimated"]
 STATES: tuple[State, ...] = ("corrected", "raw", "estimated")  # the most trusted first
 _UNITS_WH = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "w": 1.0, "kw": 1e3, "mw": 1e6}
-_LONGEST_US = 62 * DAY_US
-_ALMOST_A_DAY_US = 2 * HOUR_US
+LONGEST_US = 62 * DAY_US
 
 
 class Interval(msgspec.Struct, frozen=True, order=True):
@@ -133,17 +144,22 @@ def day_energies(rows: Iterable[Row]) -> Settled:
 def _between(prm: str, classes: dict[str, dict[int, float]], doubts: list[Doubt]) -> Iterator[Interval]:
     for start, end in pairwise(sorted({at for marks in classes.values() for at in marks})):
         both = [(marks[start], marks[end]) for marks in classes.values() if start in marks and end in marks]
-        if not both or end - start > _LONGEST_US:
+        if not both or end - start > LONGEST_US:
             continue
         back = [(a, b) for a, b in both if b < a]
         if back:
-            doubts.append(Doubt(
-                prm, to_datetime(end).astimezone(PARIS).isoformat(),
-                Text(f"L'index recule de {back[0][0]:.0f} à {back[0][1]:.0f} Wh", f"The index goes back from {back[0][0]:.0f} to {back[0][1]:.0f} Wh"),
-                Text("Compteur changé ? L'énergie repart du nouvel index.", "Meter changed? The energy begins anew from the new index."),
-            ))  # fmt: skip
+            doubts.append(goes_back(prm, end, *back[0], "Wh"))
             continue
         yield Interval(start, end, sum(b - a for a, b in both))
+
+
+def goes_back(prm: str, at_us: int, before: float, after: float, unit: str) -> Doubt:
+    """Return the doubt of an index that is below the one before it."""
+    return Doubt(
+        prm, to_datetime(at_us).astimezone(PARIS).isoformat(),
+        Text(f"L'index recule de {before:.0f} à {after:.0f} {unit}", f"The index goes back from {before:.0f} to {after:.0f} {unit}"),
+        Text("Compteur changé ? L'énergie repart du nouvel index.", "Meter changed? The energy begins anew from the new index."),
+    )  # fmt: skip
 
 
 def _settled(found: dict[tuple[str, State], list[Interval]], doubts: list[Doubt]) -> Settled:

@@ -27,7 +27,8 @@ EXPORT_COLUMNS = (
     "SURFACE_M2",
     "ENERGIE",
     "CONSOMMATION_KWH_PCI",
-    "METHODE_DJU",
+    "PART_CONNUE",
+    "CLIMAT",
     "A_VERIFIER",
 )
 
@@ -37,8 +38,10 @@ class Target(msgspec.Struct, frozen=True):
 
     year: int
     kwh: float
-    way: str  # relative, or absolute
+    way: str  # relative, or absolute: the one that holds
     met: bool | None
+    relative: float | None = None  # what each way allows
+    absolute: float | None = None
 
 
 class Declared(msgspec.Struct, frozen=True):
@@ -49,7 +52,8 @@ class Declared(msgspec.Struct, frozen=True):
     year: int
     surface_m2: float
     energy: str
-    kwh: float
+    kwh: float  # PCI
+    share: float  # of the days of the year that meters told
 
 
 def adjusted(kwh: float, thermal_percent: float | None, usual: float | None, lived: float | None) -> float:
@@ -86,7 +90,9 @@ def targets(
             ways.append((absolute_kwh_m2 * surface_m2, "absolute"))
         if ways:
             kwh, way = max(ways)
-            found.append(Target(year, kwh, way, None if now_kwh is None else now_kwh <= kwh))
+            each = {name: value for value, name in ways}
+            met = None if now_kwh is None else now_kwh <= kwh
+            found.append(Target(year, kwh, way, met, each.get("relative"), each.get("absolute")))
     return found
 
 
@@ -109,7 +115,8 @@ def export(rows: Iterable[Declared], taken: date) -> str:
                 f"{row.surface_m2:.0f}",
                 row.energy,
                 f"{row.kwh:.0f}",
-                "COSTIC 18",
+                f"{row.share:.2f}",
+                "non corrigé",
                 f"gabarit du {taken}",
             )
         )

@@ -19,19 +19,20 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.services.energy.baseline.model import fit
-from beffroi.services.energy.bills import take_bill
-from beffroi.services.energy.contract_power import advise
+from beffroi.services.energy.bills import disputed, measured_between, take_bill
+from beffroi.services.energy.climate import METHOD_TITLES, lived
+from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA
 from beffroi.services.energy.drawing import Year, year_svg
-from beffroi.services.energy.factors import carbon_kg, factor_of
+from beffroi.services.energy.factors import PCS_OVER_PCI, carbon_kg, factor_of
 from beffroi.services.energy.facturx import read_bill
 from beffroi.services.energy.flows.reading import TITLES, recognised
 from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
-from beffroi.services.energy.operat import Declared, export, targets
-from beffroi.services.energy.points import known_series, points_of, unit_of
-from beffroi.services.energy.reading_back import Days, days_of, use_of
+from beffroi.services.energy.operat import Declared, adjusted, export, targets
+from beffroi.services.energy.points import known_series, number_doubt, points_of, unit_of
+from beffroi.services.energy.reading_back import days_of, late_days, states_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
-from beffroi.services.energy.studying import DEFAULT_PRICES, Study, studied, study_town
+from beffroi.services.energy.studying import Study, advice_of, studied, study_town
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot
@@ -44,9 +45,6 @@ _LARGEST = 60_000_000
 _SHOWN = 50
 _CURVE_DAYS = 14
 _YEAR_DAYS = 400
-_STANDING_EUROS_KVA = (
-    12.0  # a year, order of magnitude of a small contract's standing charge (2026), to be replaced
-)
 
 ENTRANCES = (
     Entrance(Text("Énergie gaspillée, par site", "Energy wasted, by site"), PLACE),
@@ -138,10 +136,38 @@ def index(request: Request) -> Response:
     town = _town(request)
     lines = _lines(town)
     works = list(town.store.records.all("energy_works", Query(sort="-end", limit=_SHOWN)))
+    who = principal_of(request)
+    bills, powers = (_disputed(town, who), _powers(lines)) if who.staff else ([], [])
     return render(
         request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
-        meters=sum(len(one.points) for one in lines), works=works,
+        meters=sum(len(one.points) for one in lines), works=works, bills=bills, names={one.site.id: one.name for one in lines if one.site}, powers=powers,
+        asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
     )  # fmt: skip
+
+
+def _disputed(town: Town, who: Principal) -> list[tuple[Row, Row | None, float]]:
+    """Return the bills to dispute that someone may see, each with its point and the euros asked too much, the most first."""
+    wrong = (
+        bill
+        for verdict in ("quantity", "price", "sum")
+        for bill in town.store.records.all("energy_bill", Query(where={"verdict": verdict}))
+    )
+    found = []
+    for bill in wrong:
+        if who.covers(bill.territory):
+            number = bill.values["point"]
+            found.append(
+                (bill, town.store.records.get("delivery_point", number) if number else None, disputed(bill))
+            )
+    return sorted(found, key=lambda one: -one[2])[:_SHOWN]
+
+
+def _powers(lines: list[Line]) -> list[tuple[Row, Study]]:
+    """Return the points whose subscribed power should change with the name of their site, those that save most first."""
+    pairs = [
+        (p, s) for one in lines for p, s in one.points if s.power and s.power.best_kva != s.power.now_kva
+    ]
+    return sorted(pairs, key=lambda pair: -(pair[1].power.saved_euros if pair[1].power else 0.0))
 
 
 def site(request: Request) -> Response:
@@ -152,10 +178,22 @@ def site(request: Request) -> Response:
     line = found[0] if found else Line(row, row.values["name"], 0.0, [], [], None, None)
     now = town.clock()
     v = row.values
+    climate = lived(town, line.last_us or now)
+    climatic = None
+    if (
+        line.kwh is not None
+        and climate is not None
+        and v["reference_thermal"] is not None
+        and v["usual_degree_days"]
+    ):
+        climatic = adjusted(line.kwh, v["reference_thermal"], v["usual_degree_days"], climate.total)
     return render(
         request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now) for p, s in line.points],
-        targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"], line.kwh),
-        calendar=school_calendar(), prices=DEFAULT_PRICES, carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
+        targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"],
+                        line.kwh if climatic is None else climatic),
+        climate=climate, climatic=climatic, method=METHOD_TITLES[climate.method] if climate else None,
+        calendar=school_calendar(), carbon=_carbon(line), units={p.id: unit_of(p) for p, _ in line.points},
+        fluids={p.id: p.values["fluid"] for p, _ in line.points},
     )  # fmt: skip
 
 
@@ -190,10 +228,11 @@ def _block(request: Request, town: Town, point: Row, found: Study, zone: str | N
     )
     plot = None
     if number is not None:
-        start = last - _CURVE_DAYS * DAY_US
+        monthly = found.load is None and not any(quantity == "curve" for quantity, _ in series)
+        start = last - (_YEAR_DAYS if monthly else _CURVE_DAYS) * DAY_US
         points = [(o.start_us, o.result.value) for o in town.store.observations.series(number, start, last)]
         plot = Plot(
-            _("Les {n} derniers jours", n=_CURVE_DAYS),
+            _("Chaque relève, depuis treize mois") if monthly else _("Les {n} derniers jours", n=_CURVE_DAYS),
             start,
             last,
             points,
@@ -216,8 +255,7 @@ def _year(
     known = np.flatnonzero(np.isfinite(days.used))
     if not len(known):
         return None, None
-    shown = slice(int(known[0]), None)
-    days = Days(days.days[shown], days.used[shown], days.share[shown], days.estimated[shown])
+    days = days.since(int(known[0]))
     use = use_of(town, days, zone)
     ends = [w.values["start"] for w in works]
     until = min((_day(e) for e in ends), default=int(days.days[-1]) - 28 if len(days.days) else 0)
@@ -262,22 +300,9 @@ def _point_page(request: Request, row: Row, problem: Problem | None = None) -> R
     now = town.clock()
     found = studied(town, row)
     last = found.last_us or now
-    days = days_of(town, row, now - 10 * DAY_US, now)
-    late = [
-        date.fromordinal(int(d) + date(1970, 1, 1).toordinal())
-        for d, s in zip(days.days[:-1], days.share[:-1], strict=True)
-        if s < 1
-    ]
+    late = [day for day, _ in late_days(town, row, now)]
     series = known_series(town, row)
-    powers = (
-        town.store.observations.series(series["power", "raw"], last - 366 * DAY_US, last)
-        if ("power", "raw") in series
-        else []
-    )
-    kva = [o.result.value for o in powers if o.result.value is not None]
-    advice = (
-        advise(kva, row.values["power_kva"], _STANDING_EUROS_KVA) if kva and row.values["power_kva"] else None
-    )
+    advice, step = advice_of(town, row, last) or (None, None)
     bills = town.store.records.find(
         "energy_bill", Query(where={"point": row.id}, sort="-issued", limit=_SHOWN)
     ).rows
@@ -286,7 +311,9 @@ def _point_page(request: Request, row: Row, problem: Problem | None = None) -> R
     )
     return render(
         request, "energy/point.html", problem.status if problem else 200, point=row, site=site_row, study=found, series=sorted(series.items()),
-        late=late, bills=bills, advice=advice, problem=problem, unit=unit_of(row), standing=_STANDING_EUROS_KVA,
+        late=late, bills=bills, advice=advice, step=step, problem=problem, unit=unit_of(row),
+        standing=DEFAULT_EURO_KVA if row.values["euro_kva"] is None else row.values["euro_kva"],
+        states=states_of(town, row, last), doubt=number_doubt(row), disputed=disputed,
         taken=request.query_params.get("index") == "ok",
     )  # fmt: skip
 
@@ -327,7 +354,7 @@ def importing(request: Request) -> Response:
     """Answer the form that takes files in."""
     _staff(request)
     return render(
-        request, "energy/importing.html", titles=TITLES, taken=None, problem=None, bill=None, flow="", read=""
+        request, "energy/importing.html", titles=TITLES, taken=None, problem=None, bills=[], flow="", read=""
     )
 
 
@@ -342,7 +369,8 @@ async def take(request: Request) -> Response:
 
 def _take(request: Request, flow: str, data: bytes) -> Response:
     who, town = _staff(request), _town(request)
-    taken, bill, problem = None, None, None
+    taken, problem = None, None
+    bills: list[Row] = []
     read = flow or recognised(data) or ""
     try:
         if not data or len(data) > _LARGEST:
@@ -356,7 +384,7 @@ def _take(request: Request, flow: str, data: bytes) -> Response:
                 Text("Ce fichier ne dit pas ce qu'il est.", "This file does not say what it is."),
                 Text("Choisissez sa nature dans la liste.", "Choose what it is in the list."), "flow",
             )  # fmt: skip
-        taken, bill = _taken(town, read, data, who)
+        taken, bills = _taken(town, read, data, who)
     except Problem as error:
         problem = error
     return render(
@@ -366,22 +394,22 @@ def _take(request: Request, flow: str, data: bytes) -> Response:
         titles=TITLES,
         taken=taken,
         problem=problem,
-        bill=bill,
+        bills=bills,
         flow=flow,
         read=read,
     )
 
 
-def _taken(town: Town, flow: str, data: bytes, who: Principal) -> tuple[Taken | None, Row | None]:
+def _taken(town: Town, flow: str, data: bytes, who: Principal) -> tuple[Taken | None, list[Row]]:
     territory = next(iter(who.territories or ()), None)
     if flow == "adict":
-        return take_rows(town, list(read_adict(data)), who, territory), None
+        return take_rows(town, list(read_adict(data)), who, territory), []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fichier"
         path.write_bytes(data)
         if flow == "facturx":
             return None, take_bill(town, read_bill(path), who, territory)
-        return import_flow(town, flow, path, who, territory), None
+        return import_flow(town, flow, path, who, territory), []
 
 
 async def again(request: Request) -> Response:
@@ -396,10 +424,27 @@ def operat(request: Request) -> Response:
     _staff(request)
     town = _town(request)
     now = datetime.fromtimestamp(town.clock() / 1e6, figures_of(request).zone).date()
-    rows = [
-        Declared("", line.name, now.year - 1, line.site.values["surface_m2"] or 0.0, p.values["fluid"], s.year)
-        for line in _lines(town) if line.site is not None for p, s in line.points if p.values["fluid"] != "water" and s.year is not None
-    ]  # fmt: skip
+    year = now.year - 1
+    rows = []
+    for line in _lines(town):
+        for one, _ in line.points:
+            if line.site is None or one.values["fluid"] == "water":
+                continue
+            v = line.site.values
+            kwh, share = measured_between(town, one, date(year, 1, 1), date(year, 12, 31))
+            if share > 0:
+                pci = kwh / PCS_OVER_PCI if one.values["fluid"] == "gas" else kwh  # gas is metered in kWh PCS
+                rows.append(
+                    Declared(
+                        v["siret"] or "",
+                        line.name,
+                        year,
+                        v["surface_m2"] or 0.0,
+                        one.values["fluid"],
+                        pci,
+                        share,
+                    )
+                )
     headers = {"Content-Disposition": f'attachment; filename="operat-gabarit-{now.year - 1}.csv"'}
     return Response(export(rows, now).encode("utf-8-sig"), media_type="text/csv", headers=headers)
 

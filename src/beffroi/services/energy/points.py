@@ -17,6 +17,7 @@ __all__ = [
     "QUANTITIES",
     "fluid_of_number",
     "known_series",
+    "number_doubt",
     "point_by_number",
     "points_of",
     "series_id",
@@ -46,6 +47,18 @@ def unit_of(point: Row) -> str:
 def fluid_of_number(number: str) -> str:
     """Return the fluid whose points are numbered so: gas for GI and 6 digits, electricity for 14 digits, else water."""
     return "electricity" if _PRM.match(number) else "gas" if _PCE.match(number) else "water"
+
+
+def number_doubt(point: Row) -> Text | None:
+    """Return what is wrong with the number of an electricity or gas point, whose digits are counted; None: nothing."""
+    code, fluid = point.values["code"], point.values["fluid"]
+    if fluid == "electricity" and not _PRM.match(code):
+        return Text(f"Un PRM a 14 chiffres, celui-ci a {len(code)} caractères : ses flux n'arriveront pas ici",
+                    f"A PRM has 14 digits, this one has {len(code)} characters: its flows will not come here")  # fmt: skip
+    if fluid == "gas" and not _PCE.match(code):
+        return Text(f"Un PCE a 14 chiffres, ou GI et 6 chiffres ; celui-ci a {len(code)} caractères",
+                    f"A PCE has 14 digits, or GI and 6 digits; this one has {len(code)} characters")  # fmt: skip
+    return None
 
 
 def points_of(town: Town, territories: tuple[str, ...] | None = None, **where: Any) -> list[Row]:

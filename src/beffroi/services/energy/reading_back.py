@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, datetime
 
 import msgspec
 import numpy as np
@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, to_datetime
+from beffroi.model.observation import Observation
 from beffroi.services.energy.baseline.table import Array, Use
-from beffroi.services.energy.intervals import STATES
+from beffroi.services.energy.intervals import LONGEST_US, STATES
 from beffroi.services.energy.points import known_series
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.store.aggregates import AggregateQuery, Grain
@@ -23,18 +24,24 @@ __all__ = [
     "TEMPERATURE",
     "Days",
     "Hours",
-    "completeness",
     "days_of",
+    "highest_powers",
     "hours_of",
+    "late_days",
     "local_days",
+    "states_of",
     "temperature_of",
+    "temperature_series",
     "use_of",
 ]
 
 TEMPERATURE = "energy.temperature"  # setting: the key of the datastream of outside temperature; else the town's own day_temperature
 _DEFAULT_TEMPERATURE = "energy/outside/temperature"
 _LEAST_H, _MOST_H = 20, 28
+_WHOLE = 0.999  # of a day covered by readings of several days
 _EPOCH = date(1970, 1, 1).toordinal()
+_ASKED_AGAIN = 10  # days
+_YEAR_US = 365 * DAY_US
 Ints = NDArray[np.int64]
 
 
@@ -52,12 +59,20 @@ class Hours(msgspec.Struct, frozen=True):
 
 
 class Days(msgspec.Struct, frozen=True):
-    """Use of each civil day since 1970; `share` of it that is known, `estimated` where the best value is estimated."""
+    """Use of each civil day since 1970; `share` of it that is known, `estimated` where the best value is estimated.
+
+    `even`: spread evenly from a reading of several days (an index by hand, a month of gas): a sum, not what the day was.
+    """
 
     days: Ints
     used: Array
     share: Array
     estimated: NDArray[np.bool_]
+    even: NDArray[np.bool_]
+
+    def since(self, first: int) -> "Days":
+        """Return the days from the `first`-th on."""
+        return Days(*(getattr(self, name)[first:] for name in self.__struct_fields__))
 
 
 def _civil(utc: Ints) -> Ints:
@@ -125,7 +140,7 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
     begin = from_datetime(
         to_datetime(start_us).astimezone(PARIS).replace(hour=0, minute=0, second=0, microsecond=0)
     )
-    _daily_readings(town, point, begin, end_us, days, used, share, estimated)
+    even = _readings(town, point, begin, end_us, days, used, share, estimated)
     hours = hours_of(town, point, begin, end_us + DAY_US)
     place = hours.days - days[0] if len(days) else hours.days
     inside = (place >= 0) & (place < len(days))
@@ -134,12 +149,12 @@ def days_of(town: Town, point: Row, start_us: int, end_us: int) -> Days:
     there = np.bincount(place[known], minlength=len(days))
     total = np.bincount(place[known], hours.used[known], minlength=len(days))
     whole = (there == count) & (there >= 23)
-    used[whole] = total[whole]
+    used[whole], even[whole] = total[whole], False
     share[:] = np.maximum(share, there / np.maximum(count, 1))
-    return Days(days, used, share, estimated)
+    return Days(days, used, share, estimated, even)
 
 
-def _daily_readings(
+def _readings(
     town: Town,
     point: Row,
     begin: int,
@@ -148,43 +163,133 @@ def _daily_readings(
     used: Array,
     share: Array,
     estimated: NDArray[np.bool_],
-) -> None:
+) -> NDArray[np.bool_]:
+    """Put in the readings, the daily ones over those of several days; return which days have the latter's."""
     series = known_series(town, point)
-    for state in reversed(STATES):
-        number = series.get(("day", state))
-        if number is None:
-            continue
-        for one in town.store.observations.series(number, begin, end):
-            if (
-                one.end_us is None
-                or one.result.value is None
-                or not _LEAST_H * HOUR_US <= one.end_us - one.start_us <= _MOST_H * HOUR_US
-            ):
-                continue
-            middle = (one.start_us + one.end_us) // 2
-            at = to_datetime(middle).astimezone(PARIS).date().toordinal() - _EPOCH - int(days[0])
-            if 0 <= at < len(days):
-                used[at], share[at], estimated[at] = one.result.value, 1.0, state == "estimated"
-
-
-def completeness(town: Town, point: Row, start_us: int, end_us: int) -> list[tuple[date, float]]:
-    """Return the share of each civil day that is known."""
-    found = days_of(town, point, start_us, end_us)
-    return [
-        (date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in zip(found.days, found.share, strict=True)
+    found = [
+        (state, one)
+        for state in reversed(STATES)
+        if (number := series.get(("day", state))) is not None
+        for one in town.store.observations.series(number, begin - LONGEST_US, end)
+        if one.end_us is not None and one.end_us > begin and one.result.value is not None
     ]
+    even = _spread(found, days, used, share, estimated)
+    for state, one in found:
+        if _LEAST_H * HOUR_US <= (one.end_us or 0) - one.start_us <= _MOST_H * HOUR_US:
+            middle = (one.start_us + (one.end_us or 0)) // 2
+            at = _day_at(middle) - int(days[0])
+            if 0 <= at < len(days):
+                used[at], share[at] = one.result.value or 0.0, 1.0
+                estimated[at], even[at] = state == "estimated", False
+    return even
+
+
+def _day_at(at_us: int) -> int:
+    """Return the civil day of an instant."""
+    return to_datetime(at_us).astimezone(PARIS).date().toordinal() - _EPOCH
+
+
+def _spread(
+    found: Sequence[tuple[str, Observation]],
+    days: Ints,
+    used: Array,
+    share: Array,
+    estimated: NDArray[np.bool_],
+) -> NDArray[np.bool_]:
+    """Spread readings of several days over them in proportion to time; a day is known once its every hour is."""
+    edges = np.array([_midnight(int(d)) for d in (*days, days[-1] + 1)] if len(days) else [0])
+    hours, even = np.diff(edges), np.zeros(len(days), dtype=bool)
+    for state in reversed(STATES):
+        total, there = np.zeros(len(days)), np.zeros(len(days))
+        for said, one in found:
+            last = one.end_us or one.start_us
+            if said != state or last - one.start_us <= _MOST_H * HOUR_US:
+                continue
+            over = np.clip(np.minimum(edges[1:], last) - np.maximum(edges[:-1], one.start_us), 0, None)
+            total += over / (last - one.start_us) * (one.result.value or 0.0)
+            there += over / hours
+        whole = there > _WHOLE
+        used[whole], estimated[whole], even[whole] = total[whole], state == "estimated", True
+        share[:] = np.maximum(share, np.minimum(there, 1.0))
+    return even
+
+
+def _midnight(day: int) -> int:
+    found = date.fromordinal(day + _EPOCH)
+    return from_datetime(datetime(found.year, found.month, found.day, tzinfo=PARIS))
+
+
+def states_of(town: Town, point: Row, end_us: int) -> dict[str, float]:
+    """Return the share of the time of the last year that each state tells, the most trusted counted first (curve and readings)."""
+    start, covered = end_us - 365 * DAY_US, np.zeros(365 * 24, dtype=bool)
+    found: dict[str, float] = {}
+    series = known_series(town, point)
+    for state in STATES:
+        mine = np.zeros(len(covered), dtype=bool)
+        for quantity in ("curve", "day"):
+            number = series.get((quantity, state))
+            for one in (
+                town.store.observations.series(number, start - LONGEST_US, end_us)
+                if number is not None
+                else ()
+            ):
+                first, last = ((t - start) // HOUR_US for t in (one.start_us, one.end_us or one.start_us))
+                mine[max(first, 0) : max(last, first + 1, 0)] = True
+        found[state] = float((mine & ~covered).mean())
+        covered |= mine
+    return found
+
+
+def late_days(town: Town, point: Row, now_us: int) -> list[tuple[date, float]]:
+    """Return the days of the last ten that are not whole, with the share that is known, to be asked for again.
+
+    A point that is only read by the month, or by hand, is never late.
+    """
+    found = days_of(town, point, now_us - _YEAR_US, now_us)
+    if not (np.isfinite(found.used) & ~found.even).any():
+        return []
+    last = zip(found.days[-_ASKED_AGAIN - 1 : -1], found.share[-_ASKED_AGAIN - 1 : -1], strict=True)
+    return [(date.fromordinal(int(d) + _EPOCH), float(s)) for d, s in last if s < 1]
+
+
+def highest_powers(town: Town, point: Row, end_us: int) -> tuple[list[float], int | None]:
+    """Return the highest power of each day of the last year (kVA), and None where meters told it; else, from the load curve, the
+    highest mean over its steps (kW), and the longest of them in minutes: the peaks within a step are higher."""
+    series = known_series(town, point)
+    start = end_us - 366 * DAY_US
+    told = series.get(("power", "raw"))
+    if told is not None:
+        found = town.store.observations.series(told, start, end_us)
+        return [o.result.value for o in found if o.result.value is not None], None
+    number = series.get(("curve", "raw"))
+    highest: dict[int, float] = {}
+    longest = 0
+    if number is not None and point.values["fluid"] == "electricity":
+        for one in town.store.observations.series(number, start, end_us):
+            span = (one.end_us or one.start_us) - one.start_us
+            if span and one.result.value is not None:
+                day = (one.start_us + HOUR_US) // DAY_US  # near enough for a day's highest
+                highest[day] = max(highest.get(day, 0.0), one.result.value * HOUR_US / span)
+                longest = max(longest, span // 60_000_000)
+    return list(highest.values()), longest or None
+
+
+def temperature_series(town: Town) -> int | None:
+    """Return the datastream of the outside temperature."""
+    key = str(town.store.setting(TEMPERATURE, _DEFAULT_TEMPERATURE))
+    with town.store.read() as c:
+        number = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    return None if number is None else int(number)
 
 
 def temperature_of(town: Town, days: Ints) -> Array:
     """Return the mean outside temperature of civil days, NaN where it is not known."""
-    key = str(town.store.setting(TEMPERATURE, _DEFAULT_TEMPERATURE))
     means = np.full(len(days), np.nan)
-    with town.store.read() as c:
-        number = c.execute(select(datastream.c.id).where(datastream.c.key == key)).scalar()
+    number = temperature_series(town)
     if number is None or not len(days):
         return means
     query = AggregateQuery(
-        datastreams=(int(number),), within=(int(days[0]) * DAY_US - 2 * HOUR_US, (int(days[-1]) + 1) * DAY_US),
+        datastreams=(number,), within=(int(days[0]) * DAY_US - 2 * HOUR_US, (int(days[-1]) + 1) * DAY_US),
         grain=Grain(DAY_US, ((0, 90 * 60_000_000),)),
     )  # fmt: skip
     for (_, _, bucket), cell in town.store.observations.aggregate(query).items():
@@ -200,4 +305,4 @@ def use_of(town: Town, found: Days, zone: str | None) -> Use:
     if not np.isfinite(celsius).any():
         celsius = np.zeros(len(found.days))
     labels = labels_of(found.days, zone) if zone else labels_of(found.days, "-")[:, 1:]
-    return Use(found.days * 24, 24, found.used, celsius, labels)
+    return Use(found.days * 24, 24, np.where(found.even, np.nan, found.used), celsius, labels)

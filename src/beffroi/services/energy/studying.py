@@ -11,18 +11,21 @@ from beffroi.model.instant import DAY_US, PARIS, from_datetime, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.services.energy.baseline.savings import measure
+from beffroi.services.energy.bills import judge_again
+from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA, Advice, advise
+from beffroi.services.energy.importing import take_counter
 from beffroi.services.energy.points import points_of, unit_of
-from beffroi.services.energy.reading_back import days_of, hours_of, use_of
+from beffroi.services.energy.prices import price_of
+from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, drift_of, wastes_of
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
 __all__ = [
-    "DEFAULT_PRICES",
     "Study",
+    "advice_of",
     "keep_studying",
-    "price_of",
     "site_of",
     "studied",
     "study",
@@ -35,8 +38,6 @@ _DAYS_US = 800 * DAY_US
 _PAUSE_S = 600.0
 _LEAST_EUROS = 20.0  # a year, below which a finding is not worth a line
 _EPOCH = date(1970, 1, 1).toordinal()
-# €/kWh or €/m³ with tax, when a point has no price of its own: orders of magnitude of the platform, to be replaced (2026)
-DEFAULT_PRICES = {"electricity": 0.21, "gas": 0.11, "water": 4.3, "heat": 0.12, "oil": 0.14, "wood": 0.08}
 _TITLES = {
     "night": "{place} : consomme la nuit plus qu'il ne faut", "weekend": "{place} : consomme en fin de semaine",
     "holiday": "{place} : consomme pendant les vacances", "drift": "{place} : dérive depuis quatre semaines",
@@ -54,12 +55,7 @@ class Study(msgspec.Struct, frozen=True):
     drift: Drift | None
     wastes: tuple[Waste, ...]
     last_us: int | None  # end of the last day known
-
-
-def price_of(point: Row) -> float:
-    """Return what a kWh (or m³) costs at a point, with tax."""
-    own = point.values["price"]
-    return float(own) if own is not None else DEFAULT_PRICES.get(point.values["fluid"], 0.15)
+    power: Advice | None = None
 
 
 def site_of(town: Town, point: Row) -> Row | None:
@@ -75,7 +71,7 @@ def study(town: Town, point: Row, now_us: int) -> Study:
     days = days_of(town, point, now_us - _DAYS_US, now_us)
     known = np.isfinite(days.used)
     last_year = days.days > (days.days[-1] - 365)
-    inside = known & last_year
+    inside = known & last_year  # days that months of gas or indexes by hand were spread over too
     year = float(days.used[inside].mean()) * 365 if int(inside.sum()) >= 30 else None
     hours = hours_of(town, point, now_us - _CURVE_US, now_us)
     load = None
@@ -88,7 +84,33 @@ def study(town: Town, point: Row, now_us: int) -> Study:
     if drift is not None and drift.certain and drift.per_day > 0:
         wastes.append(Waste("drift", drift.per_day * 365))
     end = _end_of(int(days.days[known][-1])) if known.any() else None
-    return Study(now_us, year, float(days.share[last_year].mean()), load, drift, tuple(wastes), end)
+    power = advice_of(town, point, end or now_us)
+    return Study(
+        now_us,
+        year,
+        float(days.share[last_year].mean()),
+        load,
+        drift,
+        tuple(wastes),
+        end,
+        power[0] if power else None,
+    )
+
+
+def advice_of(town: Town, point: Row, end_us: int) -> tuple[Advice, int | None] | None:
+    """Return the advice on a point's subscribed power, and the step (minutes) when it comes from a load curve; None: not known."""
+    if not point.values["power_kva"]:
+        return None
+    powers, step = highest_powers(town, point, end_us)
+    if not powers:
+        return None
+    price = point.values["euro_kva"]
+    return advise(
+        powers,
+        point.values["power_kva"],
+        DEFAULT_EURO_KVA if price is None else price,
+        point.values["euro_excess"] or 0.0,
+    ), step
 
 
 def _end_of(day: int) -> int:
@@ -123,10 +145,19 @@ def study_town(town: Town, now_us: int) -> int:
     """Study every point, write its findings, measure its works; return how many points there are."""
     points = points_of(town)
     for point in points:
+        _count_pulses(town, point, now_us)
         found = _keep(town, point, now_us)
         _write_findings(town, point, found)
         _measure_works(town, point, now_us)
+        judge_again(town, point, SYSTEM)
     return len(points)
+
+
+def _count_pulses(town: Town, point: Row, now_us: int) -> None:
+    try:
+        take_counter(town, point, now_us)
+    except Problem as problem:
+        log.info("the pulses of the point %s cannot be counted: %s", point.id, problem.reason.en)
 
 
 def _write_findings(town: Town, point: Row, found: Study) -> None:

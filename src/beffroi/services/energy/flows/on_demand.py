@@ -20,7 +20,8 @@ from beffroi.services.energy.flows.row import Clock, Row, Rows, Units, known_num
 __all__ = ["read_on_demand"]
 
 Number = int | float
-_KNOWN_STARTS = 200_000
+_KNOWN_SPANS = 200_000
+_NEVER: str | None = "\0"  # no step and no nature is written so
 _STEP = re.compile(r"PT(?:(\d+)H)?(?:(\d+)M)?\Z")
 _NATURES = {"R": "réel", "E": "estimé", "C": "corrigé", "B": "réel"}  # R67: codeNature; R63: n
 _STAGES = {"BRUT": "réel", "CORR": "corrigé", "CORRIGE": "corrigé", "EST": "estimé", "ESTIME": "estimé"}
@@ -188,25 +189,36 @@ def _energies(
 def _curve(prm: str, stage: str | None, one: _Magnitude, name: str | None, place: str) -> Iterator[Row]:
     """Yield a load curve: mean powers, stamped at the end of their interval, whose step may change on the way."""
     clock, unit = Clock(), one.unite
-    steps: dict[
-        str | None, tuple[timedelta, dict[str, str]]
-    ] = {}  # a step as it is said, and the starts of intervals by their end
-    words: dict[tuple[str | None, int | str | None], tuple[str | None, str | None]] = {}
+    said = _NEVER
+    step, spans = timedelta(0), _known_spans(None)
+    word, nature, status = _NEVER, None, None
+    doubt: int | str | None = None
     for i, point in enumerate(one.points):
-        step, starts = steps.get(point.p) or steps.setdefault(
-            point.p, _starts(point.p or one.pas, f"{place}/{i}/p")
-        )
-        nature, status = words.get((point.n, point.iv)) or words.setdefault(
-            (point.n, point.iv), _words(point, stage)
-        )
-        end = clock.instant(point.d, f"{place}/{i}/d")
+        if point.p != said:
+            said = point.p
+            step = _step(said or one.pas, f"{place}/{i}/p")
+            spans = _known_spans(step)
+        if point.n != word or point.iv != doubt:
+            word, doubt = point.n, point.iv
+            nature, status = _words(point, stage)
         value = point.v
         if type(value) is str and value.isdecimal():
             value = int(value)
         elif type(value) is not int or value < 0:
             value = known_number(value, "curve", f"{place}/{i}/v")
-        start = starts.get(end) or starts.setdefault(end, _before(end, step))
+        start, end = spans.get(point.d) or _span(point.d, step, spans, clock, f"{place}/{i}/d")
         yield Row(prm, "curve", None, start, end, value, unit, name, nature, status)
+
+
+def _span(
+    said: str, step: timedelta, known: dict[str, tuple[str, str]], clock: Clock, place: str
+) -> tuple[str, str]:
+    """Return the start and end of the interval stamped `said`; they are remembered unless the hour comes twice."""
+    end = clock.instant(said, place)
+    start = (datetime.fromisoformat(end).astimezone(UTC) - step).astimezone(PARIS).isoformat()
+    if clock.single(said):
+        known[said] = start, end
+    return start, end
 
 
 def _words(point: _Value, stage: str | None) -> tuple[str | None, str | None]:
@@ -231,22 +243,16 @@ def _status(stage: str | None, doubt: int | str | None) -> str | None:
 
 
 @lru_cache(maxsize=64)
-def _known_starts(_step: timedelta) -> dict[str, str]:
-    """Return the starts met of the intervals of a step, by their end: the points of a file share their times."""
+def _kept_spans(_step: timedelta | None) -> dict[str, tuple[str, str]]:
     return {}
 
 
-def _starts(said: str | None, place: str) -> tuple[timedelta, dict[str, str]]:
-    step = _step(said, place)
-    known = _known_starts(step)
-    if len(known) > _KNOWN_STARTS:
+def _known_spans(step: timedelta | None) -> dict[str, tuple[str, str]]:
+    """Return the intervals of a step that were met, by their stamp: the points of a file share their times."""
+    known = _kept_spans(step)
+    if len(known) > _KNOWN_SPANS:
         known.clear()
-    return step, known
-
-
-def _before(end: str, step: timedelta) -> str:
-    """Return the start of an interval, in the offset that France had then."""
-    return (datetime.fromisoformat(end).astimezone(UTC) - step).astimezone(PARIS).isoformat()
+    return known
 
 
 def _step(said: str | None, place: str) -> timedelta:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -70,22 +71,12 @@ def read_flow(flow: str, path: Path) -> Rows:
 
 def write_rows(rows: Iterator[Row], out: IO[bytes]) -> int:
     """Write rows as one JSON array, a row a line; return how many."""
-    encoder, count, chunk = msgspec.json.Encoder(), 0, []
+    encoder, count = msgspec.json.Encoder(), 0
     out.write(b"[")
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == _AT_ONCE:
-            count += _flush(encoder, chunk, out, first=not count)
-    count += _flush(encoder, chunk, out, first=not count)
-    out.write(b"]\n")
-    return count
-
-
-def _flush(encoder: msgspec.json.Encoder, chunk: list[Row], out: IO[bytes], *, first: bool) -> int:
-    count = len(chunk)
-    if chunk:
-        if not first:
+    while chunk := list(islice(rows, _AT_ONCE)):
+        if count:
             out.write(b",\n")
         out.write(encoder.encode(chunk)[1:-1])
-        chunk.clear()
+        count += len(chunk)
+    out.write(b"]\n")
     return count

@@ -116,7 +116,7 @@ class Clock:
     """Civil times of one series (Europe/Paris, no offset) as ISO instants with theirs.
 
     On the day of 25 hours the hour that happens twice is told apart by order: the second time a stamp is met, it is the
-    second hour. A stamp of the hour that spring skips is the instant that a clock left alone would show.
+    second hour, and so is what follows it at a finer step. A stamp of the hour that spring skips is the instant that a clock left alone would show.
     """
 
     # civil hour -> its offset, and the second one if there are two; minutes and seconds that were found right
@@ -125,6 +125,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._met: set[str] = set()
+        self._again = ""  # the last stamp, when it was of the second hour
 
     def instant(self, said: str, place: str) -> str:
         """Return `2026-06-01 00:00:00` as `2026-06-01T00:00:00+02:00`; a time with an offset as it is. Raises `Problem`."""
@@ -132,6 +133,11 @@ class Clock:
         if found is not None and found[1] is None and found[0] and said[13:] in self._tails:
             return f"{said[:10]}T{said[11:]}{found[0]}"
         return self._instant(said, place)
+
+    def single(self, said: str) -> bool:
+        """Return whether a stamp that was met is of an hour that comes once, so that it always means the same instant."""
+        found = self._offsets.get(said[:13])
+        return found is not None and found[1] is None
 
     def _instant(self, said: str, place: str) -> str:
         text = said.strip()
@@ -146,7 +152,9 @@ class Clock:
             found = self._offsets[text[:13]] = _offsets_of(text, place)
         first, second = found
         if second is not None:
-            if text in self._met:
+            follows = self._again[:13] == text[:13] and text > self._again
+            self._again = text if follows or text in self._met else ""
+            if self._again:
                 first = second
             self._met.add(text)
         if first == "":
