@@ -1,109 +1,76 @@
-"""How soon somebody who knew everything else could see each leak in the flows: what no detector can better.
+"""How many leaks of a generated year (see `generate.py`) pressures could place at best: an upper bound for localisation.
 
-The two channels that detection reads (what the area loses each day, how its inlets share it) have a known noise. To whom the
-course of a leak, its place and all the other leaks are told, it stands out by the norm of its course, less the level before it,
-over that noise. Told is the first evening on which that passes 2 and 2.7 standard deviations, from 06:00 to 06:00 as days are
-counted here; a false alarm a year with a handful of independent looks a day needs about the second.
+All is known but the pipe: what runs beside, where, the flow, and the night when it begins. The trace in the pressures is drawn
+with the noise of calm nights as if it were seen on 8 or 16 of them, and the pipe whose shape comes nearest is taken.
 
-    python -m bench.leaks.bound YEARS SEED...
-    python -m bench.leaks.bound --published WATER
+    python bench/leaks/bound.py L-TOWN.inp YEARS SEED...
 """
 
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from beffroi.services.watergrid.leaks import detect
-from beffroi.services.watergrid.leaks.series import Table, read_table
-from bench.leaks.judge import INFLOW
+from beffroi.services.watergrid.hydraulics.model import read_model
+from beffroi.services.watergrid.leaks.search import nights
+from beffroi.services.watergrid.leaks.series import read_table
+from beffroi.services.watergrid.leaks.signature import signatures
 
-_YEAR = datetime(2019, 1, 1)  # noqa: DTZ001 -- as the files
-_CUT, _DAY = 24, 96  # samples before 06:00, samples of a day
-_LEVEL = 60  # days before today that tell the level
-_PASSED = (2.0, 2.7)
-
-
-def generated(folder: Path) -> tuple[Table, Table, list[dict], np.ndarray]:
-    """Return the flows of a generated year, its leaks and their flow on each day."""
-    leaks = json.loads((folder / "leaks.json").read_text())["leaks"]
-    t = np.arange(_CUT, 364 * _DAY + _CUT) / _DAY
-    flows = [
-        np.where(
-            (t >= x["start"]) & (t < x["end"]),
-            x["peak_m3h"]
-            * np.clip((t - x["start"] + 1 / _DAY) / max(x["peak"] - x["start"], 1 / _DAY), 0, 1) ** 2,
-            0.0,
-        )
-        for x in leaks
-    ]
-    daily = np.array([f.reshape(-1, _DAY).mean(axis=1) for f in flows]).T
-    return read_table(folder / "base_flows.csv.gz"), read_table(folder / "leak_flows.csv.gz"), leaks, daily
+_NIGHTS, _DRAWS, _NEAR_M, _HOUR = (8, 16), 40, 300.0, 3.0
+_ROUNDING_M, _FEW_M3H = 0.0006, 0.3
+_SCALES = (0.7, 1.4)  # the flow is known so well
 
 
-def published(folder: Path) -> tuple[Table, Table, list[dict], np.ndarray]:
-    """Return the same of the shared year, from the true flows of its leaks."""
-    told = [x.split(", ") for x in (folder / "leakages_info.yalm").read_text().splitlines()[1:]]
-    begun = {x[0]: (_days(x[1]), x[4]) for x in told}
-    leaks, daily = [], []
-    for name in ("11", "12"):
-        table = read_table(folder / f"leak_flows_2019_15min_{name}.csv.gz")
-        grid = np.nan_to_num(table.on_grid()[1])
-        for k, column in enumerate(table.names):
-            start, kind = begun[column.removeprefix("Leak_")]
-            flat = grid[:, :, k].reshape(-1)[_CUT:]
-            daily.append(flat[: 364 * _DAY].reshape(-1, _DAY).mean(axis=1))
-            leaks.append({"pipe": column, "start": start, "kind": kind})
-    year = folder / "ltown_leak_21_flows_15min.csv.gz"
-    return read_table(folder / "ltown_base_11_flows_15min.csv.gz"), read_table(year), leaks, np.array(daily).T
+def course(leak: dict) -> np.ndarray:
+    """Return the flow of a leak on each night, m³/h."""
+    night = np.arange(365) + _HOUR / 24
+    grown = np.clip((night - leak["start"]) / max(leak["peak"] - leak["start"], 1e-3), 0, 1) ** 2
+    return np.where((night >= leak["start"]) & (night < leak["end"]), leak["peak_m3h"] * grown, 0.0)
 
 
-def _days(text: str) -> float:
-    return (datetime.fromisoformat(text) - _YEAR).total_seconds() / 86_400
-
-
-def bound(base: Table, year: Table, leaks: list[dict], daily: np.ndarray) -> list[tuple[str, list[float]]]:
-    """Return of each leak of the year its kind and, for each threshold, how many days it ran before it could be seen."""
-    area = detect._Watched(INFLOW, detect.terms(INFLOW, base.names), base, year)
-    others = area._others()
-    assert others is not None
-    n = len(area.balance.loss)
-    daily = daily[:n]
-    design = np.column_stack([np.ones(n), daily, others.aside])
-    shares = np.linalg.lstsq(design, others.values[:, 0], rcond=None)[0][1 : 1 + daily.shape[1]]
-    flow_sigma = area.learnt.sigma * np.sqrt(1 + 2 * area.learnt.echo)
-    found = []
-    for i, leak in enumerate(leaks):
-        if leak["start"] < 0:
-            continue
-        worth = np.hypot(1 / flow_sigma, shares[i] / others.sigma[0])
-        found.append((leak["kind"], [_seen(daily[:, i], leak["start"], worth, z) for z in _PASSED]))
+def near(traces: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+    """Return the pipe whose shape, more or less large, comes nearest to each trace."""
+    square = (shapes**2).sum(axis=1)
+    product = traces @ shapes.T
+    scale = np.clip(product / np.maximum(square, 1e-12), *_SCALES)
+    found: np.ndarray = (scale**2 * square - 2 * scale * product).argmin(axis=1)
     return found
 
 
-def _seen(course: np.ndarray, start: float, worth: float, z: float) -> float:
-    for day in range(max(int(start - 0.25), 0), len(course)):
-        looked = course[max(0, day - _LEVEL) : day + 1]
-        if float(np.linalg.norm(looked - looked.mean())) * worth >= z:
-            return day + 1.25 - start
-    return float("inf")
-
-
-def main(arguments: list[str]) -> None:
-    """Print the median of each kind at each threshold."""
-    if arguments[0] == "--published":
-        found = bound(*published(Path(arguments[1])))
-    else:
-        found = [x for seed in arguments[1:] for x in bound(*generated(Path(arguments[0]) / seed))]
-    for kind in ("abrupt", "incipient"):
-        days = np.array([x for k, x in found if k == kind])
-        told = ", ".join(
-            f"{m:.1f} d at {z} sigma" for z, m in zip(_PASSED, np.median(days, axis=0), strict=True)
-        )
-        print(f"{kind}: {len(days)} leaks, median at the earliest {told}")
+def main(model_path: Path, years: Path, seeds: list[str]) -> None:
+    """Print a line a seed and the means."""
+    model = read_model(model_path)
+    random = np.random.default_rng(0)
+    rows = []
+    print("seed", *(f"of_19_with_{n}_nights" for n in _NIGHTS))
+    for seed in seeds:
+        told = json.loads((years / seed / "leaks.json").read_text())
+        table = read_table(years / seed / "base_pressures.csv.gz")
+        sensors = list(table.names)
+        calm = np.cov(nights(table, sensors).values.T) + _ROUNDING_M**2 * np.eye(len(sensors))
+        white = np.linalg.cholesky(np.linalg.inv(calm))
+        standing = [(x["pipe"], x["peak_m3h"]) for x in told["standing"]]
+        courses = [course(x) for x in told["leaks"]]
+        row = np.zeros(len(_NIGHTS))
+        for i, leak in enumerate(told["leaks"]):
+            flow = float(courses[i].max())
+            whole = courses[i] > flow / 2
+            others = [
+                (x["pipe"], float(c[whole].mean())) for x, c in zip(told["leaks"], courses, strict=True)
+            ]
+            running = standing + [x for j, x in enumerate(others) if j != i and x[1] > _FEW_M3H]
+            found = signatures(model_path, model, sensors, _HOUR, running, (flow,))
+            shapes = found.drop[0] * flow @ white
+            around = model.distances(leak["pipe"], _NEAR_M)
+            inside = np.array([p in around for p in found.pipes])
+            for k, n in enumerate(_NIGHTS):
+                noise = random.standard_normal((_DRAWS, len(sensors))) / n**0.5
+                row[k] += inside[near(shapes[found.pipes.index(leak["pipe"])] + noise, shapes)].mean()
+        rows.append(row)
+        print(seed, *(f"{v:.1f}" for v in row), flush=True)
+    print("mean", *(f"{v:.1f}" for v in np.mean(rows, axis=0)))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])

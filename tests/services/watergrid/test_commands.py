@@ -5,13 +5,15 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.cli.test_commands import beffroi, terminal  # noqa: F401 -- the terminal is a fixture
 
 from beffroi.services.watergrid.hydraulics.model import read_model
 from beffroi.services.watergrid.leaks.detect import File
 from beffroi.services.watergrid.leaks.locate import Located
-from beffroi.services.watergrid.leaks.search import Old, Searched, digs
+from beffroi.services.watergrid.leaks.search import Old, Searched, digs, nights
+from beffroi.services.watergrid.leaks.series import Table
 
 INFLOW = "p227+p235-PUMP_1"
 
@@ -127,6 +129,14 @@ def test_pressures_that_the_model_does_not_know_are_refused(shared: Path, tmp_pa
     assert "Aucune colonne des pressions" in beffroi(*words, "--base", base, "--year", base, code=2).stderr
     files.write_text(json.dumps({"files": [{"start": "hier"}]}))
     assert "/files/0/start" in beffroi(*words, "--base", base, "--year", base, code=2).stderr
+
+
+def test_a_pressure_that_no_water_has_is_not_part_of_a_night() -> None:
+    times = np.array([2 * 3600, 3 * 3600, 86_400 + 2 * 3600, 86_400 + 5 * 3600])
+    values = np.array([[30.0, -14_937_943.0], [31.0, 40.0], [np.nan, -10.2], [99.0, 99.0]])
+    found = nights(Table("p.csv", ("n1", "n2"), times, values), ["n1", "n2"])
+    assert found.first_day == 0
+    assert np.array_equal(found.values, [[30.5, 40.0], [np.nan, -10.2]], equal_nan=True)
 
 
 def test_old_losses_are_looked_for_first_and_a_likelihood_is_not_taken_at_its_word(shared: Path) -> None:

@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 _DAY_S = 86_400
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 -- wall clock of the files
 _FROM_H, _TO_H = 2, 4  # the hours of a night whose pressures are looked at
+_VACUUM_M = -10.3  # no pressure is below: water boils
 _KEPT = 0.8  # share of the nights that a sensor must have
 _RADIUS_M, _DIG_EUR = 300.0, 500.0
 _RUNS_DAYS = 60.0  # how long a leak runs on when nobody looks for it, to weigh a dig
@@ -115,7 +116,10 @@ def _unfit(place: str, fr: str, en: str) -> Problem:
 
 
 def nights(table: Table, sensors: Sequence[str]) -> Nights:
-    """Return the mean pressure of each night, from 02:00 to 04:00, at `sensors`."""
+    """Return the mean pressure of each night, from 02:00 to 04:00, at `sensors`.
+
+    What no water can have is taken for unknown: a sensor that fails, or a model whose tank ran empty.
+    """
     hour = table.times % _DAY_S / 3600
     inside = (hour >= _FROM_H) & (hour < _TO_H)
     if not inside.any():
@@ -125,13 +129,15 @@ def nights(table: Table, sensors: Sequence[str]) -> Nights:
             "time",
         )  # fmt: skip
     columns = table.values[inside][:, [table.names.index(s) for s in sensors]]
+    columns = np.where(columns > _VACUUM_M, columns, np.nan)
     day = table.times[inside] // _DAY_S
     first = int(day[0])
     values = np.full((int(day[-1]) - first + 1, len(sensors)), np.nan)
     edges = np.searchsorted(day, np.arange(first, int(day[-1]) + 2))
     for i, (a, b) in enumerate(pairwise(edges)):
-        if b > a:
-            values[i] = columns[a:b].mean(axis=0)
+        seen = np.isfinite(columns[a:b])
+        total, count = np.where(seen, columns[a:b], 0.0).sum(axis=0), seen.sum(axis=0)
+        values[i] = np.where(count > 0, total / np.maximum(count, 1), np.nan)
     return Nights(first, values)
 
 
