@@ -21,7 +21,7 @@ __all__ = ["FINE", "ROUGH", "Course", "Doubt", "Known", "Located", "Nights", "lo
 
 Array = NDArray[np.float64]
 # nights around the start of a leak that are looked at: few, since what else runs changes what it costs
-_BEFORE, _AFTER, _AFTER_GROWTH = 8, 10, 40
+_BEFORE, _AFTER, _AFTER_GROWTH = 5, 6, 40
 _TOLD = 0.4  # what detection said weighs as much as this of likeness
 _AROUND = 4  # nights before and after a change
 _ROUNDING_M = 0.0006
