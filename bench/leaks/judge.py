@@ -1,5 +1,5 @@
 """Judge detection and localisation on generated leak years (see `generate.py`). Seeds below 200 served to tune; 201 to
-208 were looked at once: draw others to judge a change.
+208 and 301 to 308 were looked at once: draw others to judge a change.
 
     python bench/leaks/judge.py L-TOWN.inp YEARS SEED...
 
