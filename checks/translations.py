@@ -147,4 +147,20 @@ def faults(root: Path) -> list[str]:
     packages = {*used, *(p.parents[1] for p in (root / "src").rglob("locale/en.po"))}
     for package in sorted(packages):
         found += catalogue_faults(root, package, used.get(package, {}), mentioned[package])
+    return found + two_words(root)
+
+
+def two_words(root: Path) -> list[str]:
+    """Return every text that two packages translate differently: catalogues are merged, so one would win everywhere."""
+    told: dict[object, tuple[object, Path]] = {}
+    found = []
+    for path in sorted((root / "src").rglob("locale/en.po")):
+        with path.open("rb") as file:
+            for message in read_po(file, locale="en"):
+                english, first = told.setdefault(message.id, (message.string, path))
+                if message.id and english != message.string:
+                    other = f"{english!r} in {first.relative_to(root)}"
+                    found.append(
+                        f"{path.relative_to(root)}: {message.id!r} is {message.string!r}, but {other}"
+                    )
     return found

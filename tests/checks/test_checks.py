@@ -73,6 +73,18 @@ def test_translations_read_the_texts_of_page_code(tmp_path: Path) -> None:
     assert translations.faults(tmp_path) == ["src/town/pages.py:2: not in src/town/locale/en.po: 'Bacs'"]
 
 
+def test_translations_refuse_two_words_for_one_text(tmp_path: Path) -> None:
+    page(tmp_path, '{{ _("Objet") }}', 'msgid "Objet"\nmsgstr "Subject"\n')
+    other = tmp_path / "src" / "village"
+    for folder in ("templates", "locale"):
+        (other / folder).mkdir(parents=True)
+    (other / "templates" / "page.html").write_text('{{ _("Objet") }}', "utf-8")
+    (other / "locale" / "en.po").write_text(PO + 'msgid "Objet"\nmsgstr "Thing"\n', "utf-8")
+    assert translations.faults(tmp_path) == [
+        "src/village/locale/en.po: 'Objet' is 'Thing', but 'Subject' in src/town/locale/en.po"
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
     [

@@ -66,7 +66,7 @@ def commands_of(request: Request, station: Station, most: int = 5) -> Commands |
         return None
     _ = translate(request)
     columns = [
-        Column("at", _("Donnée"), "instant"), Column("what", _("Commande")), Column("state", _("État")), Column("who", _("Par")),
+        Column("at", _("Donnée le"), "instant"), Column("what", _("Commande")), Column("state", _("État")), Column("who", _("Par")),
     ]  # fmt: skip
     return Commands(able, [_row(request, row, names[row.tasking_capability_id]) for row in rows], columns)
 

@@ -69,7 +69,7 @@ def session_table(
     here = request.state.session
     columns = [
         Column("person", _("Personne")), Column("agent", _("Navigateur")), Column("seen", _("Vue"), "age"),
-        Column("created", _("Ouverte"), "instant"), Column("expires", _("Finira"), "instant"),
+        Column("created", _("Ouverte le"), "instant"), Column("expires", _("Finira"), "instant"),
     ]  # fmt: skip
     rows = [
         Row({

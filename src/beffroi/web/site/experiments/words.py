@@ -156,7 +156,7 @@ def promise(request: Request, row: Row, services: Mapping[str, Any]) -> list[tup
     language = words_of(request).language
     service = services.get(values["service"] or "")
     facts = [
-        (_("Responsable"), values["owner"]),
+        (_("Porteur"), values["owner"]),
         (_("Service"), "–" if service is None else service.title.of(language)),
         (_("Budget"), figures.quantity(values["budget_eur"], "€", 0)),
         (_("Du"), figures.day(values["starts_on"])), (_("Au"), figures.day(values["ends_on"])),
