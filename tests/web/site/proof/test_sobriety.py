@@ -237,6 +237,15 @@ def test_a_slow_figure_is_shown_as_last_known_and_computed_behind(town: Town) ->
 def test_the_proof_of_a_service_has_its_sections_and_an_unknown_one_is_not_found(browser: Browser) -> None:
     client = browser()
     said = words(client.get("/preuve/reports").text)
-    for question in ("Que coûte-t-il, qui paie, qui gagne ?", "Que fait-il ?", "Que consomme-t-il ?"):
+    for question in (
+        "Que coûte-t-il, qui paie, qui gagne ?",
+        "Que fait-il ?",
+        "Que consomme-t-il ?",
+        "Quelles données garde-t-il ?",
+    ):
         assert said.count(question) == 2
+    kept = said.rpartition("Quelles données garde-t-il ?")[2]
+    assert kept.strip().startswith("15 données sur des personnes, chacune avec sa durée et ses lecteurs.")
+    assert "Normes écrites" in kept
+    assert "agents du service concerné, responsables" in kept
     assert client.get("/preuve/rien").status_code == 404

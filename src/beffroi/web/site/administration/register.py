@@ -24,7 +24,7 @@ from beffroi.web.kit.page import language_of, principal_of, translate
 from beffroi.web.kit.paper import pdf
 from beffroi.web.site.administration.desk import entry, off_loop, see_other, show, store_of
 
-__all__ = ["ROUTES", "Datum", "Treatment", "treatments_of"]
+__all__ = ["ROUTES", "Datum", "Treatment", "treatment_of", "treatments_of"]
 
 ANSWERS = "register"  # the town's setting: who answers for the processing, and the delegate
 _LONGEST = 1000
@@ -80,13 +80,14 @@ _HOUSE = Treatment(
 
 def treatments_of(registry: Registry) -> list[Treatment]:
     """Return the town's processing activities, services in their order, then the platform's own."""
-    found = [one for service in registry.services.values() if (one := _of_service(service)) is not None]
+    found = [one for service in registry.services.values() if (one := treatment_of(service)) is not None]
     ours = {c.name for service in registry.services.values() for c in service.collections}
     loose = [c for c in registry.collections.values() if c.name not in ours and c.personal]
     return [*found, *(_of_collection(c) for c in loose), _HOUSE]
 
 
-def _of_service(service: Service) -> Treatment | None:
+def treatment_of(service: Service) -> Treatment | None:
+    """Return what a service keeps of persons; None when it keeps nothing of them."""
     said: Mapping[str, Any] = service.manifest.get("personal_data") or {}
     data = (*(datum for c in service.collections for datum in _data(c)), *_others(said.get("other", ())))
     if not data:

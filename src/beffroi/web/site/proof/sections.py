@@ -20,6 +20,7 @@ PARTS = (
     "beffroi.web.site.proof.figures",
     "beffroi.web.site.experiments.section",
     "beffroi.web.site.proof.consumption",
+    "beffroi.web.site.proof.governance",
 )
 
 
