@@ -20,7 +20,16 @@ from typing import Any
 from playwright.sync_api import Page, sync_playwright
 from tests.browser.conftest import CHROMIUM, OPTIONS, Served, beffroi, serving
 from tests.services.lighting.talq_gateway import Gateway
-from tests.services.lighting.test_talq import BROKEN, CLASS, LAMP_TYPE, LAMPS, SERVICES, device, log
+from tests.services.lighting.test_talq import (
+    BROKEN,
+    CLASS,
+    FAILURE,
+    LAMP_TYPE,
+    LAMPS,
+    POWER,
+    SERVICES,
+    device,
+)
 
 LIGHTING = "/services/lighting"
 ADMIN = "c.vasseur@brevigny.example.org"
@@ -160,15 +169,7 @@ def override(stage: Stage) -> None:
 
 def tell(stage: Stage) -> int:
     """Let the gateway report, fail, and say wrong things; return how many of these were refused with their place."""
-    power = log(
-        "L1",
-        "AttributeLogData",
-        "2026-11-25T22:15:00Z",
-        attributeName="activePower",
-        attributeValue={"type": "AttributeFloat", "value": 12.5},
-    )
-    failure = log("L2", "EventLogData", "2026-11-25T22:20:00Z", eventType="lampFailure")
-    for body in (power, power, failure):
+    for body in (POWER, POWER, FAILURE):
         assert stage.say("POST", "/log-reports", body)[0] == 201
     refused = 0
     for method, path, body, pointer in BROKEN:

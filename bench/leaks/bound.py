@@ -18,15 +18,15 @@ from beffroi.services.watergrid.leaks.series import read_table
 from beffroi.services.watergrid.leaks.signature import signatures
 
 _NIGHTS, _DRAWS, _NEAR_M, _HOUR = (8, 16), 40, 300.0, 3.0
+_NIGHT = np.arange(365) + _HOUR / 24
 _ROUNDING_M, _FEW_M3H = 0.0006, 0.3
 _SCALES = (0.7, 1.4)  # the flow is known so well
 
 
-def course(leak: dict) -> np.ndarray:
-    """Return the flow of a leak on each night, m³/h."""
-    night = np.arange(365) + _HOUR / 24
-    grown = np.clip((night - leak["start"]) / max(leak["peak"] - leak["start"], 1e-3), 0, 1) ** 2
-    return np.where((night >= leak["start"]) & (night < leak["end"]), leak["peak_m3h"] * grown, 0.0)
+def course(leak: dict, day: np.ndarray) -> np.ndarray:
+    """Return the flow of a leak at each time, in days of the year, m³/h."""
+    grown = np.clip((day - leak["start"]) / max(leak["peak"] - leak["start"], 1e-3), 0, 1) ** 2
+    return np.where((day >= leak["start"]) & (day < leak["end"]), leak["peak_m3h"] * grown, 0.0)
 
 
 def near(traces: np.ndarray, shapes: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def main(model_path: Path, years: Path, seeds: list[str]) -> None:
         calm = np.cov(nights(table, sensors).values.T) + _ROUNDING_M**2 * np.eye(len(sensors))
         white = np.linalg.cholesky(np.linalg.inv(calm))
         standing = [(x["pipe"], x["peak_m3h"]) for x in told["standing"]]
-        courses = [course(x) for x in told["leaks"]]
+        courses = [course(x, _NIGHT) for x in told["leaks"]]
         row = np.zeros(len(_NIGHTS))
         for i, leak in enumerate(told["leaks"]):
             flow = float(courses[i].max())

@@ -11,16 +11,15 @@ counted here; a false alarm a year with a handful of independent looks a day nee
 
 import json
 import sys
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from beffroi.services.watergrid.leaks import detect
 from beffroi.services.watergrid.leaks.series import Table, read_table
-from bench.leaks.judge import INFLOW
+from bench.leaks.bound import course
+from bench.leaks.judge import INFLOW, day
 
-_YEAR = datetime(2019, 1, 1)  # noqa: DTZ001 -- as the files
 _CUT, _DAY = 24, 96  # samples before 06:00, samples of a day
 _LEVEL = 60  # days before today that tell the level
 _PASSED = (2.0, 2.7)
@@ -30,23 +29,14 @@ def generated(folder: Path) -> tuple[Table, Table, list[dict], np.ndarray]:
     """Return the flows of a generated year, its leaks and their flow on each day."""
     leaks = json.loads((folder / "leaks.json").read_text())["leaks"]
     t = np.arange(_CUT, 364 * _DAY + _CUT) / _DAY
-    flows = [
-        np.where(
-            (t >= x["start"]) & (t < x["end"]),
-            x["peak_m3h"]
-            * np.clip((t - x["start"] + 1 / _DAY) / max(x["peak"] - x["start"], 1 / _DAY), 0, 1) ** 2,
-            0.0,
-        )
-        for x in leaks
-    ]
-    daily = np.array([f.reshape(-1, _DAY).mean(axis=1) for f in flows]).T
+    daily = np.array([course(x, t).reshape(-1, _DAY).mean(axis=1) for x in leaks]).T
     return read_table(folder / "base_flows.csv.gz"), read_table(folder / "leak_flows.csv.gz"), leaks, daily
 
 
 def published(folder: Path) -> tuple[Table, Table, list[dict], np.ndarray]:
     """Return the same of the shared year, from the true flows of its leaks."""
     told = [x.split(", ") for x in (folder / "leakages_info.yalm").read_text().splitlines()[1:]]
-    begun = {x[0]: (_days(x[1]), x[4]) for x in told}
+    begun = {x[0]: (day(x[1]), x[4]) for x in told}
     leaks, daily = [], []
     for name in ("11", "12"):
         table = read_table(folder / f"leak_flows_2019_15min_{name}.csv.gz")
@@ -58,10 +48,6 @@ def published(folder: Path) -> tuple[Table, Table, list[dict], np.ndarray]:
             leaks.append({"pipe": column, "start": start, "kind": kind})
     year = folder / "ltown_leak_21_flows_15min.csv.gz"
     return read_table(folder / "ltown_base_11_flows_15min.csv.gz"), read_table(year), leaks, np.array(daily).T
-
-
-def _days(text: str) -> float:
-    return (datetime.fromisoformat(text) - _YEAR).total_seconds() / 86_400
 
 
 def bound(base: Table, year: Table, leaks: list[dict], daily: np.ndarray) -> list[tuple[str, list[float]]]:
@@ -83,11 +69,11 @@ def bound(base: Table, year: Table, leaks: list[dict], daily: np.ndarray) -> lis
     return found
 
 
-def _seen(course: np.ndarray, start: float, worth: float, z: float) -> float:
-    for day in range(max(int(start - 0.25), 0), len(course)):
-        looked = course[max(0, day - _LEVEL) : day + 1]
+def _seen(flow: np.ndarray, start: float, worth: float, z: float) -> float:
+    for evening in range(max(int(start - 0.25), 0), len(flow)):
+        looked = flow[max(0, evening - _LEVEL) : evening + 1]
         if float(np.linalg.norm(looked - looked.mean())) * worth >= z:
-            return day + 1.25 - start
+            return evening + 1.25 - start
     return float("inf")
 
 

@@ -67,6 +67,16 @@ def log(name: str, kind: str, at: str, **data: Any) -> dict[str, Any]:
     }
 
 
+POWER = log(
+    "L1",
+    "AttributeLogData",
+    "2026-11-25T22:15:00Z",
+    attributeName="activePower",
+    attributeValue={"type": "AttributeFloat", "value": 12.5},
+)
+FAILURE = log("L2", "EventLogData", "2026-11-25T22:20:00Z", eventType="lampFailure")
+
+
 class Scene:
     """A served town, the same town opened here, and a gateway."""
 
@@ -171,18 +181,10 @@ def test_the_whole_sequence(scene: Scene) -> None:
     assert gw.say("PATCH", "/devices", [device(n, 30) for n in LAMPS]) == (200, None)
     until(lambda: [state for state, _ in scene.tasks()] == ["done"] * 3)
 
-    power = log(
-        "L1",
-        "AttributeLogData",
-        "2026-11-25T22:15:00Z",
-        attributeName="activePower",
-        attributeValue={"type": "AttributeFloat", "value": 12.5},
-    )
-    assert gw.say("POST", "/log-reports", power) == (201, None)
-    assert gw.say("POST", "/log-reports", power) == (201, None)  # told twice, kept once
-    failure = log("L2", "EventLogData", "2026-11-25T22:20:00Z", eventType="lampFailure")
-    assert gw.say("POST", "/log-reports", failure) == (201, None)
-    assert gw.say("POST", "/log-reports", failure) == (201, None)
+    assert gw.say("POST", "/log-reports", POWER) == (201, None)
+    assert gw.say("POST", "/log-reports", POWER) == (201, None)  # told twice, kept once
+    assert gw.say("POST", "/log-reports", FAILURE) == (201, None)
+    assert gw.say("POST", "/log-reports", FAILURE) == (201, None)
     with scene.town.store.read() as c:
         [(number, thing_id)] = c.execute(
             select(datastream.c.id, datastream.c.thing_id).where(datastream.c.kind == "lamp_power")

@@ -3,15 +3,13 @@
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from sqlalchemy import select
 from starlette.requests import Request
 
-from beffroi.identity import rights
+from beffroi.identity import people, rights
 from beffroi.model.collection import Choice
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.store.tables import account
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of
 
@@ -47,10 +45,8 @@ def choices_of(town: Town, collection: str, field: str) -> tuple[Choice, ...]:
 
 def names_of(town: Town, ids: Iterable[str | None]) -> dict[str, str]:
     """Return the names of people by ids such as "user:3"; for staff alone."""
-    numbers = [int(i[5:]) for i in ids if i and i.startswith("user:") and i[5:].isdigit()]
-    with town.store.read() as c:
-        rows = c.execute(select(account.c.id, account.c.name).where(account.c.id.in_(numbers)))
-        return {f"user:{number}": str(name) for number, name in rows}
+    wanted = set(ids)
+    return {p.principal.id: p.name for p in people.every(town.store) if p.principal.id in wanted}
 
 
 def require_staff(request: Request) -> Principal:
