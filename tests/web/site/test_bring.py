@@ -1,6 +1,7 @@
 """Bringing a file by the page: dropped, understood, corrected, imported, taken back, and recognised next month."""
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ from tests.towns import town_at
 
 from beffroi.cli.init import create_town
 from beffroi.identity import territories
+from beffroi.intake.bringing.taking import carry_on
+from beffroi.intake.take import Intake
 from beffroi.model.principal import SYSTEM
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, history, thing
@@ -94,6 +97,31 @@ def test_an_old_tables_guess_is_shown_imported_and_taken_back(
         assert list(deeds) == ["file.import", "file.undo"]
         actions = c.execute(select(history.c.action).where(history.c.collection == "bancs_2026")).scalars()
         assert sorted(actions) == ["create"] * 3 + ["delete"] * 3
+
+
+def test_a_keeper_in_a_hurry_leaves_a_little_work_to_who_asked_for_it(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    """Who brings a small file sees it read at once: no page that waits, on which no one without script is carried on."""
+    agent = browser("agent")
+    intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
+    over = threading.Event()
+
+    def hurry() -> None:
+        while not over.is_set():
+            carry_on(intake)
+
+    keeper = threading.Thread(target=hurry)
+    keeper.start()
+    try:
+        for number in range(15):
+            address = bring(agent, csrf, f"Bancs {number}.csv", BENCHES)
+            assert '<svg class="ground"' in agent.get(address).text
+            assert "est importé" in act(agent, csrf, address, action="import").text
+            assert "est annulé" in act(agent, csrf, address, action="undo").text
+    finally:
+        over.set()
+        keeper.join()
 
 
 def test_a_chosen_kind_refuses_what_is_none_with_line_field_reason_and_mend(

@@ -267,10 +267,11 @@ def listed(store: Store, who: Principal, most: int = 20) -> list[Brought]:
         return [_row(row) for row in c.execute(some)]
 
 
-def save(store: Store, one: Brought, c: Connection | None = None) -> None:
-    """Keep the present state of a brought file, its lease ended."""
+def save(store: Store, one: Brought, c: Connection | None = None, *, leased: bool = False) -> None:
+    """Keep the present state of a brought file, its lease ended; `leased`: begun, to whoever saves it."""
     values = {
-        "state": one.state, "shape": one.shape, "mapping_id": one.mapping_id, "leased_until_us": None,
+        "state": one.state, "shape": one.shape, "mapping_id": one.mapping_id,
+        "leased_until_us": store.clock() + LEASE_US if leased else None,
         "told": msgspec.json.encode(one.work).decode(),
     }  # fmt: skip
     changed = update(brought).where(brought.c.id == one.id).values(**values)

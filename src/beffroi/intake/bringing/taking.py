@@ -59,7 +59,7 @@ from beffroi.store.record import Reject as RecordReject
 from beffroi.store.tables import brought, datastream, history, latest, thing
 from beffroi.store.versions import By
 
-__all__ = ["Rejected", "carry_on", "rejects_of", "work_through"]
+__all__ = ["Rejected", "carry_on", "rejects_of", "work_on", "work_through"]
 
 log = logging.getLogger(__name__)
 _SAID_EVERY_S = 0.5
@@ -83,14 +83,17 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 def carry_on(intake: Intake, number: int | None = None) -> Brought | None:
-    """Do the work that a brought file waits for (that one's, or the oldest's); None when there is none.
+    """Do the work that a brought file waits for (that one's, or the oldest's); None when there is none."""
+    one = claim(intake.store, number)
+    return None if one is None else work_on(intake, one)
+
+
+def work_on(intake: Intake, one: Brought) -> Brought:
+    """Do the work of a brought file that is leased to the caller; return it as it is then.
 
     What goes wrong is kept with it; a store that cannot write is tried again when the lease has ended.
     """
     store = intake.store
-    one = claim(store, number)
-    if one is None:
-        return None
     one.work.tried += 1
     try:
         _WORK[one.state](intake, one)

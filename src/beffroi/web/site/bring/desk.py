@@ -9,8 +9,8 @@ from starlette.responses import RedirectResponse, Response
 
 from beffroi.identity.rights import require_signed_in
 from beffroi.intake.bringing import brought
-from beffroi.intake.bringing.brought import Brought
-from beffroi.intake.bringing.taking import carry_on
+from beffroi.intake.bringing.brought import Brought, save
+from beffroi.intake.bringing.taking import work_on
 from beffroi.intake.take import Intake
 from beffroi.model.problem import Forbidden
 from beffroi.model.text import Text
@@ -23,7 +23,7 @@ __all__ = [
     "PRIVATE",
     "agent_only",
     "intake_of",
-    "now",
+    "begin",
     "of_request",
     "town_of",
 ]
@@ -79,7 +79,9 @@ def intake_of(town: Town) -> Intake:
     return Intake(town.store, registry.datastream_kind, registry.service_of, registry.file_kinds)
 
 
-def now(town: Town, one: Brought, *, small: bool) -> None:
-    """Do the work that a file waits for while its page is asked for, when it is little; else the keeper does it."""
+def begin(town: Town, one: Brought, *, small: bool) -> None:
+    """Keep a file that waits for work. A little work is done at once, leased with the very write that tells it: the
+    keeper, who looks each second, would else take it and leave whoever asked before a page that waits."""
+    save(town.store, one, leased=small)
     if small:
-        carry_on(intake_of(town), one.id)
+        work_on(intake_of(town), one)

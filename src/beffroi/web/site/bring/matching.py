@@ -28,7 +28,7 @@ from beffroi.web.site.bring.desk import (
     PRIVATE,
     agent_only,
     check_agent,
-    now,
+    begin,
     of_request,
     town_of,
 )
@@ -312,9 +312,10 @@ def _act(request: Request, sent: dict[str, str]) -> Response:
             one.state = {"import": "importing", "compare": "comparing"}.get(action, "read")  # type: ignore[assignment]
     one.work.trouble = None
     one.work.done = one.work.whole = 0
-    brought.save(store, one)
     if one.state in WAITING:
-        now(town, one, small=small)
+        begin(town, one, small=small)
+    else:
+        brought.save(store, one)
     return RedirectResponse(f"/donnees/apporter/{one.id}", 303)
 
 

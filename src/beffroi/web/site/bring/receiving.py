@@ -22,7 +22,7 @@ from beffroi.model.text import Text
 from beffroi.town import Town
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 from beffroi.web.kit.table import Cell, Column, Row
-from beffroi.web.site.bring.desk import AT_ONCE_BYTES, PRIVATE, agent_only, check_agent, now, town_of
+from beffroi.web.site.bring.desk import AT_ONCE_BYTES, PRIVATE, agent_only, begin, check_agent, town_of
 
 __all__ = ["ROUTES", "states"]
 
@@ -93,12 +93,12 @@ def _receive(request: Request, sent: FormData) -> Response:
         if problem.status in (401, 403, 503):
             raise
         return _page(request, f"{problem.reason.of(language)} {problem.mend.of(language)}".strip(), 400)
-    now(town, one, small=one.work.size <= AT_ONCE_BYTES)
+    begin(town, one, small=one.work.size <= AT_ONCE_BYTES)
     return RedirectResponse(f"/donnees/apporter/{one.id}", 303)
 
 
 def keep(town: Town, name: str, stream: BinaryIO, who: Principal, asked: str = "") -> Brought:
-    """Keep a file that was sent, ready to be read; `asked`: what its bringer says it is. Raises `Problem`."""
+    """Keep a file that was sent, which can then `begin` to be read; `asked`: what its bringer says it is. Raises `Problem`."""
     store, kind = town.store, kind_of(name, town.registry.file_kinds())
     stream.seek(0, 2)
     size = stream.tell()
@@ -122,7 +122,6 @@ def keep(town: Town, name: str, stream: BinaryIO, who: Principal, asked: str = "
         raise Problem(Text("Le fichier n'a pas pu être gardé.", "The file could not be kept."),
                       Text("Prévenez l'administrateur.", "Tell the administrator."), place="file", status=507) from error  # fmt: skip
     one.state, one.work.asked = "reading", asked
-    brought.save(store, one)
     return one
 
 
