@@ -10,6 +10,15 @@ from beffroi.services.reports.desk.letters_in import key_holds, read_letter, rep
 
 SECRET = b"s" * 32
 KEY = reply_key(SECRET, 42)
+HEADERS = (
+    "Content-Type",
+    "Content-Disposition",
+    "Content-Transfer-Encoding",
+    "Subject",
+    "Cc",
+    "Message-ID",
+    "Return-Path",
+)
 
 
 def letter(text: str, to: str = f"mairie+{KEY}@essai.fr", **headers: str) -> bytes:
@@ -87,3 +96,17 @@ def test_html_and_photos() -> None:
 def test_whatever_comes_is_read(raw: bytes) -> None:
     read_letter(raw)
     read_letter(b"Content-Type: text/plain; charset=" + raw + b"\r\nTo: " + raw + b"\r\n\r\n" + raw)
+
+
+@given(st.text("=*;:\"/<>@.,()[]\\ax0'% \t", max_size=40), st.sampled_from(HEADERS))
+def test_whatever_a_header_holds_the_words_are_read(value: str, name: str) -> None:
+    found = read_letter(f"{name}: {value}\r\nFrom: a@b.fr\r\nTo: {KEY}@essai.fr\r\n\r\nBonjour".encode())
+    assert (found.report, found.code) == (42, KEY.partition(".")[2])
+
+
+def test_a_media_type_that_the_library_fails_on_keeps_its_words() -> None:
+    """`charset*` without a value is an IndexError of the standard library (3.11)."""
+    found = read_letter(
+        f"From: a@b.fr\r\nTo: {KEY}@essai.fr\r\nContent-Type: text/plain; charset*\r\n\r\nBonjour".encode()
+    )
+    assert (found.sender, found.text, found.report) == ("a@b.fr", "Bonjour", 42)

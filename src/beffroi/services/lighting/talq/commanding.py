@@ -235,11 +235,9 @@ def _send(
                 advance(town.store, c, SYSTEM, row.id, "sent", now_us=town.clock())
                 if status == 201:
                     advance(town.store, c, SYSTEM, row.id, "acknowledged", now_us=town.clock())
-    for _, address in rows:  # one that answered before this was written
-        for device in town.store.records.find(
-            "talq_device", Query(where={"address": address, "level": level})
-        ).rows:
-            settle_tasks(town, device, level)
+    # those that answered before this was written
+    answered = Query(where={"address": tuple(address for _, address in rows), "level": level})
+    settle_tasks(town, [(device, level) for device in town.store.records.all("talq_device", answered)])
     if order:
         town.store.records.put(
             "lighting_order", {"state": "sent"}, id=order, who=SYSTEM, reason="Ordre envoyé"

@@ -15,10 +15,10 @@ from beffroi.model.problem import Conflict, Forbidden, NotFound, Problem, Unauth
 from beffroi.model.result import number_of
 from beffroi.model.text import Text
 from beffroi.standards.reading import Reading, Series, Station
-from beffroi.standards.tasking.tasks import advance, capability
+from beffroi.standards.tasking.tasks import advance
 from beffroi.store.catalogue import Link, New, create
 from beffroi.store.record import Query, Row
-from beffroi.store.tables import actuator, task, thing
+from beffroi.store.tables import actuator, task, tasking_capability, thing
 from beffroi.town import Town
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "cms_address",
     "devices_of",
     "gateway_called",
+    "settle_tasks",
     "take_log",
 ]
 
@@ -164,10 +165,8 @@ def change_devices(town: Town, gateway: Row, devices: Sequence[Mapping[str, Any]
                 values["level"] = level
             values |= {k: device[n] for k, n in (("name", "name"), ("device_class", "class")) if n in device}
             writer.change("talq_device", row.id, values)
-    for device in devices:
-        level = _level(device)
-        if level is not None:
-            settle_tasks(town, held[str(device["address"]).lower()], level)
+    levels = ((held[str(device["address"]).lower()], _level(device)) for device in devices)
+    settle_tasks(town, [(row, level) for row, level in levels if level is not None])
 
 
 def _merged(old: Iterable[Mapping[str, Any]], new: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -293,8 +292,7 @@ def take_log(town: Town, gateway: Row, report: Mapping[str, Any]) -> tuple[int, 
     if readings:
         intake = Intake(town.store, town.registry.datastream_kind, town.registry.service_of)
         stored = intake.take(readings).stored
-    for row, level in levels:
-        settle_tasks(town, row, level)
+    settle_tasks(town, levels)
     return stored, _write_faults(town, faults)
 
 
@@ -341,20 +339,27 @@ def _write_faults(town: Town, faults: Sequence[tuple[Row, str, int]]) -> int:
     return count
 
 
-def settle_tasks(town: Town, device: Row, level: int) -> int:
-    """Let the commands of a device that asked for the level it now has be done; return how many."""
-    number = device.values["thing"]
-    if number is None:
-        return 0
+def settle_tasks(town: Town, told: Iterable[tuple[Row, int]]) -> int:
+    """Let the commands of devices that asked for the level that these now tell (%) be done; return how many.
+
+    A gateway tells thousands of levels for each command that waits, so what waits is asked for once, before any write.
+    """
+    levels: dict[int, set[int]] = {}
+    for device, level in told:
+        if device.values["thing"] is not None:
+            levels.setdefault(int(device.values["thing"]), set()).add(level)
+    waits = (
+        select(task.c.id, task.c.tasking_parameters, tasking_capability.c.thing_id)
+        .join_from(task, tasking_capability, tasking_capability.c.id == task.c.tasking_capability_id)
+        .where(task.c.state.in_(("sent", "acknowledged")))
+        .order_by(task.c.id)
+    )
+    with town.store.read() as c:
+        if not any(row.thing_id in levels for row in c.execute(waits)):
+            return 0
     done = 0
     with town.store.write() as c:
-        ids = [one.id for one in capability(c, thing_id=number)]
-        rows = c.execute(
-            select(task.c.id, task.c.tasking_parameters).where(
-                task.c.tasking_capability_id.in_(ids), task.c.state.in_(("sent", "acknowledged"))
-            )
-        ).all()
-        for number_of_task, told in rows:
-            if msgspec.json.decode(told).get("level") == level:
-                done += advance(town.store, c, SYSTEM, number_of_task, "done", now_us=town.clock())
+        for row in c.execute(waits).all():
+            if msgspec.json.decode(row.tasking_parameters).get("level") in levels.get(row.thing_id, ()):
+                done += advance(town.store, c, SYSTEM, row.id, "done", now_us=town.clock())
     return done

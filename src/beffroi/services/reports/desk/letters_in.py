@@ -8,9 +8,11 @@ any mailbox; who only knows the number cannot write. RFC 5322; automatic letters
 import hashlib
 import hmac
 import re
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import EmailPolicy
 from html.parser import HTMLParser
+from typing import Any
 
 import msgspec
 
@@ -63,9 +65,24 @@ def key_holds(secret: bytes, letter: Letter) -> bool:
     return letter.report is not None and hmac.compare_digest(_code(secret, letter.report), letter.code)
 
 
+class _Tolerant(EmailPolicy):
+    """A header that the library fails to parse is its text, without the parameters where it is a media type."""
+
+    def header_fetch_parse(self, name: str, value: str) -> Any:
+        """Return the header as the library has it, or its plain text."""
+        try:
+            return super().header_fetch_parse(name, value)
+        except Exception:  # noqa: BLE001 -- its parser has faults of many kinds, UnboundLocalError among them
+            text = str(value).replace("\r", "").replace("\n", "")
+            return text.partition(";")[0].strip() if name.lower().startswith("content-") else text
+
+
+_POLICY = _Tolerant()
+
+
 def read_letter(raw: bytes) -> Letter:
     """Return what a letter says; whatever it holds, reading does not fail."""
-    message = message_from_bytes(raw, policy=policy.default)
+    message = message_from_bytes(raw, policy=_POLICY)
     assert isinstance(message, EmailMessage)
     found = _KEY.search(" ".join(_header(message, name) for name in _ADDRESSED))
     bounced = message.get_content_type() == "multipart/report" or not _address(message, "Return-Path", "<x>")
@@ -85,10 +102,7 @@ def read_letter(raw: bytes) -> Letter:
 
 
 def _header(message: EmailMessage, name: str) -> str:
-    try:
-        return " ".join(str(value) for value in message.get_all(name, []))
-    except (ValueError, IndexError, AttributeError, TypeError):  # headers that the library cannot parse
-        return ""
+    return " ".join(str(value) for value in message.get_all(name, []))
 
 
 def _address(message: EmailMessage, name: str, default: str = "") -> str:
