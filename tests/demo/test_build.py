@@ -2,9 +2,15 @@
 
 import hashlib
 import html
+import json
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,24 +113,55 @@ def test_build_refuses_a_town_that_is_there(folder: Path) -> None:
     assert refused.value.place == "--data"
 
 
-def test_build_begins_again_after_an_interruption_and_gives_the_same_town(day: Path, tmp_path: Path) -> None:
-    def fail(_share: float) -> None:
-        raise KeyboardInterrupt
+def beffroi(*words: str, env: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-m", "beffroi", *words, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True, env={**os.environ, "LC_ALL": "C.UTF-8", **env})  # fmt: skip
 
-    with pytest.raises(KeyboardInterrupt):
-        build_town(tmp_path / "t", make_scene(1, 1, END), settle, fail)
-    assert not (tmp_path / "t" / "beffroi.toml").exists()
-    built = build_town(tmp_path / "t", make_scene(1, 1, END), settle)
-    assert built.observations > 1000
-    assert not (tmp_path / "t" / ".building").exists()
+
+def exported(data: Path, to: Path) -> dict[str, bytes]:
+    done = beffroi("export", "--data", str(data), "--to", str(to), env={})
+    _, said = done.communicate(timeout=120)
+    assert done.returncode == 0, said
+    return {str(file.relative_to(to)): file.read_bytes() for file in to.rglob("*") if file.is_file()}
+
+
+def test_the_command_interrupted_then_given_again_makes_the_same_town(day: Path, tmp_path: Path) -> None:
+    """The one of another process whose hashes differ: equal in every table and series, and exported in the same bytes."""
+    data, words = tmp_path / "t", ("--seed", "1", "--days", "1", "--end", "2026-11-22T00:00:00Z")
+    cut = beffroi("demo", "--data", str(data), *words, env={"PYTHONHASHSEED": "1"})
+    while not list(data.glob(".building/*")) and cut.poll() is None:
+        time.sleep(0.02)
+    cut.send_signal(signal.SIGINT)
+    cut.communicate(timeout=60)
+    assert cut.returncode != 0
+    assert not (data / "beffroi.toml").exists()
+    again = beffroi("demo", "--data", str(data), *words, env={"PYTHONHASHSEED": "2"})
+    told, said = again.communicate(timeout=300)
+    assert again.returncode == 0, said
+    report = json.loads(told)
+    assert report["sign_in"].startswith("/connexion/lien/")
+    assert (report["data"], report["name"], report["seed"], report["days"]) == (
+        str(data),
+        make_scene(1, 1, END).name,
+        1,
+        1,
+    )
+    assert report["observations"] > 5000
+    assert not (data / ".building").exists()
     found = []
-    for data in (day, tmp_path / "t"):
-        town = open_town(data, clock=lambda: END)
+    for one in (day, data):
+        town = open_town(one, clock=lambda: END)
         try:
             found.append(prints(town))
         finally:
             town.close()
     assert found[0] == found[1]
+    first, second = exported(day, tmp_path / "first"), exported(data, tmp_path / "second")
+    assert len(first) > 5
+    assert {name for name in first | second if first.get(name) != second.get(name)} == set()
+    verified = beffroi("verify", "--data", str(data), env={})
+    told, said = verified.communicate(timeout=120)
+    assert verified.returncode == 0, told + said
 
 
 def test_town_has_two_communes_of_one_group_and_people_of_each_role(town: Town) -> None:
