@@ -18,7 +18,7 @@ STARTS = ("connexion", "capteurs", "alarmes", "regles", "donnees", "services", "
 READERS = ("anyone", "administrator")
 NARROW, WIDE = {"width": 320, "height": 640}, {"width": 1366, "height": 768}
 RUN = """async (options) => {
-  const found = await axe.run(document, options);
+  const found = await axe.run(document, {resultTypes: ["violations"], ...options});  // a third quicker than all it can tell
   return found.violations.map(v => `${v.id}: ${v.nodes.map(n => n.target.join(" ")).slice(0, 3).join(" | ")}`);
 }"""
 WIDER = """() => {
