@@ -65,8 +65,9 @@ accessibility: setup ## Write again what the automatic accessibility tests look 
 bench: setup ## Measure ratios against peers and floors (minutes; prints the machine)
 	@$(BIN)/python -m bench $(ARGS)
 
-nightly: setup ## The long tests: soaks, hundreds of kills, a hundred million rows
+nightly: setup ## The long tests: soaks, hundreds of kills, a hundred million rows; then the suite on examples drawn anew
 	@$(BIN)/python -m pytest -m nightly $(PYTEST)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --hypothesis-profile=search $(PYTEST)
 
 constraints: ## Write constraints.txt again from what a fresh environment resolves to
 	@rm -rf build/constraints && $(PYTHON) -m venv build/constraints
