@@ -71,6 +71,9 @@ class DeliveryPoint(Record):
     euro_excess: float | None = field("Prix d'un kVA de dépassement, par jour", "Price of a kVA in excess, a day", unit="€/kVA", minimum=0, listed=False,
                                       read="agent", hint=Text("Points de plus de 36 kVA seulement.", "Points above 36 kVA only."))  # fmt: skip
     tariff: str | None = field("Formule tarifaire", "Tariff", listed=False)
+    contract_on: date | None = field("Contrat tel qu'au", "Contract as of", listed=False,
+                                     hint=Text("Le jour du flux qui l'a dit : un flux plus ancien ne le change pas.",
+                                               "The day of the flow that told it: an older flow does not change it."))  # fmt: skip
     supplier: str | None = field("Fournisseur", "Supplier", listed=False)
     meter: str | None = field("Numéro de série du compteur", "Meter serial number", listed=False)
     pulse_weight: float | None = field("Poids de l'impulsion", "Pulse weight", listed=False, minimum=0,
@@ -101,6 +104,10 @@ class Bill(Record):
 
     number: str = field("Numéro", "Number", key=True)
     point: int | None = field("Point de livraison", "Delivery point", reference="delivery_point")
+    kind: str = field(
+        "De qui", "From whom", listed=False, default="supplier",
+        choices=(choice("supplier", "Du fournisseur", "From the supplier"), choice("network", "Du réseau (acheminement)", "From the network")),
+    )  # fmt: skip
     issued: date | None = field("Émise le", "Issued on")
     start: date | None = field("Du", "From")
     end: date | None = field("Au", "To")
@@ -109,6 +116,9 @@ class Bill(Record):
         "Quantité facturée", "Quantity billed", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water.")
     )
     amount: float | None = field("Montant TTC", "Amount with tax", unit="€")
+    of_use: float | None = field(
+        "Dont ce qui suit la quantité", "Of which what follows the quantity", unit="€", listed=False
+    )
     measured: float | None = field("Quantité mesurée", "Quantity measured")
     expected: float | None = field("Montant attendu", "Amount expected", unit="€", listed=False)
     verdict: str = field(
@@ -121,6 +131,23 @@ class Bill(Record):
     )  # fmt: skip
     why: str | None = field("Pourquoi", "Why", listed=False, long=True)
     why_en: str | None = field("Pourquoi, en anglais", "Why, in English", listed=False, long=True)
+
+
+class BillLine(Record):
+    """One line of a bill, as the bill says it."""
+
+    code: str = field("Ligne", "Line", key=True, listed=False)
+    bill: int = field("Facture", "Bill", reference="energy_bill")
+    point: int | None = field("Point de livraison", "Delivery point", reference="delivery_point")
+    item: str | None = field("Code", "Code")
+    label: str = field("Libellé", "Words")
+    start: date | None = field("Du", "From")
+    end: date | None = field("Au", "To")
+    quantity: float | None = field("Quantité", "Quantity")
+    unit: str | None = field("Unité", "Unit")
+    price: float | None = field("Prix unitaire hors taxe", "Unit price without tax", unit="€")
+    amount: float = field("Montant hors taxe", "Amount without tax", unit="€", default=0.0)
+    vat: float | None = field("TVA", "VAT", unit="%")
 
 
 class Finding(Record):
@@ -152,6 +179,8 @@ COLLECTIONS = (
                description=Text("Travaux, et ce qu'ils ont épargné, mesuré.", "Works, and what they saved, measured.")),
     Collection("energy_bill", Text("Factures d'énergie et d'eau", "Energy and water bills"), Bill, read="agent", status="verdict",
                description=Text("Factures reçues, comparées au compteur.", "Bills received, compared with the meter.")),
+    Collection("energy_bill_line", Text("Lignes des factures", "Lines of bills"), BillLine, read="agent", label="label", system=True,
+               description=Text("Chaque ligne des factures reprises, telle que la facture la dit.", "Each line of the bills taken in, as the bill says it.")),
     Collection("energy_finding", Text("Gaspillages constatés", "Waste found"), Finding, label="title", status="state", system=True,
                description=Text("Ce que les compteurs montrent de gaspillé, en euros par an.", "What meters show to be wasted, in euros a year.")),
 )  # fmt: skip

@@ -20,6 +20,19 @@ Flow = Annotated[
     str,
     typer.Argument(metavar="FLOW", help=say("r64, r67, r151, r15, c15, f12, f15, r63 ou r65.", "r64, r67, r151, r15, c15, f12, f15, r63 or r65.")),
 ]  # fmt: skip
+ImportFlow = Annotated[
+    str,
+    typer.Argument(
+        metavar="FLOW",
+        help=say("Un flux d'Enedis (comme parse), adict ou facturx.", "A flow of Enedis (as parse), adict or facturx."),
+    ),
+]  # fmt: skip
+Number = Annotated[
+    int,
+    typer.Argument(
+        metavar="NUMBER", help=say("Numéro que l'import a donné.", "Number that the import gave.")
+    ),
+]
 File = Annotated[
     Path,
     typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=say("Fichier reçu.", "File received.")),
@@ -114,6 +127,10 @@ def register(app: typer.Typer) -> None:
             "Take a flow into the town, each value once; adict: gas from GRDF; facturx: a bill.",
         ),
     )(_import)
+    group.command(
+        "undo",
+        help=say("Annule l'import d'un fichier.", "Take back the import of a file."),
+    )(_undo)
     group.command(
         "late",
         help=say(
@@ -312,39 +329,54 @@ def _degree_days(
     )  # fmt: skip
 
 
-def _import(flow: Flow, file: File, data: Data, territory: Territory = None, as_json: Json = False) -> None:
+def _import(
+    flow: ImportFlow, file: File, data: Data, territory: Territory = None, as_json: Json = False
+) -> None:
     import msgspec  # noqa: PLC0415
 
     from beffroi.model.principal import SYSTEM  # noqa: PLC0415
-    from beffroi.services.energy.bills import take_bill  # noqa: PLC0415
-    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
-    from beffroi.services.energy.gas import read_adict  # noqa: PLC0415
-    from beffroi.services.energy.importing import import_flow, take_rows  # noqa: PLC0415
+    from beffroi.services.energy.arrivals import take_file  # noqa: PLC0415
+    from beffroi.services.energy.flows.reading import TITLES  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
-    kind = flow.lower()
+    _one_of(flow.lower(), tuple(TITLES), "FLOW")
     town = open_town(data)
     try:
-        if kind == "facturx":
-            _tell_bills(take_bill(town, read_bill(file), SYSTEM, territory), as_json=as_json)
-            return
-        taken = (
-            take_rows(town, list(read_adict(file.read_bytes())), SYSTEM, territory)
-            if kind == "adict"
-            else import_flow(town, flow, file, SYSTEM, territory)
-        )
+        _, taken, bills = take_file(town, file, SYSTEM, territory, flow)
     finally:
         town.close()
+    if bills:
+        _tell_bills(bills, as_json=as_json)
+        return
     report = msgspec.to_builtins(taken)
-    tell(
-        report,
-        as_json=as_json,
-        words=say(
-            "{stored} valeurs nouvelles, {replaced} remplacées, {known} déjà connues ; {points} points créés, {doubts} valeurs laissées de côté",
-            "{stored} new values, {replaced} replaced, {known} already known; {points} points made, {doubts} values left out",
-            **(report | {"points": len(taken.points), "doubts": len(taken.doubts)}),
-        ),
-    )
+    lines = [
+        say("{stored} valeurs nouvelles, {replaced} remplacées, {known} déjà connues",
+            "{stored} new values, {replaced} replaced, {known} already known", **report),
+        say("points créés : {points} ; contrats changés : {contracts} ; factures : {bills} ; laissé de côté : {doubts}",
+            "points made: {points}; contracts changed: {contracts}; bills: {bills}; left out: {doubts}",
+            **(report | {"points": len(taken.points), "doubts": len(taken.doubts)})),
+        *(f"  {d.prm} {d.at} : {d.reason.of(language())}. {d.mend.of(language())}" for d in taken.doubts[:20]),
+        say("Pour l'annuler : beffroi energy undo {number}", "To take it back: beffroi energy undo {number}", number=taken.number),
+    ]  # fmt: skip
+    tell(report, as_json=as_json, words="\n".join(lines))
+
+
+def _undo(number: Number, data: Data, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.model.principal import SYSTEM  # noqa: PLC0415
+    from beffroi.services.energy.arrivals import take_back  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        back = msgspec.to_builtins(take_back(town, number, SYSTEM))
+    finally:
+        town.close()
+    words = say("Annulé : {values} valeurs retirées, {records} fiches remises comme avant, {kept} gardées parce que changées depuis",
+                "Taken back: {values} values deleted, {records} records as before, {kept} kept because changed since", **back)  # fmt: skip
+    tell(back, as_json=as_json, words=words)
 
 
 def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
