@@ -14,10 +14,10 @@ from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Row
 from beffroi.town import Town
 
-__all__ = ["Line", "Review", "review"]
+__all__ = ["ANY", "STATES", "STATE_WORDS", "Line", "Review", "review", "verdict_lines"]
 
-__all__ = ["STATES", "STATE_WORDS", "Line", "Review", "review", "verdict_lines"]
-
+ANY = "toutes"  # instead of a rule: whatever is not as one of them asks
+_WORST = ("breach", "missing", "unknown")
 STATES = ("ok", "breach", "missing", "unknown", "not_concerned")
 STATE_WORDS = {
     "ok": Text("conforme", "as asked"), "breach": Text("non conforme", "not as asked"), "missing": Text("manque", "missing"),
@@ -45,6 +45,7 @@ class Review(msgspec.Struct, frozen=True):
     points: int
     lines: tuple[Line, ...]
     wrong: tuple[tuple[Row, Verdict], ...]
+    breaching: int = 0  # points that are not as some rule asks
 
 
 def review(
@@ -54,13 +55,17 @@ def review(
     counts: dict[str, Counter[str]] = {}
     quotes: dict[str, Verdict] = {}
     wrong: list[tuple[Row, Verdict]] = []
-    points = 0
+    points = breaching = 0
     for row in lamps_of(town, territories):
         points += 1
-        for verdict in check_point(row.values, built_up=built_up):
+        told = check_point(row.values, built_up=built_up)
+        breaching += any(v.state == "breach" for v in told)
+        for verdict in told:
             counts.setdefault(verdict.rule, Counter())[verdict.state] += 1
             quotes.setdefault(verdict.rule, verdict)
-            if verdict.rule == rule and verdict.state in ("breach", "missing", "unknown"):
+            if (verdict.rule == rule and verdict.state in _WORST) or (
+                rule == ANY and verdict.state == "breach"
+            ):
                 wrong.append((row, verdict))
     lines = tuple(
         Line(
@@ -72,7 +77,8 @@ def review(
         )
         for name in _ordered(counts)
     )
-    return Review(points, lines, tuple(wrong[skip : skip + most]))
+    wrong.sort(key=lambda one: _WORST.index(one[1].state))  # what fails first; within it, as they come
+    return Review(points, lines, tuple(wrong[skip : skip + most]), breaching)
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
@@ -92,7 +98,7 @@ def verdict_lines(
     yes = Text("oui", "yes")
     for row in lamps_of(town, territories):
         for verdict in check_point(row.values, built_up=built_up):
-            if rule and verdict.rule != rule:
+            if rule and verdict.rule != rule and not (rule == ANY and verdict.state == "breach"):
                 continue
             yield _csv((
                 row.values["code"], row.values["street"] or "", rule_title(verdict.rule).of(language), STATE_WORDS[verdict.state].of(language),

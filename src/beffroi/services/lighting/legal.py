@@ -17,6 +17,7 @@ __all__ = [
     "CATEGORIES",
     "DATED",
     "ORDER",
+    "RULES",
     "Verdict",
     "check_data",
     "check_hours",
@@ -93,6 +94,9 @@ LIMITS = (
     _Limit("dsfli", "dsfli", "a", 35, "below", "densité de flux (agglomération)", "flux density (built-up area)", "lm/m²", where="built_up"),
     _Limit("dsfli_outside", "dsfli", "a", 25, "below", "densité de flux (hors agglomération)", "flux density (outside)", "lm/m²", sure=False, where="-built_up"),
 )  # fmt: skip
+
+
+RULES = (*(one.rule for one in LIMITS), *(f"data_{one.field}" for one in DATA))
 
 
 def rule_title(rule: str) -> Text:

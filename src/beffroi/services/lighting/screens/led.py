@@ -55,6 +55,17 @@ def _of_the_town(town: Town, territories: tuple[str, ...] | None) -> dict[str, f
     return values
 
 
+def _tells(town: Town, territories: tuple[str, ...] | None) -> str:
+    """Return what the town's lamps say of a change: `old` (points to replace), `led` (none is left), `powerless`, or `none`."""
+    lamps = list(lamps_of(town, territories))
+    if not lamps:
+        return "none"
+    if all(row.values["source"] == "led" for row in lamps):
+        return "led"
+    old, _ = arrays_of(row for row in lamps if row.values["source"] not in (None, "led"))
+    return "old" if len(old) else "powerless"
+
+
 def _inputs(_: Any) -> list[Input]:
     check = _("à vérifier")
     return [
@@ -80,6 +91,7 @@ def index(request: Request) -> Response:
     town, who, _, language = town_of(request), principal_of(request), translate(request), language_of(request)
     require_stock(town)
     held = _of_the_town(town, territories_of(who))
+    told = _tells(town, territories_of(who))
     said = {one.name: said_number(held[one.name] * one.divided, language, one.decimals) for one in _ASKED}
     values = said | {k: v for k, v in request.query_params.items() if k in said}
     errors: dict[str, str] = {}
@@ -96,7 +108,7 @@ def index(request: Request) -> Response:
         case, interval = led_case(change), led_interval(change)
     return render(
         request, "lighting/led.html", 400 if errors else 200, inputs=_inputs(_), values=values, errors=errors, case=case, interval=interval,
-        numbers=numbers, factor=CO2_FACTORS[0],
+        numbers=numbers, factor=CO2_FACTORS[0], told=told,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from beffroi.services.lighting.screens.whose import (
     town_of,
 )
 from beffroi.services.lighting.talq import commanding
-from beffroi.services.lighting.talq.simulating import SIMULATED
+from beffroi.services.lighting.talq.simulating import SIMULATED, post_of
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import task, tasking_capability
 from beffroi.town import Town
@@ -35,6 +35,7 @@ __all__ = ["ROUTES"]
 PLACE = "/services/lighting/ordres"
 _SHOWN = 500
 _DEEDS = {"confirm": commanding.confirm, "refuse": commanding.refuse}
+_ALL = "toutes"
 
 
 def _index(
@@ -43,6 +44,7 @@ def _index(
     errors: dict[str, str],
     status: int = 200,
     ticked: Container[int] = (),
+    wanted: str = "",
 ) -> Response:
     who, town, _ = require_staff(request), town_of(request), translate(request)
     territories = territories_of(who)
@@ -51,8 +53,9 @@ def _index(
         d for d in find("talq_device", Query(territories=territories, limit=_SHOWN)).rows if d.values["thing"]
     ]
     cabinets = _cabinets(town, devices)
-    if wanted := request.query_params.get("armoire", ""):
-        ticked = {d.id for d in devices if wanted in ("toutes", str(cabinets.get(d.values["lamp"])))}
+    wanted = wanted or request.query_params.get("armoire", "")
+    if wanted:
+        ticked = {d.id for d in devices if wanted in (_ALL, str(cabinets.get(d.values["lamp"])))}
     counted = Counter(n for d in devices if (n := cabinets.get(d.values["lamp"])) is not None)
     inputs = [
         Input(
@@ -103,6 +106,8 @@ def _ask(request: Request, form: FormData) -> Response:
         for v in form.getlist("device")
         if isinstance(v, str) and v.isascii() and v.isdigit() and len(v) < 12
     ]
+    if wanted := said.get("cocher", ""):  # only ticks lamps: what was written stays
+        return _index(request, said, {}, wanted=wanted)
     try:
         level = number(said.get("level", ""), "level", low=0, high=100)
         minutes = number(said.get("minutes", ""), "minutes", low=1, high=720)
@@ -141,6 +146,7 @@ def one(request: Request) -> Response:
         request, "lighting/order.html", order=row, devices=devices, calls=commanding.dry_run(town, who, row.id) if waiting else [],
         may=waiting and who.role in MANAGERS and who.id != row.values["asked_by"], waiting=waiting,
         state=next(c for c in choices_of(town, "lighting_order", "state") if c.value == row.values["state"]), people=people,
+        ending=row.values["state"] in commanding.RUNNING and (who.role in MANAGERS or who.id == row.values["asked_by"]),
         tasks=_tasks(town, row, devices), lapses=row.values["asked"] + commanding.WAITS_US,
         gateways=[town.store.records.get("talq_gateway", n, deleted=None) for n in sorted(gateways)], simulated=SIMULATED,
     )  # fmt: skip
@@ -167,15 +173,18 @@ def _tasks(town: Town, order: Row, devices: Sequence[Row]) -> dict[int, tuple[Te
 
 def _decide(request: Request, form: FormData) -> Response:
     who, town = require_staff(request), town_of(request)
-    deed = _DEEDS.get(str(form.get("deed")))
-    if deed is None:
+    said, order_id = str(form.get("deed")), request.path_params["id"]
+    if said == "release":
+        commanding.release(town, who, order_id, post_of(town))
+    elif (deed := _DEEDS.get(said)) is not None:
+        deed(town, who, order_id)
+    else:
         raise Problem(Text("Ce geste n'existe pas.", "There is no such deed."), place="deed")
-    deed(town, who, request.path_params["id"])
-    return RedirectResponse(f"{PLACE}/{request.path_params['id']}", 303)
+    return RedirectResponse(f"{PLACE}/{order_id}", 303)
 
 
 async def decide(request: Request) -> Response:
-    """Confirm or refuse an order."""
+    """Confirm or refuse an order, or end it before its time."""
     form = await request.form()
     return await to_thread.run_sync(_decide, request, form)
 
