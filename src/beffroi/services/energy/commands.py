@@ -380,13 +380,22 @@ def _undo(number: Number, data: Data, as_json: Json = False) -> None:
 
 
 def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
+    from beffroi.services.energy.collections import COLLECTIONS  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
+
     names = ("number", "verdict", "quantity", "measured", "amount", "expected", "why", "why_en")
     report = [{name: row.values[name] for name in names} for row in rows]
     why = "why" if say("fr", "en") == "fr" else "why_en"
+    verdicts = {
+        c.value: c.title.of(language())
+        for one in COLLECTIONS
+        if one.name == "energy_bill" and (held := one.field("verdict")) is not None
+        for c in held.choices
+    }
     tell(
         report,
         as_json=as_json,
-        words="\n".join(f"{one['number']} : {one['verdict']} ({one[why]})" for one in report),
+        words="\n".join(f"{one['number']} : {verdicts[one['verdict']]} ({one[why]})" for one in report),
     )
 
 
@@ -416,7 +425,11 @@ def _power(data: Data, as_json: Json = False) -> None:
     tell(
         found,
         as_json=as_json,
-        words="\n".join(lines) or say("Aucune puissance à juger.", "No power to judge."),
+        words="\n".join(lines)
+        or say(
+            "Aucune puissance à juger : il faut la puissance souscrite d'un point, et un R151 ou une courbe de charge.",
+            "No power to judge: it takes the subscribed power of a point, and an R151 or a load curve.",
+        ),
     )
 
 
@@ -427,15 +440,25 @@ def _late(data: Data, as_json: Json = False) -> None:
 
     town = open_town(data)
     try:
+        points = points_of(town)
         late = [
             {"point": point.values["code"], "day": day.isoformat(), "known": round(share, 4)}
-            for point in points_of(town)
+            for point in points
             for day, share in late_days(town, point, town.clock())
         ]
     finally:
         town.close()
     lines = "\n".join(f"{one['point']} {one['day']} {one['known']:.0%}" for one in late)
-    tell(late, as_json=as_json, words=lines or say("Aucun jour ne manque.", "No day is missing."))
+    tell(
+        late,
+        as_json=as_json,
+        words=lines
+        or (
+            say("Aucun jour ne manque.", "No day is missing.")
+            if points
+            else say("Aucun point de livraison encore.", "No delivery point yet.")
+        ),
+    )
 
 
 def _study(data: Data, as_json: Json = False) -> None:
@@ -468,14 +491,14 @@ def _study(data: Data, as_json: Json = False) -> None:
 def _bill(file: File, as_json: Json = False) -> None:
     import msgspec  # noqa: PLC0415
 
-    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
+    from beffroi.services.energy.facturx import comma, read_bill  # noqa: PLC0415
     from beffroi.terminal import language  # noqa: PLC0415
 
     found = read_bill(file)
     wrong = [text.of(language()) for text in found.wrong_sums()]
     report = msgspec.to_builtins(found) | {"used": found.used, "wrong": wrong}
-    words = say("Facture {number} de {supplier}, {total:.2f} € : {verdict}", "Bill {number} of {supplier}, €{total:.2f}: {verdict}",
-                number=found.number, supplier=found.supplier, total=found.total,
+    words = say("Facture {number} de {supplier}, {french} € : {verdict}", "Bill {number} of {supplier}, €{total:.2f}: {verdict}",
+                number=found.number, supplier=found.supplier, total=found.total, french=comma(found.total),
                 verdict="; ".join(wrong) or say("les sommes sont justes", "the sums are right"))  # fmt: skip
     tell(report, as_json=as_json, words=words)
 
