@@ -99,14 +99,16 @@ def _places(town: Town, point: Row) -> list[tuple[str, str]]:
     """Return what a point may be attached to: the sites, then the town's buildings that are none yet."""
     query = Query(territories=(point.territory,) if point.territory else None, sort="name", limit=_CHOICES)
     sites = town.store.records.find("energy_site", query).rows
-    known = {site.values["asset"] for site in sites}
+    known = {site.values["asset"] for site in sites} | {site.values["name"] for site in sites}
     buildings = (
         town.store.records.find("building", query).rows
         if "building" in town.store.records.collections
         else []
     )
     return [(f"energy_site/{s.id}", str(s.values["name"])) for s in sites] + [
-        (f"building/{b.id}", str(b.values["name"])) for b in buildings if f"building/{b.id}" not in known
+        (f"building/{b.id}", str(b.values["name"]))
+        for b in buildings
+        if known.isdisjoint((f"building/{b.id}", b.values["name"]))
     ]
 
 
