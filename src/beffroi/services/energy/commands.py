@@ -462,8 +462,10 @@ def _late(data: Data, as_json: Json = False) -> None:
 
 
 def _study(data: Data, as_json: Json = False) -> None:
+    from beffroi.services.energy.collections import found_in  # noqa: PLC0415
     from beffroi.services.energy.studying import study_town  # noqa: PLC0415
     from beffroi.store.record import Query  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
@@ -484,7 +486,10 @@ def _study(data: Data, as_json: Json = False) -> None:
             total=total,
         )
     ]
-    lines += [f"  {one['euro_year']:.0f} € {one['title']} ({one['why']})" for one in found]
+    lines += [
+        f"  {one['euro_year']:.0f} € {found_in(one['title'], language())} ({found_in(one['why'] or '', language())})"
+        for one in found
+    ]
     tell({"points": points, "euro_year": total, "findings": found}, as_json=as_json, words="\n".join(lines))
 
 
