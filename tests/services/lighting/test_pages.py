@@ -11,6 +11,7 @@ from tests.services.lighting.conftest import COMMUNE, lit_town
 from beffroi.app import create_app
 from beffroi.identity import keys
 from beffroi.model.principal import SYSTEM
+from beffroi.services.lighting.screens import orders
 from beffroi.services.lighting.talq.keeping import add_devices
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -135,6 +136,17 @@ def test_an_order_needs_two_people(served: tuple[Town, TestClient]) -> None:
         client.post(place, data={"deed": "release"}, headers=first, follow_redirects=False).status_code == 303
     )
     assert town.store.records.get("lighting_order", row.id).values["state"] == "ended"
+    again = client.get("/services/lighting/ordres", headers=first, params={"ordre": row.id}).text
+    for said in ('value="Fête"', 'value="60"', 'value="90"', f'value="{number}" checked'):
+        assert said in again
+    with pytest.MonkeyPatch.context() as patch:  # a stock too large for one page: a cabinet at a time
+        patch.setattr(orders, "_SHOWN", 0)
+        page = client.get("/services/lighting/ordres", headers=first, params={"lang": "fr"}).text
+        assert ("1 lampe : choisissez une armoire." in page, 'name="device"' in page, "AR1 (1)" in page) == (
+            True,
+            False,
+            True,
+        )
 
 
 def test_a_lamp_its_reports_and_its_interventions_lead_to_one_another(

@@ -6,6 +6,7 @@ remembered is marked `sure=False` and shown « à vérifier » until someone has
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -111,7 +112,21 @@ def check_point(
 ) -> list[Verdict]:
     """Return the verdicts of articles 3 and 5 on one light point; `values` are those of the collection `lamp`, and
     `surface_m2` (what it lights) when known."""
-    return check_data(values) + _technical(values, {"built_up": built_up, "protected": protected})
+    return list(_checked(tuple(values.get(name) for name in _READ), built_up, protected))
+
+
+_READ = (
+    "use",
+    "installed",
+    "surface_m2",
+    *dict.fromkeys(f for f in (*(d.field for d in DATA), *(r.field for r in LIMITS)) if f != "dsfli"),
+)
+
+
+@lru_cache(maxsize=4096)  # a stock of thousands has some hundreds of different luminaires
+def _checked(told: tuple[Any, ...], built_up: bool | None, protected: bool) -> tuple[Verdict, ...]:
+    values = dict(zip(_READ, told, strict=True))
+    return (*check_data(values), *_technical(values, {"built_up": built_up, "protected": protected}))
 
 
 def check_data(values: Mapping[str, Any]) -> list[Verdict]:

@@ -33,7 +33,7 @@ from beffroi.web.kit.page import language_of, render, translate
 __all__ = ["ROUTES"]
 
 PLACE = "/services/lighting/ordres"
-_SHOWN = 500
+_SHOWN, _AT_ONCE = 500, 400
 _DEEDS = {"confirm": commanding.confirm, "refuse": commanding.refuse}
 _ALL = "toutes"
 
@@ -49,14 +49,21 @@ def _index(
     who, town, _ = require_staff(request), town_of(request), translate(request)
     territories = territories_of(who)
     find = town.store.records.find
-    devices = [
-        d for d in find("talq_device", Query(territories=territories, limit=_SHOWN)).rows if d.values["thing"]
+    every = [
+        d
+        for d in town.store.records.all("talq_device", Query(territories=territories, sort="name"))
+        if d.values["thing"]
     ]
-    cabinets = _cabinets(town, devices)
+    cabinets = _cabinets(town, every)
     wanted = wanted or request.query_params.get("armoire", "")
+    devices = every
+    if len(every) > _SHOWN:  # too many to be read: those of the cabinet that is asked for
+        devices = [d for d in every if d.id in ticked or wanted == str(cabinets.get(d.values["lamp"]))][
+            :_SHOWN
+        ]
     if wanted:
         ticked = {d.id for d in devices if wanted in (_ALL, str(cabinets.get(d.values["lamp"])))}
-    counted = Counter(n for d in devices if (n := cabinets.get(d.values["lamp"])) is not None)
+    counted = Counter(n for d in every if (n := cabinets.get(d.values["lamp"])) is not None)
     inputs = [
         Input(
             "title",
@@ -74,7 +81,7 @@ def _index(
         ),
     ]
     return render(
-        request, "lighting/orders.html", status, devices=devices, inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
+        request, "lighting/orders.html", status, devices=devices, every=len(every), inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
         orders=find("lighting_order", Query(territories=territories, sort="-asked", limit=50)).rows,
         gateways=find("talq_gateway", Query(territories=territories, limit=50)).rows,
         states={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "lighting_order", "state")},
@@ -87,15 +94,30 @@ def _index(
 def _cabinets(town: Town, devices: Sequence[Row]) -> dict[int | None, int]:
     """Return the cabinet of each light point that a device is."""
     numbers = sorted({d.values["lamp"] for d in devices if d.values["lamp"]})
-    rows = (
-        town.store.records.find("lamp", Query(where={"_id": numbers}, limit=_SHOWN)).rows if numbers else []
-    )
-    return {row.id: row.values["cabinet"] for row in rows if row.values["cabinet"]}
+    found: dict[int | None, int] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        query = Query(where={"_id": numbers[start : start + _AT_ONCE]}, limit=_AT_ONCE)
+        found |= {
+            row.id: row.values["cabinet"]
+            for row in town.store.records.find("lamp", query).rows
+            if row.values["cabinet"]
+        }
+    return found
 
 
 def index(request: Request) -> Response:
-    """Answer the orders and the form."""
-    return _index(request, {}, {})
+    """Answer the orders and the form, filled in from an earlier order that is asked for again (`ordre`)."""
+    said = request.query_params.get("ordre", "")
+    if not (said.isascii() and said.isdigit() and len(said) < 18):
+        return _index(request, {}, {})
+    who, town = require_staff(request), town_of(request)
+    row = town.store.records.get("lighting_order", int(said))
+    if not who.covers(row.territory):
+        raise NotFound(Text("Cet ordre n'existe pas.", "There is no such order."))
+    v = row.values
+    minutes = max(1, round((v["ends"] - v["asked"]) / MINUTE_US))
+    values = {"title": str(v["title"]), "level": f"{v['level']:g}", "minutes": f"{minutes:g}"}
+    return _index(request, values, {}, ticked=set(v["devices"]))
 
 
 def _ask(request: Request, form: FormData) -> Response:
