@@ -185,3 +185,13 @@ def test_findings_are_told_in_both_languages(town: Town) -> None:
     assert [field("why").words(why, tongue) for tongue in ("fr", "en")] == [
         why.replace("18.1", "18,1"), "18.1 kWh/day more than the baseline (+15%), over 28 days",
     ]  # fmt: skip
+
+
+def test_the_operat_file_says_when_nothing_is_known_of_its_year(town: Town, agent: TestClient) -> None:
+    empty = agent.get("/energie/operat.csv")
+    assert (empty.status_code, "Aucune consommation de 2025" in empty.text) == (404, True)
+    site = town.store.records.put("energy_site", {"code": "op", "name": "Halle"}, who=SYSTEM)
+    town.store.records.put("delivery_point", {"code": "10000000000054", "site": site.id}, who=SYSTEM)
+    take_rows(town, curve_of("10000000000054", "2025-12-30", 2, lambda _: 1000), SYSTEM, None)
+    [_, line] = agent.get("/energie/operat.csv").text.strip().splitlines()
+    assert line.split(";")[1:7] == ["Halle", "2025", "0", "Électricité", "48", "0.01"]

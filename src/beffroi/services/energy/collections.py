@@ -6,7 +6,7 @@ from datetime import date, datetime
 from beffroi.model.collection import Collection, Record, choice, field
 from beffroi.model.text import Text
 
-__all__ = ["COLLECTIONS", "found_in"]
+__all__ = ["COLLECTIONS", "FLUIDS", "found_in"]
 
 FLUIDS = (
     choice("electricity", "Électricité", "Electricity"), choice("gas", "Gaz", "Gas"), choice("water", "Eau", "Water"),

@@ -17,12 +17,13 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.declaration import Entrance
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, Problem
+from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.energy.arrivals import Arrival, Back, arrivals, take_back, take_file
 from beffroi.services.energy.baseline.model import fit
 from beffroi.services.energy.bills import disputed, measured_between
 from beffroi.services.energy.climate import METHOD_TITLES, lived
+from beffroi.services.energy.collections import FLUIDS
 from beffroi.services.energy.drawing import Year, year_svg
 from beffroi.services.energy.factors import PCS_OVER_PCI, carbon_kg, factor_of
 from beffroi.services.energy.flows.reading import TITLES, recognised
@@ -43,6 +44,7 @@ __all__ = ["ENTRANCES", "ROUTES"]
 
 PLACE = "/energie"
 _LARGEST = 60_000_000
+_FLUIDS = {c.value: c.title.fr for c in FLUIDS}  # OPERAT is French
 _SHOWN = 50
 _CURVE_DAYS = 14
 _YEAR_DAYS = 400
@@ -326,9 +328,14 @@ def _take_back(request: Request, number: int) -> Response:
 def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
     who, town = staff(request), _town(request)
     try:
-        if not data or len(data) > _LARGEST:
+        if not data:
             raise Problem(
-                Text("Ce fichier est vide ou trop lourd.", "This file is empty or too heavy."),
+                Text("Aucun fichier, ou un fichier vide.", "No file, or an empty one."),
+                Text("Choisissez le fichier reçu ; s'il est vide, redemandez-le.", "Choose the file received; if it is empty, ask for it again."), "file",
+            )  # fmt: skip
+        if len(data) > _LARGEST:
+            raise Problem(
+                Text("Ce fichier est trop lourd.", "This file is too heavy."),
                 Text("Choisissez un fichier de moins de 60 Mo ; au-delà, la commande beffroi energy import.",
                      "Choose a file of less than 60 MB; beyond, the command beffroi energy import."), "file",
             )  # fmt: skip
@@ -370,11 +377,17 @@ def operat(request: Request) -> Response:
                         line.name,
                         year,
                         v["surface_m2"] or 0.0,
-                        one.values["fluid"],
+                        _FLUIDS.get(one.values["fluid"], one.values["fluid"]),
                         pci,
                         share,
                     )
                 )
+    if not rows:
+        raise NotFound(
+            Text(f"Aucune consommation de {year} n'est connue d'un site.", f"No use of {year} is known of a site."),
+            Text("Reprenez un flux qui couvre cette année, et rattachez ses points à leurs sites.",
+                 "Take in a flow that covers that year, and attach its points to their sites."),
+        )  # fmt: skip
     headers = {"Content-Disposition": f'attachment; filename="operat-gabarit-{now.year - 1}.csv"'}
     return Response(export(rows, now).encode("utf-8-sig"), media_type="text/csv", headers=headers)
 

@@ -20,7 +20,7 @@ from beffroi.services.lighting.screens.whose import number, said_number, territo
 from beffroi.services.lighting.stock import lamps_of, require_stock
 from beffroi.store.record import Query
 from beffroi.web.kit.form import Input
-from beffroi.web.kit.page import language_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 
 __all__ = ["ROUTES"]
 
@@ -71,7 +71,7 @@ def index(request: Request) -> Response:
         Input("after", _("Horaire d'après"), required=True, hint=_("Par exemple : coucher+10 100, 22:30 50, 23:30 0, 05:00 100, lever-10")),
         Input("price", _("Prix du kWh"), unit="€", required=True),
         *([Input("watts", _("Puissance supposée d'un point qui n'en a pas"), unit="W",
-                 hint=_("Points sans puissance : {n}. Vide : ils ne sont pas comptés.", n=powerless))] if powerless else []),
+                 hint=_("Points sans puissance : {n}. Vide : ils ne sont pas comptés.", n=figures_of(request).number(powerless)))] if powerless else []),
         Input(
             "armoire", _("Armoire"), "select",
             options=(("", _("Toutes")), *((str(c.id), f"{c.values['code']} {c.values['street'] or ''}".strip()) for c in cabinets)),
