@@ -193,5 +193,6 @@ def test_the_operat_file_says_when_nothing_is_known_of_its_year(town: Town, agen
     site = town.store.records.put("energy_site", {"code": "op", "name": "Halle"}, who=SYSTEM)
     town.store.records.put("delivery_point", {"code": "10000000000054", "site": site.id}, who=SYSTEM)
     take_rows(town, curve_of("10000000000054", "2025-12-30", 2, lambda _: 1000), SYSTEM, None)
-    [_, line] = agent.get("/energie/operat.csv").text.strip().splitlines()
+    head, line = agent.get("/energie/operat.csv").content.decode("utf-8-sig").splitlines()
+    assert (head.split(";")[0], line.split(";")[-1]) == ("SIRET", "gabarit du 2026-11-26")
     assert line.split(";")[1:7] == ["Halle", "2025", "0", "Électricité", "48", "0.01"]

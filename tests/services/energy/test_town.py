@@ -263,8 +263,6 @@ def test_files_come_in_by_the_page(town: Town, agent: TestClient, shared: Path) 
         ):
             assert anyone.get(address, headers={"Accept": "application/json"}).status_code == 401
         assert anyone.get("/energie", headers={"Accept": "text/html"}).status_code == 200
-    table = agent.get("/energie/operat.csv").content.decode("utf-8-sig").splitlines()
-    assert table[0].startswith("SIRET;") and all("gabarit" in line for line in table[1:])
 
 
 CII = """<?xml version="1.0" encoding="UTF-8"?>
