@@ -194,5 +194,5 @@ def test_the_operat_file_says_when_nothing_is_known_of_its_year(town: Town, agen
     town.store.records.put("delivery_point", {"code": "10000000000054", "site": site.id}, who=SYSTEM)
     take_rows(town, curve_of("10000000000054", "2025-12-30", 2, lambda _: 1000), SYSTEM, None)
     head, line = agent.get("/energie/operat.csv").content.decode("utf-8-sig").splitlines()
-    assert (head.split(";")[0], line.split(";")[-1]) == ("SIRET", "gabarit du 2026-11-26")
+    assert (head.split(";")[0], line.split(";")[-1]) == ("SIRET", "gabarit du 2026-11-20")
     assert line.split(";")[1:7] == ["Halle", "2025", "0", "Électricité", "48", "0.01"]
