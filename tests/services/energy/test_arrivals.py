@@ -3,7 +3,9 @@
 import re
 from datetime import date, datetime
 from pathlib import Path
+from unittest.mock import ANY
 
+import msgspec
 import numpy as np
 import pytest
 from starlette.testclient import TestClient
@@ -11,11 +13,12 @@ from tests.services.energy.conftest import NOW_US, curve_of
 
 from beffroi.model.instant import PARIS, from_datetime
 from beffroi.model.principal import SYSTEM
+from beffroi.services.energy.arrivals import Back, arrivals, take_back, take_file
 from beffroi.services.energy.bills import judge_again
 from beffroi.services.energy.flows.row import Row as Value
 from beffroi.services.energy.importing import take_rows
 from beffroi.services.energy.months import months_of
-from beffroi.services.energy.points import point_by_number
+from beffroi.services.energy.points import known_series, point_by_number
 from beffroi.services.energy.reading_back import days_of, with_billed
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -196,3 +199,24 @@ def test_the_operat_file_says_when_nothing_is_known_of_its_year(town: Town, agen
     head, line = agent.get("/energie/operat.csv").content.decode("utf-8-sig").splitlines()
     assert (head.split(";")[0], line.split(";")[-1]) == ("SIRET", "gabarit du 2026-11-20")
     assert line.split(";")[1:7] == ["Halle", "2025", "0", "Électricité", "48", "0.01"]
+
+
+def test_a_point_that_another_file_needs_stays(town: Town, shared: Path, tmp_path: Path) -> None:
+    prm = "10000000000055"
+    text = (shared / "data/networks/enedis/r151.xml").read_text("utf-8").replace("99740456235087", prm)
+    (tmp_path / "a.xml").write_text(text)
+    (tmp_path / "b.xml").write_text(text.replace("2024-04-04", "2023-04-04"))
+    _, first, _ = take_file(town, tmp_path / "a.xml", SYSTEM, None)
+    _, second, _ = take_file(town, tmp_path / "b.xml", SYSTEM, None)
+    assert (first.points, second.points, second.stored > 0) == ([prm], [], True)
+    assert [(a.number, a.file, a.back) for a in arrivals(town)[:2]] == [
+        (second.number, "b.xml", False),
+        (first.number, "a.xml", False),
+    ]
+    point = point_by_number(town, prm)
+    assert take_back(town, first.number, SYSTEM) == Back(first.number, first.stored, 0, 1)
+    assert point_by_number(town, prm) == msgspec.structs.replace(
+        point, version=ANY, updated_us=ANY, author=ANY
+    )
+    assert take_back(town, second.number, SYSTEM).values == second.stored
+    assert not any(town.store.observations.series(n, limit=1) for n in known_series(town, point).values())

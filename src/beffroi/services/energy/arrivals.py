@@ -17,7 +17,7 @@ from beffroi.services.energy.importing import ORIGIN, Taken, take_rows
 from beffroi.services.energy.points import known_series, point_by_number, points_of
 from beffroi.services.energy.studying import study_again
 from beffroi.store import record_import
-from beffroi.store.record import Row
+from beffroi.store.record import Query, Row
 from beffroi.store.versions import By
 from beffroi.town import Town
 
@@ -133,14 +133,15 @@ def take_back(town: Town, number: int, who: Principal) -> Back:
                        Text("Reprenez le fichier de nouveau s'il le faut.", "Take the file in again if need be."), place="number")  # fmt: skip
     reason = f"annulation de « {_names(town).get(str(number), number)} »"
     store, values = town.store, 0
-    touched = {c.record_id for c in store.records.changes(number) if c.collection == "delivery_point"}
+    touched = {c.record_id for c in store.records.changes(number, 1_000_000) if c.collection == "delivery_point"}
     series: set[int] = set()
     for ids in _ids(town, number, known[0].at_us):
         series |= {o.datastream_id for i in ids if (o := store.observations.get(i)) is not None}
         values += store.observations.delete(ids, by=By(who.id, reason))
         store.observations.forget_keys_of(ids[0], ids[-1])
     undone = record_import.take_back(store.records, number, who=who, reason=reason)
-    done = Back(number, values, undone.changes - len(undone.kept), len(undone.kept))
+    needed = _needed(town, number, who, reason)
+    done = Back(number, values, undone.changes - len(undone.kept) - needed, len(undone.kept) + needed)
     with store.write() as c:
         store.audit.note(
             c, who, _BACK, target, {"values": values, "records": done.records, "kept": done.kept}
@@ -154,6 +155,23 @@ def take_back(town: Town, number: int, who: Principal) -> Back:
         },
     )
     return done
+
+
+def _needed(town: Town, number: int, who: Principal, reason: str) -> int:
+    """Put back the points that the file made and that others need since: their measurements, their bills. Return how many."""
+    records, back = town.store.records, 0
+    for change in records.changes(number, 1_000_000):
+        if change.collection != "delivery_point" or change.action != "create":
+            continue
+        point = records.get("delivery_point", change.record_id, deleted=None)
+        held = any(town.store.observations.series(n, limit=1) for n in known_series(town, point).values())
+        if point.deleted_us is not None and (
+            held or records.count("energy_bill", Query(where={"point": point.id}))
+        ):
+            with records.writer(who, reason) as writer:
+                writer.restore("delivery_point", point.id)
+            back += 1
+    return back
 
 
 def _ids(town: Town, number: int, since_us: int) -> Iterator[range]:

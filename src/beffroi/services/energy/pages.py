@@ -38,7 +38,7 @@ from beffroi.services.energy.studying import Study, studied, study_town
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot
-from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
 
@@ -185,7 +185,7 @@ def site(request: Request) -> Response:
     ):
         climatic = adjusted(line.kwh, v["reference_thermal"], v["usual_degree_days"], climate.total)
     return render(
-        request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now) for p, s in line.points],
+        request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now, name) for (p, s), name in zip(line.points, _names(line, language_of(request)), strict=True)],
         targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"],
                         line.kwh if climatic is None else climatic),
         climate=climate, climatic=climatic, method=METHOD_TITLES[climate.method] if climate else None,
@@ -215,7 +215,19 @@ class Block(msgspec.Struct, frozen=True):
     works: list[Row]
 
 
-def _block(request: Request, town: Town, point: Row, found: Study, zone: str | None, now: int) -> Block:
+def _names(line: Line, language: str) -> list[str]:
+    """Return what each point of a site is called there: its fluid, numbered where several have the same."""
+    fluids = [p.values["fluid"] for p, _ in line.points]
+    titles = {c.value: c.title.of(language) for c in FLUIDS}
+    return [
+        titles[one] + (f" {fluids[: n + 1].count(one)}" if fluids.count(one) > 1 else "")
+        for n, one in enumerate(fluids)
+    ]
+
+
+def _block(
+    request: Request, town: Town, point: Row, found: Study, zone: str | None, now: int, name: str
+) -> Block:
     _, unit = translate(request), unit_of(point)
     last = found.last_us or now
     series = known_series(town, point)
@@ -229,7 +241,7 @@ def _block(request: Request, town: Town, point: Row, found: Study, zone: str | N
         start = last - (_YEAR_DAYS if monthly else _CURVE_DAYS) * DAY_US
         points = [(o.start_us, o.result.value) for o in town.store.observations.series(number, start, last)]
         plot = Plot(
-            _("Chaque relève, depuis treize mois") if monthly else _("Les {n} derniers jours", n=_CURVE_DAYS),
+            f"{name}, {_('chaque relève, depuis treize mois') if monthly else _('les {n} derniers jours', n=_CURVE_DAYS)}",
             start,
             last,
             points,
