@@ -133,7 +133,9 @@ def take_back(town: Town, number: int, who: Principal) -> Back:
                        Text("Reprenez le fichier de nouveau s'il le faut.", "Take the file in again if need be."), place="number")  # fmt: skip
     reason = f"annulation de « {_names(town).get(str(number), number)} »"
     store, values = town.store, 0
-    touched = {c.record_id for c in store.records.changes(number, 1_000_000) if c.collection == "delivery_point"}
+    touched = {
+        c.record_id for c in store.records.changes(number, 1_000_000) if c.collection == "delivery_point"
+    }
     series: set[int] = set()
     for ids in _ids(town, number, known[0].at_us):
         series |= {o.datastream_id for i in ids if (o := store.observations.get(i)) is not None}

@@ -17,7 +17,7 @@ from starlette.routing import BaseRoute, Route
 from beffroi.model.declaration import Entrance
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Problem
+from beffroi.model.problem import Forbidden, Problem
 from beffroi.model.text import Text
 from beffroi.services.energy.arrivals import Arrival, Back, arrivals, take_back, take_file
 from beffroi.services.energy.baseline.model import fit
@@ -134,11 +134,12 @@ def index(request: Request) -> Response:
     lines = _lines(town)
     works = list(town.store.records.all("energy_works", Query(sort="-end", limit=_SHOWN)))
     who = principal_of(request)
+    empty = request.query_params.get("operat", "")
     bills, powers = (_disputed(town, who), _powers(lines)) if who.staff else ([], [])
     return render(
         request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
         meters=sum(len(one.points) for one in lines), works=works, bills=bills, names={one.site.id: one.name for one in lines if one.site}, powers=powers,
-        asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
+        empty=empty if empty.isascii() and empty.isdigit() and len(empty) == 4 else "", asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
     )  # fmt: skip
 
 
@@ -394,12 +395,8 @@ def operat(request: Request) -> Response:
                         share,
                     )
                 )
-    if not rows:
-        raise NotFound(
-            Text(f"Aucune consommation de {year} n'est connue d'un site.", f"No use of {year} is known of a site."),
-            Text("Reprenez un flux qui couvre cette année, et rattachez ses points à leurs sites.",
-                 "Take in a flow that covers that year, and attach its points to their sites."),
-        )  # fmt: skip
+    if not rows:  # an empty file would say nothing
+        return RedirectResponse(f"{PLACE}?operat={year}", 303)
     headers = {"Content-Disposition": f'attachment; filename="operat-gabarit-{now.year - 1}.csv"'}
     return Response(export(rows, now).encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
