@@ -347,7 +347,7 @@ def _import(
     finally:
         town.close()
     if bills:
-        _tell_bills(bills, as_json=as_json)
+        _tell_bills(bills, taken.number, as_json=as_json)
         return
     report = msgspec.to_builtins(taken)
     lines = [
@@ -357,9 +357,13 @@ def _import(
             "points made: {points}; contracts changed: {contracts}; bills: {bills}; left out: {doubts}",
             **(report | {"points": len(taken.points), "doubts": len(taken.doubts)})),
         *(f"  {d.prm} {d.at} : {d.reason.of(language())}. {d.mend.of(language())}" for d in taken.doubts[:20]),
-        say("Pour l'annuler : beffroi energy undo {number}", "To take it back: beffroi energy undo {number}", number=taken.number),
+        _to_take_back(taken.number),
     ]  # fmt: skip
     tell(report, as_json=as_json, words="\n".join(lines))
+
+
+def _to_take_back(number: int) -> str:
+    return say("Pour l'annuler : beffroi energy undo {number}", "To take it back: beffroi energy undo {number}", number=number)  # fmt: skip
 
 
 def _undo(number: Number, data: Data, as_json: Json = False) -> None:
@@ -379,7 +383,7 @@ def _undo(number: Number, data: Data, as_json: Json = False) -> None:
     tell(back, as_json=as_json, words=words)
 
 
-def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
+def _tell_bills(rows: "list[Row]", number: int, *, as_json: bool) -> None:
     from beffroi.services.energy.collections import COLLECTIONS  # noqa: PLC0415
     from beffroi.terminal import language  # noqa: PLC0415
 
@@ -395,7 +399,12 @@ def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
     tell(
         report,
         as_json=as_json,
-        words="\n".join(f"{one['number']} : {verdicts[one['verdict']]} ({one[why]})" for one in report),
+        words="\n".join(
+            [
+                *(f"{one['number']} : {verdicts[one['verdict']]} ({one[why]})" for one in report),
+                _to_take_back(number),
+            ]
+        ),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from beffroi.model.text import Text
 from beffroi.services.lighting.exporting import plain_cell
-from beffroi.services.lighting.legal import DATED, ORDER, Verdict, check_point, rule_title
+from beffroi.services.lighting.legal import DATED, ORDER, Verdict, check_point, rule_title, verdicts_of
 from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Row
 from beffroi.town import Town
@@ -52,21 +52,24 @@ def review(
     town: Town, territories: tuple[str, ...] | None = None, *, built_up: bool = True, rule: str = "", most: int = 50, skip: int = 0
 ) -> Review:  # fmt: skip
     """Check every lamp that is installed."""
+    wrong: list[tuple[Row, Verdict]] = []
+    held: dict[
+        int, tuple[Verdict, ...]
+    ] = {}  # a stock of thousands has some hundreds of different luminaires
+    alike: Counter[int] = Counter()
+    for row in lamps_of(town, territories):
+        told = verdicts_of(row.values, built_up=built_up)
+        alike[id(told)] += 1
+        held[id(told)] = told
+        if rule:
+            wrong += [(row, v) for v in told if _wanted(v, rule)]
     counts: dict[str, Counter[str]] = {}
     quotes: dict[str, Verdict] = {}
-    wrong: list[tuple[Row, Verdict]] = []
-    points = breaching = 0
-    for row in lamps_of(town, territories):
-        points += 1
-        told = check_point(row.values, built_up=built_up)
-        breaching += any(v.state == "breach" for v in told)
+    for number, told in held.items():
         for verdict in told:
-            counts.setdefault(verdict.rule, Counter())[verdict.state] += 1
+            counts.setdefault(verdict.rule, Counter())[verdict.state] += alike[number]
             quotes.setdefault(verdict.rule, verdict)
-            if (verdict.rule == rule and verdict.state in _WORST) or (
-                rule == ANY and verdict.state == "breach"
-            ):
-                wrong.append((row, verdict))
+    breaching = sum(alike[number] for number, told in held.items() if any(v.state == "breach" for v in told))
     lines = tuple(
         Line(
             name,
@@ -78,7 +81,12 @@ def review(
         for name in _ordered(counts)
     )
     wrong.sort(key=lambda one: _WORST.index(one[1].state))  # what fails first; within it, as they come
-    return Review(points, lines, tuple(wrong[skip : skip + most]), breaching)
+    return Review(alike.total(), lines, tuple(wrong[skip : skip + most]), breaching)
+
+
+def _wanted(verdict: Verdict, rule: str) -> bool:
+    """Return whether a verdict is to be seen under a rule: what is not as it asks; under all of them, what fails one."""
+    return (verdict.rule == rule and verdict.state in _WORST) or (rule == ANY and verdict.state == "breach")
 
 
 def _ordered(names: Iterable[str]) -> list[str]:

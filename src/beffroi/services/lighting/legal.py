@@ -25,6 +25,7 @@ __all__ = [
     "check_point",
     "minutes_after",
     "rule_title",
+    "verdicts_of",
 ]
 
 ORDER = Text("arrêté du 27 décembre 2018 (NOR TREP1831126A)", "order of 27 December 2018 (NOR TREP1831126A)")
@@ -112,7 +113,14 @@ def check_point(
 ) -> list[Verdict]:
     """Return the verdicts of articles 3 and 5 on one light point; `values` are those of the collection `lamp`, and
     `surface_m2` (what it lights) when known."""
-    return list(_checked(tuple(values.get(name) for name in _READ), built_up, protected))
+    return list(verdicts_of(values, built_up=built_up, protected=protected))
+
+
+def verdicts_of(
+    values: Mapping[str, Any], *, built_up: bool | None = None, protected: bool = False
+) -> tuple[Verdict, ...]:
+    """Do the same; luminaires that are alike in what the order asks of have the very same tuple."""
+    return _checked(tuple(map(values.get, _READ)), built_up, protected)
 
 
 _READ = (
