@@ -93,6 +93,30 @@ def test_misuse_exits_2(words: list[str]) -> None:
     beffroi(*words, code=2)
 
 
+@pytest.mark.parametrize(
+    ("words", "french", "english"),
+    [
+        (("energy", "parse", "r64", "no.json"), ("Le fichier « no.json » n'existe pas", "FILE"), ("The file 'no.json' does not exist", "FILE")),
+        (("energy", "prase"), ("La commande « prase » n'existe pas", ""), ("There is no command 'prase'", "")),
+        (("lighting", "led", "--points", "0"), ("Le nombre doit être d'au moins 1", "--points"), ("The number must be at least 1", "--points")),
+        (("lighting", "tree"), ("Il manque un argument", "CABINET"), ("An argument is missing", "CABINET")),
+    ],
+)  # fmt: skip
+def test_misuse_is_told_as_any_problem_in_the_language_of_the_terminal(
+    words: tuple[str, ...],
+    french: tuple[str, str],
+    english: tuple[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for tongue, (reason, place) in (("fr", french), ("en", english)):
+        monkeypatch.setenv("BEFFROI_LANG", tongue)
+        told = json.loads(beffroi(*words, "--json", code=2).stderr)
+        assert (told["reason"], told["place"]) == (reason, place)
+        help_of = " ".join(w for w in words[:2] if w != "prase")
+        assert told["mend"].endswith(f": beffroi {help_of} -h")
+        assert beffroi(*words, code=2).stderr.startswith(f"beffroi: {reason}")
+
+
 def test_every_command_has_help() -> None:
     asked = [["--help"]]
     seen: list[tuple[list[str], str]] = []

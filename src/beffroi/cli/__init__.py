@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from beffroi import __version__
+from beffroi.cli.misuse import misuse
 from beffroi.model.problem import Conflict, Problem
 from beffroi.model.text import Text
 from beffroi.terminal import Data, Json, fail, language, say, tell
@@ -95,7 +97,10 @@ def _refusal(problem: Problem, *, as_json: bool) -> str:
     reason, mend = problem.reason.of(tongue), problem.mend.of(tongue)
     if as_json:
         return json.dumps({"reason": reason, "mend": mend, "place": problem.place}, ensure_ascii=False)
-    place = f" ({problem.place})" if problem.place else ""
+    where = problem.place
+    if tongue == "fr":
+        where = where.replace("line ", "ligne ").replace("part ", "partie ")
+    place = f" ({where})" if where else ""
     return f"beffroi: {reason}{place}" + (f"\n  {mend}" if mend else "")
 
 
@@ -111,7 +116,17 @@ def main() -> None:
             stream.reconfigure(encoding="utf-8", errors="replace")  # a C locale must not break an accent
     as_json = "--json" in sys.argv
     try:
-        application(next((a for a in sys.argv[1:] if not a.startswith("-")), None))()
+        code = application(next((a for a in sys.argv[1:] if not a.startswith("-")), None))(
+            prog_name="beffroi", standalone_mode=False
+        )
+        raise SystemExit(code if isinstance(code, int) else 0)
+    except TyperException as error:
+        said = str(error.format_message() if hasattr(error, "format_message") else error)
+        if said:  # else the help was asked for by naming no command, and is told
+            typer.echo(_refusal(misuse(said, error), as_json=as_json), err=True)
+        raise SystemExit(getattr(error, "exit_code", 1)) from None
+    except typer.Abort:
+        raise SystemExit(1) from None
     except Problem as problem:
         typer.echo(_refusal(problem, as_json=as_json), err=True)
         raise SystemExit(_code(problem)) from None
@@ -125,8 +140,20 @@ def main() -> None:
         raise SystemExit(1) from None
 
 
+_OF_FILES = {
+    FileNotFoundError: Text("« {file} » n'existe pas, ou son dossier.", "'{file}' does not exist, or its directory."),
+    IsADirectoryError: Text("« {file} » est un dossier, non un fichier.", "'{file}' is a directory, not a file."),
+    NotADirectoryError: Text("« {file} » passe par un fichier, non un dossier.", "'{file}' goes through a file, not a directory."),
+    PermissionError: Text("« {file} » ne vous est pas permis.", "'{file}' is not permitted to you."),
+}  # fmt: skip
+
+
 def _unforeseen(error: Exception) -> Problem:
     """Return what to say of a failure that is not a `Problem`: the disk, the database, or a fault of ours."""
+    if isinstance(error, OSError) and error.filename is not None and type(error) in _OF_FILES:
+        return Problem(
+            _OF_FILES[type(error)].filled(file=str(error.filename).replace("{", "(").replace("}", ")"))
+        )
     detail = str(error).strip().splitlines()[0] if str(error).strip() else ""
     said = detail if isinstance(error, OSError) else f"{type(error).__name__}: {detail}"
     mend = Text(

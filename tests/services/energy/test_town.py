@@ -2,8 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from functools import cache
 from pathlib import Path
 
@@ -12,10 +11,9 @@ import numpy as np
 import pypdf
 import pytest
 from starlette.testclient import TestClient
-from tests.towns import town_at
+from tests.services.energy.conftest import NOW_US, curve_of
 
 from beffroi.app import create_app
-from beffroi.identity import people, sign_in
 from beffroi.intake.identify import OPEN, identify
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, parse_instant
 from beffroi.model.observation import Draft
@@ -28,7 +26,6 @@ from beffroi.services.energy.contract_power import advise
 from beffroi.services.energy.demo import _METERS, _sky, _used  # the invented meters, as an oracle
 from beffroi.services.energy.factors import carbon_kg, factor_of
 from beffroi.services.energy.facturx import read_bill
-from beffroi.services.energy.flows.row import Row as Value
 from beffroi.services.energy.gas import read_adict
 from beffroi.services.energy.importing import (
     Taken,
@@ -47,57 +44,11 @@ from beffroi.services.energy.school_holidays import labels_of, public_holiday, s
 from beffroi.services.energy.studying import study, study_town
 from beffroi.standards.reading import Series, Station
 from beffroi.store.record import Query
-from beffroi.town import Town, open_town
-from beffroi.web.kit.who import SESSION_COOKIE
+from beffroi.town import Town
 
 BILLS = Path(__file__).parent / "bills"  # of drafthorse and factur-x: see make.py there
-NOW_US = parse_instant("2026-11-20T08:00:00Z")
+
 PRM = "99103630318530"
-
-
-@pytest.fixture(scope="module")
-def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
-    folder = tmp_path_factory.mktemp("energy") / "town"
-    town_at(folder, "Essai-les-Bains", email="maire@essai.fr")
-    opened = open_town(folder, clock=lambda: NOW_US)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def agent(town: Town) -> Iterator[TestClient]:
-    with TestClient(create_app(town), base_url="http://127.0.0.1:8080", follow_redirects=False) as client:
-        client.headers.update({"Accept": "text/html", "Accept-Language": "fr"})
-        person = people.add(
-            town.store, SYSTEM, email="r@essai.fr", name="Une responsable", role="responsable"
-        )
-        link = sign_in.make_link(town.store, SYSTEM, person.id)
-        client.cookies.set(SESSION_COOKIE, sign_in.by_link(town.store, link, agent="Firefox")[1])
-        yield client
-
-
-def curve_of(prm: str, first: str, days: int, watts, step: int = 30, nature: str = "réel") -> list[Value]:
-    at = datetime.fromisoformat(first).replace(tzinfo=PARIS)
-    begin, end = at.timestamp(), (at + timedelta(days=days)).timestamp()
-    rows = []
-    while begin < end:
-        start, stop = (datetime.fromtimestamp(t, PARIS) for t in (begin, begin + step * 60))
-        rows.append(
-            Value(
-                prm,
-                "curve",
-                None,
-                start.isoformat(),
-                stop.isoformat(),
-                watts(start),
-                "W",
-                None,
-                nature,
-                "BRUT",
-            )
-        )
-        begin += step * 60
-    return rows
 
 
 def total(town: Town, prm: str, quantity: str = "curve", state: str = "raw") -> float:
@@ -312,8 +263,6 @@ def test_files_come_in_by_the_page(town: Town, agent: TestClient, shared: Path) 
         ):
             assert anyone.get(address, headers={"Accept": "application/json"}).status_code == 401
         assert anyone.get("/energie", headers={"Accept": "text/html"}).status_code == 200
-    table = agent.get("/energie/operat.csv").content.decode("utf-8-sig").splitlines()
-    assert table[0].startswith("SIRET;") and all("gabarit" in line for line in table[1:])
 
 
 CII = """<?xml version="1.0" encoding="UTF-8"?>

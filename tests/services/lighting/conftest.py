@@ -15,6 +15,7 @@ from beffroi.town import Town, open_town
 
 COMMUNE = "34172"
 AGENT = Principal("user:11", "Inès Delmas", "agent", (COMMUNE,))
+OTHER = Principal("user:13", "Léa Petit", "agent", (COMMUNE,))
 MANAGER = Principal("user:12", "Paul Roux", "responsable", (COMMUNE,))
 
 

@@ -11,6 +11,7 @@ from tests.services.lighting.conftest import COMMUNE, lit_town
 from beffroi.app import create_app
 from beffroi.identity import keys
 from beffroi.model.principal import SYSTEM
+from beffroi.services.lighting.screens import orders
 from beffroi.services.lighting.talq.keeping import add_devices
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -100,6 +101,15 @@ def test_an_order_needs_two_people(served: tuple[Town, TestClient]) -> None:
     form: dict[str, Any] = {"title": "Fête", "level": "60", "minutes": "90", "device": str(number)}
     wrong = client.post("/services/lighting/ordres", data=form | {"level": "160"}, headers=first)
     assert (wrong.status_code, 'id="f-level-error"' in wrong.text) == (400, True)
+    typed = {"title": "Fête du port", "level": "35", "minutes": "150", "cocher": "toutes"}
+    ticked = client.post("/services/lighting/ordres", data=typed, headers=first)  # without script
+    assert ticked.status_code == 200
+    for said in ('value="Fête du port"', 'value="35"', 'value="150"', f'value="{number}" checked'):
+        assert said in ticked.text
+    assert "point à corriger" not in ticked.text
+    emptied = client.post("/services/lighting/ordres", data=typed | {"cocher": "aucune"}, headers=first).text
+    assert ('value="Fête du port"' in emptied, "checked" in emptied) == (True, False)
+    assert town.store.records.count("lighting_order") == 0
     made = client.post("/services/lighting/ordres", data=form, headers=first, follow_redirects=False)
     assert made.status_code == 303
     place = made.headers["location"]
@@ -118,6 +128,25 @@ def test_an_order_needs_two_people(served: tuple[Town, TestClient]) -> None:
     row = town.store.records.find("lighting_order", Query(limit=1)).rows[0]
     assert (row.values["state"], row.values["level"]) == ("confirmed", 60)
     assert client.post(place, data={"deed": "confirm"}, headers=second).status_code == 409
+    assert (
+        "Rendre les lampes à leur programme maintenant"
+        in client.get(place, headers=first, params={"lang": "fr"}).text
+    )
+    assert (
+        client.post(place, data={"deed": "release"}, headers=first, follow_redirects=False).status_code == 303
+    )
+    assert town.store.records.get("lighting_order", row.id).values["state"] == "ended"
+    again = client.get("/services/lighting/ordres", headers=first, params={"ordre": row.id}).text
+    for said in ('value="Fête"', 'value="60"', 'value="90"', f'value="{number}" checked'):
+        assert said in again
+    with pytest.MonkeyPatch.context() as patch:  # a stock too large for one page: a cabinet at a time
+        patch.setattr(orders, "_SHOWN", 0)
+        page = client.get("/services/lighting/ordres", headers=first, params={"lang": "fr"}).text
+        assert ("1 lampe : choisissez une armoire." in page, 'name="device"' in page, "AR1 (1)" in page) == (
+            True,
+            False,
+            True,
+        )
 
 
 def test_a_lamp_its_reports_and_its_interventions_lead_to_one_another(
@@ -234,3 +263,46 @@ def test_a_gateway_shows_what_it_said_and_what_was_refused(served: tuple[Town, T
     )
     assert (asked.status_code, "The URL of this gateway is missing." in asked.text) == (400, True)
     assert client.get(place, follow_redirects=False).status_code in (302, 303, 401)
+
+
+def test_what_is_not_known_is_not_said_to_be_zero(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    agent = headers(town, "agent")
+    lamps = list(town.store.records.all("lamp"))
+    was = {lamp.id: {k: lamp.values[k] for k in ("power_w", "source")} for lamp in lamps}
+    for lamp in lamps:
+        town.store.records.put("lamp", {"power_w": None, "source": None}, id=lamp.id, who=SYSTEM)
+    try:
+        page = client.get("/services/lighting/apercu", params={"lang": "fr"}).text
+        facts = re.findall(r"<dt>([^<]+)</dt><dd>([^<]+)</dd>", page)
+        assert dict(facts)["Puissance installée"] == dict(facts)["En LED"] == "–"
+        assert "Rien d&#39;anormal" not in page
+        page = client.get("/services/lighting/horaires", params={"lang": "fr"}).text
+        assert ("rien ne se calcule encore" in page, "Importer les points" in page) == (True, False)
+        asked = {"before": "coucher 100, lever", "after": "coucher 50, lever", "watts": "70", "lang": "fr"}
+        page = client.get("/services/lighting/horaires", params=asked, headers=agent).text
+        assert ("3 points comptés à 70" in page, "(−50" in page) == (True, True)
+        assert "/donnees/lighting_program/nouveau?program=coucher%2050%2C%20lever" in page
+        assert "sont un exemple" in client.get("/services/lighting/led", params={"lang": "fr"}).text
+    finally:
+        for number, values in was.items():
+            town.store.records.put("lamp", values, id=number, who=SYSTEM)
+
+
+def test_lamps_that_fail_the_order_lead_to_a_fault(served: tuple[Town, TestClient]) -> None:
+    town, client = served
+    agent = headers(town, "agent")
+    lamp = town.store.records.by_key("lamp", "L2", COMMUNE)
+    town.store.records.put("lamp", {"colour_k": 4000, "installed": "2022-03-01"}, id=lamp.id, who=SYSTEM)
+    page = client.get(
+        "/services/lighting/arrete", params={"lang": "fr", "regle": "toutes"}, headers=agent
+    ).text
+    assert "1 point non conforme" in page
+    shown = page[page.index('id="points"') : page.index('id="point"')]
+    assert re.findall(r'href="\?point=(\w+)#point"', shown) == ["L2"]
+    href = re.search(r'href="(/donnees/fault/nouveau[^"]+)"', shown)[1].replace("&amp;", "&")
+    assert href.startswith(f"/donnees/fault/nouveau?asset=lamp%2F{lamp.id}&title=temp")
+    form = client.get(href, headers=agent).text
+    assert (f'value="lamp/{lamp.id}"' in form, 'value="rue Foch"' in form) == (True, True)
+    assert "Ouvrir une panne" not in client.get("/services/lighting/arrete", params={"regle": "toutes"}).text
+    assert client.get("/services/lighting/arrete", params={"regle": "colour"}).status_code == 404

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 from tests.faults.serving import Town as Served
 from tests.mqtt.test_town import until
-from tests.services.lighting.conftest import AGENT, COMMUNE, MANAGER, lit_town
+from tests.services.lighting.conftest import AGENT, COMMUNE, MANAGER, OTHER, lit_town
 from tests.services.lighting.talq_gateway import Gateway
 
 from beffroi.identity import keys
@@ -354,10 +354,28 @@ def test_a_simulated_gateway_obeys_and_goes_back_to_its_program(town: Town) -> N
             "ended",
             [100, 100],
         )
+        # taken back before its time: by who asked, at once; what waits to be sent never is
+        order = commanding.ask(later, AGENT, ids, 10, clock["now"] + HOUR_US, "Essai")
+        commanding.confirm(later, MANAGER, order.id)
+        commanding.release(later, AGENT, order.id, post)
+        assert (commanding.send_due(later, post), levels()) == (0, [100, 100])
+        order = commanding.ask(later, AGENT, ids, 10, clock["now"] + HOUR_US, "Essai")
+        commanding.confirm(later, MANAGER, order.id)
+        assert (commanding.send_due(later, post), levels()) == (2, [10, 10])
+        with pytest.raises(Forbidden):
+            commanding.release(later, OTHER, order.id, post)
+        commanding.release(later, MANAGER, order.id, post)
+        assert (later.store.records.get("lighting_order", order.id).values["state"], levels()) == (
+            "ended",
+            [100, 100],
+        )
+        with pytest.raises(Conflict):
+            commanding.release(later, MANAGER, order.id, post)
         report(later, gateway, [clock["now"] + 2 * HOUR_US])  # 23:00 at Paris and an hour: cut
         assert levels() == [0, 0]
         with later.store.read() as c:
-            assert c.execute(select(task.c.state)).scalars().all() == ["done", "done"]
+            states = c.execute(select(task.c.state).order_by(task.c.id)).scalars().all()
+            assert states == ["done", "done", "cancelled", "cancelled", "done", "done"]
             series = c.execute(
                 select(datastream.c.id).where(datastream.c.kind == "lamp_power").order_by(datastream.c.id)
             ).scalars()

@@ -1,11 +1,12 @@
 """What the energy service keeps: sites and their delivery points, works, bills, and what was found wasted."""
 
+import re
 from datetime import date, datetime
 
 from beffroi.model.collection import Collection, Record, choice, field
 from beffroi.model.text import Text
 
-__all__ = ["COLLECTIONS"]
+__all__ = ["COLLECTIONS", "FLUIDS", "found_in"]
 
 FLUIDS = (
     choice("electricity", "Électricité", "Electricity"), choice("gas", "Gaz", "Gas"), choice("water", "Eau", "Water"),
@@ -16,6 +17,25 @@ KINDS = (
     choice("night", "Talon de nuit", "Night base load"), choice("weekend", "Fins de semaine", "Week-ends"),
     choice("holiday", "Vacances scolaires", "School holidays"), choice("drift", "Dérive", "Drift"),
 )  # fmt: skip
+
+
+# what the study of meters writes, in French, and the same in English
+_FOUND = (
+    (" : consomme la nuit plus qu'il ne faut", ": uses more by night than it should"), (" : consomme en fin de semaine", ": uses at week-ends"),
+    (" : consomme pendant les vacances", ": uses during the holidays"), (" : dérive depuis quatre semaines", ": drifts since four weeks"),
+    (" : l'eau coule la nuit", ": water runs by night"), ("/jour de plus que la référence", "/day more than the baseline"),
+    (", contre ", ", against "), (" au plus bas et ", " at the lowest and "), (" un jour ouvert", " on an open day"), (", sur ", ", over "),
+    (" jours", " days"),
+)  # fmt: skip
+
+
+def found_in(said: str, language: str) -> str:
+    """Return what the study of meters wrote of a finding, in the words of a language."""
+    if language == "fr":
+        return re.sub(r"(\d)\.(\d)", r"\1,\2", said)
+    for french, english in _FOUND:
+        said = said.replace(french, english)
+    return said
 
 
 class Site(Record):
@@ -71,6 +91,9 @@ class DeliveryPoint(Record):
     euro_excess: float | None = field("Prix d'un kVA de dépassement, par jour", "Price of a kVA in excess, a day", unit="€/kVA", minimum=0, listed=False,
                                       read="agent", hint=Text("Points de plus de 36 kVA seulement.", "Points above 36 kVA only."))  # fmt: skip
     tariff: str | None = field("Formule tarifaire", "Tariff", listed=False)
+    contract_on: date | None = field("Contrat tel qu'au", "Contract as of", listed=False,
+                                     hint=Text("Le jour du flux qui l'a dit : un flux plus ancien ne le change pas.",
+                                               "The day of the flow that told it: an older flow does not change it."))  # fmt: skip
     supplier: str | None = field("Fournisseur", "Supplier", listed=False)
     meter: str | None = field("Numéro de série du compteur", "Meter serial number", listed=False)
     pulse_weight: float | None = field("Poids de l'impulsion", "Pulse weight", listed=False, minimum=0,
@@ -101,6 +124,10 @@ class Bill(Record):
 
     number: str = field("Numéro", "Number", key=True)
     point: int | None = field("Point de livraison", "Delivery point", reference="delivery_point")
+    kind: str = field(
+        "De qui", "From whom", listed=False, default="supplier",
+        choices=(choice("supplier", "Du fournisseur", "From the supplier"), choice("network", "Du réseau (acheminement)", "From the network")),
+    )  # fmt: skip
     issued: date | None = field("Émise le", "Issued on")
     start: date | None = field("Du", "From")
     end: date | None = field("Au", "To")
@@ -109,6 +136,9 @@ class Bill(Record):
         "Quantité facturée", "Quantity billed", hint=Text("kWh, ou m³ d'eau.", "kWh, or m³ of water.")
     )
     amount: float | None = field("Montant TTC", "Amount with tax", unit="€")
+    of_use: float | None = field(
+        "Dont ce qui suit la quantité", "Of which what follows the quantity", unit="€", listed=False
+    )
     measured: float | None = field("Quantité mesurée", "Quantity measured")
     expected: float | None = field("Montant attendu", "Amount expected", unit="€", listed=False)
     verdict: str = field(
@@ -123,11 +153,28 @@ class Bill(Record):
     why_en: str | None = field("Pourquoi, en anglais", "Why, in English", listed=False, long=True)
 
 
+class BillLine(Record):
+    """One line of a bill, as the bill says it."""
+
+    code: str = field("Ligne", "Line", key=True, listed=False)
+    bill: int = field("Facture", "Bill", reference="energy_bill")
+    point: int | None = field("Point de livraison", "Delivery point", reference="delivery_point")
+    item: str | None = field("Code", "Code")
+    label: str = field("Libellé", "Words")
+    start: date | None = field("Du", "From")
+    end: date | None = field("Au", "To")
+    quantity: float | None = field("Quantité", "Quantity")
+    unit: str | None = field("Unité", "Unit")
+    price: float | None = field("Prix unitaire hors taxe", "Unit price without tax", unit="€")
+    amount: float = field("Montant hors taxe", "Amount without tax", unit="€", default=0.0)
+    vat: float | None = field("TVA", "VAT", unit="%")
+
+
 class Finding(Record):
     """Something wasted, with what it costs a year. Found by the service; it closes when the meter no longer shows it."""
 
     code: str = field("Code", "Code", key=True, listed=False)
-    title: str = field("Constat", "Finding")
+    title: str = field("Constat", "Finding", words=found_in)
     point: int = field("Point de livraison", "Delivery point", reference="delivery_point")
     kind: str = field("Nature", "Kind", choices=KINDS)
     euro_year: float = field("Coût par an", "Cost a year", unit="€", default=0.0)
@@ -140,7 +187,7 @@ class Finding(Record):
         choices=(choice("open", "En cours", "Going on", "orange"), choice("closed", "Fini", "Over", "vert")),
         default="open",
     )  # fmt: skip
-    why: str | None = field("D'après", "According to", long=True, listed=False)
+    why: str | None = field("D'après", "According to", long=True, listed=False, words=found_in)
 
 
 COLLECTIONS = (
@@ -152,6 +199,8 @@ COLLECTIONS = (
                description=Text("Travaux, et ce qu'ils ont épargné, mesuré.", "Works, and what they saved, measured.")),
     Collection("energy_bill", Text("Factures d'énergie et d'eau", "Energy and water bills"), Bill, read="agent", status="verdict",
                description=Text("Factures reçues, comparées au compteur.", "Bills received, compared with the meter.")),
+    Collection("energy_bill_line", Text("Lignes des factures", "Lines of bills"), BillLine, read="agent", label="label", system=True,
+               description=Text("Chaque ligne des factures reprises, telle que la facture la dit.", "Each line of the bills taken in, as the bill says it.")),
     Collection("energy_finding", Text("Gaspillages constatés", "Waste found"), Finding, label="title", status="state", system=True,
                description=Text("Ce que les compteurs montrent de gaspillé, en euros par an.", "What meters show to be wasted, in euros a year.")),
 )  # fmt: skip

@@ -20,6 +20,19 @@ Flow = Annotated[
     str,
     typer.Argument(metavar="FLOW", help=say("r64, r67, r151, r15, c15, f12, f15, r63 ou r65.", "r64, r67, r151, r15, c15, f12, f15, r63 or r65.")),
 ]  # fmt: skip
+ImportFlow = Annotated[
+    str,
+    typer.Argument(
+        metavar="FLOW",
+        help=say("Un flux d'Enedis (comme parse), adict ou facturx.", "A flow of Enedis (as parse), adict or facturx."),
+    ),
+]  # fmt: skip
+Number = Annotated[
+    int,
+    typer.Argument(
+        metavar="NUMBER", help=say("Numéro que l'import a donné.", "Number that the import gave.")
+    ),
+]
 File = Annotated[
     Path,
     typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=say("Fichier reçu.", "File received.")),
@@ -114,6 +127,10 @@ def register(app: typer.Typer) -> None:
             "Take a flow into the town, each value once; adict: gas from GRDF; facturx: a bill.",
         ),
     )(_import)
+    group.command(
+        "undo",
+        help=say("Annule l'import d'un fichier.", "Take back the import of a file."),
+    )(_undo)
     group.command(
         "late",
         help=say(
@@ -312,49 +329,82 @@ def _degree_days(
     )  # fmt: skip
 
 
-def _import(flow: Flow, file: File, data: Data, territory: Territory = None, as_json: Json = False) -> None:
+def _import(
+    flow: ImportFlow, file: File, data: Data, territory: Territory = None, as_json: Json = False
+) -> None:
     import msgspec  # noqa: PLC0415
 
     from beffroi.model.principal import SYSTEM  # noqa: PLC0415
-    from beffroi.services.energy.bills import take_bill  # noqa: PLC0415
-    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
-    from beffroi.services.energy.gas import read_adict  # noqa: PLC0415
-    from beffroi.services.energy.importing import import_flow, take_rows  # noqa: PLC0415
+    from beffroi.services.energy.arrivals import take_file  # noqa: PLC0415
+    from beffroi.services.energy.flows.reading import TITLES  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
-    kind = flow.lower()
+    _one_of(flow.lower(), tuple(TITLES), "FLOW")
     town = open_town(data)
     try:
-        if kind == "facturx":
-            _tell_bills(take_bill(town, read_bill(file), SYSTEM, territory), as_json=as_json)
-            return
-        taken = (
-            take_rows(town, list(read_adict(file.read_bytes())), SYSTEM, territory)
-            if kind == "adict"
-            else import_flow(town, flow, file, SYSTEM, territory)
-        )
+        _, taken, bills = take_file(town, file, SYSTEM, territory, flow)
     finally:
         town.close()
+    if bills:
+        _tell_bills(bills, taken.number, as_json=as_json)
+        return
     report = msgspec.to_builtins(taken)
-    tell(
-        report,
-        as_json=as_json,
-        words=say(
-            "{stored} valeurs nouvelles, {replaced} remplacées, {known} déjà connues ; {points} points créés, {doubts} valeurs laissées de côté",
-            "{stored} new values, {replaced} replaced, {known} already known; {points} points made, {doubts} values left out",
-            **(report | {"points": len(taken.points), "doubts": len(taken.doubts)}),
-        ),
-    )
+    lines = [
+        say("{stored} valeurs nouvelles, {replaced} remplacées, {known} déjà connues",
+            "{stored} new values, {replaced} replaced, {known} already known", **report),
+        say("points créés : {points} ; contrats changés : {contracts} ; factures : {bills} ; laissé de côté : {doubts}",
+            "points made: {points}; contracts changed: {contracts}; bills: {bills}; left out: {doubts}",
+            **(report | {"points": len(taken.points), "doubts": len(taken.doubts)})),
+        *(f"  {d.prm} {d.at} : {d.reason.of(language())}. {d.mend.of(language())}" for d in taken.doubts[:20]),
+        _to_take_back(taken.number),
+    ]  # fmt: skip
+    tell(report, as_json=as_json, words="\n".join(lines))
 
 
-def _tell_bills(rows: "list[Row]", *, as_json: bool) -> None:
+def _to_take_back(number: int) -> str:
+    return say("Pour l'annuler : beffroi energy undo {number}", "To take it back: beffroi energy undo {number}", number=number)  # fmt: skip
+
+
+def _undo(number: Number, data: Data, as_json: Json = False) -> None:
+    import msgspec  # noqa: PLC0415
+
+    from beffroi.model.principal import SYSTEM  # noqa: PLC0415
+    from beffroi.services.energy.arrivals import take_back  # noqa: PLC0415
+    from beffroi.town import open_town  # noqa: PLC0415
+
+    town = open_town(data)
+    try:
+        back = msgspec.to_builtins(take_back(town, number, SYSTEM))
+    finally:
+        town.close()
+    words = say("Annulé : {values} valeurs retirées, {records} fiches remises comme avant, {kept} gardées parce que changées depuis",
+                "Taken back: {values} values deleted, {records} records as before, {kept} kept because changed since", **back)  # fmt: skip
+    tell(back, as_json=as_json, words=words)
+
+
+def _tell_bills(rows: "list[Row]", number: int, *, as_json: bool) -> None:
+    from beffroi.services.energy.collections import COLLECTIONS  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
+
     names = ("number", "verdict", "quantity", "measured", "amount", "expected", "why", "why_en")
     report = [{name: row.values[name] for name in names} for row in rows]
     why = "why" if say("fr", "en") == "fr" else "why_en"
+    verdicts = {
+        c.value: c.title.of(language())
+        for one in COLLECTIONS
+        if one.name == "energy_bill" and (held := one.field("verdict")) is not None
+        for c in held.choices
+    }
     tell(
         report,
         as_json=as_json,
-        words="\n".join(f"{one['number']} : {one['verdict']} ({one[why]})" for one in report),
+        words="\n".join(
+            [
+                *(f"{one['number']} : {verdicts[one['verdict']]} ({one[why]})" for one in report),
+                _to_take_back(number),
+            ]
+        ),
     )
 
 
@@ -384,7 +434,11 @@ def _power(data: Data, as_json: Json = False) -> None:
     tell(
         found,
         as_json=as_json,
-        words="\n".join(lines) or say("Aucune puissance à juger.", "No power to judge."),
+        words="\n".join(lines)
+        or say(
+            "Aucune puissance à juger : il faut la puissance souscrite d'un point, et un R151 ou une courbe de charge.",
+            "No power to judge: it takes the subscribed power of a point, and an R151 or a load curve.",
+        ),
     )
 
 
@@ -395,20 +449,32 @@ def _late(data: Data, as_json: Json = False) -> None:
 
     town = open_town(data)
     try:
+        points = points_of(town)
         late = [
             {"point": point.values["code"], "day": day.isoformat(), "known": round(share, 4)}
-            for point in points_of(town)
+            for point in points
             for day, share in late_days(town, point, town.clock())
         ]
     finally:
         town.close()
     lines = "\n".join(f"{one['point']} {one['day']} {one['known']:.0%}" for one in late)
-    tell(late, as_json=as_json, words=lines or say("Aucun jour ne manque.", "No day is missing."))
+    tell(
+        late,
+        as_json=as_json,
+        words=lines
+        or (
+            say("Aucun jour ne manque.", "No day is missing.")
+            if points
+            else say("Aucun point de livraison encore.", "No delivery point yet.")
+        ),
+    )
 
 
 def _study(data: Data, as_json: Json = False) -> None:
+    from beffroi.services.energy.collections import found_in  # noqa: PLC0415
     from beffroi.services.energy.studying import study_town  # noqa: PLC0415
     from beffroi.store.record import Query  # noqa: PLC0415
+    from beffroi.terminal import language  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
 
     town = open_town(data)
@@ -429,21 +495,24 @@ def _study(data: Data, as_json: Json = False) -> None:
             total=total,
         )
     ]
-    lines += [f"  {one['euro_year']:.0f} € {one['title']} ({one['why']})" for one in found]
+    lines += [
+        f"  {one['euro_year']:.0f} € {found_in(one['title'], language())} ({found_in(one['why'] or '', language())})"
+        for one in found
+    ]
     tell({"points": points, "euro_year": total, "findings": found}, as_json=as_json, words="\n".join(lines))
 
 
 def _bill(file: File, as_json: Json = False) -> None:
     import msgspec  # noqa: PLC0415
 
-    from beffroi.services.energy.facturx import read_bill  # noqa: PLC0415
+    from beffroi.services.energy.facturx import comma, read_bill  # noqa: PLC0415
     from beffroi.terminal import language  # noqa: PLC0415
 
     found = read_bill(file)
     wrong = [text.of(language()) for text in found.wrong_sums()]
     report = msgspec.to_builtins(found) | {"used": found.used, "wrong": wrong}
-    words = say("Facture {number} de {supplier}, {total:.2f} € : {verdict}", "Bill {number} of {supplier}, €{total:.2f}: {verdict}",
-                number=found.number, supplier=found.supplier, total=found.total,
+    words = say("Facture {number} de {supplier}, {french} € : {verdict}", "Bill {number} of {supplier}, €{total:.2f}: {verdict}",
+                number=found.number, supplier=found.supplier, total=found.total, french=comma(found.total),
                 verdict="; ".join(wrong) or say("les sommes sont justes", "the sums are right"))  # fmt: skip
     tell(report, as_json=as_json, words=words)
 

@@ -48,6 +48,14 @@ class Line(msgspec.Struct, frozen=True):
     point: str | None
     start: date | None
     end: date | None
+    item: str = ""  # its code, where the bill gives one
+    vat: float | None = None  # %
+    counted: bool = True  # False: says again, for a tax, an energy that another line counts
+
+    @property
+    def of_use(self) -> bool:
+        """True when the line counts energy or water."""
+        return self.counted and self.unit in ("kWh", "m³")
 
 
 class ElectronicBill(msgspec.Struct, frozen=True):
@@ -65,6 +73,8 @@ class ElectronicBill(msgspec.Struct, frozen=True):
     start: date | None
     end: date | None
     profile: str
+    of_network: bool = False  # the network's bill (F12, F15), which the supplier's own bill asks again
+    note: Text | None = None  # what of it could not be reckoned with
 
     def wrong_sums(self) -> list[Text]:
         """Return where the bill does not add up, to the cent a line."""
@@ -102,7 +112,7 @@ class ElectronicBill(msgspec.Struct, frozen=True):
     @property
     def of_use(self) -> float:
         """The euros with tax of the lines that count energy or water: the whole bill, less what is asked whatever the use."""
-        lines = sum(line.amount for line in self.lines if line.unit in ("kWh", "m³"))
+        lines = sum(line.amount for line in self.lines if line.of_use)
         return lines * self.total / self.without_tax if self.without_tax else lines
 
     @property
@@ -135,9 +145,7 @@ class ElectronicBill(msgspec.Struct, frozen=True):
     @property
     def used(self) -> float | None:
         """The energy (kWh) or water (m³) of all lines, None when no line counts any."""
-        counted = [
-            line.quantity for line in self.lines if line.unit in ("kWh", "m³") and line.quantity is not None
-        ]
+        counted = [line.quantity for line in self.lines if line.of_use and line.quantity is not None]
         return sum(counted) if counted else None
 
 

@@ -2,8 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, timedelta
 from itertools import islice, pairwise, takewhile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from sqlalchemy import select
@@ -15,9 +17,11 @@ from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.result import Result, number_of
 from beffroi.model.text import Text
+from beffroi.services.energy.bills import midnight, take_bill
 from beffroi.services.energy.flows.reading import read_flow
 from beffroi.services.energy.flows.row import Row as Value
 from beffroi.services.energy.intervals import (
+    LONGEST_BILLED_US,
     LONGEST_US,
     Doubt,
     Interval,
@@ -29,12 +33,14 @@ from beffroi.services.energy.intervals import (
     goes_back,
     state_of,
 )
+from beffroi.services.energy.network_bills import billed_energies, network_bills
 from beffroi.services.energy.points import fluid_of_number, known_series, point_by_number, series_id, unit_of
 from beffroi.store.record import Row
 from beffroi.store.tables import datastream
 from beffroi.town import Town
 
 __all__ = [
+    "ORIGIN",
     "Taken",
     "import_flow",
     "keep",
@@ -45,6 +51,7 @@ __all__ = [
     "take_rows",
 ]
 
+ORIGIN = "energy"  # kind of provenance of what an import brought, and the name of its number there
 _AT_ONCE = 5000
 _COUNTED_US = 400 * DAY_US  # how far back the counter of a new pulse emitter is read
 _QUALITY = {"raw": Quality.GOOD, "corrected": Quality.GOOD, "estimated": Quality.ESTIMATED}
@@ -58,17 +65,23 @@ class Taken(msgspec.Struct):
     known: int = 0
     points: list[str] = []
     contracts: int = 0
+    bills: int = 0
     doubts: list[Doubt] = []
+    number: int = 0  # by which the whole is taken back
 
 
-def import_flow(town: Town, flow: str, path: Path, who: Principal, territory: str | None) -> Taken:
+def import_flow(
+    town: Town, flow: str, path: Path, who: Principal, territory: str | None, number: int = 0
+) -> Taken:
     """Take a whole flow, once it was read to its end. Raises `Problem` with the place; then nothing was taken."""
-    return take_rows(town, list(read_flow(flow, path)), who, territory)
+    return take_rows(town, list(read_flow(flow, path)), who, territory, number)
 
 
-def take_rows(town: Town, rows: Sequence[Value], who: Principal, territory: str | None) -> Taken:
-    """Take rows that were read."""
-    taken = Taken()
+def take_rows(
+    town: Town, rows: Sequence[Value], who: Principal, territory: str | None, number: int = 0
+) -> Taken:
+    """Take rows that were read; `number`: the change that all of it is under, so that it can be taken back."""
+    taken = Taken(number=number)
     points = {
         number: _point(town, number, who, territory, taken) for number in dict.fromkeys(r.prm for r in rows)
     }
@@ -77,7 +90,24 @@ def take_rows(town: Town, rows: Sequence[Value], who: Principal, territory: str 
     _keep_indexes(town, points, rows, taken)
     _keep_powers(town, points, rows, taken)
     _contracts(town, points, rows, who, taken)
+    _network_bills(town, points, rows, who, taken)
     return taken
+
+
+def _network_bills(
+    town: Town, points: dict[str, Row], rows: Sequence[Value], who: Principal, taken: Taken
+) -> None:
+    """Keep the network's bills with their lines; what they count is a series of its own, that is read where no meter told."""
+    for bill in network_bills(rows):
+        point = points[bill.point or ""]
+        take_bill(town, bill, who, point.territory, taken.number or None)
+        taken.bills += 1
+        spans = [
+            Interval(midnight(start), midnight(end + timedelta(days=1)), kwh * 1000)
+            for start, end, kwh in billed_energies(bill)
+            if kwh >= 0
+        ]
+        keep(town, point, "billed", "raw", spans, taken, LONGEST_BILLED_US)
 
 
 def _point(town: Town, number: str, who: Principal, territory: str | None, taken: Taken) -> Row:
@@ -87,8 +117,8 @@ def _point(town: Town, number: str, who: Principal, territory: str | None, taken
     taken.points.append(number)
     values = {"code": number, "fluid": fluid_of_number(number)}
     return town.store.records.put(
-        "delivery_point", values, territory=territory, who=who, reason="Point lu dans un flux"
-    )
+        "delivery_point", values, territory=territory, who=who, reason="Point lu dans un flux", change_set=taken.number or None
+    )  # fmt: skip
 
 
 def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Settled, taken: Taken) -> None:
@@ -99,8 +129,9 @@ def _keep_settled(town: Town, points: dict[str, Row], quantity: str, settled: Se
 
 
 def keep(
-    town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken
-) -> None:
+    town: Town, point: Row, quantity: str, state: str, intervals: Sequence[Interval], taken: Taken,
+    longest_us: int = LONGEST_US,
+) -> None:  # fmt: skip
     """Store intervals (Wh, or litres of water) of one series: those that are new, and those that another publication changed.
 
     A day that comes again at another step replaces what it covers whole; what would count a part twice is left out, and told.
@@ -112,7 +143,7 @@ def keep(
     first, last = min(i.start_us for i in intervals), max(i.end_us for i in intervals)
     before = {
         (o.start_us, o.end_us): o
-        for o in store.series(number, first - LONGEST_US, last)
+        for o in store.series(number, first - longest_us, last)
         if o.end_us is not None and o.end_us > first
     }
     same = {(i.start_us, i.end_us) for i in intervals}
@@ -132,10 +163,18 @@ def keep(
         else:
             taken.known += 1
     for begin in range(0, len(fresh), _AT_ONCE):
-        taken.stored += store.append(fresh[begin : begin + _AT_ONCE]).stored
+        _append(town, fresh[begin : begin + _AT_ONCE], taken)
     taken.replaced += store.correct_results(changed) + store.delete(covered)
     for first_id, last_id in _runs(covered):
         store.forget_keys_of(first_id, last_id)  # the older publication may come a third time
+
+
+def _append(town: Town, drafts: Sequence[Draft], taken: Taken) -> None:
+    """Store observations, and note with them the import that brought them."""
+    ack = town.store.observations.append(drafts)
+    taken.stored += ack.stored
+    if taken.number:
+        town.store.provenance.note(ORIGIN, {ORIGIN: taken.number}, ack.ids)
 
 
 def _apart(
@@ -194,7 +233,7 @@ def _store(town: Town, drafts: Sequence[Draft], taken: Taken) -> None:
         known = town.store.observations.of_keys([d.source_key for d in part if d.source_key])
         fresh = [d for d in part if d.source_key not in known]
         if fresh:
-            taken.stored += town.store.observations.append(fresh).stored
+            _append(town, fresh, taken)
         _replace(town, {known[d.source_key]: d.result for d in part if d.source_key in known}, taken)
 
 
@@ -310,24 +349,57 @@ def keep_powers(town: Town, point: Row, powers: Sequence[tuple[int, int, float]]
 
 
 def _contracts(
-    town: Town, points: dict[str, Row], rows: Iterable[Value], who: Principal, taken: Taken
+    town: Town, points: dict[str, Row], rows: Sequence[Value], who: Principal, taken: Taken
 ) -> None:
-    """Write the contract of each point as the newest row says it."""
-    fields = {"Num_Serie": "meter"}
-    changes: dict[str, dict[str, object]] = {}
-    for row in sorted((r for r in rows if r.kind == "contract"), key=lambda r: r.start or ""):
-        if row.unit == "kVA" and row.class_:
-            changes.setdefault(row.prm, {}).update(power_kva=float(row.value or 0), tariff=row.class_)
-        elif row.class_ in fields:
-            changes.setdefault(row.prm, {})[fields[row.class_]] = row.value
+    """Write the contract of each point as the newest row says it; what is known from a newer flow stays."""
+    steps = _highest_steps(rows)
+    changes: dict[str, dict[str, Any]] = {}
+    for row in sorted((r for r in rows if r.kind in ("contract", "invoice")), key=lambda r: r.start or ""):
+        said = _said_of_contract(row, steps.get((row.prm, row.start), 0.0))
+        if said:
+            dated = {"contract_on": date.fromisoformat(row.start[:10])} if row.start else {}
+            changes.setdefault(row.prm, {}).update(said | dated)
     for prm, values in changes.items():
         point = points[prm]
-        new = {k: v for k, v in values.items() if point.values.get(k) != v}
-        if new:
+        day, known = values.get("contract_on"), point.values["contract_on"]
+        if day is not None and known is not None and day < _day(known):
+            taken.doubts.append(_older(prm, day, _day(known)))
+        elif any(point.values.get(k) != v for k, v in values.items() if k != "contract_on"):
             town.store.records.put(
-                "delivery_point", new, id=point.id, who=who, reason="Contrat lu dans un flux"
-            )
+                "delivery_point", values, id=point.id, who=who, reason="Contrat lu dans un flux", change_set=taken.number or None
+            )  # fmt: skip
             taken.contracts += 1
+
+
+def _highest_steps(rows: Iterable[Value]) -> dict[tuple[str, str | None], float]:
+    """Return the highest of the powers that a large point subscribes, step by step: what a day's highest is held against."""
+    found: dict[tuple[str, str | None], float] = {}
+    for row in rows:
+        if row.kind == "contract" and row.nature == "Puissance_Souscrite":
+            found[row.prm, row.start] = max(found.get((row.prm, row.start), 0.0), float(row.value or 0))
+    return found
+
+
+def _said_of_contract(row: Value, step: float) -> dict[str, Any]:
+    """Return the fields of a delivery point that one row of a flow says."""
+    name = row.class_ or ""
+    if row.kind == "invoice":
+        return {"tariff": row.value} if name.endswith("/Formule_Tarifaire_Acheminement") else {}
+    if row.unit == "kVA" and name:
+        return {"power_kva": max(float(row.value or 0), step), "tariff": name}
+    return {"meter": row.value} if name == "Num_Serie" else {}
+
+
+def _older(prm: str, day: date, known: date) -> Doubt:
+    return Doubt(
+        prm, day.isoformat(),
+        Text(f"Contrat plus ancien que celui du {known}, déjà connu", f"Contract older than that of {known}, known already"),
+        Text("Rien à faire : le plus récent est gardé.", "Nothing to do: the newest is kept."),
+    )  # fmt: skip
+
+
+def _day(said: object) -> date:
+    return said if isinstance(said, date) else date.fromisoformat(str(said)[:10])
 
 
 def take_index(town: Town, point: Row, at_us: int, value: float) -> Taken:

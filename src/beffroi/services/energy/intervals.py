@@ -17,6 +17,7 @@ from beffroi.model.text import Text
 from beffroi.services.energy.flows.row import Row
 
 __all__ = [
+    "LONGEST_BILLED_US",
     "LONGEST_US",
     "STATES",
     "Doubt",
@@ -34,6 +35,7 @@ State = Literal["raw", "corrected", "estimated"]
 STATES: tuple[State, ...] = ("corrected", "raw", "estimated")  # the most trusted first
 _UNITS_WH = {"wh": 1.0, "kwh": 1e3, "mwh": 1e6, "w": 1.0, "kw": 1e3, "mw": 1e6}
 LONGEST_US = 62 * DAY_US
+LONGEST_BILLED_US = 400 * DAY_US  # small points whose meter does not talk are billed by half-years
 
 
 class Interval(msgspec.Struct, frozen=True, order=True):

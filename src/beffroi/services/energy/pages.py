@@ -1,6 +1,7 @@
 """`/energie`: sites ranked by what they waste, one site, one delivery point, and files taken in."""
 
 import tempfile
+from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,34 +15,36 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.model.declaration import Entrance
-from beffroi.model.instant import DAY_US, from_datetime
+from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
+from beffroi.model.problem import Forbidden, Problem
 from beffroi.model.text import Text
+from beffroi.services.energy.arrivals import Arrival, Back, arrivals, take_back, take_file
 from beffroi.services.energy.baseline.model import fit
-from beffroi.services.energy.bills import disputed, measured_between, take_bill
+from beffroi.services.energy.bills import disputed, measured_between
 from beffroi.services.energy.climate import METHOD_TITLES, lived
-from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA
+from beffroi.services.energy.collections import FLUIDS
 from beffroi.services.energy.drawing import Year, year_svg
 from beffroi.services.energy.factors import PCS_OVER_PCI, carbon_kg, factor_of
-from beffroi.services.energy.facturx import read_bill
 from beffroi.services.energy.flows.reading import TITLES, recognised
-from beffroi.services.energy.gas import read_adict
-from beffroi.services.energy.importing import Taken, import_flow, take_index, take_rows
+from beffroi.services.energy.importing import Taken
 from beffroi.services.energy.operat import Declared, adjusted, export, targets
-from beffroi.services.energy.points import known_series, number_doubt, points_of, unit_of
-from beffroi.services.energy.reading_back import days_of, late_days, states_of, use_of
+from beffroi.services.energy.point_page import ROUTES as POINT
+from beffroi.services.energy.point_page import staff
+from beffroi.services.energy.points import known_series, point_by_number, points_of, unit_of
+from beffroi.services.energy.reading_back import days_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
-from beffroi.services.energy.studying import Study, advice_of, studied, study_town
+from beffroi.services.energy.studying import Study, studied, study_town
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot
-from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
 
 PLACE = "/energie"
 _LARGEST = 60_000_000
+_FLUIDS = {c.value: c.title.fr for c in FLUIDS}  # OPERAT is French
 _SHOWN = 50
 _CURVE_DAYS = 14
 _YEAR_DAYS = 400
@@ -52,6 +55,15 @@ ENTRANCES = (
         Text("Reprendre un flux ou une facture", "Take in a flow or a bill"), f"{PLACE}/importer", "agent"
     ),
     Entrance(Text("Points de livraison", "Delivery points"), "/donnees/delivery_point", "agent"),
+    Entrance(
+        Text("Mesures, contrat et factures de ce point", "Measurements, contract and bills of this point"),
+        f"{PLACE}/point/{{id}}",
+        "agent",
+        record="delivery_point",
+    ),
+    Entrance(
+        Text("Ce que ce site consomme", "What this site uses"), f"{PLACE}/site/{{id}}", record="energy_site"
+    ),
 )
 
 
@@ -85,21 +97,6 @@ class Line(msgspec.Struct, frozen=True):
 def _town(request: Request) -> Town:
     town: Town = request.app.state.town
     return town
-
-
-def _staff(request: Request) -> Principal:
-    who = principal_of(request)
-    if who.id == "anonymous":
-        raise Unauthorised(
-            Text("Il faut se connecter.", "You need to sign in."),
-            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
-        )
-    if not who.staff:
-        raise Forbidden(
-            Text("Seuls les agents voient les compteurs.", "Only staff see the meters."),
-            Text("Demandez à un agent.", "Ask an agent."),
-        )
-    return who
 
 
 def _lines(town: Town, only: int | None = None) -> list[Line]:
@@ -137,11 +134,12 @@ def index(request: Request) -> Response:
     lines = _lines(town)
     works = list(town.store.records.all("energy_works", Query(sort="-end", limit=_SHOWN)))
     who = principal_of(request)
+    empty = request.query_params.get("operat", "")
     bills, powers = (_disputed(town, who), _powers(lines)) if who.staff else ([], [])
     return render(
         request, "energy/index.html", lines=lines, total=sum(one.euros for one in lines), most=max((one.euros for one in lines), default=0.0),
         meters=sum(len(one.points) for one in lines), works=works, bills=bills, names={one.site.id: one.name for one in lines if one.site}, powers=powers,
-        asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
+        empty=empty if empty.isascii() and empty.isdigit() and len(empty) == 4 else "", asked=sum(euros for _, _, euros in bills), spared=sum(max(s.power.saved_euros, 0.0) for _, s in powers if s.power),
     )  # fmt: skip
 
 
@@ -188,7 +186,7 @@ def site(request: Request) -> Response:
     ):
         climatic = adjusted(line.kwh, v["reference_thermal"], v["usual_degree_days"], climate.total)
     return render(
-        request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now) for p, s in line.points],
+        request, "energy/site.html", site=row, line=line, blocks=[_block(request, town, p, s, v["zone"], now, name) for (p, s), name in zip(line.points, _names(line, language_of(request)), strict=True)],
         targets=targets(v["reference_kwh"], v["reference_year"], v["absolute_kwh_m2"], v["surface_m2"],
                         line.kwh if climatic is None else climatic),
         climate=climate, climatic=climatic, method=METHOD_TITLES[climate.method] if climate else None,
@@ -218,7 +216,19 @@ class Block(msgspec.Struct, frozen=True):
     works: list[Row]
 
 
-def _block(request: Request, town: Town, point: Row, found: Study, zone: str | None, now: int) -> Block:
+def _names(line: Line, language: str) -> list[str]:
+    """Return what each point of a site is called there: its fluid, numbered where several have the same."""
+    fluids = [p.values["fluid"] for p, _ in line.points]
+    titles = {c.value: c.title.of(language) for c in FLUIDS}
+    return [
+        titles[one] + (f" {fluids[: n + 1].count(one)}" if fluids.count(one) > 1 else "")
+        for n, one in enumerate(fluids)
+    ]
+
+
+def _block(
+    request: Request, town: Town, point: Row, found: Study, zone: str | None, now: int, name: str
+) -> Block:
     _, unit = translate(request), unit_of(point)
     last = found.last_us or now
     series = known_series(town, point)
@@ -232,7 +242,7 @@ def _block(request: Request, town: Town, point: Row, found: Study, zone: str | N
         start = last - (_YEAR_DAYS if monthly else _CURVE_DAYS) * DAY_US
         points = [(o.start_us, o.result.value) for o in town.store.observations.series(number, start, last)]
         plot = Plot(
-            _("Chaque relève, depuis treize mois") if monthly else _("Les {n} derniers jours", n=_CURVE_DAYS),
+            f"{name}, {_('chaque relève, depuis treize mois') if monthly else _('les {n} derniers jours', n=_CURVE_DAYS)}",
             start,
             last,
             points,
@@ -281,147 +291,87 @@ def _day(said: Any) -> int:
     return found.toordinal() - date(1970, 1, 1).toordinal()
 
 
-def _point(request: Request) -> tuple[Row, Principal]:
-    who = _staff(request)
-    row = _town(request).store.records.get("delivery_point", request.path_params["id"])
-    if not who.covers(row.territory):
-        raise NotFound(Text("Ce point n'existe pas.", "There is no such point."))
-    return row, who
+def importing(request: Request) -> Response:
+    """Answer the form that takes files in, and the last files taken."""
+    staff(request)
+    return _importing(request)
 
 
-def point(request: Request) -> Response:
-    """Answer one delivery point: its contract, its series, what is missing, its bills, the form for an index."""
-    row, _ = _point(request)
-    return _point_page(request, row)
-
-
-def _point_page(request: Request, row: Row, problem: Problem | None = None) -> Response:
-    town = _town(request)
-    now = town.clock()
-    found = studied(town, row)
-    last = found.last_us or now
-    late = [day for day, _ in late_days(town, row, now)]
-    series = known_series(town, row)
-    advice, step = advice_of(town, row, last) or (None, None)
-    bills = town.store.records.find(
-        "energy_bill", Query(where={"point": row.id}, sort="-issued", limit=_SHOWN)
-    ).rows
-    site_row = (
-        town.store.records.get("energy_site", row.values["site"]) if row.values["site"] is not None else None
-    )
+def _importing(
+    request: Request, taken: Taken | None = None, bills: Sequence[Row] = (), problem: Problem | None = None,
+    flow: str = "", read: str = "", back: Back | None = None,
+) -> Response:  # fmt: skip
+    who, town = principal_of(request), _town(request)
+    points = [point_by_number(town, number) for number in (taken.points[:_SHOWN] if taken else ())]
     return render(
-        request, "energy/point.html", problem.status if problem else 200, point=row, site=site_row, study=found, series=sorted(series.items()),
-        late=late, bills=bills, advice=advice, step=step, problem=problem, unit=unit_of(row),
-        standing=DEFAULT_EURO_KVA if row.values["euro_kva"] is None else row.values["euro_kva"],
-        states=states_of(town, row, last), doubt=number_doubt(row), disputed=disputed,
-        taken=request.query_params.get("index") == "ok",
+        request, "energy/importing.html", problem.status if problem else 200, titles=TITLES, taken=taken, bills=bills, problem=problem, flow=flow,
+        read=read, back=back, points=[p for p in points if p is not None], arrivals=arrivals(town), mine=_may_take_back(who),
     )  # fmt: skip
 
 
-async def read_index(request: Request) -> Response:
-    """Take an index read by hand."""
-    async with request.form() as form:
-        said = {name: str(form.get(name) or "").strip() for name in ("at", "value")}
-    return await run_in_threadpool(_read_index, request, said)
-
-
-def _read_index(request: Request, said: dict[str, str]) -> Response:
-    row, _ = _point(request)
-    try:
-        try:
-            at, value = (
-                from_datetime(datetime.fromisoformat(said["at"])),
-                float(said["value"].replace(",", ".").replace("\u202f", "").replace(" ", "")),
-            )
-        except ValueError as error:
-            raise Problem(
-                Text("La date ou l'index n'est pas compris", "The date or the reading is not understood"),
-                Text("Écrivez la date et l'index, par exemple 12345,6.", "Write the date and the reading, such as 12345.6."), "value",
-            ) from error  # fmt: skip
-        if at > _town(request).clock() + DAY_US:
-            raise Problem(
-                Text("Cette date est à venir", "That date is to come"),
-                Text("Écrivez la date du relevé.", "Write the date of the reading."),
-                "at",
-            )
-        take_index(_town(request), row, at, value)
-    except Problem as problem:
-        return _point_page(request, row, problem)
-    return RedirectResponse(f"{PLACE}/point/{row.id}?index=ok", 303)
-
-
-def importing(request: Request) -> Response:
-    """Answer the form that takes files in."""
-    _staff(request)
-    return render(
-        request, "energy/importing.html", titles=TITLES, taken=None, problem=None, bills=[], flow="", read=""
-    )
+def _may_take_back(who: Principal) -> Callable[[Arrival], bool]:
+    """Return whether someone may take back a file: their own, or any for who manages the whole town."""
+    return lambda one: one.who == who.id or (who.role in ("responsable", "admin") and not who.territories)
 
 
 async def take(request: Request) -> Response:
     """Take a file in."""
     async with request.form() as form:
+        if (number := str(form.get("back") or "")).isdigit() and len(number) < 18:
+            return await run_in_threadpool(_take_back, request, int(number))
         file = form.get("file")
+        sent = isinstance(file, UploadFile)
         data = await file.read(_LARGEST + 1) if isinstance(file, UploadFile) else b""
+        name = (file.filename or "") if sent and isinstance(file, UploadFile) else ""
         flow = str(form.get("flow") or "")
-    return await run_in_threadpool(_take, request, flow, data)
+    return await run_in_threadpool(_take, request, flow, name, data)
 
 
-def _take(request: Request, flow: str, data: bytes) -> Response:
-    who, town = _staff(request), _town(request)
-    taken, problem = None, None
-    bills: list[Row] = []
-    read = flow or recognised(data) or ""
+def _take_back(request: Request, number: int) -> Response:
+    who, town = staff(request), _town(request)
+    one = next((a for a in arrivals(town) if a.number == number), None)
+    if one is not None and not _may_take_back(who)(one):
+        raise Forbidden(
+            Text("Cette reprise est celle d'une autre personne.", "Someone else took this file in."),
+            Text("Demandez-lui, ou à un responsable de la ville.", "Ask them, or a manager of the town."),
+        )
+    return _importing(request, back=take_back(town, number, who))
+
+
+def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
+    who, town = staff(request), _town(request)
     try:
-        if not data or len(data) > _LARGEST:
+        if not data:
             raise Problem(
-                Text("Ce fichier est vide ou trop lourd.", "This file is empty or too heavy."),
+                Text("Aucun fichier, ou un fichier vide.", "No file, or an empty one."),
+                Text("Choisissez le fichier reçu ; s'il est vide, redemandez-le.", "Choose the file received; if it is empty, ask for it again."), "file",
+            )  # fmt: skip
+        if len(data) > _LARGEST:
+            raise Problem(
+                Text("Ce fichier est trop lourd.", "This file is too heavy."),
                 Text("Choisissez un fichier de moins de 60 Mo ; au-delà, la commande beffroi energy import.",
                      "Choose a file of less than 60 MB; beyond, the command beffroi energy import."), "file",
             )  # fmt: skip
-        if not read:
-            raise Problem(
-                Text("Ce fichier ne dit pas ce qu'il est.", "This file does not say what it is."),
-                Text("Choisissez sa nature dans la liste.", "Choose what it is in the list."), "flow",
-            )  # fmt: skip
-        taken, bills = _taken(town, read, data, who)
-    except Problem as error:
-        problem = error
-    return render(
-        request,
-        "energy/importing.html",
-        problem.status if problem else 200,
-        titles=TITLES,
-        taken=taken,
-        problem=problem,
-        bills=bills,
-        flow=flow,
-        read=read,
-    )
-
-
-def _taken(town: Town, flow: str, data: bytes, who: Principal) -> tuple[Taken | None, list[Row]]:
-    territory = next(iter(who.territories or ()), None)
-    if flow == "adict":
-        return take_rows(town, list(read_adict(data)), who, territory), []
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fichier"
-        path.write_bytes(data)
-        if flow == "facturx":
-            return None, take_bill(town, read_bill(path), who, territory)
-        return import_flow(town, flow, path, who, territory), []
+        territory = next(iter(who.territories or ()), None)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "fichier"
+            path.write_bytes(data)
+            read, taken, bills = take_file(town, path, who, territory, flow, name)
+    except Problem as problem:
+        return _importing(request, problem=problem, flow=flow, read=flow or recognised(data) or "")
+    return _importing(request, taken, bills, flow=flow, read=read)
 
 
 async def again(request: Request) -> Response:
     """Study all points now, then go back to the overview."""
-    _staff(request)
+    staff(request)
     await run_in_threadpool(study_town, _town(request), _town(request).clock())
     return RedirectResponse(PLACE, 303)
 
 
 def operat(request: Request) -> Response:
     """Answer the year's uses in the layout of our OPERAT template, to be mapped before it is sent."""
-    _staff(request)
+    staff(request)
     town = _town(request)
     now = datetime.fromtimestamp(town.clock() / 1e6, figures_of(request).zone).date()
     year = now.year - 1
@@ -440,11 +390,13 @@ def operat(request: Request) -> Response:
                         line.name,
                         year,
                         v["surface_m2"] or 0.0,
-                        one.values["fluid"],
+                        _FLUIDS.get(one.values["fluid"], one.values["fluid"]),
                         pci,
                         share,
                     )
                 )
+    if not rows:  # an empty file would say nothing
+        return RedirectResponse(f"{PLACE}?operat={year}", 303)
     headers = {"Content-Disposition": f'attachment; filename="operat-gabarit-{now.year - 1}.csv"'}
     return Response(export(rows, now).encode("utf-8-sig"), media_type="text/csv", headers=headers)
 
@@ -456,6 +408,5 @@ ROUTES: list[BaseRoute] = [
     Route(f"{PLACE}/importer", take, methods=["POST"]),
     Route(f"{PLACE}/operat.csv", operat),
     Route(f"{PLACE}/site/{{id:int}}", site),
-    Route(f"{PLACE}/point/{{id:int}}", point),
-    Route(f"{PLACE}/point/{{id:int}}", read_index, methods=["POST"]),
+    *POINT,
 ]

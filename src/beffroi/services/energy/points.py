@@ -30,6 +30,7 @@ QUANTITIES: dict[str, tuple[str, str, Text]] = {
     "curve": ("delivered_energy", "delivered_water", Text("Courbe", "Curve")),
     "day": ("delivered_energy", "delivered_water", Text("Relève", "Readings")),
     "index": ("meter_index", "water_index", Text("Index", "Index")),
+    "billed": ("delivered_energy", "delivered_water", Text("Facturé par le réseau", "Billed by the network")),
     "power": ("highest_power", "highest_power", Text("Puissance maximale", "Highest power")),
 }
 _STATES = {

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, from_datetime, to_datetime
 from beffroi.model.observation import Observation
 from beffroi.services.energy.baseline.table import Array, Use
-from beffroi.services.energy.intervals import LONGEST_US, STATES
+from beffroi.services.energy.intervals import LONGEST_BILLED_US, LONGEST_US, STATES
 from beffroi.services.energy.points import known_series
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.store.aggregates import AggregateQuery, Grain
@@ -33,6 +33,7 @@ __all__ = [
     "temperature_of",
     "temperature_series",
     "use_of",
+    "with_billed",
 ]
 
 TEMPERATURE = "energy.temperature"  # setting: the key of the datastream of outside temperature; else the town's own day_temperature
@@ -182,6 +183,24 @@ def _readings(
                 used[at], share[at] = one.result.value or 0.0, 1.0
                 estimated[at], even[at] = state == "estimated", False
     return even
+
+
+def with_billed(town: Town, point: Row, found: Days) -> Days:
+    """Return days, those that no meter told filled in with what the network billed, spread evenly: a bill is no reading,
+    and its kWh are those of readings told again."""
+    number = known_series(town, point).get(("billed", "raw"))
+    unknown = np.isnan(found.used)
+    if number is None or not unknown.any():
+        return found
+    edges = np.array([_midnight(int(d)) for d in (*found.days, found.days[-1] + 1)])
+    billed, there = np.zeros(len(found.days)), np.zeros(len(found.days))
+    for one in town.store.observations.series(number, int(edges[0]) - LONGEST_BILLED_US, int(edges[-1])):
+        if one.end_us is not None:
+            over = np.clip(np.minimum(edges[1:], one.end_us) - np.maximum(edges[:-1], one.start_us), 0, None)
+            billed += over / (one.end_us - one.start_us) * (one.result.value or 0.0)
+            there += over / np.diff(edges)
+    mine = unknown & (there > _WHOLE)
+    return msgspec.structs.replace(found, used=np.where(mine, billed, found.used), even=found.even | mine)
 
 
 def _day_at(at_us: int) -> int:

@@ -16,7 +16,7 @@ from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA, Advice, adv
 from beffroi.services.energy.importing import take_counter
 from beffroi.services.energy.points import points_of, unit_of
 from beffroi.services.energy.prices import price_of
-from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of
+from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of, with_billed
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, drift_of, wastes_of
 from beffroi.store.record import Query, Row
@@ -29,6 +29,7 @@ __all__ = [
     "site_of",
     "studied",
     "study",
+    "study_again",
     "study_town",
 ]
 
@@ -71,8 +72,11 @@ def study(town: Town, point: Row, now_us: int) -> Study:
     days = days_of(town, point, now_us - _DAYS_US, now_us)
     known = np.isfinite(days.used)
     last_year = days.days > (days.days[-1] - 365)
-    inside = known & last_year  # days that months of gas or indexes by hand were spread over too
-    year = float(days.used[inside].mean()) * 365 if int(inside.sum()) >= 30 else None
+    spent = with_billed(town, point, days).used
+    inside = (
+        np.isfinite(spent) & last_year
+    )  # days that months of gas, indexes by hand or bills were spread over too
+    year = float(spent[inside].mean()) * 365 if int(inside.sum()) >= 30 else None
     hours = hours_of(town, point, now_us - _CURVE_US, now_us)
     load = None
     if np.isfinite(hours.used).any():
@@ -141,15 +145,20 @@ def _keep(town: Town, point: Row, now_us: int) -> Study:
     return found
 
 
+def study_again(town: Town, point: Row, now_us: int) -> None:
+    """Study one point anew: its pulses counted, its findings written, its works measured, its bills judged."""
+    _count_pulses(town, point, now_us)
+    found = _keep(town, point, now_us)
+    _write_findings(town, point, found)
+    _measure_works(town, point, now_us)
+    judge_again(town, point, SYSTEM)
+
+
 def study_town(town: Town, now_us: int) -> int:
     """Study every point, write its findings, measure its works; return how many points there are."""
     points = points_of(town)
     for point in points:
-        _count_pulses(town, point, now_us)
-        found = _keep(town, point, now_us)
-        _write_findings(town, point, found)
-        _measure_works(town, point, now_us)
-        judge_again(town, point, SYSTEM)
+        study_again(town, point, now_us)
     return len(points)
 
 

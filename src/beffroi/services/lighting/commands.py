@@ -108,7 +108,9 @@ def _sun(at: At, year: Year = 2026, as_json: Json = False) -> None:
         return told | {name: text(float(getattr(found, name)[0, n])) for name in names}
 
     rows = [row(n) for n in range(count)]
-    words = "\n".join("  ".join(str(value or "-") for value in row.values()) for row in rows)
+    head = say("jour        aube civile           lever                 coucher               crépuscule civil (UTC)",
+               "day         civil dawn            sunrise               sunset                civil dusk (UTC)")  # fmt: skip
+    words = "\n".join([head, *("  ".join(str(value or "-") for value in row.values()) for row in rows)])
     tell({"longitude": longitude, "latitude": latitude, "days": rows}, as_json=as_json, words=words)
 
 
@@ -252,7 +254,7 @@ def _led(
         words=say(
             "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), retour {years} ans, valeur nette {npv:.0f} € (9 chances sur 10 : de {low:.0f} à {high:.0f} €)",
             "{kwh_before:.0f} → {kwh_after:.0f} kWh (−{saved_percent:.0f} %), payback {years} years, net present value €{npv:.0f} (9 chances in 10: €{low:.0f} to €{high:.0f})",
-            years="–" if case.payback_years is None else f"{case.payback_years:.2f}", low=npv[0], high=npv[1], **report,
+            years="–" if case.payback_years is None else say(f"{case.payback_years:.1f}".replace(".", ","), f"{case.payback_years:.1f}"), low=npv[0], high=npv[1], **report,
         ),
     )  # fmt: skip
 
@@ -318,7 +320,10 @@ def _verdicts_of(town: "Town", code: str, *, built_up: bool) -> "list[Verdict]":
             f"Aucun point posé n'a le code « {code[:40]} ».",
             f"No installed point has the code '{code[:40]}'.",
         )
-        raise NotFound(said, place="--point")
+        mend = Text(
+            "Les codes sont ceux de Données, Points lumineux.", "The codes are those of Data, Light points."
+        )
+        raise NotFound(said, mend, place="--point")
     return check_point(row.values, built_up=built_up)
 
 
@@ -347,7 +352,12 @@ def _watch(data: Data = Path(), nights: Annotated[int, typer.Option(min=7, max=4
         rows = report_of(town, town.clock(), nights)
     finally:
         town.close()
-    tell({"cabinets": rows}, as_json=as_json, words="\n".join(_watched(row) for row in rows))
+    tell(
+        {"cabinets": rows},
+        as_json=as_json,
+        words="\n".join(_watched(row) for row in rows)
+        or say("Aucune armoire n'est décrite.", "No cabinet is described."),
+    )
 
 
 def _watched(row: dict[str, Any]) -> str:
@@ -376,6 +386,19 @@ def _watched(row: dict[str, Any]) -> str:
     return begun + ("; ".join(told) or say("rien d'anormal", "nothing wrong")) + sees
 
 
+def _codes(town: "Town") -> Any:
+    """Return the first codes of cabinets, as a mend."""
+    from beffroi.model.text import Text  # noqa: PLC0415
+    from beffroi.store.record import Query  # noqa: PLC0415
+
+    found = town.store.records.find("cabinet", Query(sort="code", limit=10)).rows
+    codes = ", ".join(str(row.values["code"]) for row in found)
+    return Text(
+        f"Par exemple : {codes}." if codes else "Aucune armoire n'est décrite.",
+        f"Such as: {codes}." if codes else "No cabinet is described.",
+    )
+
+
 def _tree(
     cabinet: Annotated[
         str, typer.Argument(metavar="CABINET", help=say("Code de l'armoire.", "Code of the cabinet."))
@@ -399,6 +422,7 @@ def _tree(
                     f"Aucune armoire ne s'appelle « {cabinet[:40]} ».",
                     f"No cabinet is called '{cabinet[:40]}'.",
                 ),
+                _codes(town),
                 place="CABINET",
             )
         feeders = tree_of(town, rows[0].id)

@@ -9,15 +9,15 @@ import msgspec
 
 from beffroi.model.text import Text
 from beffroi.services.lighting.exporting import plain_cell
-from beffroi.services.lighting.legal import DATED, ORDER, Verdict, check_point, rule_title
+from beffroi.services.lighting.legal import DATED, ORDER, Verdict, check_point, rule_title, verdicts_of
 from beffroi.services.lighting.stock import lamps_of
 from beffroi.store.record import Row
 from beffroi.town import Town
 
-__all__ = ["Line", "Review", "review"]
+__all__ = ["ANY", "STATES", "STATE_WORDS", "Line", "Review", "review", "verdict_lines"]
 
-__all__ = ["STATES", "STATE_WORDS", "Line", "Review", "review", "verdict_lines"]
-
+ANY = "toutes"  # instead of a rule: whatever is not as one of them asks
+_WORST = ("breach", "missing", "unknown")
 STATES = ("ok", "breach", "missing", "unknown", "not_concerned")
 STATE_WORDS = {
     "ok": Text("conforme", "as asked"), "breach": Text("non conforme", "not as asked"), "missing": Text("manque", "missing"),
@@ -45,23 +45,31 @@ class Review(msgspec.Struct, frozen=True):
     points: int
     lines: tuple[Line, ...]
     wrong: tuple[tuple[Row, Verdict], ...]
+    breaching: int = 0  # points that are not as some rule asks
 
 
 def review(
     town: Town, territories: tuple[str, ...] | None = None, *, built_up: bool = True, rule: str = "", most: int = 50, skip: int = 0
 ) -> Review:  # fmt: skip
     """Check every lamp that is installed."""
+    wrong: list[tuple[Row, Verdict]] = []
+    held: dict[
+        int, tuple[Verdict, ...]
+    ] = {}  # a stock of thousands has some hundreds of different luminaires
+    alike: Counter[int] = Counter()
+    for row in lamps_of(town, territories):
+        told = verdicts_of(row.values, built_up=built_up)
+        alike[id(told)] += 1
+        held[id(told)] = told
+        if rule:
+            wrong += [(row, v) for v in told if _wanted(v, rule)]
     counts: dict[str, Counter[str]] = {}
     quotes: dict[str, Verdict] = {}
-    wrong: list[tuple[Row, Verdict]] = []
-    points = 0
-    for row in lamps_of(town, territories):
-        points += 1
-        for verdict in check_point(row.values, built_up=built_up):
-            counts.setdefault(verdict.rule, Counter())[verdict.state] += 1
+    for number, told in held.items():
+        for verdict in told:
+            counts.setdefault(verdict.rule, Counter())[verdict.state] += alike[number]
             quotes.setdefault(verdict.rule, verdict)
-            if verdict.rule == rule and verdict.state in ("breach", "missing", "unknown"):
-                wrong.append((row, verdict))
+    breaching = sum(alike[number] for number, told in held.items() if any(v.state == "breach" for v in told))
     lines = tuple(
         Line(
             name,
@@ -72,7 +80,13 @@ def review(
         )
         for name in _ordered(counts)
     )
-    return Review(points, lines, tuple(wrong[skip : skip + most]))
+    wrong.sort(key=lambda one: _WORST.index(one[1].state))  # what fails first; within it, as they come
+    return Review(alike.total(), lines, tuple(wrong[skip : skip + most]), breaching)
+
+
+def _wanted(verdict: Verdict, rule: str) -> bool:
+    """Return whether a verdict is to be seen under a rule: what is not as it asks; under all of them, what fails one."""
+    return (verdict.rule == rule and verdict.state in _WORST) or (rule == ANY and verdict.state == "breach")
 
 
 def _ordered(names: Iterable[str]) -> list[str]:
@@ -92,7 +106,7 @@ def verdict_lines(
     yes = Text("oui", "yes")
     for row in lamps_of(town, territories):
         for verdict in check_point(row.values, built_up=built_up):
-            if rule and verdict.rule != rule:
+            if rule and verdict.rule != rule and not (rule == ANY and verdict.state == "breach"):
                 continue
             yield _csv((
                 row.values["code"], row.values["street"] or "", rule_title(verdict.rule).of(language), STATE_WORDS[verdict.state].of(language),

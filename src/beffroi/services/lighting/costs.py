@@ -68,11 +68,13 @@ def words_of(plans: Plans, said: str, language: str) -> str:
     )
 
 
-def schedule_of(town: Town, plans: Plans, lamps: Iterable[Row], said: str) -> Scheduled:
+def schedule_of(
+    town: Town, plans: Plans, lamps: Iterable[Row], said: str, assumed_w: float | None = None
+) -> Scheduled:
     """Return lamps under a schedule: `today` what the calendar of each cabinet says, else a code or a program's line.
-    Lamps of no cabinet burn all night today. Raises `Problem`."""
+    Lamps of no cabinet burn all night today; those without power take `assumed_w`, if any. Raises `Problem`."""
     if not is_today(said):
-        stock, left = arrays_of(lamps)
+        stock, left = arrays_of(lamps, assumed_w)
         return Scheduled(((stock, plans.called(said)),) if len(stock) else (), left)
     followed = {row.id: plans.of(row) for row in town.store.records.all("cabinet", Query())}
     night = cut_program(None)
@@ -81,13 +83,13 @@ def schedule_of(town: Town, plans: Plans, lamps: Iterable[Row], said: str) -> Sc
         plan = followed.get(lamp.values["cabinet"])
         key = night.text() if plan is None else plan.key()
         groups.setdefault(key, (plan or night, []))[1].append(lamp)
-    return _scheduled(list(groups.values()))
+    return _scheduled(list(groups.values()), assumed_w)
 
 
-def _scheduled(groups: Sequence[tuple[Plan | Program, list[Row]]]) -> Scheduled:
+def _scheduled(groups: Sequence[tuple[Plan | Program, list[Row]]], assumed_w: float | None) -> Scheduled:
     parts, left = [], 0
     for plan, rows in groups:
-        stock, away = arrays_of(rows)
+        stock, away = arrays_of(rows, assumed_w)
         left += away
         if len(stock):
             parts.append((stock, plan))

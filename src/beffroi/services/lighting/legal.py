@@ -6,6 +6,7 @@ remembered is marked `sure=False` and shown « à vérifier » until someone has
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Any, Literal
 
 import msgspec
@@ -17,12 +18,14 @@ __all__ = [
     "CATEGORIES",
     "DATED",
     "ORDER",
+    "RULES",
     "Verdict",
     "check_data",
     "check_hours",
     "check_point",
     "minutes_after",
     "rule_title",
+    "verdicts_of",
 ]
 
 ORDER = Text("arrêté du 27 décembre 2018 (NOR TREP1831126A)", "order of 27 December 2018 (NOR TREP1831126A)")
@@ -95,6 +98,9 @@ LIMITS = (
 )  # fmt: skip
 
 
+RULES = (*(one.rule for one in LIMITS), *(f"data_{one.field}" for one in DATA))
+
+
 def rule_title(rule: str) -> Text:
     """Return the words of a rule of articles 1, 3 or 5."""
     titles = {one.rule: Text(one.fr, one.en) for one in LIMITS}
@@ -107,7 +113,28 @@ def check_point(
 ) -> list[Verdict]:
     """Return the verdicts of articles 3 and 5 on one light point; `values` are those of the collection `lamp`, and
     `surface_m2` (what it lights) when known."""
-    return check_data(values) + _technical(values, {"built_up": built_up, "protected": protected})
+    return list(verdicts_of(values, built_up=built_up, protected=protected))
+
+
+def verdicts_of(
+    values: Mapping[str, Any], *, built_up: bool | None = None, protected: bool = False
+) -> tuple[Verdict, ...]:
+    """Do the same; luminaires that are alike in what the order asks of have the very same tuple."""
+    return _checked(tuple(map(values.get, _READ)), built_up, protected)
+
+
+_READ = (
+    "use",
+    "installed",
+    "surface_m2",
+    *dict.fromkeys(f for f in (*(d.field for d in DATA), *(r.field for r in LIMITS)) if f != "dsfli"),
+)
+
+
+@lru_cache(maxsize=4096)  # a stock of thousands has some hundreds of different luminaires
+def _checked(told: tuple[Any, ...], built_up: bool | None, protected: bool) -> tuple[Verdict, ...]:
+    values = dict(zip(_READ, told, strict=True))
+    return (*check_data(values), *_technical(values, {"built_up": built_up, "protected": protected}))
 
 
 def check_data(values: Mapping[str, Any]) -> list[Verdict]:

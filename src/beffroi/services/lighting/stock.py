@@ -68,14 +68,15 @@ def lamps_of(town: Town, territories: tuple[str, ...] | None = None, **where: An
     return (row for row in rows if row.values["state"] not in AWAY)
 
 
-def arrays_of(rows: Iterable[Row]) -> tuple[Stock, int]:
-    """Return the lamps as arrays, and how many were left out: without place or power."""
+def arrays_of(rows: Iterable[Row], assumed_w: float | None = None) -> tuple[Stock, int]:
+    """Return the lamps as arrays, and how many were left out: without place, or without power unless one is assumed."""
     kept, left = [], 0
     for row in rows:
-        if row.geometry is None or row.geometry["type"] != "Point" or row.values["power_w"] is None:
+        watts = assumed_w if row.values["power_w"] is None else row.values["power_w"]
+        if row.geometry is None or row.geometry["type"] != "Point" or watts is None:
             left += 1
             continue
-        kept.append((*row.geometry["coordinates"][:2], row.values["power_w"], row.values["source"]))
+        kept.append((*row.geometry["coordinates"][:2], watts, row.values["source"]))
     points = np.array([k[:3] for k in kept], np.float64).reshape(-1, 3)
     return Stock(points[:, 0], points[:, 1], points[:, 2], losses_of([k[3] for k in kept])), left
 

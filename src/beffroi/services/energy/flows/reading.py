@@ -66,7 +66,19 @@ def read_flow(flow: str, path: Path) -> Rows:
             Text("Téléchargez le fichier de nouveau.", "Download the file again."),
             "line 1",
         )
+    _check_named(name, path)
     return _XML[name](path) if name in _XML else read_on_demand(name, path.read_bytes())
+
+
+def _check_named(name: str, path: Path) -> None:
+    """Refuse a file that says that it is written otherwise than the flow named: JSON and XML would tell nothing of why."""
+    with path.open("rb") as file:
+        said = recognised(file.read(_LOOKED_AT))
+    if said is not None and said != name and (said in _XML) != (name in _XML):
+        raise Problem(
+            Text(f"Ce fichier est un flux {said.upper()}, pas {name.upper()}", f"This file is a flow {said.upper()}, not {name.upper()}"),
+            Text(f"Nommez le flux {said}.", f"Name the flow {said}."), "FLOW",
+        )  # fmt: skip
 
 
 def write_rows(rows: Iterator[Row], out: IO[bytes]) -> int:

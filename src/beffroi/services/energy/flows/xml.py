@@ -41,7 +41,7 @@ def elements(path: Path, flow: str, *tags: str) -> Iterator[Any]:
                     del element.getparent()[0]
     except etree.XMLSyntaxError as error:
         raise Problem(
-            Text(f"Le flux est coupé ou n'est pas du XML : {error.msg}", f"The flow is cut or is not XML: {error.msg}"),
+            Text("Le flux est coupé avant sa fin, ou n'est pas du XML", "The flow is cut before its end, or is not XML"),
             Text("Téléchargez le fichier de nouveau : rien n'en a été repris.", "Download the file again: nothing of it was taken."),
             f"line {error.lineno}",
         ) from error  # fmt: skip

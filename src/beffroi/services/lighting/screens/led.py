@@ -1,5 +1,6 @@
 """`/services/lighting/led`: the business case of a change to LED, filled in from the town's own lamps to begin with."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from beffroi.services.lighting.energy import CO2_FACTORS, Change, led_case, led_
 from beffroi.services.lighting.schedule import cut_program
 from beffroi.services.lighting.screens.whose import number, said_number, territories_of, town_of
 from beffroi.services.lighting.stock import arrays_of, lamps_of, require_stock
+from beffroi.store.record import Row
 from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, principal_of, render, translate
@@ -40,9 +42,8 @@ _ASKED = (
 )  # fmt: skip
 
 
-def _of_the_town(town: Town, territories: tuple[str, ...] | None) -> dict[str, float]:
+def _of_the_town(town: Town, lamps: Sequence[Row]) -> dict[str, float]:
     """Return what the town's lamps say: those that are not LED, their power and gear, and the hours of a year."""
-    lamps = list(lamps_of(town, territories))
     old, _ = arrays_of(row for row in lamps if row.values["source"] not in (None, "led"))
     new, _ = arrays_of(row for row in lamps if row.values["source"] == "led")
     values: dict[str, float] = msgspec.structs.asdict(Change(max(1, len(old)), 110.0, _TYPICAL_W))
@@ -53,6 +54,16 @@ def _of_the_town(town: Town, territories: tuple[str, ...] | None) -> dict[str, f
     if len(new):
         values["watts1"] = float(new.watts.mean())
     return values
+
+
+def _tells(lamps: Sequence[Row]) -> str:
+    """Return what the town's lamps say of a change: `old` (points to replace), `led` (none is left), `powerless`, or `none`."""
+    if not lamps:
+        return "none"
+    if all(row.values["source"] == "led" for row in lamps):
+        return "led"
+    old, _ = arrays_of(row for row in lamps if row.values["source"] not in (None, "led"))
+    return "old" if len(old) else "powerless"
 
 
 def _inputs(_: Any) -> list[Input]:
@@ -79,7 +90,8 @@ def index(request: Request) -> Response:
     """Answer the case of the numbers given; those that are not are the town's own."""
     town, who, _, language = town_of(request), principal_of(request), translate(request), language_of(request)
     require_stock(town)
-    held = _of_the_town(town, territories_of(who))
+    lamps = list(lamps_of(town, territories_of(who)))
+    held, told = _of_the_town(town, lamps), _tells(lamps)
     said = {one.name: said_number(held[one.name] * one.divided, language, one.decimals) for one in _ASKED}
     values = said | {k: v for k, v in request.query_params.items() if k in said}
     errors: dict[str, str] = {}
@@ -96,7 +108,7 @@ def index(request: Request) -> Response:
         case, interval = led_case(change), led_interval(change)
     return render(
         request, "lighting/led.html", 400 if errors else 200, inputs=_inputs(_), values=values, errors=errors, case=case, interval=interval,
-        numbers=numbers, factor=CO2_FACTORS[0],
+        numbers=numbers, factor=CO2_FACTORS[0], told=told,
     )  # fmt: skip
 
 

@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import BaseRoute, Route
 
-from beffroi.model.problem import Problem
+from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
-from beffroi.services.lighting.compliance import STATE_WORDS, review, verdict_lines
-from beffroi.services.lighting.legal import HOURS, ORDER, Verdict, check_hours, check_point, rule_title
+from beffroi.services.lighting.compliance import ANY, STATE_WORDS, review, verdict_lines
+from beffroi.services.lighting.legal import HOURS, ORDER, RULES, Verdict, check_hours, check_point, rule_title
+from beffroi.services.lighting.screens.overview import fault_on
 from beffroi.services.lighting.screens.whose import marked, territories_of, town_of
 from beffroi.services.lighting.stock import lamps_of, require_stock
 from beffroi.store.record import Row
@@ -19,6 +20,7 @@ __all__ = ["ROUTES"]
 
 PLACE = "/services/lighting/arrete"
 _MOST = 50
+_TITLE_OF_ANY = Text("non conformes", "not as asked")
 _FIELDS = ("off", "on", "end", "start", "sunset")
 
 
@@ -27,7 +29,7 @@ def index(request: Request) -> Response:
     town, who, _ = town_of(request), principal_of(request), translate(request)
     require_stock(town)
     asked = dict(request.query_params)
-    rule = asked.get("regle", "")[:40]
+    rule = _rule(asked.get("regle", ""))
     text = asked.get("page", "1")
     page = max(1, int(text)) if text.isascii() and text.isdigit() and len(text) < 6 else 1
     one, judged = _point(town, territories_of(who), asked.get("point", "").strip()[:80])
@@ -55,10 +57,19 @@ def index(request: Request) -> Response:
         ),
     ]
     return render(
-        request, "lighting/order_2018.html", 400 if errors else 200, review=found, title=rule_title(rule), rule=rule, page=page, more=len(found.wrong) == _MOST,
+        request, "lighting/order_2018.html", 400 if errors else 200, review=found, title=_TITLE_OF_ANY if rule == ANY else rule_title(rule), rule=rule, page=page, more=len(found.wrong) == _MOST, any_rule=ANY,
+        may_open=who.staff and "fault" in town.store.records.collections, opened=fault_on,
         inputs=inputs, values=asked, errors=errors, verdicts=verdicts, order=ORDER, words=STATE_WORDS, asked=asked.get("point", "").strip()[:80],
         point=one, judged=judged, search=[Input("point", _("Code d'un point"), required=True)],
     )  # fmt: skip
+
+
+def _rule(said: str) -> str:
+    """Return a rule that was named, or all of them. Raises `NotFound`."""
+    if said and said not in {ANY, "category", *RULES}:
+        raise NotFound(Text("Cette règle n'existe pas.", "There is no such rule."),
+                       Text("Choisissez-en une dans le tableau.", "Choose one in the table."), place="regle")  # fmt: skip
+    return said
 
 
 def _hours(asked: dict[str, str]) -> dict[str, int | None]:
@@ -95,7 +106,7 @@ def export(request: Request) -> Response:
     """Answer every verdict as CSV."""
     town, who = town_of(request), principal_of(request)
     require_stock(town)
-    rule = request.query_params.get("regle", "")[:40]
+    rule = _rule(request.query_params.get("regle", ""))
     lines = verdict_lines(town, language_of(request), territories_of(who), rule=rule)
     headers = {"Content-Disposition": 'attachment; filename="arrete-2018.csv"'}
     return StreamingResponse(marked(lines), media_type="text/csv; charset=utf-8", headers=headers)

@@ -23,7 +23,7 @@ from beffroi.services.lighting.screens.whose import (
     town_of,
 )
 from beffroi.services.lighting.talq import commanding
-from beffroi.services.lighting.talq.simulating import SIMULATED
+from beffroi.services.lighting.talq.simulating import SIMULATED, post_of
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import task, tasking_capability
 from beffroi.town import Town
@@ -33,8 +33,9 @@ from beffroi.web.kit.page import language_of, render, translate
 __all__ = ["ROUTES"]
 
 PLACE = "/services/lighting/ordres"
-_SHOWN = 500
+_SHOWN, _AT_ONCE = 500, 400
 _DEEDS = {"confirm": commanding.confirm, "refuse": commanding.refuse}
+_ALL = "toutes"
 
 
 def _index(
@@ -43,17 +44,26 @@ def _index(
     errors: dict[str, str],
     status: int = 200,
     ticked: Container[int] = (),
+    wanted: str = "",
 ) -> Response:
     who, town, _ = require_staff(request), town_of(request), translate(request)
     territories = territories_of(who)
     find = town.store.records.find
-    devices = [
-        d for d in find("talq_device", Query(territories=territories, limit=_SHOWN)).rows if d.values["thing"]
+    every = [
+        d
+        for d in town.store.records.all("talq_device", Query(territories=territories, sort="name"))
+        if d.values["thing"]
     ]
-    cabinets = _cabinets(town, devices)
-    if wanted := request.query_params.get("armoire", ""):
-        ticked = {d.id for d in devices if wanted in ("toutes", str(cabinets.get(d.values["lamp"])))}
-    counted = Counter(n for d in devices if (n := cabinets.get(d.values["lamp"])) is not None)
+    cabinets = _cabinets(town, every)
+    wanted = wanted or request.query_params.get("armoire", "")
+    devices = every
+    if len(every) > _SHOWN:  # too many to be read: those of the cabinet that is asked for
+        devices = [d for d in every if d.id in ticked or wanted == str(cabinets.get(d.values["lamp"]))][
+            :_SHOWN
+        ]
+    if wanted:
+        ticked = {d.id for d in devices if wanted in (_ALL, str(cabinets.get(d.values["lamp"])))}
+    counted = Counter(n for d in every if (n := cabinets.get(d.values["lamp"])) is not None)
     inputs = [
         Input(
             "title",
@@ -71,7 +81,7 @@ def _index(
         ),
     ]
     return render(
-        request, "lighting/orders.html", status, devices=devices, inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
+        request, "lighting/orders.html", status, devices=devices, every=len(every), inputs=inputs, values={"level": "100", "minutes": "60"} | values, errors=errors,
         orders=find("lighting_order", Query(territories=territories, sort="-asked", limit=50)).rows,
         gateways=find("talq_gateway", Query(territories=territories, limit=50)).rows,
         states={c.value: (c.severity, c.title.of(language_of(request))) for c in choices_of(town, "lighting_order", "state")},
@@ -84,15 +94,30 @@ def _index(
 def _cabinets(town: Town, devices: Sequence[Row]) -> dict[int | None, int]:
     """Return the cabinet of each light point that a device is."""
     numbers = sorted({d.values["lamp"] for d in devices if d.values["lamp"]})
-    rows = (
-        town.store.records.find("lamp", Query(where={"_id": numbers}, limit=_SHOWN)).rows if numbers else []
-    )
-    return {row.id: row.values["cabinet"] for row in rows if row.values["cabinet"]}
+    found: dict[int | None, int] = {}
+    for start in range(0, len(numbers), _AT_ONCE):
+        query = Query(where={"_id": numbers[start : start + _AT_ONCE]}, limit=_AT_ONCE)
+        found |= {
+            row.id: row.values["cabinet"]
+            for row in town.store.records.find("lamp", query).rows
+            if row.values["cabinet"]
+        }
+    return found
 
 
 def index(request: Request) -> Response:
-    """Answer the orders and the form."""
-    return _index(request, {}, {})
+    """Answer the orders and the form, filled in from an earlier order that is asked for again (`ordre`)."""
+    said = request.query_params.get("ordre", "")
+    if not (said.isascii() and said.isdigit() and len(said) < 18):
+        return _index(request, {}, {})
+    who, town = require_staff(request), town_of(request)
+    row = town.store.records.get("lighting_order", int(said))
+    if not who.covers(row.territory):
+        raise NotFound(Text("Cet ordre n'existe pas.", "There is no such order."))
+    v = row.values
+    minutes = max(1, round((v["ends"] - v["asked"]) / MINUTE_US))
+    values = {"title": str(v["title"]), "level": f"{v['level']:g}", "minutes": f"{minutes:g}"}
+    return _index(request, values, {}, ticked=set(v["devices"]))
 
 
 def _ask(request: Request, form: FormData) -> Response:
@@ -103,6 +128,8 @@ def _ask(request: Request, form: FormData) -> Response:
         for v in form.getlist("device")
         if isinstance(v, str) and v.isascii() and v.isdigit() and len(v) < 12
     ]
+    if wanted := said.get("cocher", ""):  # only ticks lamps: what was written stays
+        return _index(request, said, {}, wanted=wanted)
     try:
         level = number(said.get("level", ""), "level", low=0, high=100)
         minutes = number(said.get("minutes", ""), "minutes", low=1, high=720)
@@ -141,6 +168,7 @@ def one(request: Request) -> Response:
         request, "lighting/order.html", order=row, devices=devices, calls=commanding.dry_run(town, who, row.id) if waiting else [],
         may=waiting and who.role in MANAGERS and who.id != row.values["asked_by"], waiting=waiting,
         state=next(c for c in choices_of(town, "lighting_order", "state") if c.value == row.values["state"]), people=people,
+        ending=row.values["state"] in commanding.RUNNING and (who.role in MANAGERS or who.id == row.values["asked_by"]),
         tasks=_tasks(town, row, devices), lapses=row.values["asked"] + commanding.WAITS_US,
         gateways=[town.store.records.get("talq_gateway", n, deleted=None) for n in sorted(gateways)], simulated=SIMULATED,
     )  # fmt: skip
@@ -167,15 +195,18 @@ def _tasks(town: Town, order: Row, devices: Sequence[Row]) -> dict[int, tuple[Te
 
 def _decide(request: Request, form: FormData) -> Response:
     who, town = require_staff(request), town_of(request)
-    deed = _DEEDS.get(str(form.get("deed")))
-    if deed is None:
+    said, order_id = str(form.get("deed")), request.path_params["id"]
+    if said == "release":
+        commanding.release(town, who, order_id, post_of(town))
+    elif (deed := _DEEDS.get(said)) is not None:
+        deed(town, who, order_id)
+    else:
         raise Problem(Text("Ce geste n'existe pas.", "There is no such deed."), place="deed")
-    deed(town, who, request.path_params["id"])
-    return RedirectResponse(f"{PLACE}/{request.path_params['id']}", 303)
+    return RedirectResponse(f"{PLACE}/{order_id}", 303)
 
 
 async def decide(request: Request) -> Response:
-    """Confirm or refuse an order."""
+    """Confirm or refuse an order, or end it before its time."""
     form = await request.form()
     return await to_thread.run_sync(_decide, request, form)
 

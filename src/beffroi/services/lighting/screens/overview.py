@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from starlette.requests import Request
@@ -35,7 +36,7 @@ from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, with_gaps
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 
-__all__ = ["ROUTES"]
+__all__ = ["ROUTES", "fault_on"]
 
 PLACE = "/services/lighting/apercu"
 PRICE = 0.20
@@ -83,6 +84,7 @@ def index(request: Request) -> Response:
         kilowatts=float(stock.watts.sum()) / 1000, per_cabinet=per_cabinet, watts=watts, by_cabinet=by_cabinet, found=found, cost=cost, year=year,
         factor=CO2_FACTORS[0], words=_words(town, language), price=PRICE, looked=looked, known=known, template=TEMPLATE,
         calendars={row.id: calendar for row in cabinets if (calendar := plans.calendar_of(row)) is not None}, studies=studies_of(town, who),
+        may_open=who.staff and "fault" in town.store.records.collections, opened=fault_on,
     )  # fmt: skip
 
 
@@ -93,6 +95,14 @@ def points(request: Request) -> Response:
     headers = {"Content-Disposition": 'attachment; filename="points-lumineux.csv"'}
     lines = marked(layout_lines(town, territories_of(who)))
     return StreamingResponse(lines, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def fault_on(row: Row, what: str) -> str:
+    """Return the address of the form of a fault, filled in for a lamp or a cabinet: it is given to a team there."""
+    street = str(row.values["street"] or "")
+    title = f"{what}, {row.values['code']}"
+    asked = {"asset": f"{row.collection}/{row.id}", "title": title, "street": street}
+    return "/donnees/fault/nouveau?" + urlencode({k: v for k, v in asked.items() if v})
 
 
 def _words(town: Town, language: str) -> dict[str, tuple[str, str]]:
@@ -123,6 +133,7 @@ def cabinet(request: Request) -> Response:
         rules=rules_text(str(calendar.values["rules"] or ""), language_of(request)) if calendar else "", plots=_plots(one, now, _),
         found=findings(town, None, cabinet=row.id), words=_words(town, language_of(request)),
         faults=_faults(town, tree) if who.staff else [], reports=_reports(town, tree, staff=who.staff),
+        may_open=who.staff and "fault" in town.store.records.collections, opened=fault_on,
     )  # fmt: skip
 
 

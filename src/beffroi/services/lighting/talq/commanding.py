@@ -28,13 +28,16 @@ from beffroi.store.record import Query, Row, Where
 from beffroi.store.tables import task, tasking_capability
 from beffroi.town import Town
 
-__all__ = ["LONGEST_US", "MOST_AN_HOUR", "ask", "confirm", "dry_run", "refuse", "send_due", "watch", "work"]
+__all__ = [
+    "LONGEST_US", "MOST_AN_HOUR", "ask", "confirm", "dry_run", "refuse", "release", "send_due", "watch", "work",
+]  # fmt: skip
 
 log = logging.getLogger("beffroi.talq")
 LONGEST_US = 12 * HOUR_US
 MOST_AN_HOUR = 12  # orders of one person
 WAITS_US = 30 * MINUTE_US  # for the second person
 SILENT_US = HOUR_US
+RUNNING = ("confirmed", "sent")
 _DEFAULT_MINUTES = 60
 MOST_TRIES = 6
 PAUSE_S = 5.0
@@ -190,6 +193,29 @@ def refuse(town: Town, who: Principal, order_id: int) -> None:
     _note(town, who, "lighting.refuse", row)
 
 
+def release(town: Town, who: Principal, order_id: int, post: Post | None = None) -> None:
+    """End an order that runs before its time: its lamps go back to their program now; what was not sent yet never is.
+
+    Who asked may, and any manager; one person is enough to undo. Raises `Conflict`, `Forbidden`, `NotFound`.
+    """
+    _staff(who)
+    row = town.store.records.get("lighting_order", order_id)
+    if not who.covers(row.territory):
+        raise NotFound(Text("Cet ordre n'existe pas.", "There is no such order."))
+    if row.values["state"] not in RUNNING:
+        raise Conflict(Text("Cet ordre n'est plus en cours.", "This order is no longer under way."), Text("Rien n'est à rendre.", "Nothing is to be given back."), "state")  # fmt: skip
+    if who.role not in ("responsable", "admin") and who.id != row.values["asked_by"]:
+        raise Forbidden(Text("Qui a demandé l'ordre, ou un responsable, y met fin.", "Who asked for the order, or a manager, ends it."), Text("Demandez-le-lui.", "Ask them."))  # fmt: skip
+    mine = (
+        select(task.c.id).join(tasking_capability, tasking_capability.c.id == task.c.tasking_capability_id)
+        .where(task.c.state == "created", tasking_capability.c.properties.like(f'%"{SENDER}"%'), task.c.properties.like(f'%"order":{row.id}}}%'))
+    )  # fmt: skip
+    with town.store.write() as c:
+        for (number,) in c.execute(mine).all():
+            advance(town.store, c, SYSTEM, number, "cancelled", now_us=town.clock())
+    _give_back(town, row, post, who)
+
+
 # --- Sending, by the one process that does.
 
 
@@ -239,9 +265,13 @@ def _send(
     answered = Query(where={"address": tuple(address for _, address in rows), "level": level})
     settle_tasks(town, [(device, level) for device in town.store.records.all("talq_device", answered)])
     if order:
-        town.store.records.put(
-            "lighting_order", {"state": "sent"}, id=order, who=SYSTEM, reason="Ordre envoyé"
-        )
+        held = town.store.records.get("lighting_order", order)
+        if held.values["state"] == "ended":  # taken back while it was on its way
+            _give_back(town, held, post)
+        else:
+            town.store.records.put(
+                "lighting_order", {"state": "sent"}, id=order, who=SYSTEM, reason="Ordre envoyé"
+            )
     return len(rows)
 
 
@@ -294,7 +324,7 @@ def watch(town: Town, post: Post | None = None) -> int:
     return done
 
 
-def _give_back(town: Town, row: Row, post: Post | None) -> int:
+def _give_back(town: Town, row: Row, post: Post | None, who: Principal = SYSTEM) -> int:
     """Tell the gateways of an order to go back to their programs; they do so by themselves if they cannot be told."""
     by_gateway: dict[str, list[str]] = defaultdict(list)
     with town.store.read() as c:
@@ -312,8 +342,8 @@ def _give_back(town: Town, row: Row, post: Post | None) -> int:
         except Problem as problem:
             said = problem.reason.fr[:500]
     values = {"state": "ended", "problem": said}
-    town.store.records.put("lighting_order", values, id=row.id, who=SYSTEM, reason="Rendu au programme local")
-    _note(town, SYSTEM, "lighting.release", row, {"obstacle": said} if said else None)
+    town.store.records.put("lighting_order", values, id=row.id, who=who, reason="Rendu au programme local")
+    _note(town, who, "lighting.release", row, {"obstacle": said} if said else None)
     return 1
 
 

@@ -89,6 +89,8 @@ _DEEDS = {
     "lighting.confirm": Text("a confirmé un ordre d'éclairage", "confirmed a lighting order"),
     "lighting.refuse": Text("a refusé un ordre d'éclairage", "refused a lighting order"),
     "lighting.release": Text("a rendu des lampes à leur programme", "gave lamps back to their program"),
+    "energy.import": Text("a repris un flux ou une facture d'énergie", "took in an energy flow or bill"),
+    "energy.undo": Text("a annulé la reprise d'un flux ou d'une facture", "took back an energy flow or bill"),
     "lighting.setup": Text("a envoyé ses programmes à une passerelle", "sent a gateway its programs"),
 }
 _PLACES = {
@@ -104,7 +106,7 @@ _KINDS = {
     "file_mapping": Text("correspondance", "matching"), "task": Text("commande", "command"),
     "experiment": Text("expérimentation", "experiment"), "lighting_order": Text("ordre d'éclairage", "lighting order"),
     "talq_gateway": Text("passerelle TALQ", "TALQ gateway"),
-    "account": Text("compte", "account"), "archive": Text("archive", "archive"),
+    "energy": Text("flux ou facture", "flow or bill"), "account": Text("compte", "account"), "archive": Text("archive", "archive"),
 }  # fmt: skip
 _DETAILS = {
     "count": Text("fiches", "records"), "reason": Text("motif", "reason"), "created": Text("nouvelles", "new"),
@@ -118,6 +120,9 @@ _DETAILS = {
     "email": Text("adresse (empreinte)", "address (digest)"), "files": Text("fichiers", "files"), "from": Text("depuis", "from"),
     "observation": Text("mesure", "measurement"), "order": Text("ordre", "order"), "devices": Text("appareils", "devices"),
     "level": Text("niveau", "level"), "obstacle": Text("empêchement", "obstacle"),
+    "flow": Text("flux", "flow"), "stored": Text("valeurs nouvelles", "new values"), "replaced": Text("remplacées", "replaced"),
+    "points": Text("points", "points"), "contracts": Text("contrats", "contracts"), "bills": Text("factures", "bills"),
+    "values": Text("valeurs", "values"), "records": Text("fiches", "records"),
 }  # fmt: skip
 _FOR_PROGRAMS = frozenset(
     ("change_set", "first", "last", "file", "by", "sha256")
