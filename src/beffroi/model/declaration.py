@@ -38,6 +38,14 @@ class RuleTemplate(msgspec.Struct, frozen=True):
     title: Text
     yaml: str
 
+    @property
+    def written(self) -> str:
+        """The YAML with its name in English too, as a town keeps it."""
+        named = f"name: {self.title.fr}\n"
+        if not self.yaml.startswith(named) or "\nname_en:" in self.yaml:
+            return self.yaml
+        return f"{named}name_en: {self.title.en}\n{self.yaml.removeprefix(named)}"
+
 
 class Indicator(msgspec.Struct, frozen=True):
     """One figure that a service answers for, computed from the store.

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from beffroi.model.collection import Collection
+from beffroi.model.collection import Collection, Field
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
-from beffroi.model.text import Text
+from beffroi.model.text import LANGUAGES, Text
+from beffroi.model.value import label_text, say_field
 from beffroi.rules import alarms
 from beffroi.rules.condition import RANKS, SEVERITIES
 from beffroi.rules.machine import Transition
@@ -220,21 +221,30 @@ class Belfry:
             if value is None or field.personal:
                 continue
             if field.reference and field.reference in self.store.records.collections:
-                value = self._label(field.reference, value)
-            if isinstance(value, bool):
+                said[field.name] = self._label(field.reference, value)
+            elif isinstance(value, bool):
                 said[field.name] = Text("oui", "yes") if value else Text("non", "no")
             elif isinstance(value, float):
                 said[field.name] = Text(number_words(value), number_words(value, "en"))
             else:
-                said[field.name] = Text(field.title_of(value, "fr"), field.title_of(value, "en"))
+                said[field.name] = self._words(collection, field, row)
         return said
 
-    def _label(self, name: str, record_id: int) -> object:
-        label = self.store.records.collections[name].label
+    def _words(self, collection: Collection, field: Field, row: Row) -> Text:
+        """Return a choice by its title, a text in both languages when it is the platform's own, others as written."""
+        value = row.values[field.name]
+        if field.choices or field.kind != "text":
+            return Text(field.title_of(value, "fr"), field.title_of(value, "en"))
+        return Text(*(say_field(collection, row.values, field.name, language) for language in LANGUAGES))
+
+    def _label(self, name: str, record_id: int) -> Text:
+        number = Text(str(record_id), str(record_id))
         try:
-            return self.store.records.get(name, record_id, deleted=None).values.get(label) or record_id
+            row = self.store.records.get(name, record_id, deleted=None)
         except NotFound:
-            return record_id
+            return number
+        said = label_text(self.store.records.collections[name], row.values)
+        return said if said.fr else number
 
     def _said(
         self, rule: Rule, move: Move, level: int, words: Text, known: Mapping[str, object]

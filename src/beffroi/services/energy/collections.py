@@ -4,6 +4,7 @@ from datetime import date, datetime
 
 from beffroi.model.collection import Collection, Record, choice, field
 from beffroi.model.text import Text
+from beffroi.services.energy.wording import TITLE_SAYINGS, WHY_SAYINGS
 
 __all__ = ["COLLECTIONS"]
 
@@ -127,7 +128,7 @@ class Finding(Record):
     """Something wasted, with what it costs a year. Found by the service; it closes when the meter no longer shows it."""
 
     code: str = field("Code", "Code", key=True, listed=False)
-    title: str = field("Constat", "Finding")
+    title: str = field("Constat", "Finding", words=TITLE_SAYINGS)
     point: int = field("Point de livraison", "Delivery point", reference="delivery_point")
     kind: str = field("Nature", "Kind", choices=KINDS)
     euro_year: float = field("Coût par an", "Cost a year", unit="€", default=0.0)
@@ -140,7 +141,7 @@ class Finding(Record):
         choices=(choice("open", "En cours", "Going on", "orange"), choice("closed", "Fini", "Over", "vert")),
         default="open",
     )  # fmt: skip
-    why: str | None = field("D'après", "According to", long=True, listed=False)
+    why: str | None = field("D'après", "According to", long=True, listed=False, words=WHY_SAYINGS)
 
 
 COLLECTIONS = (

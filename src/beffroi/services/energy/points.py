@@ -82,8 +82,9 @@ def series_id(town: Town, point: Row, quantity: str, state: str = "raw") -> int:
     energy, water, words = QUANTITIES[quantity]
     code = point.values["code"]
     name = f"{words.fr} {_STATES[state].fr}, {code}"
+    station = Station(f"delivery_point/{code}", f"Point de livraison {code}")
     series = Series(
-        _key(code, quantity, state), water if point.values["fluid"] == "water" else energy, Station(f"delivery_point/{code}", f"Point de livraison {code}"),
+        _key(code, quantity, state), water if point.values["fluid"] == "water" else energy, station,
         name=name, method="Relevé du gestionnaire de réseau",
     )  # fmt: skip
     found = identify(

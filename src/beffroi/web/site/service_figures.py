@@ -171,7 +171,7 @@ def service_cards(
     town: Town, who: Principal, service: Service, figures: Figures, found: list[Series] | None = None
 ) -> list[Card]:
     """Return the cards of one service that `who` may see and that have something to show."""
-    known = series_of(town, who) if found is None else found
+    known = series_of(town, who, language=figures.words.language) if found is None else found
     made = [
         _card(town, who, card, service, known, figures)
         for card in sorted(service.cards, key=lambda c: c.order)

@@ -41,7 +41,7 @@ def _facts(request: Request, fields: tuple[Field, ...], row: Row) -> list[tuple[
         value = row.values.get(field.name)
         if value is None:
             continue
-        said = say(request, field, value)
+        said = say(request, field, value, row.values.get(f"{field.name}_en"))
         severity = next((c.severity for c in field.choices if c.value == value), None) or ""
         href = ""
         if field.reference:

@@ -69,7 +69,7 @@ def _page(
 ) -> Response:  # fmt: skip
     must_act(request, row)
     town = town_of(request)
-    every = [s for s in series_of(town, principal_of(request)) if not s.components]
+    every = [s for s in series_of(town, principal_of(request), language=language_of(request)) if not s.components]
     kind = request.query_params.get("mesure", "") or (sent or {}).get("kind", "")
     if row is not None and not kind:
         kind = next((s.kind for s in every if s.id in row.values["treated"]), "")

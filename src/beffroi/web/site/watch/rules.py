@@ -174,7 +174,7 @@ async def new(request: Request) -> Response:
 def _model(town: Town, wanted: str) -> str:
     service, _, name = wanted.partition(".")
     found = town.registry.services.get(service)
-    return next((t.yaml for t in (found.rules if found else ()) if t.name == name), "")
+    return next((t.written for t in (found.rules if found else ()) if t.name == name), "")
 
 
 async def write(request: Request) -> Response:
