@@ -41,10 +41,10 @@ class RuleTemplate(msgspec.Struct, frozen=True):
     @property
     def written(self) -> str:
         """The YAML with its name in English too, as a town keeps it."""
-        named = f"name: {self.title.fr}\n"
-        if not self.yaml.startswith(named) or "\nname_en:" in self.yaml:
+        first, line, rest = self.yaml.partition("\n")
+        if not first.startswith("name: ") or "\nname_en:" in self.yaml:
             return self.yaml
-        return f"{named}name_en: {self.title.en}\n{self.yaml.removeprefix(named)}"
+        return f"{first}{line}name_en: {self.title.en}{line}{rest}"
 
 
 class Indicator(msgspec.Struct, frozen=True):

@@ -7,7 +7,9 @@ from beffroi.services.energy.waste import Kind
 __all__ = ["TITLES", "TITLE_SAYINGS", "WATER_NIGHT", "WHY_DRIFT", "WHY_LEVEL", "WHY_SAYINGS"]
 
 TITLES: dict[Kind, Text] = {
-    "night": Text("{place} : consomme la nuit plus qu'il ne faut", "{place}: uses more at night than it should"),
+    "night": Text(
+        "{place} : consomme la nuit plus qu'il ne faut", "{place}: uses more at night than it should"
+    ),
     "weekend": Text("{place} : consomme en fin de semaine", "{place}: uses at week-ends"),
     "holiday": Text("{place} : consomme pendant les vacances", "{place}: uses during the holidays"),
     "drift": Text("{place} : dérive depuis quatre semaines", "{place}: has drifted for four weeks"),

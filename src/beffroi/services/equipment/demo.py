@@ -24,13 +24,12 @@ _USES = {"mairie": "town_hall", "école": "school", "collège": "school", "sport
          "technique": "technical", "culte": "worship", "monument": "other"}  # fmt: skip
 FEEDERS = 3  # of a cabinet
 _COLOUR_K = {"led": 2700, "shp": 2000, "im": 4000}
-_REASON = "Reprise de l'inventaire"
 _WORKERS = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 
 
 def build(town: Town, scene: Scene) -> Iterator[Event]:
     """Write the inventory; return what happens to it later, as (instant, what is then done)."""
-    with town.store.records.writer(SYSTEM, _REASON) as writer:
+    with town.store.records.writer(SYSTEM, "Reprise de l'inventaire") as writer:
         cabinets = _write(town, writer, "cabinet", scene.assets.cabinets, _cabinet)
         supports = _write(town, writer, "support", scene.assets.lamps, _support)
 
@@ -168,13 +167,20 @@ class _Faults:
         mended = [x for i, x in enumerate(self.scene.assets.lamps) if x.state == "on" and i % 53 == 7]
         for number, lamp in enumerate(mended):
             seen = end - int(self.draw.between(8, max(9, min(days, 29)), number, 2) * DAY_US)
-            yield from self.one("lamp", lamp, Text("Lampe qui clignote", "Cycling lamp"), seen, "jaune", "done")
+            yield from self.one(
+                "lamp", lamp, Text("Lampe qui clignote", "Cycling lamp"), seen, "jaune", "done"
+            )
         cabinet = next(x for x in self.scene.assets.cabinets if x.code == "AR09")
         yield from self.one("cabinet", cabinet, Text("Quartier sans lumière, départ disjoncté", "District without light, feeder tripped"), end - int(1.4 * DAY_US), "rouge", "planned",
                             caller=True)  # fmt: skip
         bin_ = next(x for x in self.scene.assets.bins if x.code == "PAV007")
         yield from self.one(
-            "bin", bin_, Text("Sonde de remplissage arrachée", "Level probe torn off"), end - int(2.4 * DAY_US), "jaune", "open"
+            "bin",
+            bin_,
+            Text("Sonde de remplissage arrachée", "Level probe torn off"),
+            end - int(2.4 * DAY_US),
+            "jaune",
+            "open",
         )
 
     def one(self, collection: str, asset: Lamp | Cabinet | Bin, title: Text, seen: int, severity: str, state: str, *,

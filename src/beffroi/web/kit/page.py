@@ -273,7 +273,11 @@ def render(
     language = language_of(request)
 
     def said(collection: str, record: Row, name: str) -> str:
-        return "" if town is None else say_field(town.store.records.collections[collection], record.values, name, language)
+        return (
+            ""
+            if town is None
+            else say_field(town.store.records.collections[collection], record.values, name, language)
+        )
 
     base |= {"said": said, "kept": pages.words[language].kept}
     environment = pages.environments[language]

@@ -64,7 +64,9 @@ def _things(
         if alarm.thing_id is not None:
             by_thing[alarm.thing_id] = alarm  # the most severe comes last
     now = town.clock()
-    found = stations(town, who, box=box, limit=MOST + 1, language=language, ids=None if only is None else [only])
+    found = stations(
+        town, who, box=box, limit=MOST + 1, language=language, ids=None if only is None else [only]
+    )
     features = []
     for s in found[:MOST]:
         if s.place is None:

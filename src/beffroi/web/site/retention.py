@@ -132,7 +132,9 @@ def _series_page(
     status: int = 200,
 ) -> Response:  # fmt: skip
     town: Town = request.app.state.town
-    series = find_series(town, principal_of(request), request.path_params["id"], language=words_of(request).language)
+    series = find_series(
+        town, principal_of(request), request.path_params["id"], language=words_of(request).language
+    )
     name = _may_change(town, principal_of(request), series)
     keep, gone = kept_by(town, series)
     return show(

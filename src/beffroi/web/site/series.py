@@ -51,7 +51,9 @@ def qualities(quality: int, language: str) -> str:
 
 def _asked(request: Request) -> tuple[Town, Series, Period]:
     town: Town = request.app.state.town
-    series = find_series(town, principal_of(request), request.path_params["id"], language=language_of(request))
+    series = find_series(
+        town, principal_of(request), request.path_params["id"], language=language_of(request)
+    )
     stat = town.store.observations.stats([series.id]).get(series.id)
     zone = ZoneInfo(town.settings.time_zone)
     last_us = stat.last_us if stat else None

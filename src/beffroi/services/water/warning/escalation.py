@@ -165,7 +165,11 @@ def _reach(town: Town, job: Job, said: Text, path: str, territory: str | None) -
     ):
         by_phone = True
     ways = WAYS.get((by_mail, by_phone))
-    return NO_WAY.of("fr", who=step["function"]) if ways is None else CALLED.of("fr", who=step["function"], ways=ways.fr)
+    return (
+        NO_WAY.of("fr", who=step["function"])
+        if ways is None
+        else CALLED.of("fr", who=step["function"], ways=ways.fr)
+    )
 
 
 def _letter(town: Town, to: str, subject: str, body: str, key: str) -> EmailMessage:

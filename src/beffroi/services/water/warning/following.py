@@ -185,7 +185,9 @@ def _rise(
     town: Town, writer: Writer, warning: Row, before: str, after: str, rung: list[Row], at_us: int
 ) -> None:
     said = " ; ".join(row.values["message"] for row in rung if row.values["severity"] == after)
-    note(writer, warning, "system", PASSED.of("fr", colour=NAMES[after].fr, said=said).strip(), BEFFROI, at_us)
+    note(
+        writer, warning, "system", PASSED.of("fr", colour=NAMES[after].fr, said=said).strip(), BEFFROI, at_us
+    )
     actions = plan(town, writer, warning, reached(before, after), at_us)
     if actions:
         listed = ACTIONS.of("fr", n=actions) if actions > 1 else ONE_ACTION.fr

@@ -45,15 +45,22 @@ _PASSED_TWO = Text("Seuil {colour} franchi. {said} ; {more}", "Threshold {colour
 ONE_ACTION = Text("1 action du plan mise sur la liste.", "1 action of the plan put on the list.")
 ACTIONS = Text("{n} actions du plan mises sur la liste.", "{n} actions of the plan put on the list.")
 PROPOSED = Text("Les seuils disent {colour}.", "The thresholds say {colour}.")
-TO_END = Text("Les seuils disent {colour}. À terminer par un agent.", "The thresholds say {colour}. To be ended by an agent.")
+TO_END = Text(
+    "Les seuils disent {colour}. À terminer par un agent.",
+    "The thresholds say {colour}. To be ended by an agent.",
+)
 CONFIRMED = Text("Alerte {colour} confirmée.", "Warning confirmed at {colour}.")
-INSTRUCTED = Text("Alerte {colour} confirmée. Consigne : {said}", "Warning confirmed at {colour}. Instruction: {said}")
+INSTRUCTED = Text(
+    "Alerte {colour} confirmée. Consigne : {said}", "Warning confirmed at {colour}. Instruction: {said}"
+)
 ENDED = Text("Fin de l'alerte. {said}", "End of the warning. {said}")
 _ENDED_ALONE = Text("Fin de l'alerte.", "End of the warning.")
 DISMISSED = Text("Alerte écartée : {said}", "Warning set aside: {said}")
 OPENED = {
     False: Text("Alerte {colour}, ouverte à la main : {said}", "Warning opened by hand at {colour}: {said}"),
-    True: Text("Exercice {colour}, ouverte à la main : {said}", "Exercise opened by hand at {colour}: {said}"),
+    True: Text(
+        "Exercice {colour}, ouverte à la main : {said}", "Exercise opened by hand at {colour}: {said}"
+    ),
 }
 SETTLED = {
     "todo": Text("Remise à faire : {task} ({who})", "Put back to do: {task} ({who})"),

@@ -16,7 +16,7 @@ from beffroi.web.kit.page import figures_of, language_of, render, translate
 from beffroi.web.kit.table import Cell, Column
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.experiments.shown import insee_of, may_act, town_of
-from beffroi.web.site.experiments.words import MARKS, field_words, overdue, signed
+from beffroi.web.site.experiments.words import MARKS, field_words, in_words, overdue, signed
 from beffroi.web.site.proof.sections import tabs_of
 
 __all__ = ["ROUTES", "columns_of", "lines_of", "published"]
@@ -51,7 +51,7 @@ def lines_of(request: Request, rows: list[Row]) -> list[Line]:
     _, figures, language = translate(request), figures_of(request), language_of(request)
     lines = []
     for row in rows:
-        values = row.values
+        values = in_words(row.values, figures)
         finding = finding_of(values["finding"])
         said = effect = ""
         if finding is not None:
