@@ -121,9 +121,11 @@ TRIALS = (
 )  # fmt: skip
 _NOISE_RULE = """\
 name: Bruit du soir place de la Halle
+name_en: Evening noise on place de la Halle
 watch: {datastream: %d}
 when: {above: {jaune: 68}, hysteresis: 2}
 message: "Bruit du soir : {value} {unit}"
+message_en: "Evening noise: {value} {unit}"
 """
 
 

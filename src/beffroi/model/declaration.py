@@ -1,5 +1,6 @@
 """What a service declares besides its collections: datastreams, rules, indicators, cards, pages."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -44,7 +45,7 @@ class RuleTemplate(msgspec.Struct, frozen=True):
         first, line, rest = self.yaml.partition("\n")
         if not first.startswith("name: ") or "\nname_en:" in self.yaml:
             return self.yaml
-        return f"{first}{line}name_en: {self.title.en}{line}{rest}"
+        return f"{first}{line}name_en: {json.dumps(self.title.en, ensure_ascii=False)}{line}{rest}"
 
 
 class Indicator(msgspec.Struct, frozen=True):

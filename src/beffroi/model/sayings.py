@@ -14,10 +14,11 @@ from collections.abc import Iterable
 
 from beffroi.model.text import Text
 
-__all__ = ["Sayings"]
+__all__ = ["Sayings", "named_after"]
 
 _PLACE = re.compile(r"\{(\w+)\}")
-_NUMBER = re.compile(r"[-+−]?\d{1,3}(?:[ \u00a0\u202f]?\d{3})*(?:,\d+)?")
+# a number, alone or with its unit: "1 204,5", "1,05 m"
+_NUMBER = re.compile(r"([-+−]?\d{1,3}(?:[ \u00a0\u202f]?\d{3})*(?:,\d+)?)([ \u00a0\u202f][^\s\d]\S{0,11})?")
 _APART = str.maketrans({" ": ",", "\u00a0": ",", "\u202f": ",", ",": "."})
 
 
@@ -53,7 +54,14 @@ class Sayings:
         return kept
 
     def _filled(self, value: str) -> str:
-        return value.translate(_APART) if _NUMBER.fullmatch(value) else self._english(value)
+        number = _NUMBER.fullmatch(value)
+        return self._english(value) if number is None else number[1].translate(_APART) + (number[2] or "")
+
+
+def named_after(name: str, kind: Text) -> Text:
+    """Return in both languages the name of a series that intake named after its kind: `Température, École Colette`."""
+    after = (name + ",").startswith((kind.fr + ",", kind.fr + " ("))
+    return Text(name, kind.en + name[len(kind.fr) :] if after else name)
 
 
 def _pattern(french: str) -> re.Pattern[str]:

@@ -14,6 +14,7 @@ from beffroi.model.observation import Observation, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.result import decode_json, encode_exact
+from beffroi.model.sayings import named_after
 from beffroi.model.text import Text
 from beffroi.store.cadence import expected_us
 from beffroi.store.tables import (
@@ -159,9 +160,11 @@ def name_in(town: Town, kind_code: str, name: str, language: str) -> str:
     if language == "fr":
         return name
     kind = town.registry.datastream_kind(kind_code) if kind_code else None
-    if kind is not None and (name + ",").startswith((kind.title.fr + ",", kind.title.fr + " (")):
-        return kind.title.of(language) + name[len(kind.title.fr) :]
-    return pages_for(town).words[language].kept(name)
+    kinds = (
+        (kind,) if kind is not None else (k for s in town.registry.services.values() for k in s.datastreams)
+    )
+    said = (named_after(name, k.title).of(language) for k in kinds)
+    return next((one for one in said if one != name), None) or pages_for(town).words[language].kept(name)
 
 
 def _series(town: Town, who: Principal, *conditions: Any, language: str) -> list[Series]:
@@ -224,7 +227,7 @@ def _one(
     if decimals is None and last is not None and last.result.decimals is not None:
         decimals = min(last.result.decimals, 3)
     return Series(
-        id=row.id, name=name_in(town, row.kind, row.name, language), description=row.description, unit=row.unit_symbol or "", kind=row.kind,
+        id=row.id, name=name_in(town, row.kind, row.name, language), description=name_in(town, row.kind, row.description, language), unit=row.unit_symbol or "", kind=row.kind,
         observed=", ".join(part.name for part in parts) or name_in(town, row.kind, row.observed, language), components=parts, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=name_in(town, "", row.thing, language), service=row.service,
         decimals=decimals, expected_us=expected_us(row.properties, row.expected_interval_us), public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,

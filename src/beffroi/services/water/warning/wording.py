@@ -24,8 +24,6 @@ MESSAGE = Text("{place}, {what} : {said}", "{place}, {what}: {said}")
 NO_DATA = Text("plus de donnée", "no more data")
 TOO_MUCH_RAIN = Text("cumul au-dessus du seuil", "total above the threshold")
 RISING = Text("plus vite que le seuil, {said}", "faster than the threshold, {said}")
-_VALUE = Text("{place}, {what} : {value} {unit}", "{place}, {what}: {value} {unit}")
-_RISE = Text("{place}, montée : plus vite que le seuil, {value} {unit}", "{place}, rise: faster than the threshold, {value} {unit}")  # fmt: skip
 
 # --- messages
 EXERCISE = Text("EXERCICE. ", "EXERCISE. ")
@@ -76,5 +74,5 @@ WAYS = {
 LOG_SAYINGS = Sayings(
     PASSED, _PASSED_ALONE, _PASSED_TWO, ONE_ACTION, ACTIONS, PROPOSED, TO_END, CONFIRMED, INSTRUCTED, ENDED, _ENDED_ALONE, DISMISSED,
     *OPENED.values(), *SETTLED.values(), NOBODY, NO_WAY, CALLED, *WAYS.values(), *NAMES.values(), *QUANTITIES.values(), SILENT,
-    NO_DATA, TOO_MUCH_RAIN, _VALUE, _RISE, MESSAGE,
+    NO_DATA, TOO_MUCH_RAIN, RISING, MESSAGE,
 )  # fmt: skip

@@ -22,6 +22,7 @@ from beffroi.web.site.administration.desk import refused
 from beffroi.web.site.catalogue import Series, name_in, series_of
 from beffroi.web.site.data.desk import territory_names
 from beffroi.web.site.experiments.shown import found, may_act, must_act, town_of
+from beffroi.web.site.watch.naming import name_of
 
 __all__ = ["ROUTES"]
 
@@ -82,7 +83,7 @@ def _page(
     return render(
         request, "experiments/form.html", status, row=row, inputs=_inputs(request), values=values, errors=errors or {},
         kinds=_kinds(request, every), kind=kind, series=sorted(shown, key=lambda s: (s.kind, s.name)), chosen=chosen,
-        rules=[(r.id, r.values["name"], r.id in _rules(row, sent)) for r in town.store.records.all("rule")],
+        rules=[(r.id, name_of(town, r, language), r.id in _rules(row, sent)) for r in town.store.records.all("rule")],
     )  # fmt: skip
 
 

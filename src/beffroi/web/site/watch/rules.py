@@ -27,6 +27,7 @@ from beffroi.store.record import Row as Record
 from beffroi.town import Town
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 from beffroi.web.kit.table import Cell, Column, Row
+from beffroi.web.site.catalogue import name_in
 from beffroi.web.site.data.desk import author_names
 from beffroi.web.site.watch import rule_form
 from beffroi.web.site.watch.alarms import alarm_line, columns_of, state_words
@@ -237,7 +238,7 @@ def _form(request: Request, values: dict[str, str], draft: Draft | None) -> Resp
     town, _ = _town(request), translate(request)
     with town.store.read() as c:
         catalogue = read_series(c)
-    series = _named(catalogue, values.get("watch", ""))
+    series = _named(request, catalogue, values.get("watch", ""))
     known = {s.kind for s in catalogue.values() if s.kind}
     language = language_of(request)
     kinds = sorted(
@@ -250,11 +251,17 @@ def _form(request: Request, values: dict[str, str], draft: Draft | None) -> Resp
                   draft=draft, errors=draft.errors if draft else {}, trial_rows=_trial_rows(request, draft), columns=_trial_columns(request))  # fmt: skip
 
 
-def _named(catalogue: dict[int, Series], chosen: str) -> list[tuple[str, str]]:
+def _named(request: Request, catalogue: dict[int, Series], chosen: str) -> list[tuple[str, str]]:
     """Return the series to choose from, by name; of very many, the first ones and the one chosen."""
     ordered = sorted(catalogue.values(), key=lambda s: (s.thing, s.name))
     kept = ordered[:MOST_SERIES] + [s for s in ordered[MOST_SERIES:] if chosen == f"datastream:{s.id}"]
-    return [(str(s.id), f"{s.thing} – {s.name}" + (f" ({s.unit})" if s.unit else "")) for s in kept]
+    town, language, unit = _town(request), language_of(request), figures_of(request).unit_name
+
+    def said(one: Series) -> str:
+        thing, name = name_in(town, "", one.thing, language), name_in(town, one.kind, one.name, language)
+        return f"{thing} – {name}" + (f" ({unit(one.unit)})" if one.unit else "")
+
+    return [(str(s.id), said(s)) for s in kept]
 
 
 def _trial_columns(request: Request) -> list[Column]:
