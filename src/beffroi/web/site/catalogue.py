@@ -163,8 +163,11 @@ def name_in(town: Town, kind_code: str, name: str, language: str) -> str:
     kinds = (
         (kind,) if kind is not None else (k for s in town.registry.services.values() for k in s.datastreams)
     )
-    said = (named_after(name, k.title).of(language) for k in kinds)
-    return next((one for one in said if one != name), None) or pages_for(town).words[language].kept(name)
+    said = next((one for k in kinds if (one := named_after(name, k.title).of(language)) != name), "")
+    words = pages_for(town).words[language]
+    head, comma, place = name.partition(", ")  # "Débit prévu à 6 h, Le Pont": its own name, then its thing's
+    own = kind_code and comma and words.kept(name) == name
+    return said or (words.kept(head) + comma + place if own else words.kept(name))
 
 
 def _series(town: Town, who: Principal, *conditions: Any, language: str) -> list[Series]:
@@ -228,7 +231,7 @@ def _one(
         decimals = min(last.result.decimals, 3)
     return Series(
         id=row.id, name=name_in(town, row.kind, row.name, language), description=name_in(town, row.kind, row.description, language), unit=row.unit_symbol or "", kind=row.kind,
-        observed=", ".join(part.name for part in parts) or name_in(town, row.kind, row.observed, language), components=parts, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=name_in(town, "", row.thing, language), service=row.service,
+        observed=", ".join(part.name for part in parts) or name_in(town, row.kind, row.observed, language), components=parts, definition=row.definition, sensor=name_in(town, "", row.sensor, language), thing_id=row.thing_id, thing=name_in(town, "", row.thing, language), service=row.service,
         decimals=decimals, expected_us=expected_us(row.properties, row.expected_interval_us), public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip

@@ -174,7 +174,8 @@ def _said(name: str, value: Any, words: Words, collection: Collection | None) ->
     if not isinstance(value, str):
         return value
     field = collection.field(name) if collection is not None else None
-    return field.title_of(value, words.language) if field is not None and field.choices else words.kept(value)
+    said = field.title_of(value, words.language) if field is not None and field.choices else value
+    return words.kept(value) if said == value else said
 
 
 def _short(value: Any) -> str:

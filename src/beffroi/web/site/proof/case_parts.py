@@ -144,7 +144,7 @@ def _source_of(bound: Mapping[str, Any]) -> str:
 
 
 def _hypothesis_inputs(request: Request, document: Document, registry: Registry) -> list[Input]:
-    _, language = translate(request), language_of(request)
+    _ = translate(request)
     laws = (("triangular", _("le plus souvent la valeur (triangulaire)")), ("uniform", _("n'importe où entre les deux (uniforme)")),
             ("normal", _("en cloche, bas et haut à 5 % et 95 % (normale)")), ("fixed", _("ne varie pas")))  # fmt: skip
     bound = (
