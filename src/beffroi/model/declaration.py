@@ -62,6 +62,7 @@ class Indicator(msgspec.Struct, frozen=True):
     better: Literal["higher", "lower", "neither"] = "neither"
     decimals: int = 0
     read: str = "citizen"
+    standing: bool = False  # says how things stand, whatever the span: what it was before is not known
 
 
 class Card(msgspec.Struct, frozen=True):

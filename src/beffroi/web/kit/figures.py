@@ -130,7 +130,7 @@ class Figures:
     def size(self, count: int) -> str:
         """Return a number of bytes: `4,2 kB` or `512 octets`."""
         if count < 1000:
-            return f"{count}{NO_BREAK}" + self.words.of("octets")
+            return f"{count}{NO_BREAK}" + self.words.plural(count, "octet", "octets")
         unit = "ko" if self._french else "kB"
         if count < 1_000_000:
             return self.quantity(count / 1000, unit, 1 if count < 100_000 else 0)

@@ -112,7 +112,7 @@ def _measure(town: Town, indicator: Indicator, territory: str | None, span_us: i
     started = time.perf_counter_ns()
     now = indicator.compute(town, territory, end_us - span_us, end_us)
     known_since = _first(town)
-    covered = known_since is not None and known_since <= end_us - 2 * span_us
+    covered = not indicator.standing and known_since is not None and known_since <= end_us - 2 * span_us
     before = indicator.compute(town, territory, end_us - 2 * span_us, end_us - span_us) if covered else None
     took_us = (time.perf_counter_ns() - started) // 1000
     kept_us = min(HOUR_US, max(MINUTE_US, WORTH * took_us))
