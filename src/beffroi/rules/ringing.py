@@ -3,7 +3,7 @@
 The subject is a thing (several series of one thing share its alarm, at the highest of their levels) or a record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -13,6 +13,7 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
+from beffroi.model.sayings import named_after
 from beffroi.model.text import LANGUAGES, Text
 from beffroi.model.value import label_text, say_field
 from beffroi.rules import alarms
@@ -62,8 +63,9 @@ class Standing(msgspec.Struct):
 class Belfry:
     """The standings of all rules. Its changes are true once the transaction they are written in is."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, titles: Callable[[], Mapping[str, Text]] = dict) -> None:
         self.store = store
+        self.titles = titles
         self.standings: dict[tuple[int, str], Standing] = {}
         for row in alarms.open_alarms(store):
             self.at(row.values["rule"], row.values["subject"]).alarm_id = row.id
@@ -187,12 +189,12 @@ class Belfry:
             return self._told_of_record(move, rule, level)
         number = move.key or next((n for _, n in rule.watch.series), 0)
         series = catalogue.get(number)
-        naming = naming_for(rule, catalogue, only=number)
+        titles = self.titles()
+        naming = naming_for(rule, catalogue, titles, only=number)
         words, known = condition(rule, naming, level), dict[str, object]()
         if series is not None:
-            known.update(
-                thing=series.thing, series=series.name, unit=series.unit, territory=series.territory or ""
-            )
+            name = named_after(series.name, titles.get(series.kind, Text(series.name, series.name)))
+            known.update(thing=series.thing, series=name, unit=series.unit, territory=series.territory or "")
         told = {
             **self._said(rule, move, level, words, known), "datastream_id": number or None, "thing_id": series.thing_id if series else None,
             "unit": series.unit if series else None, "public": series.public if series else False,

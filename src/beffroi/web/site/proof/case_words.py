@@ -220,6 +220,10 @@ class Words:
             )
         return [*rows, Line(self.words.of("Ensemble"), ("", "", self.money(f.van)))]
 
+    def gains(self) -> list[Line]:
+        """Return who pays and who gains in all, for a narrow page."""
+        return [msgspec.structs.replace(line, cells=line.cells[-1:]) for line in self.actors()]
+
     def name_of(self, name: str) -> str:
         """Return the words for a quantity of the tornado."""
         _ = self.words.of

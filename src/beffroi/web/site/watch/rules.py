@@ -87,15 +87,6 @@ def _author(who: Principal) -> bool:
     return who.role in ("responsable", "admin")
 
 
-def _titles(town: Town) -> dict[str, Text]:
-    services = town.registry.services
-    titles = {f"service:{name}": service.title for name, service in services.items()}
-    return {
-        **titles,
-        **{kind.code: kind.title for service in services.values() for kind in service.datastreams},
-    }
-
-
 def _told(request: Request, problem: Problem) -> str:
     language = language_of(request)
     parts = (
@@ -121,7 +112,7 @@ def index(request: Request) -> Response:
     since = {"raised_at": Where(">=", town.clock() - MONTH_US)}
     open_ = town.store.records.tally("alarm", "rule", Query(where={"state": list(alarms.OPEN)}))
     month = town.store.records.tally("alarm", "rule", Query(where=since))
-    titles, language = _titles(town), language_of(request)
+    titles, language = town.registry.titles(), language_of(request)
     with town.store.read() as c:
         known = read_series(c)
     rows = [
@@ -144,7 +135,7 @@ def _suggestions(request: Request, known: set[str]) -> list[Suggestion]:
             except Problem:
                 continue
             if rule.name not in known:
-                words = rulebook.in_words(town.store, rule, _titles(town)).of(language)
+                words = rulebook.in_words(town.store, rule, town.registry.titles()).of(language)
                 found.append(
                     Suggestion(
                         template.title.of(language),
@@ -214,7 +205,7 @@ def _draft(request: Request, text: str) -> Draft:
         rulebook.check(town.store, rule)
     except Problem as problem:
         return Draft(text, errors={rule_form.field_of(problem): _told(request, problem)})
-    draft = Draft(text, rulebook.in_words(town.store, rule, _titles(town)).of(language))
+    draft = Draft(text, rulebook.in_words(town.store, rule, town.registry.titles()).of(language))
     _try(request, rule, draft)
     return draft
 
@@ -243,7 +234,7 @@ def _form(request: Request, values: dict[str, str], draft: Draft | None) -> Resp
     language = language_of(request)
     kinds = sorted(
         (code, _("toutes les séries : {kind}", kind=title.of(language)))
-        for code, title in _titles(town).items()
+        for code, title in town.registry.titles().items()
         if code in known
     )
     status = 400 if draft is not None and draft.errors else 200
