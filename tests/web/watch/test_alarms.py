@@ -104,7 +104,7 @@ def test_alarms_speak_english_to_those_who_read_it(town, place, browser):
     )
     # written by Beffroi, in both languages; an older alarm is told as it was
     level = alarm(place, "Hauteur")
-    assert level.values["message_en"] == "Water level (Ardèche à Meyras) exceeds 5 cm"
+    assert level.values["message_en"] == "Hauteur d'eau (Ardèche à Meyras) exceeds 5 cm"
     town.store.records.put("alarm", {"message_en": None}, id=level.id, who=SYSTEM)
     assert "dépasse 5 cm" in client.get(f"/alarmes/{level.id}?lang=en").text
 
