@@ -279,7 +279,12 @@ def render(
             else say_field(town.store.records.collections[collection], record.values, name, language)
         )
 
-    base |= {"said": said, "kept": pages.words[language].kept}
+    def tongue(code: str | None = None) -> Markup:
+        """Return the mark of words that are not in the page's language (WCAG 3.1.2): people's, in the town's by default."""
+        theirs = code or (town.settings.language if town is not None else language)
+        return Markup("") if theirs == language else Markup(' lang="{}"').format(theirs)
+
+    base |= {"tongue": tongue, "said": said, "kept": pages.words[language].kept}
     environment = pages.environments[language]
     html = environment.get_template(template).render({**base, "kit": Kit(environment, base), **context})
     return _answer(request, html, islands, status, headers or {})
