@@ -159,7 +159,10 @@ def _details(request: Request, collection: Collection, change: Change) -> list[t
     for name in change.after:
         field = collection.field(name)
         if field is not None:
-            before, after = (say(request, field, side.get(name)) for side in (change.before, change.after))
+            before, after = (
+                say(request, field, side.get(name), side.get(f"{name}_en"))
+                for side in (change.before, change.after)
+            )
             details.append((field.title.of(language), before or "–", after or "–"))
         elif name == "_geometry":
             details.append((_("Lieu"), _where(change.before.get(name)), _where(change.after.get(name))))
