@@ -63,6 +63,12 @@ def pages(sites: dict[str, Site]) -> dict[str, list[str]]:
     }
 
 
+@pytest.fixture(scope="module")
+def known(town: Served) -> list[str]:
+    """Return what people typed into the town."""
+    return typed(town.data)
+
+
 class Witness:
     """Notes what a page asks of other hosts and what its console complains about."""
 
@@ -126,6 +132,7 @@ def test_every_page_is_accessible_quiet_and_self_contained(
     town: Served,
     administrator: Path,
     pages: dict[str, list[str]],
+    known: list[str],
     reader: str,
     language: str,
 ) -> None:
@@ -140,7 +147,7 @@ def test_every_page_is_accessible_quiet_and_self_contained(
     witness = Witness(page, urlsplit(town.url).netloc)
     page.goto(f"{town.url}?lang={language}")
     faults: dict[str, list[str]] = {}
-    known, seen = [] if colours else typed(town.data), set[str]()
+    seen = set[str]()
     for address in pages[reader]:
         found: list[str] = []
         if colours:
