@@ -244,7 +244,7 @@ async def _thread(work: Callable[[], None]) -> None:
 
 async def _rules(keeper: Keeper) -> None:
     """Judge what is committed."""
-    await _thread(lambda: judge(keeper.town.store, keeper.stop))
+    await _thread(lambda: judge(keeper.town.store, keeper.stop, keeper.town.registry.titles))
 
 
 async def _actions(keeper: Keeper) -> None:

@@ -194,6 +194,12 @@ class Registry:
         """Take the services of another registry: whoever holds this one has them from now on."""
         self.collections, self.services = other.collections, other.services
 
+    def titles(self) -> dict[str, Text]:
+        """Return what kinds of datastream (`co2`) and services (`service:NAME`) are called."""
+        services = self.services.values()
+        kinds = {kind.code: kind.title for service in services for kind in service.datastreams}
+        return {f"service:{service.name}": service.title for service in services} | kinds
+
     def datastream_kind(self, code: str) -> DatastreamKind | None:
         """Return the declared kind of datastream whose code or alias is `code`."""
         wanted = code.lower()

@@ -11,6 +11,7 @@ from beffroi.web.site.duties.statement import looked
 
 from .conftest import AXE, Served
 from .crawl import Site, crawl, shape
+from .tongues import TEXTS, in_french, typed
 
 pytestmark = pytest.mark.browser
 TAGS = ["RGAAv4", "wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -60,6 +61,12 @@ def pages(sites: dict[str, Site]) -> dict[str, list[str]]:
         reader: list({shape(page).partition("?")[0]: page for page in reversed(site.pages)}.values())[::-1]
         for reader, site in sites.items()
     }
+
+
+@pytest.fixture(scope="module")
+def known(town: Served) -> list[str]:
+    """Return what people typed into the town."""
+    return typed(town.data)
 
 
 class Witness:
@@ -125,11 +132,12 @@ def test_every_page_is_accessible_quiet_and_self_contained(
     town: Served,
     administrator: Path,
     pages: dict[str, list[str]],
+    known: list[str],
     reader: str,
     language: str,
 ) -> None:
     """In French each page is opened on a narrow screen and widened, and its colours are measured, light and dark; in
-    English it is opened wide: the words change no colour."""
+    English it is opened wide: the words change no colour, and none is French unless somebody typed it."""
     if not AXE.exists():
         pytest.skip("axe-core is not installed: npm ci in frontend/")
     axe, colours = AXE.read_text("utf-8"), language == "fr"
@@ -139,6 +147,7 @@ def test_every_page_is_accessible_quiet_and_self_contained(
     witness = Witness(page, urlsplit(town.url).netloc)
     page.goto(f"{town.url}?lang={language}")
     faults: dict[str, list[str]] = {}
+    seen = set[str]()
     for address in pages[reader]:
         found: list[str] = []
         if colours:
@@ -148,6 +157,7 @@ def test_every_page_is_accessible_quiet_and_self_contained(
             page.set_viewport_size(WIDE)
         else:
             page.goto(address, wait_until="load")
+            found += [f"French: {text}" for text in in_french(page.evaluate(TEXTS), known, seen)]
         found += (
             [] if page.locator("html").get_attribute("lang") == language else ["lang is not the reader's"]
         )

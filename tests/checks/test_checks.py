@@ -73,6 +73,13 @@ def test_translations_read_the_texts_of_page_code(tmp_path: Path) -> None:
     assert translations.faults(tmp_path) == ["src/town/pages.py:2: not in src/town/locale/en.po: 'Bacs'"]
 
 
+def test_translations_read_why_records_are_written(tmp_path: Path) -> None:
+    package = page(tmp_path, "", '#, kept\nmsgid "Alarme {alarm}"\nmsgstr "Alarm {alarm}"\n')
+    written = 'records.put("bin", reason=f"Alarme {alarm}")\nrecords.writer(who, "Bilan")\nstates.move(reason="done")\n'
+    (package / "duties.py").write_text(written, "utf-8")
+    assert translations.faults(tmp_path) == ["src/town/duties.py:2: not in src/town/locale/en.po: 'Bilan'"]
+
+
 def test_translations_refuse_two_words_for_one_text(tmp_path: Path) -> None:
     page(tmp_path, '{{ _("Objet") }}', 'msgid "Objet"\nmsgstr "Subject"\n')
     other = tmp_path / "src" / "village"

@@ -8,6 +8,7 @@ from beffroi.model.instant import SECOND_US, parse_instant
 from beffroi.model.observation import Draft
 from beffroi.model.principal import Principal
 from beffroi.model.result import number_of
+from beffroi.model.text import Text
 from beffroi.rules import rulebook
 from beffroi.rules.collections import PLATFORM_COLLECTIONS
 from beffroi.rules.engine import Engine
@@ -38,12 +39,13 @@ class Place:
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self.store, self.clock = store, clock
+        self.titles: dict[str, Text] = {}
         self._engine: Engine | None = None
 
     @property
     def engine(self) -> Engine:
         if self._engine is None:
-            self._engine = Engine(self.store, self.clock)
+            self._engine = Engine(self.store, self.clock, lambda: self.titles)
         return self._engine
 
     def restart(self) -> None:

@@ -110,6 +110,17 @@ def test_a_letter_for_each_moment(place, inbox):
     assert do(place, settings) == 0
 
 
+def test_a_letter_is_in_the_language_of_its_town(small, inbox):
+    series = small.series()
+    more = "severity: rouge\nactions: [{email: a@b.fr}]"
+    small.rule("{above: 5}", series, more=f'message: "Trop haut"\nmessage_en: "Too high"\n{more}')
+    small.now(series, "9")
+    settings = hands(small, mail=MailSettings(inbox.url, "beffroi@essai.fr"), language="en")
+    assert do(small, settings) == 1
+    (_, letter) = inbox.letters[0]
+    assert "Subject: Red alert: Too high" in letter and "Trop haut" not in letter
+
+
 def test_a_mail_server_that_is_away_is_tried_again_and_the_failure_seen(place, inbox):
     series = place.series()
     place.rule("{above: 5}", series, more="actions: [{email: a@b.fr}]")

@@ -306,6 +306,19 @@ def test_the_message_of_a_record_says_choices_references_and_numbers_as_people_r
     assert said["message_en"] == "V1 / Mât 12 : Torn off, 1,234.5 €, urgent yes, alerte yellow, {unknown}"
 
 
+def test_an_alarm_names_a_series_after_its_kind_in_english(small):
+    small.titles = {"river_level": Text("Hauteur d'eau", "Water level")}
+    level = small.series("Hauteur d'eau, le Pont", "le Pont", kind="river_level")
+    small.rule("{above: {jaune: 5}}", level, name="sans message")
+    small.rule("{above: {jaune: 5}}", level, name="avec", more='message: "{series}"\nmessage_en: "{series}"')
+    small.now(level, "9")
+    said = {(a.values["message"], a.values["message_en"]) for a in small.alarms()}
+    assert said == {
+        ("Hauteur d'eau, le Pont dépasse 5 cm", "Water level, le Pont exceeds 5 cm"),
+        ("Hauteur d'eau, le Pont", "Water level, le Pont"),
+    }
+
+
 def test_several_series_are_judged_together(place):
     rain, level = place.series("Pluie", unit="mm"), place.series()
     place.rule("{expression: pluie > 5 and niveau > 100}", f"{{series: {{pluie: {rain}, niveau: {level}}}}}")

@@ -13,6 +13,7 @@ from beffroi.identity.gate import Gate
 from beffroi.model.principal import SYSTEM
 from beffroi.town import Town
 from beffroi.web.kit.who import SESSION_COOKIE
+from beffroi.web.kit.words import Words
 from beffroi.web.site.administration import ROUTES, deeds
 
 GOOD = "lavande quatre volets"
@@ -276,4 +277,4 @@ def test_every_deed_has_words_and_each_subject_leads_where_it_is(browser, csrf, 
         "lamp": ("Points lumineux", ""), "file_mapping/3": ("correspondance 3", ""),
     }  # fmt: skip
     detail = {"change_set": 8, "count": 314, "reason": "redon.osm", "gone": 0}
-    assert deeds.details(detail, "fr") == "fiches : 314, motif : redon.osm"
+    assert deeds.details(detail, Words("fr")) == "fiches : 314, motif : redon.osm"

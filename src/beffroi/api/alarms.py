@@ -34,6 +34,9 @@ __all__ = ["ROUTES"]
 
 MOST = 1000
 LARGEST = 64_000
+_FEED = Text("Alarmes – {town}", "Alarms – {town}")
+_ENTRY = Text("Alerte {word} : {said}", "Alert, {word}: {said}")
+_OVER = Text(" Terminée le {at}.", " Over on {at}.")
 _COLUMNS = ("id", "state", "severity", "worst", "message", "rule", "thing_id", "datastream_id", "raised_at", "cleared_at",
             "acknowledged_at", "value", "peak", "unit", "territory")  # fmt: skip
 
@@ -121,10 +124,14 @@ def as_csv(request: Request) -> Response:
     writer = csv.writer(out, delimiter=";", lineterminator="\r\n")
     writer.writerow(_COLUMNS)
     for row in rows:
-        told = alarms.told(row)
+        told = alarms.told(row) | {"message": alarms.message_of(row.values, _language(request))}
         writer.writerow([_cell(told[name]) for name in _COLUMNS])
     headers = {"Content-Disposition": 'attachment; filename="alarmes.csv"', "Cache-Control": "no-cache"}
     return Response(out.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _language(request: Request) -> str:
+    return str(getattr(request.state, "language", "fr"))
 
 
 def _cell(value: Any) -> str:
@@ -142,25 +149,28 @@ def as_atom(request: Request) -> Response:
     rows, _ = _found(request, 50)
     home = town.settings.base_url.rstrip("/") or str(request.base_url).rstrip("/")
     updated = format_instant(max((row.updated_us for row in rows), default=town.clock()))
+    language = _language(request)
+    title = _FEED.of(language, town=town.name)
     lines = [
-        '<?xml version="1.0" encoding="utf-8"?>', '<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="fr">',
-        f"<title>{escape(f'Alarmes – {town.name}')}</title>", f"<id>{escape(home)}/alarmes</id>", f"<updated>{updated}</updated>",
+        '<?xml version="1.0" encoding="utf-8"?>', f'<feed xmlns="http://www.w3.org/2005/Atom" xml:lang="{language}">',
+        f"<title>{escape(title)}</title>", f"<id>{escape(home)}/alarmes</id>", f"<updated>{updated}</updated>",
         f"<author><name>{escape(town.name)}</name></author>", f"<link href={quoteattr(home + '/alarmes')}/>",
         f'<link rel="self" type="application/atom+xml" href={quoteattr(home + "/api/alarms.atom")}/>',
     ]  # fmt: skip
-    lines += [_entry(row, home) for row in rows]
+    lines += [_entry(row, home, language) for row in rows]
     return Response("\n".join([*lines, "</feed>", ""]), media_type="application/atom+xml; charset=utf-8")
 
 
-def _entry(row: Row, home: str) -> str:
+def _entry(row: Row, home: str, language: str) -> str:
     values, place = row.values, f"{home}/alarmes/{row.id}"
-    word = SEVERITY_WORDS[values["severity"]].fr
-    over = "" if values["cleared_at"] is None else f" Terminée le {format_instant(values['cleared_at'])}."
+    said, word = alarms.message_of(values, language), SEVERITY_WORDS[values["severity"]].of(language)
+    title = _ENTRY.of(language, word=word, said=said)
+    over = "" if values["cleared_at"] is None else _OVER.of(language, at=format_instant(values["cleared_at"]))
     return (
-        f"<entry><id>{escape(place)}</id><title>{escape(_printable(f'Alerte {word} : ' + values['message']))}</title>"
+        f"<entry><id>{escape(place)}</id><title>{escape(_printable(title))}</title>"
         f"<link href={quoteattr(place)}/><updated>{format_instant(row.updated_us)}</updated>"
         f"<published>{format_instant(values['raised_at'])}</published><category term={quoteattr(values['severity'])}/>"
-        f"<summary>{escape(_printable(values['message']) + '.' + over)}</summary></entry>"
+        f"<summary>{escape(_printable(said) + '.' + over)}</summary></entry>"
     )
 
 

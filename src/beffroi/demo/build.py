@@ -170,7 +170,7 @@ def _replay(
 ) -> int:  # fmt: skip
     """Let the history happen, in the order of time, watched by the rules; return how many observations there are."""
     waiting = sorted((at, number) for number, (at, _) in enumerate(events) if at < scene.end_us)
-    engine = Engine(town.store)
+    engine = Engine(town.store, titles=town.registry.titles)
     starts = range(scene.start_us, scene.end_us, CHUNK_US)
     ends = [min(start + CHUNK_US, scene.end_us) for start in starts]
     stored = 0

@@ -29,7 +29,7 @@ def switch_on(town: Town) -> None:
     """Switch on the default rules of every service."""
     for service in town.registry.services.values():
         for template in service.rules:
-            rulebook.add(town.store, template.yaml, SYSTEM, enabled=True, origin=service.name)
+            rulebook.add(town.store, template.written, SYSTEM, enabled=True, origin=service.name)
 
 
 class Duty:

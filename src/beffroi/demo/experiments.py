@@ -19,6 +19,7 @@ from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.observation import Draft
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.result import Result
+from beffroi.model.text import Text
 from beffroi.rules import rulebook
 from beffroi.scene import Scene
 from beffroi.scene.chance import Chance
@@ -45,11 +46,11 @@ class Trial(msgspec.Struct, frozen=True):
     """One experiment of the story. `ended_days`: how long ago it ended, in days before the history's end."""
 
     code: str
-    title: str
-    question: str
+    title: Text
+    question: Text
     owner: str
     service: str | None
-    indicator: str
+    indicator: Text
     unit: str
     sites: tuple[str, ...]
     treated: int
@@ -83,41 +84,48 @@ _SQUARES = ("place de la Halle", *(f"rue témoin {k}" for k in range(1, 10)))
 
 TRIALS = (
     Trial(
-        "eclairage-22h", "Baisser l'éclairage à 22 h au Moulin",
-        "Baisser l'éclairage de moitié dès 22 h, au lieu de 23 h 30, fait-il vraiment économiser l'électricité promise ?",
-        "Direction des services techniques", "equipment", "Électricité des armoires", "kWh", _CABINETS, 3, 310.0, 0.035, 0.30, -15.0,
+        "eclairage-22h", Text("Baisser l'éclairage à 22 h au Moulin", "Dim the lighting at 22:00 in the Moulin district"),
+        Text("Baisser l'éclairage de moitié dès 22 h, au lieu de 23 h 30, fait-il vraiment économiser l'électricité promise ?",
+             "Does halving the light from 22:00 on, instead of 23:30, really save the electricity that was promised?"),
+        "Direction des services techniques", "equipment", Text("Électricité des armoires", "Electricity of the cabinets"), "kWh", _CABINETS, 3, 310.0, 0.035, 0.30, -15.0,
         8_400.0, 40, decision="procure", reason="L'économie promise est là ; le marché d'éclairage de 2027 la reprend dans tous les quartiers.",
     ),
     Trial(
-        "affiches-eau", "Des affiches pour économiser l'eau",
-        "Des affiches dans les vestiaires et les sanitaires font-elles baisser la consommation d'eau ?",
-        "Direction de la communication", "equipment", "Eau consommée", "m³", _HALLS, 3, 21.0, 0.05, 0.12, -10.0, 2_900.0, 33,
+        "affiches-eau", Text("Des affiches pour économiser l'eau", "Posters to save water"),
+        Text("Des affiches dans les vestiaires et les sanitaires font-elles baisser la consommation d'eau ?",
+             "Do posters in changing rooms and toilets lower the use of water?"),
+        "Direction de la communication", "equipment", Text("Eau consommée", "Water used"), "m³", _HALLS, 3, 21.0, 0.05, 0.12, -10.0, 2_900.0, 33,
         decision="stop", reason="Rien ne se voit. L'argent ira à la recherche de fuites.",
     ),
     Trial(
-        "arrosage-sondes", "Arroser le stade d'après des sondes",
-        "Une télécommande d'arrosage réglée sur des sondes d'humidité fait-elle baisser l'eau du stade ?",
-        "Service des espaces verts", "equipment", "Eau d'arrosage", "m³", _PARKS, 1, 64.0, 0.04, 0.20, -20.0, 14_500.0, 5, method="sdid",
+        "arrosage-sondes", Text("Arroser le stade d'après des sondes", "Water the stadium by probes"),
+        Text("Une télécommande d'arrosage réglée sur des sondes d'humidité fait-elle baisser l'eau du stade ?",
+             "Does a remote control of the watering, set by moisture probes, lower the water of the stadium?"),
+        "Service des espaces verts", "equipment", Text("Eau d'arrosage", "Watering water"), "m³", _PARKS, 1, 64.0, 0.04, 0.20, -20.0, 14_500.0, 5, method="sdid",
     ),
     Trial(
-        "bruit-halle", "Des capteurs de bruit place de la Halle",
-        "Un affichage du niveau sonore fait-il baisser le bruit du soir place de la Halle ?",
-        "Police municipale", "environment", "Niveau sonore du soir", "dB(A)", _SQUARES, 1, 62.0, 0.012, 0.02, -4.0, 21_000.0, 62,
+        "bruit-halle", Text("Des capteurs de bruit place de la Halle", "Noise sensors on place de la Halle"),
+        Text("Un affichage du niveau sonore fait-il baisser le bruit du soir place de la Halle ?",
+             "Does showing the noise level lower the evening noise on place de la Halle?"),
+        "Police municipale", "environment", Text("Niveau sonore du soir", "Evening noise level"), "dB(A)", _SQUARES, 1, 62.0, 0.012, 0.02, -4.0, 21_000.0, 62,
         measure="mean", replaced=True, own=True,
     ),
     Trial(
-        "coupure-nuit-securite", "Coupure de nuit : accidents et signalements",
-        "Éteindre de 23 h 30 à 5 h 30 fait-il augmenter d'un tiers les accidents et les signalements de la nuit ?",
-        "Police municipale", "lighting", "Accidents et signalements de nuit", "événements", _STREETS, 4, 1.4, 0.0, 0.15, 33.0,
+        "coupure-nuit-securite", Text("Coupure de nuit : accidents et signalements", "Night cut: accidents and reports"),
+        Text("Éteindre de 23 h 30 à 5 h 30 fait-il augmenter d'un tiers les accidents et les signalements de la nuit ?",
+             "Does switching off from 23:30 to 05:30 raise accidents and reports at night by a third?"),
+        "Police municipale", "lighting", Text("Accidents et signalements de nuit", "Accidents and reports at night"), "événements", _STREETS, 4, 1.4, 0.0, 0.15, 33.0,
         1_800.0, 19, decision="continue", counted=True,
         reason="Rien ne se voit, alors qu'une hausse d'un tiers environ se serait vue. La coupure s'étend à trois armoires, dont l'énergie est mesurée.",
     ),
 )  # fmt: skip
 _NOISE_RULE = """\
 name: Bruit du soir place de la Halle
+name_en: Evening noise on place de la Halle
 watch: {datastream: %d}
 when: {above: {jaune: 68}, hysteresis: 2}
 message: "Bruit du soir : {value} {unit}"
+message_en: "Evening noise: {value} {unit}"
 """
 
 
@@ -168,8 +176,9 @@ def _story(
     def inscribe() -> None:
         _append(town, scene, trial, ids, first, starts, 0)
         values = {
-            "code": trial.code, "title": trial.title, "question": trial.question, "service": trial.service, "owner": trial.owner,
-            "budget_eur": trial.budget, "indicator": trial.indicator, "unit": trial.unit, "better": "lower", "step": "week",
+            "code": trial.code, "title": trial.title.fr, "title_en": trial.title.en, "question": trial.question.fr,
+            "question_en": trial.question.en, "service": trial.service, "owner": trial.owner,
+            "budget_eur": trial.budget, "indicator": trial.indicator.fr, "indicator_en": trial.indicator.en, "unit": trial.unit, "better": "lower", "step": "week",
             "measure": trial.measure, "treated": ids[: trial.treated], "controls": ids[trial.treated :], "first_day": first,
             "starts_on": starts, "ends_on": ends, "grace_days": _GRACE, "expected_percent": trial.expected, "method": trial.method,
             "intake": ids if trial.own else [], "rules": rules,
@@ -221,13 +230,13 @@ def _sensor(name: str) -> New:
 
 def _sites(town: Town, trial: Trial) -> list[int]:
     """Write the meters of an experiment, which speak once a week; return the ids of their series."""
-    prop = {"name": trial.indicator, "definition": "", "description": trial.indicator}
+    prop = {"name": trial.indicator.fr, "definition": "", "description": trial.indicator.fr}
     with town.store.write() as c:
         observed = create(town.store, c, New("observed_property", prop)).id
-        sensor = create(town.store, c, _sensor(f"Relevé hebdomadaire ({trial.title})")).id
+        sensor = create(town.store, c, _sensor(f"Relevé hebdomadaire ({trial.title.fr})")).id
         found = []
         for n, site in enumerate(trial.sites):
-            name = f"{trial.indicator}, {site}"
+            name = f"{trial.indicator.fr}, {site}"
             series = New(
                 "datastream",
                 {"name": name, "description": f"{name}, relevé hebdomadaire", "observation_type": _MEASUREMENT,
@@ -237,7 +246,7 @@ def _sites(town: Town, trial: Trial) -> list[int]:
             )  # fmt: skip
             about = {
                 "name": f"Relevé, {site}",
-                "description": trial.title,
+                "description": trial.title.fr,
                 "territory": "18901",
                 "key": f"{trial.code}-{n}",
             }
@@ -308,6 +317,8 @@ def _going_on(
             return
         values = {
             "code": "chauffage-ecoles", "title": "Couper le chauffage des écoles la nuit", "service": "equipment",
+            "title_en": "Cut the heating of schools at night", "indicator_en": "Electricity used",
+            "question_en": "Does cutting the extra heating of schools from 19:00 to 06:00 lower their electricity by 8%?",
             "question": "Couper le chauffage d'appoint des écoles de 19 h à 6 h fait-il baisser leur électricité de 8 % ?",
             "owner": "Direction de l'éducation", "budget_eur": 1_200.0, "indicator": "Électricité consommée", "unit": "kWh",
             "better": "lower", "step": "day", "measure": "sum", "treated": ours, "controls": others, "first_day": begin,

@@ -40,6 +40,8 @@ def night_cut(town: Town, scene: Scene, tools: life.Tools) -> list[tuple[int, Ca
     def inscribe() -> None:
         values = {
             "code": CODE, "title": "Couper l'éclairage de 23 h 30 à 5 h 30 : trois armoires de plus", "service": "lighting",
+            "title_en": "Cut the lighting from 23:30 to 05:30: three more cabinets", "indicator_en": "Mean power of a cabinet",
+            "question_en": "Does switching off the streets of three cabinets at the heart of the night lower their mean power by a third?",
             "question": "Éteindre au cœur de la nuit les rues de trois armoires fait-il baisser d'un tiers leur puissance moyenne ?",
             "owner": "Direction des services techniques", "budget_eur": 1_260.0, "indicator": "Puissance moyenne d'une armoire", "unit": "kW",
             "better": "lower", "step": "day", "measure": "mean", "treated": treated, "controls": controls,

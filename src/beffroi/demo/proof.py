@@ -43,7 +43,7 @@ def write_cases(town: Town) -> None:
         for service in town.registry.services.values():
             for document in service.evaluation.cases if service.evaluation else ():
                 values = {
-                    "title": document["title"]["fr"], "service": service.name, "published": True, "document": dict(document),
+                    "title": document["title"]["fr"], "title_en": document["title"].get("en"), "service": service.name, "published": True, "document": dict(document),
                 }  # fmt: skip
                 writer.create(CASE.name, values, None, None)
 

@@ -1,5 +1,6 @@
 """What a service declares besides its collections: datastreams, rules, indicators, cards, pages."""
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
@@ -38,6 +39,14 @@ class RuleTemplate(msgspec.Struct, frozen=True):
     title: Text
     yaml: str
 
+    @property
+    def written(self) -> str:
+        """The YAML with its name in English too, as a town keeps it."""
+        first, line, rest = self.yaml.partition("\n")
+        if not first.startswith("name: ") or "\nname_en:" in self.yaml:
+            return self.yaml
+        return f"{first}{line}name_en: {json.dumps(self.title.en, ensure_ascii=False)}{line}{rest}"
+
 
 class Indicator(msgspec.Struct, frozen=True):
     """One figure that a service answers for, computed from the store.
@@ -53,6 +62,7 @@ class Indicator(msgspec.Struct, frozen=True):
     better: Literal["higher", "lower", "neither"] = "neither"
     decimals: int = 0
     read: str = "citizen"
+    standing: bool = False  # says how things stand, whatever the span: what it was before is not known
 
 
 class Card(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ or the id (`int`) of another record; `None` is "not known".
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -13,12 +14,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from beffroi.model.collection import Field
+from beffroi.model.collection import Collection, Field
 from beffroi.model.instant import PARIS, format_instant, from_datetime, parse_instant, to_datetime
 from beffroi.model.problem import Problem
-from beffroi.model.text import Text
+from beffroi.model.text import LANGUAGES, Text
 
-__all__ = ["check_value", "json_value", "parse_value", "say_value"]
+__all__ = ["check_value", "json_value", "label_text", "parse_value", "say_field", "say_value"]
 
 _LARGEST = 2**63 - 1
 _TRUE = {"1", "true", "vrai", "oui", "yes", "o", "y", "on", "x"}
@@ -269,3 +270,20 @@ def say_value(field: Field, value: Any, language: str, zone: ZoneInfo = PARIS) -
     if field.kind == "json":
         return msgspec.json.encode(value).decode()
     return str(value)
+
+
+def say_field(
+    collection: Collection, values: Mapping[str, Any], name: str, language: str, zone: ZoneInfo = PARIS
+) -> str:
+    """Return a field of a record in words; a text that has its English beside it (`why`, `why_en`) is said in either."""
+    field = collection.field(name)
+    value = values.get(name)
+    if field is None or value is None:
+        return ""
+    beside = values.get(f"{name}_en") if language == "en" and field.kind == "text" else None
+    return str(beside) if beside else say_value(field, value, language, zone)
+
+
+def label_text(collection: Collection, values: Mapping[str, Any]) -> Text:
+    """Return the name of a record in both languages, empty when it has none."""
+    return Text(*(say_field(collection, values, collection.label, language) for language in LANGUAGES))

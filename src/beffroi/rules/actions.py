@@ -18,7 +18,7 @@ import msgspec
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
 from beffroi.model.value import parse_value
-from beffroi.rules import mail, outbox
+from beffroi.rules import alarms, mail, outbox
 from beffroi.rules.mail import ActionError
 from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
@@ -109,11 +109,12 @@ def _letter(settings: Settings, job: Job) -> EmailMessage:
     letter = EmailMessage()
     letter["From"] = settings.mail.sender
     letter["To"] = ", ".join(options["email"])
-    written = fill(str(options.get("subject", "")), _values(job)) or f"{subject} : {alarm['message']}"
+    said, colon = alarms.message_of(alarm, language), ": " if language == "en" else " : "
+    written = fill(str(options.get("subject", "")), _values(job)) or f"{subject}{colon}{said}"
     letter["Subject"] = " ".join(written.split())[:200]
     letter["Message-ID"] = f"<{job.key.replace('/', '.')}@beffroi.{settings.mail.sender.rpartition('@')[2]}>"
     letter["Auto-Submitted"] = "auto-generated"
-    lines = [alarm["message"], "", f"{subject} — {settings.name}", job.payload["at"]]
+    lines = [said, "", f"{subject} — {settings.name}", job.payload["at"]]
     if settings.base_url:
         lines.append(f"{settings.base_url.rstrip('/')}/alarmes/{alarm['id']}")
     letter.set_content(

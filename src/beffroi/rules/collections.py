@@ -25,6 +25,7 @@ class RuleRecord(Record):
     """A rule: its YAML decides, the other fields are read from it or say whether it is on."""
 
     name: str = field("Nom", "Name")
+    name_en: str | None = field("Nom, en anglais", "Name, in English", listed=False)
     yaml: str = field("Texte", "Text", long=True, listed=False)
     enabled: bool = field("En service", "Switched on", default=False)
     severity: str = field("Gravité", "Severity", choices=_SEVERITIES, default="orange")

@@ -12,7 +12,7 @@ ahead of the clock is not judged.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -22,6 +22,7 @@ from beffroi.model.instant import DAY_US, HOUR_US, MINUTE_US, SECOND_US, Clock
 from beffroi.model.observation import Observation
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import Text
 from beffroi.rules.backtest import moment_of, number_of_observation
 from beffroi.rules.condition import NEVER, Silent, leaves
 from beffroi.rules.machine import Machine, Part, Transition
@@ -89,8 +90,11 @@ class Running:
 class Engine:
     """See the module. `step` is called again and again by one thread."""
 
-    def __init__(self, store: Store, clock: Clock | None = None) -> None:
+    def __init__(
+        self, store: Store, clock: Clock | None = None, titles: Callable[[], Mapping[str, Text]] = dict
+    ) -> None:
         self.store = store
+        self.titles = titles  # of kinds of datastream, for what alarms say
         self.clock = clock or store.clock
         self._encoder = msgspec.json.Encoder()
         self.load()
@@ -111,7 +115,7 @@ class Engine:
         self.observed = int(self.store.setting(OBSERVED, -1))
         self.recorded = int(self.store.setting(RECORDED, 0))
         self._saved = (self.observed, self.recorded)
-        self.belfry = Belfry(self.store)
+        self.belfry = Belfry(self.store, self.titles)
         self._read_catalogue()
         rows = rules(self.store, enabled=True)
         if self.observed < 0:

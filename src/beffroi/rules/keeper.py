@@ -2,8 +2,10 @@
 
 import logging
 import threading
+from collections.abc import Callable, Mapping
 
 from beffroi.model.problem import Unavailable
+from beffroi.model.text import Text
 from beffroi.rules.actions import Hands, work_off
 from beffroi.rules.engine import Engine
 from beffroi.store.open import Store
@@ -16,7 +18,7 @@ QUIET_S = 0.5  # how often time passes when nothing is committed
 RETRY_S = 2.0
 
 
-def judge(store: Store, stop: threading.Event) -> None:
+def judge(store: Store, stop: threading.Event, titles: Callable[[], Mapping[str, Text]] = dict) -> None:
     """Run the engine until `stop`; when the store cannot write, start again from the last checkpoint."""
     awake = threading.Event()
     cancel = store.listen(awake.set)
@@ -25,7 +27,7 @@ def judge(store: Store, stop: threading.Event) -> None:
         while not stop.is_set():
             try:
                 if engine is None:
-                    engine = Engine(store)
+                    engine = Engine(store, titles=titles)
                 awake.clear()
                 if not engine.step():
                     awake.wait(QUIET_S)

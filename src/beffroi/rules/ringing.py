@@ -3,17 +3,19 @@
 The subject is a thing (several series of one thing share its alarm, at the highest of their levels) or a record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from sqlalchemy import Connection
 
-from beffroi.model.collection import Collection
+from beffroi.model.collection import Collection, Field
 from beffroi.model.instant import PARIS, to_datetime
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound
-from beffroi.model.text import Text
+from beffroi.model.sayings import named_after
+from beffroi.model.text import LANGUAGES, Text
+from beffroi.model.value import label_text, say_field
 from beffroi.rules import alarms
 from beffroi.rules.condition import RANKS, SEVERITIES
 from beffroi.rules.machine import Transition
@@ -61,8 +63,9 @@ class Standing(msgspec.Struct):
 class Belfry:
     """The standings of all rules. Its changes are true once the transaction they are written in is."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, titles: Callable[[], Mapping[str, Text]] = dict) -> None:
         self.store = store
+        self.titles = titles
         self.standings: dict[tuple[int, str], Standing] = {}
         for row in alarms.open_alarms(store):
             self.at(row.values["rule"], row.values["subject"]).alarm_id = row.id
@@ -186,12 +189,12 @@ class Belfry:
             return self._told_of_record(move, rule, level)
         number = move.key or next((n for _, n in rule.watch.series), 0)
         series = catalogue.get(number)
-        naming = naming_for(rule, catalogue, only=number)
+        titles = self.titles()
+        naming = naming_for(rule, catalogue, titles, only=number)
         words, known = condition(rule, naming, level), dict[str, object]()
         if series is not None:
-            known.update(
-                thing=series.thing, series=series.name, unit=series.unit, territory=series.territory or ""
-            )
+            name = named_after(series.name, titles.get(series.kind, Text(series.name, series.name)))
+            known.update(thing=series.thing, series=name, unit=series.unit, territory=series.territory or "")
         told = {
             **self._said(rule, move, level, words, known), "datastream_id": number or None, "thing_id": series.thing_id if series else None,
             "unit": series.unit if series else None, "public": series.public if series else False,
@@ -220,21 +223,30 @@ class Belfry:
             if value is None or field.personal:
                 continue
             if field.reference and field.reference in self.store.records.collections:
-                value = self._label(field.reference, value)
-            if isinstance(value, bool):
+                said[field.name] = self._label(field.reference, value)
+            elif isinstance(value, bool):
                 said[field.name] = Text("oui", "yes") if value else Text("non", "no")
             elif isinstance(value, float):
                 said[field.name] = Text(number_words(value), number_words(value, "en"))
             else:
-                said[field.name] = Text(field.title_of(value, "fr"), field.title_of(value, "en"))
+                said[field.name] = self._words(collection, field, row)
         return said
 
-    def _label(self, name: str, record_id: int) -> object:
-        label = self.store.records.collections[name].label
+    def _words(self, collection: Collection, field: Field, row: Row) -> Text:
+        """Return a choice by its title, a text in both languages when it is the platform's own, others as written."""
+        value = row.values[field.name]
+        if field.choices or field.kind != "text":
+            return Text(field.title_of(value, "fr"), field.title_of(value, "en"))
+        return Text(*(say_field(collection, row.values, field.name, language) for language in LANGUAGES))
+
+    def _label(self, name: str, record_id: int) -> Text:
+        number = Text(str(record_id), str(record_id))
         try:
-            return self.store.records.get(name, record_id, deleted=None).values.get(label) or record_id
+            row = self.store.records.get(name, record_id, deleted=None)
         except NotFound:
-            return record_id
+            return number
+        said = label_text(self.store.records.collections[name], row.values)
+        return said if said.fr else number
 
     def _said(
         self, rule: Rule, move: Move, level: int, words: Text, known: Mapping[str, object]

@@ -98,6 +98,7 @@ def add(store: Store, text: str, who: Principal, *, enabled: bool, origin: str |
     require_scope(who, scope_of(store, rule))
     values = {
         "name": rule.name,
+        "name_en": rule.name_en or None,
         "yaml": text,
         "severity": _worst(rule),
         "origin": origin,
@@ -113,7 +114,8 @@ def change(store: Store, rule_id: int, text: str, who: Principal, version: int |
     row = store.records.get("rule", rule_id)
     _require_own(store, who, row)
     require_scope(who, scope_of(store, rule))
-    values: dict[str, Any] = {"name": rule.name, "yaml": text, "severity": _worst(rule)}
+    named = {"name": rule.name, "name_en": rule.name_en or None}
+    values: dict[str, Any] = {**named, "yaml": text, "severity": _worst(rule)}
     if row.values["enabled"] and read_rule(row.values["yaml"]).fingerprint != rule.fingerprint:
         values["from_seq"] = store.observations.head()
     return store.records.put("rule", values, id=rule_id, version=version, who=who, reason="Règle modifiée")

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 from sqlalchemy import Connection, select
 
-from beffroi.model.text import Text
+from beffroi.model.sayings import named_after
+from beffroi.model.text import LANGUAGES, Text
 from beffroi.rules.rule import Rule, Watch
 from beffroi.rules.words import Naming
 from beffroi.store.tables import datastream, thing
@@ -90,8 +91,10 @@ def naming_for(rule: Rule, catalogue: Mapping[int, Series], titles: Mapping[str,
             number = rule.watch.datastreams[0]
         if number is not None and number in catalogue:
             series = catalogue[number]
-            called = series.name if series.thing in series.name else f"{series.name} ({series.thing})"
-            return Text(called, called), series.unit
+            called = named_after(series.name, known.get(series.kind, Text(series.name, series.name)))
+            if series.thing not in series.name:
+                called = Text(*(f"{called.of(language)} ({series.thing})" for language in LANGUAGES))
+            return called, series.unit
         return _several(rule.watch, catalogue, known)
 
     return naming

@@ -104,7 +104,7 @@ def expire(records: Records, now_us: int, who: Principal = SYSTEM) -> Expired:
 def _purge(records: Records, shelf: Shelf, before_us: int, who: Principal) -> int:
     t, purged = shelf.table, 0
     while True:
-        with records.writer(who, "retention") as writer:
+        with records.writer(who, "Fin de conservation") as writer:
             c = writer.connection
             gone = select(t.c["_id"], t.c["_version"], t.c["_person"]).where(t.c["_deleted_us"] <= before_us)
             rows = c.execute(gone.limit(_CHUNK)).all()
@@ -147,7 +147,7 @@ def _empty_field(records: Records, shelf: Shelf, field: Field, now_us: int, who:
     t, emptied = shelf.table, 0
     over = and_(t.c[field.name].is_not(None), _expired_where(shelf, field, now_us))
     while True:
-        with records.writer(who, "retention") as writer:
+        with records.writer(who, "Fin de conservation") as writer:
             ids = list(writer.connection.execute(select(t.c["_id"]).where(over).limit(_CHUNK)).scalars())
             if not ids:
                 return emptied

@@ -241,7 +241,8 @@ def test_without_a_decision_it_stops_by_itself(town, clock, tools, sites):
     packed, _ = town.store.files.read(row.values["data_file"])
     with zipfile.ZipFile(io.BytesIO(packed)) as archive:
         names = set(archive.namelist())
-        assert {"inscription.json", "impact.csv", "etude.json", "LISEZMOI.txt"} <= names
+        ours = {"inscription.json", "impact.csv", "etude.json", "study.json", "LISEZMOI.txt", "README.txt"}
+        assert ours <= names
         assert {f"series/{i}.csv" for i in sites} <= names
         lines = archive.read(f"series/{sites[0]}.csv").decode().splitlines()
         assert len(lines) == 1 + (ENDS - FIRST).days // 7

@@ -202,6 +202,10 @@ def test_known_waste_is_found_and_closes_when_it_stops(town: Town, agent: TestCl
     )
     english = agent.get("/energie", headers={"Accept-Language": "en"}).text
     assert "Night base load" in english and "Talon de nuit" not in english
+    listed = agent.get("/donnees/energy_finding?col=title&col=why", headers={"Accept-Language": "en"}).text
+    assert "Site night: uses more at night than it should" in listed and "consomme" not in listed
+    assert " kWh/h, against " in listed and "contre" not in listed and "contre" in night["why"]
+    assert "," in night["why"].partition(" kWh/h")[0]  # a decimal comma in French
     point = point_by_number(town, "20000000000002")
     keep(
         town,

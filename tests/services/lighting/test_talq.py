@@ -192,8 +192,9 @@ def test_the_whole_sequence(scene: Scene) -> None:
     kept = scene.town.store.observations.series(number, 0, now + 10**15)
     assert ([o.result.value for o in kept], thing_id) == ([12.5], held[LAMPS["L1"]].values["thing"])
     [fault] = scene.rows("fault")
-    assert (fault.values["title"], lamps[int(fault.values["asset"].removeprefix("lamp/"))]) == (
-        "Lampe éteinte",
+    told = (fault.values["title"], fault.values["title_en"])
+    assert (told, lamps[int(fault.values["asset"].removeprefix("lamp/"))]) == (
+        ("Lampe éteinte", "Lamp out"),
         "L2",
     )
 

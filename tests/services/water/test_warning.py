@@ -27,6 +27,7 @@ from beffroi.services.water.warning.keeping import of_warning
 from beffroi.services.water.warning.messages import slug_of
 from beffroi.services.water.warning.ranks import COLOURS, rank, reached, worst
 from beffroi.services.water.warning.standing import rivers
+from beffroi.services.water.warning.wording import LOG_SAYINGS
 from beffroi.settings import MailSettings
 from beffroi.store.record import Row
 
@@ -163,6 +164,21 @@ def test_a_flood_from_its_first_threshold_to_its_end(river: River) -> None:
     assert [kind for kind, _ in log] == ["system", "system", "system", "system", "decision", "order", "call", "system", "system", "decision", "system", "system", "decision"]  # fmt: skip
     assert ("order", "Faite : Action jaune (Police municipale)") in log
     assert "À terminer par un agent" in log[-2][1]
+    assert [LOG_SAYINGS(said, "en") for _, said in log] == [
+        "Threshold yellow passed. L'Ardèche au pont, level: 1.4 m",
+        "1 action of the plan put on the list.",
+        "Threshold orange passed. L'Ardèche au pont, level: 2.3 m",
+        "1 action of the plan put on the list.",
+        "Warning confirmed at orange. Instruction: Quai fermé.",
+        "Done: Action jaune (Police municipale)",
+        "Préfecture jointe.",
+        "Threshold red passed. L'Ardèche au pont, level: 3.2 m",
+        "1 action of the plan put on the list.",
+        "Warning confirmed at red.",
+        "The thresholds say yellow.",
+        "The thresholds say green. To be ended by an agent.",
+        "End of the warning. Quai nettoyé.",
+    ]
     with pytest.raises(Conflict):
         acting.confirm(river.town, AGENT, warning.id, colour="rouge")
     acting.write_entry(

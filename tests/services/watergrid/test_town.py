@@ -35,6 +35,10 @@ def test_the_round_finds_the_leaks_of_the_story(watertown: Town, scene: Scene) -
     repaired, running = leaks_of(watertown, "CENTRE")
     assert repaired.values["state"] == "repaired"
     assert running.values["state"] == "open"
+    said = watertown.store.records.collections["water_leak"].field("title").words
+    flow, area = f"{repaired.values['m3_per_day']:.0f}", repaired.values["title"].partition(", ")[2]
+    assert repaired.values["title"] == f"Fuite de {flow} m³/j, {area}"
+    assert said(repaired.values["title"], "en") == f"Leak of {flow} m³/d, {area}"
     for leak, burst in ((repaired, first), (running, second)):
         assert abs(leak.values["start"] - burst.start_us) < 1.5 * DAY_US
         assert leak.values["detected"] - burst.start_us < 3 * DAY_US

@@ -1,6 +1,7 @@
 """The kit as a plain Starlette application would use it, without a store."""
 
 import gzip
+from pathlib import Path
 from types import SimpleNamespace
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ from beffroi.web.kit.form import Input
 from beffroi.web.kit.language import LanguageMiddleware
 from beffroi.web.kit.page import Pages, render
 from beffroi.web.kit.table import Cell, Column, Pager, Row
-from beffroi.web.kit.words import Words
+from beffroi.web.kit.words import Words, load_words
 
 NOON = parse_instant("2026-11-22T13:05:00Z")
 GALLERY = """{% extends "kit/base.html" %}{% block title %}{{ _("Situation") }}{% endblock %}{% block content %}
@@ -151,3 +152,14 @@ def test_plural_follows_each_language_and_groups_thousands() -> None:
     assert said == ["0 fiche", "1 fiche", "2 fiches", "1\u202f884 fiches"]
     said = [english.plural(n, "{n} fiche", "{n} fiches") for n in (0, 1, 1884)]
     assert said == ["0 records", "1 record", "1,884 records"]
+
+
+def test_what_is_kept_in_french_is_said_by_the_catalogue(tmp_path: Path) -> None:
+    (tmp_path / "locale").mkdir()
+    entries = '#, kept\nmsgid "Alarme {n}"\nmsgstr "Alarm {n}"\n\nmsgid "Début"\nmsgstr "Start"\n\nmsgid "{n} et {m}"\nmsgstr "{n} and {m}"\n'
+    head = 'msgid ""\nmsgstr ""\n"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+    (tmp_path / "locale" / "en.po").write_text(head + entries, "utf-8")
+    english, french = load_words([tmp_path], "en"), load_words([tmp_path], "fr")
+    kept = ("Début", "Alarme 12", "Jean et Léa", "")
+    assert [english.kept(text) for text in kept] == ["Start", "Alarm 12", "Jean et Léa", ""]
+    assert [french.kept(text) for text in kept] == list(kept)

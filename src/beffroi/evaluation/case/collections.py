@@ -12,6 +12,7 @@ class CaseRecord(Record):
     """One business case: its document decides, the other fields say whose it is and whether residents see it."""
 
     title: str = field("Modèle économique", "Business case")
+    title_en: str | None = field("Modèle économique, en anglais", "Business case, in English", listed=False)
     service: str | None = field("Service", "Service")
     published: bool = field(
         "Publié", "Published", default=False, hint=Text("Les habitants le voient.", "Residents see it.")

@@ -49,13 +49,18 @@ class ExperimentRecord(Record):
 
     code: str = field("Identifiant", "Identifier", key=True, pattern="[a-z0-9][a-z0-9-]{1,60}")
     title: str = field("Nom", "Name")
+    title_en: str | None = field("Nom, en anglais", "Name, in English", listed=False)
     question: str = field("Question", "Question", long=True, listed=False)
+    question_en: str | None = field("Question, en anglais", "Question, in English", long=True, listed=False)
     service: str | None = field("Service", "Service")
     owner: str = field(
         "Responsable", "Owner", listed=False, hint=Text("Une fonction, pas un nom", "A post, not a name")
     )
     budget_eur: float | None = field("Budget", "Budget", unit="€", minimum=0)
     indicator: str = field("Ce qui est mesuré", "What is measured", listed=False)
+    indicator_en: str | None = field(
+        "Ce qui est mesuré, en anglais", "What is measured, in English", listed=False
+    )
     unit: str = field("Unité", "Unit", listed=False)
     better: str = field("Effet souhaité", "Wanted effect", choices=_BETTER, default="lower", listed=False)
     step: str = field("Pas de temps", "Time step", choices=STEPS, default="week", listed=False)

@@ -88,14 +88,14 @@ def _put(store: Store, row: Row, action: str, reason: str, **values: Any) -> Row
 
 
 def _begin(store: Store, _tools: Tools, row: Row) -> Row:
-    return _put(store, row, "experiment.begin", "Début", state="running")
+    return _put(store, row, "experiment.begin", reason="Début", state="running")
 
 
 def _end(store: Store, tools: Tools, row: Row) -> Row:
     """Conclude the study, write the draft deliberation, warn."""
     finding = conclude(store, row.values, instant(row.values["ends_on"]))
     ended = _put(
-        store, row, "experiment.end", "Fin : étude conclue", state="ended", finding=told_of(finding), verdict=finding.verdict,
+        store, row, "experiment.end", reason="Fin : étude conclue", state="ended", finding=told_of(finding), verdict=finding.verdict,
         warned_at=store.clock(),
     )  # fmt: skip
     paper = tools.paper(ended, finding)
@@ -129,14 +129,14 @@ def _close(store: Store, tools: Tools, row: Row, action: str, reason: str) -> Ro
 
 
 def _stop_undecided(store: Store, tools: Tools, row: Row) -> Row:
-    return _close(store, tools, row, "experiment.stop", "Arrêtée : aucune décision à la date prévue")
+    return _close(store, tools, row, "experiment.stop", reason="Arrêtée : aucune décision à la date prévue")
 
 
 def _carry_out(store: Store, tools: Tools, row: Row) -> Row:
     decision = row.values["decision"]
     if decision == "stop":
-        return _close(store, tools, row, "experiment.stop", "Arrêtée par décision")
-    return _put(store, row, "experiment.decided", "Décision appliquée", state=_DECIDED[decision])
+        return _close(store, tools, row, "experiment.stop", reason="Arrêtée par décision")
+    return _put(store, row, "experiment.decided", reason="Décision appliquée", state=_DECIDED[decision])
 
 
 def decide(

@@ -9,16 +9,31 @@ from typing import Any
 
 from sqlalchemy import select
 
+from beffroi.evaluation.experiments.collections import EXPERIMENT
 from beffroi.evaluation.experiments.observed import instant
 from beffroi.evaluation.experiments.registration import canonical
 from beffroi.evaluation.impact.finding import NOT_EVALUABLE, Finding
 from beffroi.evaluation.impact.publication import Indicator, impact_csv
 from beffroi.model.instant import format_instant
+from beffroi.model.text import Text
+from beffroi.model.value import say_field
 from beffroi.store.open import Store
 from beffroi.store.tables import datastream
 
 __all__ = ["data_file", "impact_rows"]
 
+_README = Text(
+    "{title}\n\n{question}\n\n"
+    "inscription.json : ce qui a été promis, SHA-256 {sha256}\n"
+    "impact.csv : schéma national « impact d'un service public numérique »\n"
+    "etude.json (en anglais study.json) : l'étude, ses contrôles et son verdict\n"
+    "series/ : les mesures brutes, une série par fichier, temps en UTC\nLicence Ouverte 2.0\n",
+    "{title}\n\n{question}\n\n"
+    "inscription.json: what was promised, SHA-256 {sha256}\n"
+    "impact.csv: French national schema of the impact of a digital public service\n"
+    "study.json (in French etude.json): the study, its checks and its verdict\n"
+    "series/: the raw measurements, one series a file, times in UTC\nLicence Ouverte 2.0\n",
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _FREQUENCIES = {"day": "quotidienne", "week": "hebdomadaire", "month": "mensuelle"}
 
@@ -66,16 +81,12 @@ def data_file(
     files = {
         "inscription.json": canonical(values["registration"] or {}),
         "impact.csv": impact_csv(impact_rows(values, finding, town, insee)).encode(),
-        "LISEZMOI.txt": (
-            f"{values['title']}\n\n{values['question']}\n\n"
-            f"inscription.json : ce qui a été promis, SHA-256 {values['registration_sha256']}\n"
-            "impact.csv : schéma national « impact d'un service public numérique »\n"
-            "etude.json : l'étude, ses contrôles et son verdict\nseries/ : les mesures brutes, une série par fichier, temps en UTC\n"
-            "Licence Ouverte 2.0\n"
-        ).encode(),
+        "LISEZMOI.txt": _readme(values, "fr"),
+        "README.txt": _readme(values, "en"),
     }
     if finding is not None:
         files["etude.json"] = json.dumps(finding.report("fr"), ensure_ascii=False, indent=1).encode()
+        files["study.json"] = json.dumps(finding.report("en"), ensure_ascii=False, indent=1).encode()
     low, high = instant(values["first_day"]), instant(values["ends_on"])
     ids = list(
         dict.fromkeys(
@@ -94,6 +105,11 @@ def data_file(
         for path, content in sorted(files.items()):
             archive.writestr(zipfile.ZipInfo(path, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
+
+
+def _readme(values: Mapping[str, Any], language: str) -> bytes:
+    title, question = (say_field(EXPERIMENT, values, name, language) for name in ("title", "question"))
+    return _README.of(language, title=title, question=question, sha256=values["registration_sha256"]).encode()
 
 
 def _described(store: Store, ids: Sequence[int]) -> dict[int, tuple[str, str]]:

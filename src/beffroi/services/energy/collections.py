@@ -1,12 +1,12 @@
 """What the energy service keeps: sites and their delivery points, works, bills, and what was found wasted."""
 
-import re
 from datetime import date, datetime
 
 from beffroi.model.collection import Collection, Record, choice, field
 from beffroi.model.text import Text
+from beffroi.services.energy.wording import TITLE_SAYINGS, WHY_SAYINGS
 
-__all__ = ["COLLECTIONS", "FLUIDS", "found_in"]
+__all__ = ["COLLECTIONS", "FLUIDS"]
 
 FLUIDS = (
     choice("electricity", "Électricité", "Electricity"), choice("gas", "Gaz", "Gas"), choice("water", "Eau", "Water"),
@@ -17,25 +17,6 @@ KINDS = (
     choice("night", "Talon de nuit", "Night base load"), choice("weekend", "Fins de semaine", "Week-ends"),
     choice("holiday", "Vacances scolaires", "School holidays"), choice("drift", "Dérive", "Drift"),
 )  # fmt: skip
-
-
-# what the study of meters writes, in French, and the same in English
-_FOUND = (
-    (" : consomme la nuit plus qu'il ne faut", ": uses more by night than it should"), (" : consomme en fin de semaine", ": uses at week-ends"),
-    (" : consomme pendant les vacances", ": uses during the holidays"), (" : dérive depuis quatre semaines", ": drifts since four weeks"),
-    (" : l'eau coule la nuit", ": water runs by night"), ("/jour de plus que la référence", "/day more than the baseline"),
-    (", contre ", ", against "), (" au plus bas et ", " at the lowest and "), (" un jour ouvert", " on an open day"), (", sur ", ", over "),
-    (" jours", " days"),
-)  # fmt: skip
-
-
-def found_in(said: str, language: str) -> str:
-    """Return what the study of meters wrote of a finding, in the words of a language."""
-    if language == "fr":
-        return re.sub(r"(\d)\.(\d)", r"\1,\2", said)
-    for french, english in _FOUND:
-        said = said.replace(french, english)
-    return said
 
 
 class Site(Record):
@@ -174,7 +155,7 @@ class Finding(Record):
     """Something wasted, with what it costs a year. Found by the service; it closes when the meter no longer shows it."""
 
     code: str = field("Code", "Code", key=True, listed=False)
-    title: str = field("Constat", "Finding", words=found_in)
+    title: str = field("Constat", "Finding", words=TITLE_SAYINGS)
     point: int = field("Point de livraison", "Delivery point", reference="delivery_point")
     kind: str = field("Nature", "Kind", choices=KINDS)
     euro_year: float = field("Coût par an", "Cost a year", unit="€", default=0.0)
@@ -187,7 +168,7 @@ class Finding(Record):
         choices=(choice("open", "En cours", "Going on", "orange"), choice("closed", "Fini", "Over", "vert")),
         default="open",
     )  # fmt: skip
-    why: str | None = field("D'après", "According to", long=True, listed=False, words=found_in)
+    why: str | None = field("D'après", "According to", long=True, listed=False, words=WHY_SAYINGS)
 
 
 COLLECTIONS = (

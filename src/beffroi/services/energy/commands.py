@@ -471,8 +471,8 @@ def _late(data: Data, as_json: Json = False) -> None:
 
 
 def _study(data: Data, as_json: Json = False) -> None:
-    from beffroi.services.energy.collections import found_in  # noqa: PLC0415
     from beffroi.services.energy.studying import study_town  # noqa: PLC0415
+    from beffroi.services.energy.wording import TITLE_SAYINGS, WHY_SAYINGS  # noqa: PLC0415
     from beffroi.store.record import Query  # noqa: PLC0415
     from beffroi.terminal import language  # noqa: PLC0415
     from beffroi.town import open_town  # noqa: PLC0415
@@ -496,7 +496,7 @@ def _study(data: Data, as_json: Json = False) -> None:
         )
     ]
     lines += [
-        f"  {one['euro_year']:.0f} € {found_in(one['title'], language())} ({found_in(one['why'] or '', language())})"
+        f"  {one['euro_year']:.0f} € {TITLE_SAYINGS(one['title'], language())} ({WHY_SAYINGS(one['why'] or '', language())})"
         for one in found
     ]
     tell({"points": points, "euro_year": total, "findings": found}, as_json=as_json, words="\n".join(lines))

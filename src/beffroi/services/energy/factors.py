@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 
+from beffroi.model.text import Text
+
 __all__ = ["PCS_OVER_PCI", "Factor", "carbon_kg", "factor_of", "factors"]
 
 PCS_OVER_PCI = 1.11  # natural gas: a kWh on a bill is PCS, a factor is often told per kWh PCI
@@ -18,7 +20,7 @@ class Factor(msgspec.Struct, frozen=True):
     grams: float
     per: str
     year: int
-    source: str
+    source: Text
     checked: bool
     use: str = ""
 

@@ -59,27 +59,27 @@ INDICATORS = (
         "energy_waste", Text("Gaspillage constaté, par an", "Waste found, a year"), "€", waste_euros,
         Text("Talons de nuit, fins de semaine, vacances et dérives que les compteurs montrent, au prix payé.",
              "Night base loads, week-ends, holidays and drifts that meters show, at the price paid."),
-        better="lower",
+        better="lower", standing=True,
     ),
     Indicator(
         "energy_saved", Text("Énergie épargnée par les travaux", "Energy saved by works"), "kWh", saved_kwh,
         Text("Mesurée sur le compteur, à climat et calendrier égaux (IPMVP, option C).",
              "Measured on the meter, at equal weather and calendar (IPMVP, option C)."),
-        better="higher",
+        better="higher", standing=True,
     ),
     Indicator(
         "energy_saved_percent", Text("Part épargnée par les travaux", "Share saved by works"), "%", saved_percent,
         Text("Épargne des travaux sur ce que leurs points auraient consommé.", "Savings of works over what their points would have used."),
-        better="higher", decimals=1,
+        better="higher", standing=True, decimals=1,
     ),
     Indicator(
         "energy_completeness", Text("Mesures reçues", "Measurements received"), "%", completeness,
         Text("Part des jours des douze derniers mois que les compteurs ont dits.", "Share of the days of the last twelve months that meters told."),
-        better="higher", decimals=1,
+        better="higher", standing=True, decimals=1,
     ),
     Indicator(
         "energy_use", Text("Électricité et gaz d'une année", "Electricity and gas of a year"), "MWh", yearly_use,
         Text("Moyenne des jours connus des douze derniers mois, sur 365 jours.", "Mean of the known days of the last twelve months, over 365 days."),
-        better="lower",
+        better="lower", standing=True,
     ),
 )  # fmt: skip

@@ -33,11 +33,13 @@ QUANTITIES: dict[str, tuple[str, str, Text]] = {
     "billed": ("delivered_energy", "delivered_water", Text("Facturé par le réseau", "Billed by the network")),
     "power": ("highest_power", "highest_power", Text("Puissance maximale", "Highest power")),
 }
+# what a series of each state is called, with its station: the catalogue says it in English
 _STATES = {
-    "raw": Text("brute", "raw"),
-    "corrected": Text("corrigée", "corrected"),
-    "estimated": Text("estimée", "estimated"),
+    "raw": "{quantity} brute, {code}, {station}",
+    "corrected": "{quantity} corrigée, {code}, {station}",
+    "estimated": "{quantity} estimée, {code}, {station}",
 }
+_STATION = "Point de livraison {code}"
 
 
 def unit_of(point: Row) -> str:
@@ -82,9 +84,10 @@ def series_id(town: Town, point: Row, quantity: str, state: str = "raw") -> int:
         raise Problem(Text(f"Grandeur inconnue : {quantity}", f"Unknown quantity: {quantity}"))
     energy, water, words = QUANTITIES[quantity]
     code = point.values["code"]
-    name = f"{words.fr} {_STATES[state].fr}, {code}"
+    station = Station(f"delivery_point/{code}", _STATION.format(code=code))
+    name = _STATES[state].removesuffix(", {station}").format(quantity=words.fr, code=code)
     series = Series(
-        _key(code, quantity, state), water if point.values["fluid"] == "water" else energy, Station(f"delivery_point/{code}", f"Point de livraison {code}"),
+        _key(code, quantity, state), water if point.values["fluid"] == "water" else energy, station,
         name=name, method="Relevé du gestionnaire de réseau",
     )  # fmt: skip
     found = identify(

@@ -9,6 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from beffroi.model.text import Text
+
 __all__ = ["ZONES", "SchoolCalendar", "labels_of", "public_holiday", "school_calendar"]
 
 ZONES = ("A", "B", "C")
@@ -28,7 +30,7 @@ class Break(msgspec.Struct, frozen=True):
 class SchoolCalendar(msgspec.Struct, frozen=True):
     """The dated data, where it comes from, whether it was compared with the source, and the days it covers."""
 
-    source: str
+    source: Text
     taken: date
     checked: bool
     first: date

@@ -19,6 +19,7 @@ from beffroi.services.energy.prices import price_of
 from beffroi.services.energy.reading_back import days_of, highest_powers, hours_of, use_of, with_billed
 from beffroi.services.energy.school_holidays import labels_of
 from beffroi.services.energy.waste import BaseLoad, Drift, Waste, base_load, drift_of, wastes_of
+from beffroi.services.energy.wording import TITLES, WATER_NIGHT, WHY_DRIFT, WHY_LEVEL
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
@@ -39,11 +40,6 @@ _DAYS_US = 800 * DAY_US
 _PAUSE_S = 600.0
 _LEAST_EUROS = 20.0  # a year, below which a finding is not worth a line
 _EPOCH = date(1970, 1, 1).toordinal()
-_TITLES = {
-    "night": "{place} : consomme la nuit plus qu'il ne faut", "weekend": "{place} : consomme en fin de semaine",
-    "holiday": "{place} : consomme pendant les vacances", "drift": "{place} : dérive depuis quatre semaines",
-}  # fmt: skip
-_WATER_NIGHT = "{place} : l'eau coule la nuit"
 
 
 class Study(msgspec.Struct, frozen=True):
@@ -184,7 +180,7 @@ def _write_findings(town: Town, point: Row, found: Study) -> None:
             if euros < _LEAST_EUROS:
                 continue
             values = {
-                "title": (_WATER_NIGHT if waste.kind == "night" and unit == "m³" else _TITLES[waste.kind]).format(place=place), "point": point.id, "kind": waste.kind, "euro_year": round(euros, 2),
+                "title": (WATER_NIGHT if waste.kind == "night" and unit == "m³" else TITLES[waste.kind]).of("fr", place=place), "point": point.id, "kind": waste.kind, "euro_year": round(euros, 2),
                 "per_year": round(waste.per_year, 1), "state": "open", "why": _why(found, waste, unit),
             }  # fmt: skip
             before = known.pop(waste.kind, None)
@@ -202,11 +198,17 @@ def _write_findings(town: Town, point: Row, found: Study) -> None:
 def _why(found: Study, waste: Waste, unit: str) -> str:
     load, drift = found.load, found.drift
     if waste.kind == "drift" and drift is not None:
-        return f"{drift.per_day:.1f} {unit}/jour de plus que la référence ({drift.share:+.0%}), sur {drift.days} jours"
+        share = f"{100 * drift.share:+.0f}"
+        return WHY_DRIFT.of("fr", more=_said(drift.per_day, 1), unit=unit, share=share, days=drift.days)
     if load is None:
         return ""
     level = {"night": load.night, "weekend": load.weekend, "holiday": load.holiday}[waste.kind] or 0.0
-    return f"{level:.2f} {unit}/h, contre {load.floor:.2f} au plus bas et {load.open_hour:.2f} un jour ouvert, sur {load.days} jours"
+    floor, opened = _said(load.floor, 2), _said(load.open_hour, 2)
+    return WHY_LEVEL.of("fr", level=_said(level, 2), unit=unit, floor=floor, open=opened, days=load.days)
+
+
+def _said(value: float, decimals: int) -> str:
+    return f"{value:.{decimals}f}".replace(".", ",")
 
 
 def _measure_works(town: Town, point: Row, now_us: int) -> None:

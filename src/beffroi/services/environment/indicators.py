@@ -110,9 +110,10 @@ def _over(name: str) -> Indicator:
     """Return the indicator "days over the limit called `name`", its source in the formula."""
     limit = LIMITS[name]
     label = {"pm10": "PM10", "pm25": "PM2,5", "no2": "NO₂"}[limit.kind]
+    by = Text("Europe, 2030", "Europe, 2030") if "_eu_" in name else Text("OMS", "WHO")
     return Indicator(
         f"days_{name}",
-        Text(f"Jours au-dessus de {limit.value:g} µg/m³ de {label}", f"Days over {limit.value:g} µg/m³ of {label.replace(',', '.')}"),
+        Text(f"Jours au-dessus de {limit.value:g} µg/m³ de {label} ({by.fr})", f"Days over {limit.value:g} µg/m³ of {label.replace(',', '.')} ({by.en})"),
         "", _days_beyond(limit.kind, attrgetter("mean"), limit.value),
         Text(f"Jours dont la moyenne (médiane des stations) dépasse {limit.value:g} µg/m³. Source : {limit.told.fr}.",
              f"Days whose mean (median of the stations) exceeds {limit.value:g} µg/m³. Source: {limit.told.en}."),

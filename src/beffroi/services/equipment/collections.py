@@ -222,6 +222,7 @@ class Fault(Record):
     """Something that is broken, and what is done about it."""
 
     title: str = field("Défaut", "Fault")
+    title_en: str | None = field("Défaut, en anglais", "Fault, in English", listed=False)
     asset: str | None = field(
         "Équipement", "Asset", hint=Text("Par exemple lamp/12.", "Such as lamp/12."), pattern=r"[a-z_]+/\d+"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM, Principal
+from beffroi.model.text import Text
 from beffroi.scene import Scene
 from beffroi.scene.assets import Bin, Cabinet, Lamp
 from beffroi.scene.chance import Chance
@@ -23,13 +24,12 @@ _USES = {"mairie": "town_hall", "école": "school", "collège": "school", "sport
          "technique": "technical", "culte": "worship", "monument": "other"}  # fmt: skip
 FEEDERS = 3  # of a cabinet
 _COLOUR_K = {"led": 2700, "shp": 2000, "im": 4000}
-_REASON = "Reprise de l'inventaire"
 _WORKERS = Principal("user:demo-technique", "Bruno Marchand", "agent", ("18901",))
 
 
 def build(town: Town, scene: Scene) -> Iterator[Event]:
     """Write the inventory; return what happens to it later, as (instant, what is then done)."""
-    with town.store.records.writer(SYSTEM, _REASON) as writer:
+    with town.store.records.writer(SYSTEM, "Reprise de l'inventaire") as writer:
         cabinets = _write(town, writer, "cabinet", scene.assets.cabinets, _cabinet)
         supports = _write(town, writer, "support", scene.assets.lamps, _support)
 
@@ -158,7 +158,7 @@ class _Faults:
             yield from self.one(
                 "lamp",
                 lamp,
-                "Lampe éteinte",
+                Text("Lampe éteinte", "Lamp out"),
                 seen,
                 "jaune",
                 "planned" if planned else "open",
@@ -167,16 +167,23 @@ class _Faults:
         mended = [x for i, x in enumerate(self.scene.assets.lamps) if x.state == "on" and i % 53 == 7]
         for number, lamp in enumerate(mended):
             seen = end - int(self.draw.between(8, max(9, min(days, 29)), number, 2) * DAY_US)
-            yield from self.one("lamp", lamp, "Lampe qui clignote", seen, "jaune", "done")
+            yield from self.one(
+                "lamp", lamp, Text("Lampe qui clignote", "Cycling lamp"), seen, "jaune", "done"
+            )
         cabinet = next(x for x in self.scene.assets.cabinets if x.code == "AR09")
-        yield from self.one("cabinet", cabinet, "Quartier sans lumière, départ disjoncté", end - int(1.4 * DAY_US), "rouge", "planned",
+        yield from self.one("cabinet", cabinet, Text("Quartier sans lumière, départ disjoncté", "District without light, feeder tripped"), end - int(1.4 * DAY_US), "rouge", "planned",
                             caller=True)  # fmt: skip
         bin_ = next(x for x in self.scene.assets.bins if x.code == "PAV007")
         yield from self.one(
-            "bin", bin_, "Sonde de remplissage arrachée", end - int(2.4 * DAY_US), "jaune", "open"
+            "bin",
+            bin_,
+            Text("Sonde de remplissage arrachée", "Level probe torn off"),
+            end - int(2.4 * DAY_US),
+            "jaune",
+            "open",
         )
 
-    def one(self, collection: str, asset: Lamp | Cabinet | Bin, title: str, seen: int, severity: str, state: str, *,
+    def one(self, collection: str, asset: Lamp | Cabinet | Bin, title: Text, seen: int, severity: str, state: str, *,
             caller: bool = False) -> Iterator[Event]:  # fmt: skip
         """Yield the life of one fault, unless it is older than the history."""
         seen = seen // HOUR_US * HOUR_US + 37 * 60_000_000
@@ -187,7 +194,7 @@ class _Faults:
         def report() -> None:
             asset_id = self.ids[collection][asset.code]
             values = {
-                "title": f"{title}, {asset.street}", "asset": f"{collection}/{asset_id}", "street": asset.street,
+                "title": f"{title.fr}, {asset.street}", "title_en": f"{title.en}, {asset.street}", "asset": f"{collection}/{asset_id}", "street": asset.street,
                 "seen": seen, "severity": severity, "state": "open", "team": "Régie municipale",
             }  # fmt: skip
             if caller:

@@ -55,21 +55,21 @@ INDICATORS = (
         "lamps_in_order", Text("Points lumineux en état", "Light points in order"), "%", lamps_in_order,
         Text("Points en service ou à surveiller, sur tous ceux qui sont posés.",
              "Light points in service or to watch, out of all those installed."),
-        better="higher", decimals=1,
+        better="higher", standing=True, decimals=1,
     ),
     Indicator(
         "led_share", Text("Éclairage en LED", "LED lighting"), "%", led_share,
         Text("Points lumineux LED, sur ceux dont la source est connue.",
              "LED light points, out of those whose source is known."),
-        better="higher", decimals=0,
+        better="higher", standing=True, decimals=0,
     ),
     Indicator(
         "open_faults", Text("Pannes à traiter", "Open faults"), "", open_faults,
-        Text("Pannes à traiter ou programmées, maintenant.", "Faults open or planned, now."), better="lower",
+        Text("Pannes à traiter ou programmées, maintenant.", "Faults open or planned, now."), better="lower", standing=True,
     ),
     Indicator(
         "dangerous_faults", Text("Pannes dangereuses", "Dangerous faults"), "", dangerous_faults,
-        Text("Pannes dangereuses qui ne sont pas réparées.", "Dangerous faults that are not repaired."), better="lower",
+        Text("Pannes dangereuses qui ne sont pas réparées.", "Dangerous faults that are not repaired."), better="lower", standing=True,
         read="agent",
     ),
 )  # fmt: skip

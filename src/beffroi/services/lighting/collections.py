@@ -131,6 +131,7 @@ class Order(Record):
     state: str = field("Avancement", "Progress", choices=ORDER_STATES, default="asked")
     devices: list = field("Appareils", "Devices", listed=False)  # type: ignore[type-arg]
     problem: str | None = field("Empêchement", "Obstacle", listed=False)
+    problem_en: str | None = field("Empêchement, en anglais", "Obstacle, in English", listed=False)
 
 
 FINDINGS = (

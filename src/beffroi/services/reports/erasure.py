@@ -141,7 +141,7 @@ def _forget_one(town: Town, row: Row) -> None:
         if u.values["reporter"]
     ]
     photos = list(records.all("report_photo", Query(where={"request": row.id}, deleted=None)))
-    with records.writer(SYSTEM, "retention") as writer:
+    with records.writer(SYSTEM, "Fin de conservation") as writer:
         erase_values(records, writer, "service_request", [row.id], ("reporter", "key_hash"))
         erase_values(records, writer, "report_update", updates, ("reporter",))
         gone = _drop_photos(town, writer, photos)

@@ -179,7 +179,7 @@ def stop_following(town: Town, follower: int, key: str) -> None:
             Text("Cet abonnement n'existe pas, ou plus.", "This subscription does not exist, or no longer.")
         )
     row = town.store.records.get("report_follower", follower)
-    with town.store.records.writer(CITIZEN, "désabonnement") as writer:
+    with town.store.records.writer(CITIZEN, "Désabonnement") as writer:
         end(town, writer, "report_follower", row)
 
 

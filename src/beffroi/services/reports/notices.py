@@ -134,7 +134,7 @@ def _wanted(collection: str, action: str, after: str) -> bool:
 
 
 def _keep(town: Town, seq: int, wanted: list[Callable[[Writer], None]]) -> None:
-    with town.store.records.writer(SYSTEM, "notices") as writer:
+    with town.store.records.writer(SYSTEM, "Avis envoyés") as writer:
         for one in wanted:
             one(writer)
         writer.connection.execute(
@@ -336,7 +336,7 @@ def _gone(town: Town, payload: dict[str, Any]) -> None:
         ("report_follower", "follower") if "follower" in payload else ("report_alert", "alert")
     )
     row = town.store.records.get(collection, payload[number])
-    with town.store.records.writer(SYSTEM, "appareil parti") as writer:
+    with town.store.records.writer(SYSTEM, "Appareil parti") as writer:
         end(town, writer, collection, row)
 
 

@@ -73,7 +73,7 @@ def prepare(
     made = _made(town, photo, blur=blur, darkroom=darkroom)
     records, files = town.store.records, town.store.files
     staged = [files.stage(data, "image/jpeg") for data in (made.large, made.small)] if made else []
-    with records.writer(who, "photo" if blur else "photo, sans flou") as writer:
+    with records.writer(who, "Photo" if blur else "Photo, sans flou") as writer:
         now = records.find("report_photo", Query(where={"_id": photo.id}, limit=1), c=writer.connection).rows
         if not now:  # erased meanwhile: what was staged is swept
             return

@@ -56,6 +56,6 @@ def move_device(town: Town, path: str, device: Subscription) -> bool:
     values: dict[str, object] = {"push": device.plain()}
     if follower:
         values["reporter"] = pseudonym(town.settings.secret(), "reports", device.endpoint)
-    with town.store.records.writer(_BROWSER, "appareil changé") as writer:
+    with town.store.records.writer(_BROWSER, "Appareil changé") as writer:
         writer.change(collection, number, values)
     return True

@@ -4,11 +4,13 @@ from datetime import date, datetime
 from typing import Any
 
 from beffroi.model.collection import Collection, Record, choice, field
+from beffroi.model.sayings import Sayings
 from beffroi.model.text import Text
 
-__all__ = ["COLLECTIONS"]
+__all__ = ["COLLECTIONS", "LEAK"]
 
 OPEN_LEAKS = ("open", "growing")
+LEAK = Text("Fuite de {flow} m³/j, {area}", "Leak of {flow} m³/d, {area}")
 
 
 def _code(fr: str = "Identifiant", en: str = "Identifier") -> Any:
@@ -141,7 +143,7 @@ class Leak(Record):
 
     number: str = _code("Dossier", "File")
     area: int = field("Secteur", "Area", reference="water_area")
-    title: str = field("Titre", "Title")
+    title: str = field("Titre", "Title", words=Sayings(LEAK))
     kind: str = field(
         "Allure", "Course",
         choices=(choice("abrupt", "Soudaine", "Abrupt"), choice("incipient", "Progressive", "Growing slowly")), default="abrupt",

@@ -79,15 +79,15 @@ INDICATORS = (
     Indicator(
         "network_yield", Text("Rendement du réseau (P104.3)", "Network yield (P104.3)"), "%", network_yield,
         Text("(Comptabilisé domestique et non domestique + sans comptage + service + exporté) / (produit + importé), dernier exercice.",
-             "(Metered domestic and non-domestic + unmetered + service + exported) / (produced + imported), last year."), better="higher", decimals=1,
+             "(Metered domestic and non-domestic + unmetered + service + exported) / (produced + imported), last year."), better="higher", standing=True, decimals=1,
     ),
     Indicator(
         "linear_losses", Text("Pertes linéaires (P106.3)", "Linear losses (P106.3)"), "m³/km/j", linear_losses,
         Text("(Mis en distribution − consommé autorisé) / (jours × linéaire hors branchements), dernier exercice.",
-             "(Distributed − authorised consumption) / (days × length without connections), last year."), better="lower", decimals=2,
+             "(Distributed − authorised consumption) / (days × length without connections), last year."), better="lower", standing=True, decimals=2,
     ),
     Indicator(
         "overflow_hours", Text("Déversements des égouts", "Sewer overflows"), "h", overflow_hours,
-        Text("Heures de déversement sur 30 jours, tous points mesurés.", "Hours of overflow in 30 days, all measured points."), better="lower",
+        Text("Heures de déversement sur 30 jours, tous points mesurés.", "Hours of overflow in 30 days, all measured points."), better="lower", standing=True,
     ),
 )  # fmt: skip

@@ -205,7 +205,9 @@ def indicators_csv(request: Request) -> Response:
     town: Town = request.app.state.town
     years = [figures_of(r.values) for r in town.store.records.all("water_year", Query(sort="-code"))]
     headers = {"Content-Disposition": 'attachment; filename="indicateurs-eau.csv"', "Access-Control-Allow-Origin": "*"}  # fmt: skip
-    return Response(table_of(years), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(
+        table_of(years, language_of(request)), media_type="text/csv; charset=utf-8", headers=headers
+    )
 
 
 ENTRANCES = (

@@ -94,7 +94,7 @@ def _threshold(ilc: float | None, scarce: bool, taken_m3: float) -> float | None
     return min(_GOOD, floor + ilc / 5)
 
 
-def table_of(years: Iterable[Figures]) -> str:
+def table_of(years: Iterable[Figures], language: str = "fr") -> str:
     """Return the figures as CSV: year, indicator, value (empty: not computed), unit, formula, confidence, what was left blank."""
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
@@ -103,6 +103,6 @@ def table_of(years: Iterable[Figures]) -> str:
         for name, code in _CODES.items():
             value = getattr(year, name)
             writer.writerow(
-                (year.year, code, "" if value is None else f"{value:.4f}", UNITS[name], FORMULAS[name].fr, year.confidence, " ".join(year.missing))
+                (year.year, code, "" if value is None else f"{value:.4f}", UNITS[name], FORMULAS[name].of(language), year.confidence, " ".join(year.missing))
             )  # fmt: skip
     return out.getvalue()

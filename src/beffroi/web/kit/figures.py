@@ -51,9 +51,7 @@ class Figures:
             return text
         if unit == "%":
             return text + (NARROW if self._french else "") + unit
-        if not self._french and unit.endswith("/j"):
-            unit = unit[:-1] + "d"  # a day
-        return text + NO_BREAK + unit
+        return text + NO_BREAK + self.unit_name(unit)
 
     def _local(self, instant_us: int) -> datetime:
         return to_datetime(instant_us).astimezone(self.zone)
@@ -84,6 +82,12 @@ class Figures:
     def short_day(self, instant_us: int) -> str:
         """Return `22 nov.`."""
         return str(format_date(self._local(instant_us), "d MMM", locale=self._locale))
+
+    def unit_name(self, unit: str) -> str:
+        """Return the symbol of a unit; in English what French symbols there are (`m³/j`, `piétons`) in English."""
+        if self._french:
+            return unit
+        return unit[:-1] + "d" if unit == "j" or unit.endswith("/j") else self.words.kept(unit)
 
     def unit(self, unit: str) -> str:
         """Return the unit with the space that stands before it."""
@@ -126,7 +130,7 @@ class Figures:
     def size(self, count: int) -> str:
         """Return a number of bytes: `4,2 kB` or `512 octets`."""
         if count < 1000:
-            return f"{count}{NO_BREAK}" + self.words.of("octets")
+            return f"{count}{NO_BREAK}" + self.words.plural(count, "octet", "octets")
         unit = "ko" if self._french else "kB"
         if count < 1_000_000:
             return self.quantity(count / 1000, unit, 1 if count < 100_000 else 0)

@@ -122,7 +122,7 @@ def measured_indicator(
     end = town.clock()
     now = indicator.compute(town, territory, end - span_us, end)
     firsts = [s.first_us for s in town.store.observations.stats().values() if s.first_us is not None]
-    covered = bool(firsts) and min(firsts) <= end - 2 * span_us
+    covered = not indicator.standing and bool(firsts) and min(firsts) <= end - 2 * span_us
     return [now, indicator.compute(town, territory, end - 2 * span_us, end - span_us) if covered else None]
 
 

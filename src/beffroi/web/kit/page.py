@@ -25,6 +25,8 @@ import beffroi
 from beffroi.model.instant import system_clock
 from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.text import LANGUAGES, Text
+from beffroi.model.value import say_field
+from beffroi.store.record import Row
 from beffroi.town import Town
 from beffroi.web.kit.assets import bundle
 from beffroi.web.kit.chart import plot_svg
@@ -268,7 +270,22 @@ def render(
         "active": _active(request.url.path.removeprefix(here.place) or "/" if here else request.url.path), "csrf": lambda: _csrf(request), "island": island, "islands": islands,
         "with_query": lambda **changes: with_query(request, **changes), "weight_mark": WEIGHT_MARK,
     }  # fmt: skip
-    environment = pages.environments[language_of(request)]
+    language = language_of(request)
+
+    def said(collection: str, record: Row, name: str) -> str:
+        return (
+            ""
+            if town is None
+            else say_field(town.store.records.collections[collection], record.values, name, language)
+        )
+
+    def tongue(code: str | None = None) -> Markup:
+        """Return the mark of words that are not in the page's language (WCAG 3.1.2): people's, in the town's by default."""
+        theirs = code or (town.settings.language if town is not None else language)
+        return Markup("") if theirs == language else Markup(' lang="{}"').format(theirs)
+
+    base |= {"tongue": tongue, "said": said, "kept": pages.words[language].kept}
+    environment = pages.environments[language]
     html = environment.get_template(template).render({**base, "kit": Kit(environment, base), **context})
     return _answer(request, html, islands, status, headers or {})
 

@@ -1,6 +1,8 @@
 """The words of the interface: French in the code, English in each package's `locale/en.po`.
 
-The msgid is the French text itself, so a missing translation still reads well; a check refuses it all the same.
+The msgid is the French text itself, so a missing translation still reads well; a check refuses it all the same. What the
+platform keeps in French (why a record changed, what it called a series) is said by the same catalogues: `kept(text)`. A
+kept text with `{places}` is found by its values when its entry has the flag `kept` (`#, kept`).
 """
 
 from collections.abc import Iterable, Mapping
@@ -8,21 +10,32 @@ from pathlib import Path
 
 from babel.messages.pofile import read_po
 
+from beffroi.model.sayings import Sayings
+from beffroi.model.text import Text
+
 __all__ = ["Words", "load_words", "po_files"]
 
 
 class Words:
-    """The catalogue of one language: `of(text)` and `plural(n, one, many)`."""
+    """The catalogue of one language: `of(text)`, `plural(n, one, many)` and `kept(text)`."""
 
-    def __init__(self, language: str, messages: Mapping[str, str | tuple[str, ...]] | None = None) -> None:
+    def __init__(
+        self, language: str, messages: Mapping[str, str | tuple[str, ...]] | None = None, sayings: Iterable[Text] = ()
+    ) -> None:  # fmt: skip
         self.language = language
         self._messages = dict(messages or {})
+        self._sayings = Sayings(*sayings)
 
     def of(self, text: str, **values: object) -> str:
         """Return `text` in this language, its `{places}` filled from `values`."""
         found = self._messages.get(text, text)
         said = found if isinstance(found, str) else found[0]
         return (said or text).format(**values) if values else (said or text)
+
+    def kept(self, text: str) -> str:
+        """Return what was kept in French in this language; what somebody typed comes back as it is."""
+        found = self._messages.get(text)
+        return found if isinstance(found, str) else self._sayings(text, self.language)
 
     def grouped(self, number: int) -> str:
         """Return a whole number with its thousands apart: narrow no-break spaces, or commas in English."""
@@ -46,6 +59,7 @@ def po_files(packages: Iterable[Path], language: str) -> list[Path]:
 def load_words(packages: Iterable[Path], language: str) -> Words:
     """Return the catalogue of `language`, merged from all `packages`; French is the source and needs none."""
     messages: dict[str, str | tuple[str, ...]] = {}
+    sayings = []
     for path in po_files(packages, language) if language != "fr" else ():
         with path.open("rb") as file:
             for message in read_po(file, locale=language):
@@ -53,4 +67,6 @@ def load_words(packages: Iterable[Path], language: str) -> Words:
                 if key and message.string:
                     said = message.string
                     messages[key] = said if isinstance(said, str) else tuple(said)
-    return Words(language, messages)
+                if "kept" in message.flags:
+                    sayings.append(Text(key, str(message.string)))
+    return Words(language, messages, sayings)

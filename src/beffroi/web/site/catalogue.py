@@ -1,4 +1,7 @@
-"""What the pages read of the catalogue: things and their series, as one reader may see them, with their newest values."""
+"""What the pages read of the catalogue: things and their series, as one reader may see them, with their newest values.
+
+`language` is the reader's: a series that intake named after its kind, and what it observes, are said in it.
+"""
 
 import json
 from collections.abc import Mapping
@@ -11,6 +14,7 @@ from beffroi.model.observation import Observation, Quality
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.result import decode_json, encode_exact
+from beffroi.model.sayings import named_after
 from beffroi.model.text import Text
 from beffroi.store.cadence import expected_us
 from beffroi.store.tables import (
@@ -23,6 +27,7 @@ from beffroi.store.tables import (
     thing_location,
 )
 from beffroi.town import Town
+from beffroi.web.kit.page import pages_for
 
 __all__ = [
     "Component",
@@ -30,6 +35,7 @@ __all__ = [
     "Station",
     "find_series",
     "find_station",
+    "name_in",
     "series_of",
     "silent",
     "stations",
@@ -149,7 +155,22 @@ def _mine(statement: Select[Any], who: Principal) -> Select[Any]:
     return statement
 
 
-def _series(town: Town, who: Principal, *conditions: Any) -> list[Series]:
+def name_in(town: Town, kind_code: str, name: str, language: str) -> str:
+    """Return the name of a series, or of what it observes, in a language: intake gives the French name of its kind."""
+    if language == "fr":
+        return name
+    kind = town.registry.datastream_kind(kind_code) if kind_code else None
+    kinds = (
+        (kind,) if kind is not None else (k for s in town.registry.services.values() for k in s.datastreams)
+    )
+    said = next((one for k in kinds if (one := named_after(name, k.title).of(language)) != name), "")
+    words = pages_for(town).words[language]
+    head, comma, place = name.partition(", ")  # "Débit prévu à 6 h, Le Pont": its own name, then its thing's
+    own = kind_code and comma and words.kept(name) == name
+    return said or (words.kept(head) + comma + place if own else words.kept(name))
+
+
+def _series(town: Town, who: Principal, *conditions: Any, language: str) -> list[Series]:
     statement = (
         select(
             datastream.c.id, datastream.c.name, datastream.c.description, datastream.c.unit_symbol,
@@ -171,7 +192,10 @@ def _series(town: Town, who: Principal, *conditions: Any) -> list[Series]:
     parts = _components(town, [row for row in rows if row.multi_units is not None])
     last = town.store.observations.last(ids)
     received = town.store.observations.received(ids)
-    return [_one(town, row, last.get(row.id), received.get(row.id), parts.get(row.id, ())) for row in rows]
+    return [
+        _one(town, row, last.get(row.id), received.get(row.id), parts.get(row.id, ()), language)
+        for row in rows
+    ]
 
 
 def _components(town: Town, rows: list[Any]) -> dict[int, tuple[Component, ...]]:
@@ -199,15 +223,15 @@ def _components(town: Town, rows: list[Any]) -> dict[int, tuple[Component, ...]]
 
 
 def _one(
-    town: Town, row: Any, last: Observation | None, received_us: int | None, parts: tuple[Component, ...]
-) -> Series:
+    town: Town, row: Any, last: Observation | None, received_us: int | None, parts: tuple[Component, ...], language: str
+) -> Series:  # fmt: skip
     kind = town.registry.datastream_kind(row.kind) if row.kind else None
     decimals = kind.decimals if kind is not None else None
     if decimals is None and last is not None and last.result.decimals is not None:
         decimals = min(last.result.decimals, 3)
     return Series(
-        id=row.id, name=row.name, description=row.description, unit=row.unit_symbol or "", kind=row.kind,
-        observed=", ".join(part.name for part in parts) or row.observed, components=parts, definition=row.definition, sensor=row.sensor, thing_id=row.thing_id, thing=row.thing, service=row.service,
+        id=row.id, name=name_in(town, row.kind, row.name, language), description=name_in(town, row.kind, row.description, language), unit=row.unit_symbol or "", kind=row.kind,
+        observed=", ".join(part.name for part in parts) or name_in(town, row.kind, row.observed, language), components=parts, definition=row.definition, sensor=name_in(town, "", row.sensor, language), thing_id=row.thing_id, thing=name_in(town, "", row.thing, language), service=row.service,
         decimals=decimals, expected_us=expected_us(row.properties, row.expected_interval_us), public=bool(row.public),
         properties=_object(row.properties), last=last, received_us=received_us,
     )  # fmt: skip
@@ -218,14 +242,17 @@ def _object(text: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def series_of(town: Town, who: Principal, thing_ids: list[int] | None = None) -> list[Series]:
+def series_of(
+    town: Town, who: Principal, thing_ids: list[int] | None = None, *, language: str = "fr"
+) -> list[Series]:
     """Return the series that `who` may see, of all things or of some, with their newest values."""
-    return _series(town, who, *([] if thing_ids is None else [datastream.c.thing_id.in_(thing_ids)]))
+    wanted = [] if thing_ids is None else [datastream.c.thing_id.in_(thing_ids)]
+    return _series(town, who, *wanted, language=language)
 
 
-def find_series(town: Town, who: Principal, series_id: int) -> Series:
+def find_series(town: Town, who: Principal, series_id: int, *, language: str = "fr") -> Series:
     """Return one series. Raises `NotFound`."""
-    found = _series(town, who, datastream.c.id == series_id)
+    found = _series(town, who, datastream.c.id == series_id, language=language)
     if not found:
         raise NotFound(
             Text("Cette série n'existe pas.", "There is no such series."),
@@ -261,7 +288,7 @@ def things_count(town: Town, who: Principal, words: str = "", service: str = "")
 
 def stations(
     town: Town, who: Principal, *, words: str = "", service: str = "", limit: int | None = None, offset: int = 0,
-    box: tuple[float, float, float, float] | None = None, ids: list[int] | None = None,
+    box: tuple[float, float, float, float] | None = None, ids: list[int] | None = None, language: str = "fr",
 ) -> list[Station]:  # fmt: skip
     """Return the things that `who` may see, by name, with their places and series; `box` keeps those inside it."""
     statement = select(*_COLUMNS).where(*_search(words, service)).order_by(thing.c.name, thing.c.id)
@@ -279,11 +306,11 @@ def stations(
     wanted = [row.id for row in rows]
     places = _places(town, wanted)
     by_thing: dict[int, list[Series]] = {}
-    for one in series_of(town, who, wanted):
+    for one in series_of(town, who, wanted, language=language):
         by_thing.setdefault(one.thing_id, []).append(one)
     return [
         Station(
-            id=row.id, name=row.name, description=row.description, service=row.service, territory=row.territory,
+            id=row.id, name=name_in(town, "", row.name, language), description=row.description, service=row.service, territory=row.territory,
             approved=bool(row.approved), public=bool(row.public), key=row.key, properties=_object(row.properties),
             place=places.get(row.id, (None, ""))[0], place_name=places.get(row.id, (None, ""))[1],
             collection=row.collection, record_id=row.record_id, series=tuple(by_thing.get(row.id, ())),
@@ -292,9 +319,9 @@ def stations(
     ]  # fmt: skip
 
 
-def find_station(town: Town, who: Principal, thing_id: int) -> Station:
+def find_station(town: Town, who: Principal, thing_id: int, *, language: str = "fr") -> Station:
     """Return one thing. Raises `NotFound`."""
-    found = stations(town, who, ids=[thing_id])
+    found = stations(town, who, ids=[thing_id], language=language)
     if not found:
         raise NotFound(
             Text(

@@ -129,7 +129,7 @@ def _input(request: Request, field: Parameter) -> Input:
 def _page(request: Request, number: int, values: dict[str, str] | None = None, errors: dict[str, str] | None = None, status: int = 200,
           chosen: int | None = None) -> Response:  # fmt: skip
     town, who = _town(request), principal_of(request)
-    station = find_station(town, who, number)
+    station = find_station(town, who, number, language=words_of(request).language)
     found = commands_of(request, station, SHOWN)
     if found is None:
         raise NotFound(
@@ -187,7 +187,7 @@ def _give(request: Request, number: int, form: dict[str, str]) -> Response:
         )
     if form.get("step") != "send":
         return render(
-            request, "site/command.html", station=find_station(town, who, number), one=one, told=_told(request, one, values),
+            request, "site/command.html", station=find_station(town, who, number, language=words_of(request).language), one=one, told=_told(request, one, values),
             way=WAYS[way].of(words_of(request).language), topic=what[0] if way == "mqtt" else "",
             valid=figures_of(request).duration(one.valid_us), kept={k: v for k, v in form.items() if k.startswith("p-")},
             key=secrets.token_urlsafe(12),

@@ -42,7 +42,7 @@ def _series(request: Request) -> tuple[Town, Series]:
     town: Town = request.app.state.town
     who = principal_of(request)
     require_signed_in(who)
-    series = find_series(town, who, request.path_params["id"])
+    series = find_series(town, who, request.path_params["id"], language=language_of(request))
     if not may_read_for(who, series, find_station(town, who, series.thing_id).territory):
         raise Forbidden(
             Text("Vous ne relevez pas cette série.", "You do not read this series."),

@@ -12,6 +12,7 @@ from beffroi.model.collection import Collection
 from beffroi.model.principal import Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.model.value import label_text
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -63,7 +64,9 @@ def _things(
         if alarm.thing_id is not None:
             by_thing[alarm.thing_id] = alarm  # the most severe comes last
     now = town.clock()
-    found = stations(town, who, box=box, limit=MOST + 1, ids=None if only is None else [only])
+    found = stations(
+        town, who, box=box, limit=MOST + 1, language=language, ids=None if only is None else [only]
+    )
     features = []
     for s in found[:MOST]:
         if s.place is None:
@@ -84,21 +87,22 @@ def _feature(name: str, geometry: dict[str, Any], properties: dict[str, Any]) ->
 
 
 def _records(
-    town: Town, who: Principal, collection: Collection, box: Box | None
+    town: Town, who: Principal, collection: Collection, box: Box | None, language: str
 ) -> tuple[list[dict[str, Any]], bool]:
     seen = {f.name for f in collection.visible_fields(who)}
-    wanted = tuple(n for n in dict.fromkeys((collection.label, collection.status)) if n in seen)
+    shown = (collection.label, f"{collection.label}_en", collection.status)
+    wanted = tuple(n for n in dict.fromkeys(shown) if n in seen)
     query = Query(bbox=box, limit=MOST + 1, fields=wanted, territories=who.territories or None)
     rows = Desk(town.store.records, who).find(collection.name, query).rows
-    features = [_record(collection, row) for row in rows[:MOST] if row.geometry]
+    features = [_record(collection, row, language) for row in rows[:MOST] if row.geometry]
     return features, len(rows) > MOST
 
 
-def _record(collection: Collection, row: Row) -> dict[str, Any]:
+def _record(collection: Collection, row: Row, language: str) -> dict[str, Any]:
     status = collection.field(collection.status) if collection.status else None
     value = row.values.get(collection.status) if status else None
     severity = next((c.severity for c in status.choices if c.value == value), None) if status else None
-    name = str(row.values.get(collection.label) or f"{collection.name} {row.id}")
+    name = label_text(collection, row.values).of(language) or f"{collection.name} {row.id}"
     properties = {
         "name": name, "href": f"/donnees/{collection.name}/{row.id}", "kind": collection.name,
         "severity": severity if severity not in (None, "vert") else "", "note": "",
@@ -120,7 +124,7 @@ def features_of(
         found, cut = (
             _things(town, who, box, only, language)
             if name == THINGS
-            else _records(town, who, town.store.records.collections[name], box)
+            else _records(town, who, town.store.records.collections[name], box, language)
         )
         features += found
         more = more or cut

@@ -44,7 +44,7 @@ def page(request: Request) -> Response:
     if found is None:
         raise NotFound(Text("Cette mesure n'existe pas.", "There is no such measurement."),
                        Text("Elle a pu être supprimée.", "It may have been deleted."))  # fmt: skip
-    series = find_series(town, who, found.datastream_id)
+    series = find_series(town, who, found.datastream_id, language=words_of(request).language)
     told = provenance_of(town.store, who, number)
     language, figures = words_of(request).language, figures_of(request)
     value = found.result.value

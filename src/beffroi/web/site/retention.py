@@ -132,7 +132,9 @@ def _series_page(
     status: int = 200,
 ) -> Response:  # fmt: skip
     town: Town = request.app.state.town
-    series = find_series(town, principal_of(request), request.path_params["id"])
+    series = find_series(
+        town, principal_of(request), request.path_params["id"], language=words_of(request).language
+    )
     name = _may_change(town, principal_of(request), series)
     keep, gone = kept_by(town, series)
     return show(
@@ -158,7 +160,7 @@ async def change_series(request: Request) -> Response:
 def _change_series(request: Request, sent: Mapping[str, str]) -> Response:
     town: Town = request.app.state.town
     who = principal_of(request)
-    series = find_series(town, who, request.path_params["id"])
+    series = find_series(town, who, request.path_params["id"], language=words_of(request).language)
     _may_change(town, who, series)
     try:
         asked = _sent(sent)

@@ -22,7 +22,7 @@ from beffroi.store.ledger import gaps, missing
 from beffroi.town import Town
 from beffroi.web.kit.chart import Plot, bands, drawn, near_levels
 from beffroi.web.kit.packing import packed
-from beffroi.web.kit.page import figures_of, principal_of, render, translate
+from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 from beffroi.web.kit.table import Column, Row
 from beffroi.web.site.catalogue import Series, find_series, find_station, silent, values_of
 from beffroi.web.site.manual_reading import may_read_for
@@ -51,7 +51,9 @@ def qualities(quality: int, language: str) -> str:
 
 def _asked(request: Request) -> tuple[Town, Series, Period]:
     town: Town = request.app.state.town
-    series = find_series(town, principal_of(request), request.path_params["id"])
+    series = find_series(
+        town, principal_of(request), request.path_params["id"], language=language_of(request)
+    )
     stat = town.store.observations.stats([series.id]).get(series.id)
     zone = ZoneInfo(town.settings.time_zone)
     last_us = stat.last_us if stat else None
@@ -62,7 +64,7 @@ def page(request: Request) -> Response:
     """Answer the page of one series."""
     town, series, period = _asked(request)
     _ = translate(request)
-    station = find_station(town, principal_of(request), series.thing_id)
+    station = find_station(town, principal_of(request), series.thing_id, language=language_of(request))
     parted = range(len(series.components)) if series.components else ()
     whole, *each = traces(town, series.id, period.start_us, period.end_us, (None, *parted))
     path = f"/series/{series.id}"
@@ -182,7 +184,7 @@ def _language(request: Request) -> str:
 def as_json(request: Request) -> Response:
     """Answer the points of a period for the chart: seconds and values, gaps as null, thresholds, shaded bands."""
     town, series, period = _asked(request)
-    station = find_station(town, principal_of(request), series.thing_id)
+    station = find_station(town, principal_of(request), series.thing_id, language=language_of(request))
     component = _component(request, series)
     (trace,) = traces(town, series.id, period.start_us, period.end_us, (component,))
     part = series if component is None else series.components[component]
@@ -190,7 +192,7 @@ def as_json(request: Request) -> Response:
     lines = thresholds_of(town, series, station, figures_of(request))
     near = near_levels(lines, [v for _, v in points if v is not None])
     body: dict[str, Any] = {
-        "id": series.id, "name": part.name, "thing": series.thing, "unit": part.unit,
+        "id": series.id, "name": part.name, "thing": series.thing, "unit": figures_of(request).unit_name(part.unit),
         "start": period.start_us / 1e6, "end": period.end_us / 1e6, "decimals": series.decimals,
         "times": [t / 1e6 for t, _ in points], "values": [v for _, v in points],
         "thresholds": [{"value": t.value, "label": t.label, "severity": t.severity, "near": t in near} for t in lines],

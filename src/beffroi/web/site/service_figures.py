@@ -112,7 +112,7 @@ def _measure(town: Town, indicator: Indicator, territory: str | None, span_us: i
     started = time.perf_counter_ns()
     now = indicator.compute(town, territory, end_us - span_us, end_us)
     known_since = _first(town)
-    covered = known_since is not None and known_since <= end_us - 2 * span_us
+    covered = not indicator.standing and known_since is not None and known_since <= end_us - 2 * span_us
     before = indicator.compute(town, territory, end_us - 2 * span_us, end_us - span_us) if covered else None
     took_us = (time.perf_counter_ns() - started) // 1000
     kept_us = min(HOUR_US, max(MINUTE_US, WORTH * took_us))
@@ -171,7 +171,7 @@ def service_cards(
     town: Town, who: Principal, service: Service, figures: Figures, found: list[Series] | None = None
 ) -> list[Card]:
     """Return the cards of one service that `who` may see and that have something to show."""
-    known = series_of(town, who) if found is None else found
+    known = series_of(town, who, language=figures.words.language) if found is None else found
     made = [
         _card(town, who, card, service, known, figures)
         for card in sorted(service.cards, key=lambda c: c.order)

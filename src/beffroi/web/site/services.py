@@ -35,7 +35,7 @@ def index(request: Request) -> Response:
     """Answer the list of services."""
     town: Town = request.app.state.town
     who = principal_of(request)
-    found = series_of(town, who)
+    found = series_of(town, who, language=words_of(request).language)
     services = [(s, _counts(town, who, s, found)) for s in town.registry.services.values()]
     return render(request, "site/services.html", services=services)
 

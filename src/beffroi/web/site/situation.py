@@ -85,7 +85,7 @@ def page(request: Request) -> Response:
     who, words, _ = principal_of(request), words_of(request), translate(request)
     now = town.clock()
     alarms = open_alarms(town, who, words.language)
-    found = stations(town, who, limit=MOST_STATIONS)
+    found = stations(town, who, language=words.language, limit=MOST_STATIONS)
     mute = [s for s in found if any(silent(x, now) for x in s.series)]
     cards = cards_of(town, who, figures_of(request), [x for s in found for x in s.series])
     context: dict[str, Any] = {

@@ -92,13 +92,19 @@ def index(request: Request) -> Response:
     only_silent = request.query_params.get("etat") == "muets"
     page = max(1, int(request.query_params["page"])) if request.query_params.get("page", "").isdigit() else 1
     if only_silent:
-        found = [s for s in stations(town, who, **filters) if any(silent(x, now) for x in s.series)]
+        found = [
+            s
+            for s in stations(town, who, **filters, language=words_of(request).language)
+            if any(silent(x, now) for x in s.series)
+        ]
         found.sort(key=lambda s: min(x.at_us or 0 for x in s.series if silent(x, now)))
         total = len(found)
         shown = found[(page - 1) * PAGE : page * PAGE]
     else:
         total = things_count(town, who, **filters)
-        shown = stations(town, who, **filters, limit=PAGE, offset=(page - 1) * PAGE)
+        shown = stations(
+            town, who, **filters, language=words_of(request).language, limit=PAGE, offset=(page - 1) * PAGE
+        )
     columns = [
         Column("name", _("Nom")), Column("state", _("État")), Column("value", _("Dernière valeur")), Column("at", _("Reçue"), "age"),
         Column("series", _("Séries"), "number", decimals=0), Column("service", _("Service")),
@@ -140,7 +146,7 @@ def detail(request: Request) -> Response:
     who = principal_of(request)
     language = words_of(request).language
     _ = translate(request)
-    station = find_station(town, who, request.path_params["id"])
+    station = find_station(town, who, request.path_params["id"], language=words_of(request).language)
     alarms = [a for a in open_alarms(town, who, language) if a.thing_id == station.id]
     view = None
     if station.place is not None:
@@ -182,7 +188,13 @@ def _plain(value: Any) -> str:
 
 
 def _features(town: Town, request: Request) -> list[dict[str, Any]]:
-    found = stations(town, principal_of(request), **_filters(request), limit=MOST_EXPORTED)
+    found = stations(
+        town,
+        principal_of(request),
+        **_filters(request),
+        language=words_of(request).language,
+        limit=MOST_EXPORTED,
+    )
     return [
         {
             "type": "Feature", "id": s.id,

@@ -12,10 +12,13 @@ import pytest
 from starlette.testclient import TestClient
 
 from beffroi.evaluation.case.compute import figures_of
+from beffroi.evaluation.case.measured import Loop
 from beffroi.evaluation.case.reading import read_case
 from beffroi.model.principal import SYSTEM
 from beffroi.store.record import Query
 from beffroi.town import Town
+from beffroi.web.kit.page import pages_for
+from beffroi.web.site.proof.case_words import Words
 
 Browser = Callable[..., TestClient]
 
@@ -284,3 +287,52 @@ def test_deleting_leads_back_to_the_list(desk: Desk, browser: Browser) -> None:
     head = Desk(desk.town, browser("responsable"))
     assert head.post(f"{page}/modifier", action="supprimer").headers["location"] == "/preuve/modeles"
     assert "Aucun modèle économique" in words(desk.client.get("/preuve/modeles").text)
+
+
+@pytest.mark.parametrize(
+    ("promised", "measured", "end"),
+    [
+        (
+            17_000.0,
+            None,
+            (
+                "Rien n'est encore mesuré de ce qui était promis.",
+                "Nothing of what was promised is measured yet.",
+            ),
+        ),
+        (17_000.0, 9_000.0, ("Avec ce qui est mesuré : 9 000 €.", "With what is measured: 9,000 €.")),
+        (
+            17_000.0,
+            -28_900.0,
+            ("le service coûte plus qu'il ne rapporte.", "the service costs more than it brings."),
+        ),
+        (
+            -5_000.0,
+            300.0,
+            ("le service rapporte plus qu'il ne coûte.", "the service brings more than it costs."),
+        ),
+    ],
+)
+def test_a_promise_and_its_measures_are_told_with_their_years(
+    desk: Desk, promised: float, measured: float | None, end: tuple[str, str]
+) -> None:
+    case = read_case(desk.town.registry.services["equipment"].evaluation.cases[0])
+    first, last = case.calendar[0], case.calendar[-1]
+    pages = pages_for(desk.town)
+    for language, said in zip(("fr", "en"), end, strict=True):
+        told = Words.__new__(Words)
+        told.case, told.loop, told.symbol = case, Loop((), promised, measured), "€"
+        told.words, told.figures = pages.words[language], pages.figures[language]
+        sentence = words(told.since())
+        assert sentence.endswith(said)
+        assert measured is None or f"{first} {'à' if language == 'fr' else 'to'} {last}" in sentence
+
+
+def test_who_pays_and_gains_stands_on_the_proof_of_the_service(desk: Desk) -> None:
+    page = desk.begin()
+    case, proof = words(desk.client.get(page).text), words(desk.client.get("/preuve/equipment").text)
+    whole = re.search(r"Ensemble ([−\d ]+ €)", case)
+    assert whole and f"Ensemble {whole[1]}" in proof and "Paie (−) ou gagne" in proof
+    assert re.search(r"Euros constants de \d{4}, hors taxes, de \d{4} à \d{4}", proof)
+    named = desk.town.registry.services["equipment"].collections
+    assert all(c.title.fr in proof for c in named)

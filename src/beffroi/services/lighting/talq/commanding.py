@@ -301,7 +301,7 @@ def _failed(town: Town, rows: Sequence[tuple[Any, str]], order: int, problem: Pr
                 .values(attempts=tries, due_us=due, error=problem.reason.fr[:500])
             )
     if over and order:
-        town.store.records.put("lighting_order", {"state": "failed", "problem": problem.reason.fr[:500]}, id=order, who=SYSTEM, reason="Ordre non envoyé")  # fmt: skip
+        town.store.records.put("lighting_order", {"state": "failed", **_obstacle(problem)}, id=order, who=SYSTEM, reason="Ordre non envoyé")  # fmt: skip
 
 
 # --- The watchdog.
@@ -332,7 +332,7 @@ def _give_back(town: Town, row: Row, post: Post | None, who: Principal = SYSTEM)
             device = town.store.records.get("talq_device", number, deleted=None)
             for one in capability(c, thing_id=device.values["thing"] or 0)[:1]:
                 by_gateway[str(one.told["gateway"])].append(str(device.values["address"]))
-    said = None
+    told = _obstacle(None)
     for address, devices in by_gateway.items():
         found = gateway_at(town, address)
         try:
@@ -340,11 +340,17 @@ def _give_back(town: Town, row: Row, post: Post | None, who: Principal = SYSTEM)
                 call = Call("POST", "/override-commands", "OverrideCommand", bodies.release(devices))
                 send(town, found, call, post)
         except Problem as problem:
-            said = problem.reason.fr[:500]
-    values = {"state": "ended", "problem": said}
+            told = _obstacle(problem)
+    values = {"state": "ended", **told}
     town.store.records.put("lighting_order", values, id=row.id, who=who, reason="Rendu au programme local")
-    _note(town, who, "lighting.release", row, {"obstacle": said} if said else None)
+    _note(town, who, "lighting.release", row, {"obstacle": told["problem"]} if told["problem"] else None)
     return 1
+
+
+def _obstacle(problem: Problem | None) -> dict[str, str | None]:
+    """Return what an order keeps of a problem, in both languages."""
+    said = (None, None) if problem is None else (problem.reason.fr[:500], problem.reason.en[:500])
+    return dict(zip(("problem", "problem_en"), said, strict=True))
 
 
 def work(town: Town, stop: threading.Event, post: Post | None = None) -> None:

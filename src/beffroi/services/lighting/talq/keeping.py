@@ -331,7 +331,8 @@ def _write_faults(town: Town, faults: Sequence[tuple[Row, str, int]]) -> int:
         where = {"asset": asset, "title": title.fr, "state": ("open", "planned")}
         if town.store.records.count("fault", Query(where=where)):
             continue
-        values = {"title": title.fr, "asset": asset, "seen": at, "severity": severity, "state": "open"}
+        said = {"title": title.fr, "title_en": title.en}
+        values = {**said, "asset": asset, "seen": at, "severity": severity, "state": "open"}
         town.store.records.put(
             "fault", values, geometry=row.geometry, territory=row.territory, who=SYSTEM, reason="TALQ"
         )

@@ -63,7 +63,7 @@ async def change(request: Request) -> Response:
 
 def _start(request: Request, _sent: dict[str, str]) -> None:
     town = town_of(request)
-    with town.store.records.writer(principal_of(request), "liste type") as writer:
+    with town.store.records.writer(principal_of(request), "Liste type") as writer:
         if town.store.records.find("report_category", c=writer.connection).rows:
             raise Conflict(Text("Il y a déjà des catégories.", "There are categories already."))
         write_starter(writer)

@@ -48,7 +48,7 @@ def read_alarms(town: Town) -> int:
     news = town.store.records.news(int(position), _BATCH, fields=_READ, wanted=_wanted)
     if not news.read:
         return 0
-    with town.store.records.writer(SYSTEM, "alarm") as writer:
+    with town.store.records.writer(SYSTEM, "Suite d'une alarme") as writer:
         for change in news.changes:
             _handle(town, writer, change)
         writer.connection.execute(

@@ -103,7 +103,7 @@ def _do(
         newest = records.find(
             "report_update", Query(where={"request": number}, sort="-at", limit=1), c=c
         ).rows
-        with records.writer(handling.who, "photo", change_set, c) as writer:
+        with records.writer(handling.who, "Photo", change_set, c) as writer:
             add_photos(
                 writer, number, keep(town, writer, photos), territory=row.territory, taken_by="agent",
                 update=newest[0].id if newest else None, moderation="hidden" if noted else "accepted",

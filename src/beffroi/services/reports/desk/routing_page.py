@@ -66,7 +66,7 @@ def _then(request: Request, values: Mapping[str, Any], names: Names) -> tuple[st
         _("priorité {level}", level=word(PRIORITIES, values["priority"], language).lower()) if values["priority"] else "",
         said,
         moderation.get(values["moderation"] or "", ""),
-        _("pas nous : {contact}", contact=values["contact"]) if values["contact"] else "",
+        _("pas nous : {contact}", contact=(values["contact_en"] if language == "en" else None) or values["contact"]) if values["contact"] else "",
     ]  # fmt: skip
     return tuple(part for part in parts if part) or (_("ce que dit la catégorie"),)
 

@@ -86,14 +86,25 @@ def _changes(request: Request, change: Change, names: Names) -> list[Told]:
             change.action
         )
         return [Told(change.at_us, names.person(change.author), said, "", True, "change")] if said else []
+    words = words_of(request)
+    colon = words.of(" : ")
     parts = [
-        f"{field.title.of(names.language)} : {_say(request, names, field, change.before.get(name))} → {_say(request, names, field, after)}"
+        f"{field.title.of(names.language)}{colon}{_say(request, names, field, change.before.get(name))} → {_say(request, names, field, after)}"
         for name, after in change.after.items()
         if name not in _SILENT and (field := handling_fields.get(name)) is not None and field.personal is None
     ]  # fmt: skip
     if not parts:
         return []
-    return [Told(change.at_us, names.person(change.author), " ; ".join(parts), change.reason, True, "change")]
+    return [
+        Told(
+            change.at_us,
+            names.person(change.author),
+            " ; ".join(parts),
+            words.kept(change.reason),
+            True,
+            "change",
+        )
+    ]
 
 
 def _fields(request: Request) -> tuple[Field, ...]:

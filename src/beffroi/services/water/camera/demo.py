@@ -72,7 +72,7 @@ def build(town: Town, scene: Scene) -> Iterator[tuple[int, Callable[[], None]]]:
         reference = bytes(cv2.imencode(".jpg", pictures[0], [cv2.IMWRITE_JPEG_QUALITY, 88])[1])
         surveyed = town.store.files.stage(reference, "image/jpeg")
         watched = town.store.records.find("river_station", Query(where={"code": _STATION}, limit=1)).rows
-        with town.store.records.writer(SYSTEM, "mesure") as writer:
+        with town.store.records.writer(SYSTEM, "Mesure") as writer:
             writer.change(
                 "river_camera",
                 row.id,

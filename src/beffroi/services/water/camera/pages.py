@@ -155,7 +155,7 @@ def _change(request: Request, sent: dict[str, str], data: bytes, table: bytes) -
     except Problem as problem:
         return _shown(request, row, form, problem, 422)
     Desk(town.store.records, principal_of(request)).put(
-        "river_camera", {"site": site}, id=row.id, reason=sent.get("reason", "")[:200] or "relevé"
+        "river_camera", {"site": site}, id=row.id, reason=sent.get("reason", "")[:200] or "Relevé"
     )
     return RedirectResponse(f"{back}?fait=1", 303)
 
@@ -190,7 +190,7 @@ def _keep_picture(town: Town, request: Request, row: Row, data: bytes) -> None:
     staged = files.stage(kept, "image/jpeg")
     site: dict[str, Any] = dict(row.values["site"] or {})
     site |= {"width": int(picture.shape[1]), "height": int(picture.shape[0])}
-    with town.store.records.writer(principal_of(request), "image du relevé") as writer:
+    with town.store.records.writer(principal_of(request), "Image du relevé") as writer:
         old = files.release(writer.connection, [row.values.get("reference")])
         writer.change(
             "river_camera", row.id, {"reference": files.keep(writer.connection, staged), "site": site}

@@ -192,7 +192,7 @@ def _tell(town: Town, row: Row, state: str, still: bytes | None = None) -> None:
     staged = files.stage(still, "image/jpeg") if still else None
     old: list[str] = []
     try:
-        with town.store.records.writer(SYSTEM, "mesure") as writer:
+        with town.store.records.writer(SYSTEM, "Mesure") as writer:
             values: dict[str, Any] = {} if row.values["state"] == state else {"state": state}
             if staged is not None:
                 now = town.store.records.get("river_camera", row.id, c=writer.connection)

@@ -50,11 +50,13 @@ _HINDCAST_US = 90 * DAY_US
 _AT_ONCE = 5000
 
 
-_PEAKS = (  # share, code, words, of the highest of an issue
-    ("p10", "low", "bas (P10)"),
-    ("median", "mid", "médian (P50)"),
-    ("p90", "high", "haut (P90)"),
+# share, code, names of its discharge and of its level, of the highest of an issue
+_PEAKS = (
+    ("p10", "low", "Débit prévu, bas (P10)", "Hauteur prévue, basse (P10)"),
+    ("median", "mid", "Débit prévu, médian (P50)", "Hauteur prévue, médiane (P50)"),
+    ("p90", "high", "Débit prévu, haut (P90)", "Hauteur prévue, haute (P90)"),
 )
+_AT_LEAD = "Débit prévu à {lead} h"
 _SHARES = {"p10": 0.1, "median": 0.5, "p90": 0.9}
 _KNOWN_ABOVE = 0.8  # of its own hours that a station must have of the one upstream to learn from it
 
@@ -82,7 +84,7 @@ def forecast_series(town: Town, station: Row, lead: int) -> int:
 def _of_lead(lead: int) -> tuple[str, str, str, str]:
     """Return the key, kind, name and method of the forecasts at a lead."""
     method = "GR4H corrigé, régression par échéance"
-    return f"forecast/{lead}", "discharge_forecast", f"Débit prévu à {lead} h", method
+    return f"forecast/{lead}", "discharge_forecast", _AT_LEAD.format(lead=lead), method
 
 
 class Forecasting:
@@ -208,17 +210,17 @@ class Forecasting:
         """Return the highest of an issue at each share, as a discharge and as a level, with its course."""
         drafts = []
         rating = current_rating(self._town, station.id) if station.values["level"] is not None else None
-        for share, code, words in _PEAKS:
+        for share, code, flow_name, level_name in _PEAKS:
             course = {lead: float(getattr(found, share)[-1]) for lead, found in said.items()}
-            told_as = [("discharge", "Débit prévu", "le plus fort de l'émission", course)]
+            told_as = [("discharge", flow_name, "le plus fort de l'émission", course)]
             if rating is not None:
                 levels = {lead: rating[1].stage_of(flow) for lead, flow in course.items()}
-                told_as.append(("level", "Hauteur prévue", "du débit, par la courbe de tarage", levels))
+                told_as.append(("level", level_name, "du débit, par la courbe de tarage", levels))
             for quantity, title, method, values in told_as:
                 series = (
                     forecast_key(quantity, code),
                     f"{quantity}_forecast_{code}",
-                    f"{title}, {words}",
+                    title,
                     method,
                 )
                 number = self._id(station, *series)

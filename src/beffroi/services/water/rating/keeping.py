@@ -89,8 +89,9 @@ def rate(town: Town, station: Row) -> Row | None:
         "zero_sigma_m": round(spread, 4), "shifted": moved, "error_percent": round(float(np.median(errors)), 2) if errors else None,
         "lowest_m": min(stages), "highest_m": max(stages), "curve": msgspec.to_builtins(table), "basis": basis,
     }  # fmt: skip
+    gaugings = len(told)
     return town.store.records.put(
-        "rating_version", values, territory=station.territory, who=SYSTEM, reason=f"{len(told)} jaugeages"
+        "rating_version", values, territory=station.territory, who=SYSTEM, reason=f"{gaugings} jaugeages"
     )
 
 

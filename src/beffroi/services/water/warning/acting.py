@@ -12,6 +12,7 @@ from beffroi.services.water.warning.keeping import LIVE, current, held, note, pl
 from beffroi.services.water.warning.messages import issue
 from beffroi.services.water.warning.ranks import COLOURS, NAMES, reached, worst
 from beffroi.services.water.warning.records import ENTRIES
+from beffroi.services.water.warning.wording import CONFIRMED, DISMISSED, ENDED, INSTRUCTED, OPENED, SETTLED
 from beffroi.store.record import Row
 from beffroi.town import Town
 
@@ -70,15 +71,8 @@ def confirm(
         values |= {"confirmed_at": now, "confirmed_by": who.name or who.id}
     with town.store.records.writer(who, "Confirmation") as writer:
         changed = writer.change("river_warning", row.id, values, version=version)
-        instructed = f" Consigne : {said}" if said else ""
-        note(
-            writer,
-            changed,
-            "decision",
-            f"Alerte {NAMES[colour].fr} confirmée.{instructed}",
-            who.name or who.id,
-            now,
-        )
+        told = (INSTRUCTED if said else CONFIRMED).of("fr", colour=NAMES[colour].fr, said=said)
+        note(writer, changed, "decision", told, who.name or who.id, now)
         plan(town, writer, changed, reached(v["worst"], colour), now)
         issue(town, writer, changed, station, "Alert")
     return changed
@@ -92,7 +86,7 @@ def end(town: Town, who: Principal, warning_id: int, *, text: str = "", version:
     with town.store.records.writer(who, "Fin d'alerte") as writer:
         values = {"state": "ended", "ended_at": now, "colour": "vert"}
         changed = writer.change("river_warning", row.id, values, version=version)
-        note(writer, changed, "decision", f"Fin de l'alerte. {said}".strip(), who.name or who.id, now)
+        note(writer, changed, "decision", ENDED.of("fr", said=said).strip(), who.name or who.id, now)
         if row.values["confirmed_at"] is not None:
             issue(town, writer, changed, station, "End")
     return changed
@@ -106,7 +100,7 @@ def dismiss(town: Town, who: Principal, warning_id: int, *, text: str, version: 
     with town.store.records.writer(who, "Alerte écartée") as writer:
         values = {"state": "dismissed", "ended_at": now, "colour": "vert"}
         changed = writer.change("river_warning", row.id, values, version=version)
-        note(writer, changed, "decision", f"Alerte écartée : {said}", who.name or who.id, now)
+        note(writer, changed, "decision", DISMISSED.of("fr", said=said), who.name or who.id, now)
         if row.values["confirmed_at"] is not None:
             issue(town, writer, changed, station, "Cancel")
     return changed
@@ -134,7 +128,7 @@ def settle_task(town: Town, who: Principal, warning_id: int, task_id: int, state
     if task.values["state"] == state:
         return task
     now, name = town.clock(), who.name or who.id
-    told = {"todo": "Remise à faire", "done": "Faite", "skipped": "Sans objet"}[state]
+    told = SETTLED[state].of("fr", task=task.values["title"], who=task.values["function"])
     values = {
         "state": state,
         "done_at": None if state == "todo" else now,
@@ -142,7 +136,7 @@ def settle_task(town: Town, who: Principal, warning_id: int, task_id: int, state
     }
     with town.store.records.writer(who, "Plan") as writer:
         changed = writer.change("warning_task", task.id, values)
-        note(writer, row, "order", f"{told} : {task.values['title']} ({task.values['function']})", name, now)
+        note(writer, row, "order", told, name, now)
     return changed
 
 
@@ -174,15 +168,8 @@ def open_by_hand(
             "exercise": exercise,
         }
         row = writer.create("river_warning", values, None, station.territory)
-        word = "Exercice" if exercise else "Alerte"
-        note(
-            writer,
-            row,
-            "decision",
-            f"{word} {NAMES[colour].fr}, ouverte à la main : {said}",
-            who.name or who.id,
-            now,
-        )
+        told = OPENED[exercise].of("fr", colour=NAMES[colour].fr, said=said)
+        note(writer, row, "decision", told, who.name or who.id, now)
         plan(town, writer, row, reached("vert", colour), now)
         escalation.queue(town, writer, row, colour, now)
     return row

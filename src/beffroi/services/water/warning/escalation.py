@@ -16,12 +16,14 @@ import msgspec
 from beffroi.model.instant import DAY_US, MINUTE_US
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import NotFound, Problem
+from beffroi.model.text import LANGUAGES, Text
 from beffroi.rules import outbox
 from beffroi.rules.mail import ActionError, send
 from beffroi.rules.outbox import Job
 from beffroi.rules.webhook import post
 from beffroi.services.water.warning.keeping import note, station_of
 from beffroi.services.water.warning.ranks import NAMES, rank
+from beffroi.services.water.warning.wording import CALLED, EXERCISE, HEADLINES, MUTE, NO_WAY, NOBODY, WAYS
 from beffroi.store.follow import follow
 from beffroi.store.record import Query, Row, Where
 from beffroi.store.record_writer import Writer
@@ -119,9 +121,11 @@ def _call(town: Town, job: Job) -> None:
         v["state"] == "proposed" and v["colour"] == p["colour"]
     ):  # a colour that was passed has calls of its own
         station = station_of(town, warning)
-        word = NAMES[v["colour"]].fr
-        exercise = "EXERCICE. " if v["exercise"] else ""
-        subject = f"{exercise}Alerte crue {word} : {station.values['name']}"
+        colour, name = NAMES[v["colour"]], station.values["name"]
+        exercise = EXERCISE if v["exercise"] else Text("", "")
+        subject = Text(*(
+            HEADLINES["Alert"].of(one, exercise=exercise.of(one), colour=colour.of(one), place=name) for one in LANGUAGES
+        ))  # fmt: skip
         told = _reach(town, job, subject, f"/services/water/alertes/{warning.id}", warning.territory)
     with town.store.records.writer(SYSTEM, "Escalade") as writer:
         if told:
@@ -135,33 +139,37 @@ def _silence(town: Town, job: Job) -> None:
     alarm = town.store.records.get("alarm", p["alarm"])
     if alarm.values["state"] == "active":
         station = town.store.records.get("river_station", p["station"], deleted=None)
-        _reach(
-            town, job, f"Station muette : {station.values['name']}", f"/alarmes/{alarm.id}", station.territory
-        )
+        subject = MUTE.filled(place=station.values["name"])
+        _reach(town, job, subject, f"/alarmes/{alarm.id}", station.territory)
     with town.store.write() as c:
         outbox.done(c, job)
 
 
-def _reach(town: Town, job: Job, subject: str, path: str, territory: str | None) -> str:
-    """Tell the person on duty by the step's way; return what the log says of it (a function, never a name)."""
+def _reach(town: Town, job: Job, said: Text, path: str, territory: str | None) -> str:
+    """Tell the person on duty by the step's way, in the town's language; return what the log says of it (a function, never
+    a name)."""
     step = town.store.records.get("escalation_step", job.payload["step"], deleted=None).values
     turn = on_duty(town, step["function"], town.clock(), territory)
     if turn is None:
-        return f"{step['function']} : personne d'astreinte en ce moment."
-    v, ways = turn.values, []
+        return NOBODY.of("fr", who=step["function"])
+    v, subject = turn.values, said.of(town.settings.language)
+    by_mail = by_phone = False
     address = f"{(town.settings.base_url or '').rstrip('/')}{path}"
     if step["way"] in ("mail", "both") and v["mail"] and town.settings.mail.url:
         send(town.settings, _letter(town, v["mail"], subject, f"{subject}\n\n{address}\n", job.key))
-        ways.append("courriel")
+        by_mail = True
     if (
         step["way"] in ("sms", "both")
         and v["phone"]
         and _text(town, v["phone"], f"{subject} {address}", job.key)
     ):
-        ways.append("SMS")
-    if not ways:
-        return f"{step['function']} : à appeler, Beffroi n'a pas de moyen de l'avertir."
-    return f"{step['function']} : prévenue par {' et '.join(ways)}."
+        by_phone = True
+    ways = WAYS.get((by_mail, by_phone))
+    return (
+        NO_WAY.of("fr", who=step["function"])
+        if ways is None
+        else CALLED.of("fr", who=step["function"], ways=ways.fr)
+    )
 
 
 def _letter(town: Town, to: str, subject: str, body: str, key: str) -> EmailMessage:

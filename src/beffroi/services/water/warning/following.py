@@ -18,6 +18,7 @@ from beffroi.services.water.warning import escalation
 from beffroi.services.water.warning.keeping import current, note, plan
 from beffroi.services.water.warning.ranks import NAMES, rank, reached, worst
 from beffroi.services.water.warning.thresholds import ORIGIN, SILENCE, apply, apply_all
+from beffroi.services.water.warning.wording import ACTIONS, ONE_ACTION, PASSED, PROPOSED, TO_END
 from beffroi.store.follow import follow
 from beffroi.store.record import Change, Query, Row, Where
 from beffroi.store.record_writer import Writer
@@ -184,11 +185,13 @@ def _rise(
     town: Town, writer: Writer, warning: Row, before: str, after: str, rung: list[Row], at_us: int
 ) -> None:
     said = " ; ".join(row.values["message"] for row in rung if row.values["severity"] == after)
-    note(writer, warning, "system", f"Seuil {NAMES[after].fr} franchi. {said}".strip(), BEFFROI, at_us)
+    note(
+        writer, warning, "system", PASSED.of("fr", colour=NAMES[after].fr, said=said).strip(), BEFFROI, at_us
+    )
     actions = plan(town, writer, warning, reached(before, after), at_us)
     if actions:
-        s = "s" if actions > 1 else ""
-        note(writer, warning, "system", f"{actions} action{s} du plan mise{s} sur la liste.", BEFFROI, at_us)
+        listed = ACTIONS.of("fr", n=actions) if actions > 1 else ONE_ACTION.fr
+        note(writer, warning, "system", listed, BEFFROI, at_us)
     escalation.queue(town, writer, warning, after, at_us)
 
 
@@ -208,5 +211,5 @@ def _follow(town: Town, writer: Writer, warning: Row, auto: str, rung: list[Row]
             values |= {"state": "ended", "ended_at": now, "colour": "vert"}
     writer.change("river_warning", warning.id, values)
     if v["state"] != "dismissed" and rank(auto) < rank(v["auto"]):
-        end = " À terminer par un agent." if auto == "vert" and v["state"] == "confirmed" else ""
-        note(writer, warning, "system", f"Les seuils disent {NAMES[auto].fr}.{end}", BEFFROI, now)
+        told = TO_END if auto == "vert" and v["state"] == "confirmed" else PROPOSED
+        note(writer, warning, "system", told.of("fr", colour=NAMES[auto].fr), BEFFROI, now)

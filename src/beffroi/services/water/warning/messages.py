@@ -8,6 +8,7 @@ from beffroi.model.text import Text
 from beffroi.services.water.warning.advice import advice_of, meaning
 from beffroi.services.water.warning.escalation import queue_message
 from beffroi.services.water.warning.ranks import NAMES, rank
+from beffroi.services.water.warning.wording import EXERCISE, HEADLINES
 from beffroi.standards import cap
 from beffroi.store.record import Query, Row
 from beffroi.store.record_writer import Writer
@@ -27,13 +28,6 @@ _AWARENESS = {
     "rouge": "4; red; Extreme",
 }
 _EVENT = Text("Crue", "Flood")
-_HEADLINES = {
-    "Alert": Text("{exercise}Alerte crue {colour} : {place}", "{exercise}Flood warning, {colour}: {place}"),
-    "Update": Text("{exercise}Alerte crue, désormais {colour} : {place}", "{exercise}Flood warning, now {colour}: {place}"),
-    "Cancel": Text("{exercise}Alerte crue annulée : {place}", "{exercise}Flood warning cancelled: {place}"),
-    "End": Text("{exercise}Fin de l'alerte crue : {place}", "{exercise}Flood warning over: {place}"),
-}  # fmt: skip
-_EXERCISE = Text("EXERCICE. ", "EXERCISE. ")
 _RADIUS_KM = 3.0
 _LANGUAGES = (("fr", "fr-FR"), ("en", "en-GB"))
 
@@ -88,8 +82,8 @@ def _info(town: Town, warning: Row, station: Row, kind: str, language: str, tag:
     v, place = warning.values, f"{station.values['name']}, {town.name}"
     colour = "vert" if kind in ("Cancel", "End") else v["colour"]
     word = NAMES[colour].of(language)
-    exercise = _EXERCISE.of(language) if v["exercise"] else ""
-    headline = _HEADLINES[kind].of(language, exercise=exercise, colour=word, place=place)
+    exercise = EXERCISE.of(language) if v["exercise"] else ""
+    headline = HEADLINES[kind].of(language, exercise=exercise, colour=word, place=place)
     severity, urgency, responses, hours = _TERMS[colour]
     advice = [v["instruction"]] if v["instruction"] and kind not in ("Cancel", "End") else []
     parameters = [

@@ -16,6 +16,7 @@ from beffroi.services.water.warning.advice import advice_of, meaning
 from beffroi.services.water.warning.messages import river_path
 from beffroi.services.water.warning.ranks import rank
 from beffroi.services.water.warning.standing import Limit, River, Standing, rivers
+from beffroi.services.water.warning.wording import HEADLINE_SAYINGS
 from beffroi.standards.atom import Entry, atom
 from beffroi.standards.cap import MEDIA_TYPE
 from beffroi.store.record import Query, Row
@@ -120,7 +121,7 @@ def feed(request: Request) -> Response:
     base = (town.settings.base_url or str(request.base_url)).rstrip("/")
     rows = town.store.records.find("cap_message", Query(sort="-sent", limit=FEED)).rows
     known: dict[int, Any] = {}
-    entries = [_entry(town, base, row, known) for row in rows]
+    entries = [_entry(town, base, row, known, language_of(request)) for row in rows]
     updated = format_instant(max((row.values["sent"] for row in rows), default=0))
     title = f"{_('Alertes de crue')} · {town.name}"
     body = atom(
@@ -129,8 +130,8 @@ def feed(request: Request) -> Response:
     return packed(request, body, "application/atom+xml; charset=utf-8")
 
 
-def _entry(town: Town, base: str, row: Row, known: dict[int, Any]) -> Entry:
-    v = row.values
+def _entry(town: Town, base: str, row: Row, known: dict[int, Any], language: str) -> Entry:
+    v, said = row.values, HEADLINE_SAYINGS(row.values["headline"], language)
     number = v["warning"]
     if number not in known:
         warning = town.store.records.get("river_warning", number, deleted=None)
@@ -138,9 +139,7 @@ def _entry(town: Town, base: str, row: Row, known: dict[int, Any]) -> Entry:
     station = known[number]
     xml = f"{base}/riviere/alertes/{v['identifier']}.xml"
     page = f"{base}{river_path(station)}#{v['identifier']}"
-    return Entry(
-        page, v["headline"], v["sent"], v["sent"], v["headline"], station.geometry, ((xml, MEDIA_TYPE),)
-    )
+    return Entry(page, said, v["sent"], v["sent"], said, station.geometry, ((xml, MEDIA_TYPE),))
 
 
 def message(request: Request) -> Response:

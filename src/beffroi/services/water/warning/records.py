@@ -6,6 +6,7 @@ from typing import Any
 
 from beffroi.model.collection import Collection, Personal, Record, choice, field
 from beffroi.model.text import Text
+from beffroi.services.water.warning.wording import HEADLINE_SAYINGS, LOG_SAYINGS
 
 __all__ = ["COLLECTIONS", "COLOURS", "QUANTITIES"]
 
@@ -133,7 +134,7 @@ class WarningEntry(Record):
     warning: int = field("Alerte", "Warning", reference="river_warning")
     at: datetime = field("Heure", "Time")
     kind: str = field("Nature", "Kind", choices=ENTRIES, default="observation")
-    text: str = field("Texte", "Text", long=True)
+    text: str = field("Texte", "Text", long=True, words=LOG_SAYINGS)
     author: str = field("Auteur", "Author")
 
 
@@ -193,7 +194,7 @@ class CapMessage(Record):
         choice("Alert", "Alerte", "Alert"), choice("Update", "Mise à jour", "Update"), choice("Cancel", "Annulation", "Cancel")))  # fmt: skip
     colour: str = field("Couleur", "Colour", choices=COLOURS, default="jaune")
     sent: datetime = field("Envoyé le", "Sent at")
-    headline: str = field("Titre", "Headline")
+    headline: str = field("Titre", "Headline", words=HEADLINE_SAYINGS)
     xml: str = field("Message", "Message", long=True, listed=False)
 
 

@@ -11,8 +11,10 @@ import msgspec
 
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
+from beffroi.model.text import LANGUAGES, Text
 from beffroi.rules import rulebook
 from beffroi.services.water.own_series import known_series
+from beffroi.services.water.warning.wording import MESSAGE, NO_DATA, QUANTITIES, RISING, SILENT, TOO_MUCH_RAIN
 from beffroi.standards.yaml_text import write_yaml
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -22,15 +24,12 @@ __all__ = ["ORIGIN", "SILENCE", "Watched", "apply", "apply_all", "forecast_key",
 ORIGIN = "water/"
 SILENCE = "silence"
 COLOURS = ("jaune", "orange", "rouge")
-_WORDS = {
-    "level": "hauteur", "flow": "débit", "rise": "montée", "rain": "pluie", "upstream": "hauteur à l'amont",
-    "forecast": "hauteur prévue", "forecast_flow": "débit prévu",
-}  # fmt: skip
 _CONDITIONS = {
     "level": "above", "flow": "above", "rise": "rises", "rain": "totals", "upstream": "above", "forecast": "above",
     "forecast_flow": "above",
 }  # fmt: skip
-_SAID = {"rain": "cumul au-dessus du seuil", "rise": "plus vite que le seuil, {value} {unit}"}
+_VALUE = Text("{value} {unit}", "{value} {unit}")  # the places of a rule's message
+_SAID = {"rain": TOO_MUCH_RAIN, "rise": RISING.filled(said="{value} {unit}")}
 _WITHIN_MIN = {"rise": 60, "rain": 180}
 QUIET_PERIODS = 2
 
@@ -84,24 +83,23 @@ def rules_of(station: Row, thresholds: Iterable[Row], watched: Watched) -> dict[
             else f"{quantity}-{within}-{hysteresis:g}-{hold}"
         )
         rules[f"{ORIGIN}{station.id}/{part}"] = _yaml(
-            station, _WORDS[quantity], number, when, _SAID.get(quantity, "{value} {unit}")
+            station, QUANTITIES[quantity], number, when, _SAID.get(quantity, _VALUE)
         )
     level = watched.of("level") or watched.of("flow")
     if level is not None:
         quiet = QUIET_PERIODS * station.values["period_min"]
         when = {"silent": {"orange": f"{quiet} min", "rouge": f"{max(6 * quiet, 360)} min"}}
-        rules[f"{ORIGIN}{station.id}/{SILENCE}"] = _yaml(station, "muette", level, when, "plus de donnée")
+        rules[f"{ORIGIN}{station.id}/{SILENCE}"] = _yaml(station, SILENT, level, when, NO_DATA)
     return rules
 
 
-def _yaml(station: Row, what: str, number: int, when: dict[str, Any], said: str) -> str:
-    name = f"{station.values['name']} : {what}"
+def _yaml(station: Row, what: Text, number: int, when: dict[str, Any], said: Text) -> str:
+    place = station.values["name"]
+    message = (MESSAGE.of(one, place=place, what=what.of(one), said=said.of(one)) for one in LANGUAGES)
     rule = {
-        "name": name,
-        "watch": {"datastream": number},
-        "when": when,
-        "message": f"{station.values['name']}, {what} : {said}",
-    }
+        "name": f"{place} : {what.fr}", "name_en": f"{place}: {what.en}", "watch": {"datastream": number}, "when": when,
+        **dict(zip(("message", "message_en"), message, strict=True)),
+    }  # fmt: skip
     return write_yaml(rule)
 
 

@@ -22,6 +22,7 @@ from beffroi.services.watergrid.areas.reading import (
     signed_meters,
     told,
 )
+from beffroi.services.watergrid.collections import LEAK
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR, SEASON_DAYS, Learnt, follow, learn
 from beffroi.services.watergrid.leaks.watch import QUIET, LeakFile, watch
 from beffroi.store.record import Query, Row
@@ -169,7 +170,7 @@ def _keep(town: Town, area: Row, found: Story) -> list[Row]:
 
 
 def _title(area: Row, values: Mapping[str, Any]) -> str:
-    return f"Fuite de {values['m3_per_day']:.0f} m³/j, {area.values['name']}"
+    return LEAK.of("fr", flow=f"{values['m3_per_day']:.0f}", area=area.values["name"])
 
 
 def _values(area: Row, found: Story, file: LeakFile) -> dict[str, Any]:

@@ -5,7 +5,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from beffroi.model.collection import Collection
 from beffroi.model.text import Text
+from beffroi.web.kit.words import Words
 
 __all__ = ["deed", "details", "place_of", "subject"]
 
@@ -160,13 +162,25 @@ def subject(target: str, names: Mapping[str, str], titles: Mapping[str, Text], l
     return target if words is None else f"{words.of(language)} {number}".strip()
 
 
-def details(detail: Mapping[str, Any], language: str) -> str:
-    """Return what else an action says of itself, without what only programs need and what is nothing."""
-    colon = " : " if language == "fr" else ": "
+def details(detail: Mapping[str, Any], words: Words, collection: Collection | None = None) -> str:
+    """Return what else an action on a record of `collection` says of itself, without what only programs need and what is
+    nothing."""
+    language = words.language
+    colon = words.of(" : ")
     said = {k: v for k, v in detail.items() if k not in _FOR_PROGRAMS and v not in (None, "", [], 0)}
     return ", ".join(
-        f"{_DETAILS[k].of(language) if k in _DETAILS else k}{colon}{_short(v)}" for k, v in said.items()
+        f"{_DETAILS[k].of(language) if k in _DETAILS else k}{colon}{_short(_said(k, v, words, collection))}"
+        for k, v in said.items()
     )
+
+
+def _said(name: str, value: Any, words: Words, collection: Collection | None) -> Any:
+    """Return one of the record's own choices by its title, and a text that the platform keeps in the reader's language."""
+    if not isinstance(value, str):
+        return value
+    field = collection.field(name) if collection is not None else None
+    said = field.title_of(value, words.language) if field is not None and field.choices else value
+    return words.kept(value) if said == value else said
 
 
 def _short(value: Any) -> str:

@@ -14,7 +14,7 @@ from beffroi.identity.rights import require_reach
 from beffroi.model.instant import format_instant
 from beffroi.store.audit import Entry, Fault
 from beffroi.store.open import Store
-from beffroi.web.kit.page import principal_of, translate
+from beffroi.web.kit.page import principal_of, translate, words_of
 from beffroi.web.kit.table import Cell, Column, Row
 from beffroi.web.site.administration.deeds import deed, details, place_of, subject
 from beffroi.web.site.administration.desk import PRIVATE, entry, off_loop, show, store_of
@@ -52,8 +52,9 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
         "citizen": _("un habitant"),
         "anonymous": _("sans compte"),
     }
-    titles = {c.name: c.title for c in store.records.collections.values()}
-    language = request.state.language
+    collections = store.records.collections
+    titles = {c.name: c.title for c in collections.values()}
+    words, language = words_of(request), request.state.language
     columns = [
         Column("at", _("Quand"), "instant"), Column("who", _("Qui")), Column("action", _("Action")),
         Column("target", _("Sur quoi")), Column("detail", _("Détail")), Column("line", _("Ligne")),
@@ -63,7 +64,7 @@ async def _journal(request: Request, verified: tuple[int, list[Fault]] | None = 
             "at": e.at_us, "who": Cell(names.get(e.who) or e.who, href=place_of(e.who)),
             "action": deed(e.action, language),
             "target": Cell(subject(e.target, names, titles, language), href=place_of(e.target)),
-            "detail": details(e.detail, language),
+            "detail": details(e.detail, words, collections.get(e.target.partition("/")[0])),
             "line": f"{e.writer}/{e.number}",
         })
         for e in found[:PAGE]

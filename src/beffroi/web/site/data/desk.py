@@ -29,9 +29,11 @@ def desk_of(request: Request) -> Desk:
     return Desk(town_of(request).store.records, principal_of(request))
 
 
-def say(request: Request, field: Field, value: Any) -> str:
-    """Return a value in the reader's words, with its unit."""
+def say(request: Request, field: Field, value: Any, beside: str | None = None) -> str:
+    """Return a value in the reader's words, with its unit; `beside` is the same in English, when the record has it."""
     figures = figures_of(request)
+    if beside and language_of(request) == "en" and field.kind == "text":
+        return beside
     if isinstance(value, int | float) and not isinstance(value, bool) and field.unit and not field.reference:
         return figures.quantity(value, field.unit)
     if isinstance(value, date):
@@ -44,7 +46,9 @@ def say(request: Request, field: Field, value: Any) -> str:
 def label_of(request: Request, collection: Collection, row: Row) -> str:
     """Return the name of a record on screen."""
     field = collection.field(collection.label)
-    said = say(request, field, row.values.get(field.name)) if field is not None else ""
+    if field is None:
+        return f"n° {row.id}"
+    said = say(request, field, row.values.get(field.name), row.values.get(f"{field.name}_en"))
     return said or f"n° {row.id}"
 
 

@@ -42,7 +42,7 @@ def _written(request: Request, field: Field, value: Any) -> str:
         return text.replace(".", ",") if language_of(request) == "fr" else text
     if field.kind == "json":
         return msgspec.json.encode(value).decode()
-    if field.words is not None:
+    if field.words is not None and field.check is not None:  # else nobody could read them back
         return field.words(value, language_of(request))
     return str(json_value(field, value))
 

@@ -117,7 +117,7 @@ def _cell(request: Request, field: Field, row: Record, names: dict[str, dict[int
     if severity:
         return Cell(say(request, field, value), severity=severity)
     plain = field.kind in ("number", "integer", "instant", "boolean") and not field.choices
-    return value if plain else say(request, field, value)
+    return value if plain else say(request, field, value, row.values.get(f"{field.name}_en"))
 
 
 class Share(msgspec.Struct, frozen=True):

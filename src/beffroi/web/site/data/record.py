@@ -41,7 +41,7 @@ def _facts(request: Request, fields: tuple[Field, ...], row: Row) -> list[tuple[
         value = row.values.get(field.name)
         if value is None:
             continue
-        said = say(request, field, value)
+        said = say(request, field, value, row.values.get(f"{field.name}_en"))
         severity = next((c.severity for c in field.choices if c.value == value), None) or ""
         href = ""
         if field.reference:
@@ -159,7 +159,10 @@ def _details(request: Request, collection: Collection, change: Change) -> list[t
     for name in change.after:
         field = collection.field(name)
         if field is not None:
-            before, after = (say(request, field, side.get(name)) for side in (change.before, change.after))
+            before, after = (
+                say(request, field, side.get(name), side.get(f"{name}_en"))
+                for side in (change.before, change.after)
+            )
             details.append((field.title.of(language), before or "–", after or "–"))
         elif name == "_geometry":
             details.append((_("Lieu"), _where(change.before.get(name)), _where(change.after.get(name))))

@@ -18,9 +18,12 @@ from beffroi.store.tables import datastream, observed_property, thing
 from beffroi.store.thinning import KINDS, Keep, keep_of
 from beffroi.town import Town
 from beffroi.web.kit.page import language_of, render, translate
+from beffroi.web.site.catalogue import name_in
 from beffroi.web.site.retention import keep_words
 
 __all__ = ["ROUTES", "Watch", "watches_of"]
+
+_OTHER = Text("Autre mesure", "Other measurement")
 
 
 class Watch(msgspec.Struct, frozen=True):
@@ -81,7 +84,7 @@ def _watch(
         name,
         title,
         purpose,
-        kind.title if kind is not None else Text(code or "Autre mesure", code or "Other measurement"),
+        kind.title if kind is not None else Text(code, name_in(town, "", code, "en")) if code else _OTHER,
         unit,
         sensors,
         readable,

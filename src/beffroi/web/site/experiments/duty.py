@@ -8,20 +8,28 @@ from email.message import EmailMessage
 
 from beffroi.evaluation.experiments import life
 from beffroi.evaluation.experiments.life import Tools
-from beffroi.evaluation.impact.finding import Finding
+from beffroi.evaluation.impact.finding import VERDICTS, Finding
 from beffroi.model.principal import SYSTEM
 from beffroi.model.problem import Problem
+from beffroi.model.text import Text
 from beffroi.rules import rulebook
 from beffroi.rules.mail import ActionError, send
 from beffroi.store.record import Row
 from beffroi.town import Town
-from beffroi.web.kit.page import Pages
+from beffroi.web.kit.page import Pages, pages_for
 from beffroi.web.site.experiments.paper import draft
 from beffroi.web.site.experiments.shown import managers
+from beffroi.web.site.experiments.words import in_words
 
 __all__ = ["experiments", "keeper_tools"]
 
 PACE_S = 900.0
+_SUBJECT = Text("Décision attendue : {title}", "Decision awaited: {title}")
+_BODY = Text(
+    "L'expérimentation « {title} » est terminée. Verdict : {verdict}.\n\n"
+    "Sans décision d'ici au {day}, elle s'arrête d'elle-même ce jour-là.",
+    "The experiment '{title}' is over. Verdict: {verdict}.\n\nWithout a decision by {day}, it stops by itself on that day.",
+)
 log = logging.getLogger("beffroi.experiments")
 
 
@@ -49,16 +57,19 @@ def warn(town: Town, row: Row) -> None:
     """Write to the managers of the territory that a decision is awaited, when the town sends mail."""
     if not town.settings.mail.url:
         return
-    values = row.values
-    address = f"{town.settings.base_url}/preuve/experimentations/{values['code']}"
-    for email in managers(town, row):
+    address = f"{town.settings.base_url}/preuve/experimentations/{row.values['code']}"
+    pages = pages_for(town)
+    for person in managers(town, row):
+        figures = pages.figures[person.language]
+        values = in_words(row.values, figures)
+        verdict = VERDICTS[values["verdict"]].of(person.language)
         letter = EmailMessage()
-        letter["From"], letter["To"] = town.settings.mail.sender, email
-        letter["Subject"] = f"Décision attendue : {values['title']}"
-        letter.set_content(
-            f"L'expérimentation « {values['title']} » est terminée. Verdict : {values['verdict']}.\n\n"
-            f"Sans décision d'ici au {life.stop_day(values):%d/%m/%Y}, elle s'arrête d'elle-même ce jour-là.\n\n{address}\n"
+        letter["From"], letter["To"] = town.settings.mail.sender, person.email
+        letter["Subject"] = _SUBJECT.of(person.language, title=values["title"])
+        said = _BODY.of(
+            person.language, title=values["title"], verdict=verdict, day=figures.day(life.stop_day(values))
         )
+        letter.set_content(f"{said}\n\n{address}\n")
         with contextlib.suppress(ActionError, OSError, smtplib.SMTPException):
             send(town.settings, letter)
 

@@ -19,14 +19,15 @@ from beffroi.store.record import Row
 from beffroi.web.kit.form import Input, input_of
 from beffroi.web.kit.page import language_of, principal_of, render, translate
 from beffroi.web.site.administration.desk import refused
-from beffroi.web.site.catalogue import Series, series_of
+from beffroi.web.site.catalogue import Series, name_in, series_of
 from beffroi.web.site.data.desk import territory_names
 from beffroi.web.site.experiments.shown import found, may_act, must_act, town_of
+from beffroi.web.site.watch.naming import name_of
 
 __all__ = ["ROUTES"]
 
 _ASKED = (
-    "title", "question", "owner", "budget_eur", "better", "expected_percent", "step", "measure", "first_day", "starts_on", "ends_on",
+    "title", "title_en", "question", "question_en", "owner", "budget_eur", "better", "expected_percent", "step", "measure", "first_day", "starts_on", "ends_on",
     "grace_days", "method",
 )  # fmt: skip
 _ROLES = ("treated", "controls", "covariates", "intake")
@@ -69,7 +70,9 @@ def _page(
 ) -> Response:  # fmt: skip
     must_act(request, row)
     town = town_of(request)
-    every = [s for s in series_of(town, principal_of(request)) if not s.components]
+    every = [
+        s for s in series_of(town, principal_of(request), language=language_of(request)) if not s.components
+    ]
     kind = request.query_params.get("mesure", "") or (sent or {}).get("kind", "")
     if row is not None and not kind:
         kind = next((s.kind for s in every if s.id in row.values["treated"]), "")
@@ -80,7 +83,7 @@ def _page(
     return render(
         request, "experiments/form.html", status, row=row, inputs=_inputs(request), values=values, errors=errors or {},
         kinds=_kinds(request, every), kind=kind, series=sorted(shown, key=lambda s: (s.kind, s.name)), chosen=chosen,
-        rules=[(r.id, r.values["name"], r.id in _rules(row, sent)) for r in town.store.records.all("rule")],
+        rules=[(r.id, name_of(town, r, language), r.id in _rules(row, sent)) for r in town.store.records.all("rule")],
     )  # fmt: skip
 
 
@@ -140,7 +143,13 @@ def _read(request: Request, sent: Mapping[str, str]) -> dict[str, Any]:
             Text("Dans le tableau des séries, dites « traitée ».", "In the table of series say 'treated'."), "series",
         )  # fmt: skip
     first = known[values["treated"][0]]
-    values["indicator"], values["unit"] = first.observed or first.name, first.unit or "1"
+    measured = first.observed or first.name
+    english = name_in(town_of(request), first.kind, measured, "en")
+    values |= {
+        "indicator": measured,
+        "indicator_en": None if english == measured else english,
+        "unit": first.unit or "1",
+    }
     _order(values)
     return values
 

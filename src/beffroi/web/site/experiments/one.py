@@ -31,7 +31,7 @@ from beffroi.web.site.experiments.shown import (
     tools_of,
     town_of,
 )
-from beffroi.web.site.experiments.words import check_rows, promise, said_of, state_sentence
+from beffroi.web.site.experiments.words import check_rows, in_words, promise, said_of, state_sentence
 
 __all__ = ["ROUTES"]
 
@@ -46,7 +46,7 @@ def _page(request: Request, status: int = 200, errors: dict[str, str] | None = N
     row = found(request)
     town, figures, language = town_of(request), figures_of(request), language_of(request)
     _ = translate(request)
-    values = row.values
+    values = in_words(row.values, figures)
     method = request.query_params.get("methode", "")
     method = method if any(m.value == method for m in METHODS) else ""
     finding = studied(request, row, method)
@@ -56,7 +56,7 @@ def _page(request: Request, status: int = 200, errors: dict[str, str] | None = N
         drawing = trace_svg(trace, figures, values["indicator"], values["unit"], _("Début"))
     changes = list(reversed(town.store.records.history("experiment", row.id)))
     names = author_names(request, {c.author for c in changes})
-    planned = plan(town.store, values, town.clock()) if values["state"] == "draft" else None
+    planned = plan(town.store, row.values, town.clock()) if values["state"] == "draft" else None
     return render(
         request, "experiments/one.html", status, row=row, values=values, address=_address(row), finding=finding,
         said=None if finding is None else said_of(request, values, finding), drawing=drawing, trace=trace,
@@ -64,7 +64,7 @@ def _page(request: Request, status: int = 200, errors: dict[str, str] | None = N
         sentence=state_sentence(request, values), stop=life.stop_day(values), may_act=may_act(request, row),
         inputs=_decision_inputs(request), errors=errors or {}, sent={"decision": values["decision"] or "", "reason": values["decision_reason"] or ""},
         decidable=values["state"] in _DECIDABLE, methods=[(m.value, m.title.of(language)) for m in METHODS], method=method or values["method"],
-        departed=bool(finding is not None and finding.values.get("exploratory")) or bool(values["registration"] and departures(values)),
+        departed=bool(finding is not None and finding.values.get("exploratory")) or bool(values["registration"] and departures(row.values)),
         history=[(c, names.get(c.author, c.author)) for c in changes], planned=planned,
         models=[] if finding is None else [(m.words.of(language), m) for m in finding.models],
     )  # fmt: skip

@@ -16,7 +16,7 @@ from beffroi.web.kit.look import look_of
 from beffroi.web.kit.page import Pages, language_of, pages_of
 from beffroi.web.kit.paper import pdf_bytes
 from beffroi.web.site.experiments.drawing import trace_paper
-from beffroi.web.site.experiments.words import check_rows, per_step, signed, sized
+from beffroi.web.site.experiments.words import check_rows, in_words, per_step, signed, sized
 
 __all__ = ["deliberation_pdf", "draft"]
 
@@ -49,7 +49,7 @@ def draft(town: Town, pages: Pages, language: str, row: Row, finding: Finding) -
     """Return the draft deliberation of an experiment that is over."""
     environment: Environment = pages.environments[language]
     figures: Figures = pages.figures[language]
-    values = row.values
+    values = in_words(row.values, figures)
     service = town.registry.services.get(values["service"] or "")
     step = per_step(pages.words[language].of, values)
     context: dict[str, Any] = {

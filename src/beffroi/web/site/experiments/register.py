@@ -9,14 +9,14 @@ from starlette.routing import BaseRoute, Route
 from beffroi.evaluation.experiments.life import stop_day, today
 from beffroi.evaluation.experiments.papers import impact_rows
 from beffroi.evaluation.experiments.studying import finding_of
-from beffroi.evaluation.impact.finding import NOT_EVALUABLE, VERDICTS
+from beffroi.evaluation.impact.finding import NOT_EVALUABLE, VERDICTS, Finding
 from beffroi.evaluation.impact.publication import impact_csv
 from beffroi.store.record import Query, Row
 from beffroi.web.kit.page import figures_of, language_of, render, translate
 from beffroi.web.kit.table import Cell, Column
 from beffroi.web.kit.table import Row as Line
 from beffroi.web.site.experiments.shown import insee_of, may_act, town_of
-from beffroi.web.site.experiments.words import MARKS, field_words, overdue, signed
+from beffroi.web.site.experiments.words import MARKS, field_words, in_words, overdue, signed
 from beffroi.web.site.proof.sections import tabs_of
 
 __all__ = ["ROUTES", "columns_of", "lines_of", "published"]
@@ -51,13 +51,17 @@ def lines_of(request: Request, rows: list[Row]) -> list[Line]:
     _, figures, language = translate(request), figures_of(request), language_of(request)
     lines = []
     for row in rows:
-        values = row.values
+        values = in_words(row.values, figures)
         finding = finding_of(values["finding"])
-        said = effect = ""
+        said = ""
+        effect: Any = ""
         if finding is not None:
             said = f"{MARKS[finding.verdict]} {VERDICTS[finding.verdict].of(language)}"
             if finding.relative is not None and finding.verdict != NOT_EVALUABLE:
-                effect = signed(figures.quantity(100 * finding.relative, "%", 1), finding.relative)
+                effect = Cell(
+                    signed(figures.quantity(100 * finding.relative, "%", 1), finding.relative),
+                    note=_sure(request, finding),
+                )
         state: Any = field_words(request, values, "state")
         if values["state"] == "ended":
             state = Cell(state, note=_("sans décision, arrêt le {day}.", day=figures.day(stop_day(values))))
@@ -65,12 +69,22 @@ def lines_of(request: Request, rows: list[Row]) -> list[Line]:
             state = Cell(state, note=_("par décision") if values["decision"] else _("faute de décision"))
         lines.append(
             Line(
-                {"title": values["title"], "state": state, "verdict": said, "effect": effect, "starts_on": values["starts_on"],
+                {"title": Cell(values["title"], note=f"{values['indicator']} ({values['unit']})"), "state": state, "verdict": said, "effect": effect, "starts_on": values["starts_on"],
                  "ends_on": values["ends_on"], "budget": values["budget_eur"]},
                 href=f"/preuve/experimentations/{values['code']}",
             )
         )  # fmt: skip
     return lines
+
+
+def _sure(request: Request, finding: Finding) -> str:
+    """Return between what and what a relative effect lies, 95 times in 100; "" when that is not known."""
+    if finding.interval95 is None or not finding.estimate or not finding.relative:
+        return ""
+    scale, number = 100 * finding.relative / finding.estimate, figures_of(request).number
+    low, high = sorted(scale * edge for edge in finding.interval95)
+    values = {"low": signed(number(low, 1), low), "high": signed(number(high, 1), high)}
+    return translate(request)("entre {low} et {high} %, 95 fois sur 100", **values)
 
 
 def register(request: Request) -> Response:

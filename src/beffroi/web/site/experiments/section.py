@@ -4,8 +4,9 @@ from starlette.requests import Request
 
 from beffroi.evaluation.impact.finding import VERDICTS
 from beffroi.plugins import Service
-from beffroi.web.kit.page import language_of, translate
+from beffroi.web.kit.page import figures_of, language_of, translate
 from beffroi.web.site.experiments.register import columns_of, lines_of, published
+from beffroi.web.site.experiments.words import in_words
 from beffroi.web.site.proof.sections import Section
 
 __all__ = ["section"]
@@ -16,7 +17,9 @@ def section(request: Request, service: Service) -> Section:
     _, language = translate(request), language_of(request)
     rows = published(request, service.name)
     judged = [
-        (r.values["title"], VERDICTS[r.values["verdict"]].of(language)) for r in rows if r.values["verdict"]
+        (in_words(r.values, figures_of(request))["title"], VERDICTS[r.values["verdict"]].of(language))
+        for r in rows
+        if r.values["verdict"]
     ]
     if judged:
         answer = " ".join(

@@ -9,6 +9,7 @@ from beffroi.evaluation.experiments.life import Tools
 from beffroi.evaluation.experiments.studying import conclude, finding_of
 from beffroi.evaluation.impact.finding import Finding, Trace
 from beffroi.identity import people
+from beffroi.identity.people import Person
 from beffroi.model.principal import ROLES, SYSTEM, Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
@@ -148,10 +149,10 @@ def desk_of(request: Request) -> Desk:
     return Desk(town_of(request).store.records, principal_of(request))
 
 
-def managers(town: Town, row: Row) -> list[str]:
-    """Return the addresses of the managers of an experiment's territory."""
+def managers(town: Town, row: Row) -> list[Person]:
+    """Return the managers of an experiment's territory."""
     return [
-        person.email
+        person
         for person in people.every(town.store)
         if person.role == "responsable" and person.principal.covers(row.territory) and not person.disabled
     ]

@@ -63,6 +63,14 @@ class Said(msgspec.Struct, frozen=True):
     seen: str
 
 
+def in_words(values: Mapping[str, Any], figures: Figures) -> dict[str, Any]:
+    """Return the values of an experiment with its title, question, indicator and unit in the language of `figures`."""
+    if figures.words.language == "fr":
+        return dict(values)
+    said = {name: values.get(f"{name}_en") or values[name] for name in ("title", "question", "indicator")}
+    return {**values, **said, "unit": figures.unit_name(values["unit"])}
+
+
 def field_words(request: Request, values: Mapping[str, Any], name: str) -> str:
     """Return the words of a field with choices."""
     field = EXPERIMENT.field(name)
@@ -97,7 +105,7 @@ def said_of(request: Request, values: Mapping[str, Any], finding: Finding) -> Sa
     _, figures, language = translate(request), figures_of(request), words_of(request).language
     verdict = VERDICTS[finding.verdict].of(language)
     verdict = verdict[:1].upper() + verdict[1:]
-    unit, step = values["unit"], per_step(_, values)
+    unit, step = figures.unit_name(values["unit"]), per_step(_, values)
     if (
         finding.estimate is None or finding.interval95 is None
     ):  # nothing to say how sure it is: nothing to publish
@@ -152,7 +160,8 @@ def check_rows(finding: Finding, language: str) -> list[tuple[str, str, str]]:
 
 def promise(request: Request, row: Row, services: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return what was promised, as pairs to show."""
-    _, figures, values = translate(request), figures_of(request), row.values
+    _, figures = translate(request), figures_of(request)
+    values = in_words(row.values, figures)
     language = words_of(request).language
     service = services.get(values["service"] or "")
     facts = [

@@ -1,6 +1,6 @@
 """`/preuve/modeles/…/modifier`: the editor of a business case, one small form at a time, every save a version."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from anyio import to_thread
@@ -51,7 +51,8 @@ def _keep(request: Request, row: Row, document: dict[str, Any], reason: str, **f
     """Keep a document as a new version and go back to the editor."""
     values = {
         "document": document,
-        "title": str(french_of(document.get("title"))),
+        "title": french_of(document.get("title")),
+        "title_en": english_of(document.get("title")) or None,
         "service": str(document.get("service", "")),
         **fields,
     }
@@ -62,6 +63,11 @@ def _keep(request: Request, row: Row, document: dict[str, Any], reason: str, **f
 def french_of(value: Any) -> str:
     """Return the French of a title."""
     return str(value.get("fr", "")) if isinstance(value, Mapping) else str(value or "")
+
+
+def english_of(value: Any) -> str:
+    """Return the English of a title, "" when it has none."""
+    return str(value.get("en") or "") if isinstance(value, Mapping) else ""
 
 
 def _refused(request: Request, problem: Problem, pointer: str, fields: set[str]) -> dict[str, str]:
@@ -110,6 +116,11 @@ def _settings_values(document: Mapping[str, Any], row: Row | None) -> dict[str, 
     }  # fmt: skip
 
 
+def _titled(language: str) -> Callable[[Any], str]:
+    """Return what says a title of the document in a language."""
+    return french_of if language == "fr" else lambda value: english_of(value) or french_of(value)
+
+
 def _settled(document: Mapping[str, Any], sent: Sent) -> dict[str, Any]:
     """Return the document with what the form of the whole case says."""
 
@@ -151,7 +162,7 @@ def _editor(
     last = desk_of(request).history(CASE.name, row.id)[:1] if "fait" in request.query_params else []
     return render(
         request, "proof/case_editor.html", status, {"Cache-Control": "no-store"}, row=row, document=document, w=words, problem=problem, inputs=_settings_inputs(request),
-        values=values or _settings_values(document, row), errors=errors or {}, tabs=tabs_of(request), done=last[0] if last else None, titled=french_of,
+        values=values or _settings_values(document, row), errors=errors or {}, tabs=tabs_of(request), done=last[0] if last else None, titled=_titled(language_of(request)),
         measured_by=measured_by(request, town_of(request).registry),
         contracts=[c for c in (document.get("contracts") or []) if isinstance(c, Mapping)],
     )  # fmt: skip
@@ -378,6 +389,7 @@ def _create(request: Request, sent: Sent) -> Response:
         CASE.name,
         {
             "title": french_of(document["title"]),
+            "title_en": english_of(document["title"]) or None,
             "service": str(document.get("service", "")),
             "published": False,
             "document": document,

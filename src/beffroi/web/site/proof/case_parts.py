@@ -21,8 +21,9 @@ from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.plugins import Registry
 from beffroi.store.record import Query
+from beffroi.web.kit.figures import Figures
 from beffroi.web.kit.form import Input
-from beffroi.web.kit.page import language_of, translate
+from beffroi.web.kit.page import figures_of, language_of, translate
 from beffroi.web.site.proof.cases import town_of
 
 __all__ = ["PARTS", "Part", "measured_by"]
@@ -84,20 +85,24 @@ def _title(before: Any, text: str) -> Any:
 
 
 # --- hypotheses
-def _bindings(registry: Registry, service: str, language: str) -> list[tuple[str, str]]:
+def _bindings(registry: Registry, service: str, figures: Figures) -> list[tuple[str, str]]:
+    language = figures.words.language
     found = []
     for one in sorted(registry.services.values(), key=lambda s: s.name != service):
         found += [
             (
                 f"indicator:{i.name}",
-                f"{one.title.of(language)} · {i.title.of(language)} ({i.unit})"
+                f"{one.title.of(language)} · {i.title.of(language)} ({figures.unit_name(i.unit)})"
                 if i.unit
                 else f"{one.title.of(language)} · {i.title.of(language)}",
             )
             for i in one.indicators
         ]
         found += [
-            (f"datastream:{k.code}", f"{one.title.of(language)} · {k.title.of(language)} ({k.unit_symbol})")
+            (
+                f"datastream:{k.code}",
+                f"{one.title.of(language)} · {k.title.of(language)} ({figures.unit_name(k.unit_symbol)})",
+            )
             for k in one.datastreams
         ]
     return found
@@ -110,15 +115,22 @@ def _experiments(request: Request) -> list[tuple[str, str]]:
     """Return the published experiments, whose effect can measure a hypothesis."""
     _ = translate(request)
     rows = town_of(request).store.records.all("experiment", Query(where={"published": True}))
+    english = language_of(request) == "en"
     return [
-        (f"experiment:{r.values['code']}", _("Expérimentation · {title}", title=r.values["title"]))
+        (
+            f"experiment:{r.values['code']}",
+            _(
+                "Expérimentation · {title}",
+                title=(r.values["title_en"] if english else None) or r.values["title"],
+            ),
+        )
         for r in rows
     ]
 
 
 def measured_by(request: Request, registry: Registry) -> Callable[[Mapping[str, Any]], str]:
     """Return what says in words what measures a hypothesis."""
-    known = dict([*_bindings(registry, "", language_of(request)), *_experiments(request)])
+    known = dict([*_bindings(registry, "", figures_of(request)), *_experiments(request)])
 
     def said(bound: Mapping[str, Any]) -> str:
         source = _source_of(bound)
@@ -132,12 +144,12 @@ def _source_of(bound: Mapping[str, Any]) -> str:
 
 
 def _hypothesis_inputs(request: Request, document: Document, registry: Registry) -> list[Input]:
-    _, language = translate(request), language_of(request)
+    _ = translate(request)
     laws = (("triangular", _("le plus souvent la valeur (triangulaire)")), ("uniform", _("n'importe où entre les deux (uniforme)")),
             ("normal", _("en cloche, bas et haut à 5 % et 95 % (normale)")), ("fixed", _("ne varie pas")))  # fmt: skip
     bound = (
         ("", _("rien, c'est une hypothèse seule")),
-        *_bindings(registry, str(document.get("service", "")), language),
+        *_bindings(registry, str(document.get("service", "")), figures_of(request)),
         *_experiments(request),
     )
     statistics = (

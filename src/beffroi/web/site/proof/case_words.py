@@ -64,6 +64,21 @@ class Words:
         """Return the answer in one sentence."""
         return self.known.verdict.of(self.language)
 
+    def since(self) -> str:
+        """Return what was promised over the years of the case, what its measures make of it, and whether they agree."""
+        _, loop = self.words.of, self.loop
+        if loop.measured is None:
+            return _("Rien n'est encore mesuré de ce qui était promis.")
+        said = _(
+            "Promis, de {first} à {last} : {promised}. Avec ce qui est mesuré : {measured}.",
+            first=self.case.calendar[0], last=self.case.calendar[-1], promised=self.money(loop.promised), measured=self.money(loop.measured),
+        )  # fmt: skip
+        if loop.measured < 0 < loop.promised:
+            return f"{said} " + _("Les mesures le contredisent : à ce rythme, le service coûte plus qu'il ne rapporte.")  # fmt: skip
+        if loop.promised < 0 < loop.measured:
+            return f"{said} " + _("Les mesures le contredisent : à ce rythme, le service rapporte plus qu'il ne coûte.")  # fmt: skip
+        return said
+
     def base(self) -> str:
         """Return what the amounts are in."""
         case, _ = self.case, self.words.of
@@ -98,7 +113,7 @@ class Words:
         cards = [
             Card(_("Valeur pour la société"), self.money(f.van), "#annees", note=self.range()),
             Card(_("Coût par an"), self.money(f.eac), "#lignes", note=self.unit_cost()),
-            Card(_("Remboursé en"), self.years(f.payback), "#annees", note=_("actualisé : {n}", n=self.years(f.discounted_payback))),
+            Card(_("Remboursement"), self.years(f.payback), "#annees", note=_("actualisé : {n}", n=self.years(f.discounted_payback))),
             self._per_euro(),
         ]  # fmt: skip
         if self.loop.measured is not None:
@@ -141,7 +156,7 @@ class Words:
             return self.words.of("jamais")
         if value == 0:
             return self.words.of("tout de suite")
-        return self.words.of("{n} ans", n=self.figures.number(value, 1))
+        return self.words.of("en {n} ans", n=self.figures.number(value, 1))
 
     def rates(self) -> str:
         """Return the internal rate of return, or why there is not one."""
@@ -204,6 +219,10 @@ class Words:
                 )
             )
         return [*rows, Line(self.words.of("Ensemble"), ("", "", self.money(f.van)))]
+
+    def gains(self) -> list[Line]:
+        """Return who pays and who gains in all, for a narrow page."""
+        return [msgspec.structs.replace(line, cells=line.cells[-1:]) for line in self.actors()]
 
     def name_of(self, name: str) -> str:
         """Return the words for a quantity of the tornado."""

@@ -3,11 +3,12 @@
 from starlette.requests import Request
 
 from beffroi.plugins import Service
-from beffroi.web.kit.page import language_of, translate
+from beffroi.web.kit.page import figures_of, language_of, translate
 from beffroi.web.site.proof.cases import town_of
 from beffroi.web.site.proof.consumption_words import facts_of, interval, outputs_of
 from beffroi.web.site.proof.sections import Section
 from beffroi.web.site.proof.spending import spent_by, usage_of
+from beffroi.web.site.service_figures import MONTH_US
 
 __all__ = ["section"]
 
@@ -27,8 +28,11 @@ def section(request: Request, service: Service) -> Section:
             {"facts": [], "outputs": []},
         )
     spent = spent_by(town, service, usage, language_of(request))
+    figures, now = figures_of(request), town.clock()
     answer = _(
-        "{energy} et {carbon} en 30 jours.",
+        "{energy} et {carbon} en 30 jours, du {first} au {last}.",
+        first=figures.day(now - MONTH_US),
+        last=figures.day(now),
         energy=interval(request, spent.account.energy, "kWh"),
         carbon=interval(request, spent.account.carbon, "kgCO₂e"),
     )

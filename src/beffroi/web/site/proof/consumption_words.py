@@ -29,12 +29,17 @@ def _two(request: Request, value: float) -> str:
     return figures_of(request).number(float(f"{value:.2g}"))
 
 
+def _between(request: Request, low: int, high: int) -> str:
+    size = figures_of(request).size
+    return size(low) if low == high else translate(request)("{low} à {high}", low=size(low), high=size(high))
+
+
 def facts_of(request: Request, spent: Spent) -> list[tuple[str, str]]:
     """Return what a service consumed in thirty days."""
     _, figures, u = translate(request), figures_of(request), spent.usage
     return [
         (_("Énergie, en 30 jours"), interval(request, spent.account.energy, "kWh")), (_("CO₂e, en 30 jours"), interval(request, spent.account.carbon, "kgCO₂e")),
-        (_("Messages reçus"), figures.number(u.messages)), (_("Octets reçus"), _("{low} à {high}", low=figures.size(round(u.bytes_in.low)), high=figures.size(round(u.bytes_in.high)))),
+        (_("Messages reçus"), figures.number(u.messages)), (_("Octets reçus"), _between(request, round(u.bytes_in.low), round(u.bytes_in.high))),
         (_("Gardé sur le disque"), figures.size(u.bytes_stored)), (_("Pages envoyées"), f"{figures.number(u.readings)} ({figures.size(u.bytes_out)})"),
         (_("Capteurs et compteurs"), figures.number(u.sensors)),
     ]  # fmt: skip

@@ -24,6 +24,7 @@ from beffroi.web.site.proof.cases import town_of
 from beffroi.web.site.proof.consumption_words import interval
 from beffroi.web.site.proof.sections import tabs_of
 from beffroi.web.site.proof.spending import spent_by, usage_of
+from beffroi.web.site.watch.naming import name_of
 
 __all__ = ["ROUTES"]
 
@@ -69,11 +70,11 @@ def _unread(request: Request, found: list[Screen], since: int | None) -> dict[st
         "enough": counted >= SILENT_DAYS,
         "screens": silent,
         "services": services,
-        "rules": _unheard(town),
+        "rules": _unheard(town, language_of(request)),
     }
 
 
-def _unheard(town: Town) -> list[tuple[str, int]]:
+def _unheard(town: Town, language: str) -> list[tuple[str, int]]:
     """Return the rules that rang in ninety days without anyone taking an alarm in charge, with how often they rang."""
     since = town.clock() - SILENT_DAYS * DAY_US
     records = town.store.records
@@ -85,7 +86,8 @@ def _unheard(town: Town) -> list[tuple[str, int]]:
     if not silent:
         return []
     names = {
-        row.id: str(row.values["name"]) for row in records.all("rule", Query(where={"_id": list(silent)}))
+        row.id: name_of(town, row, language)
+        for row in records.all("rule", Query(where={"_id": list(silent)}))
     }
     return sorted(
         ((names.get(rule, f"n° {rule}"), n) for rule, n in silent.items()), key=lambda pair: -pair[1]

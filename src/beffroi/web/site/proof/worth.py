@@ -24,10 +24,7 @@ def section(request: Request, service: Service) -> Section:
             )
         rows.append((known, words))
     first = next((words for _known, words in rows if words is not None), None)
-    answer = _("Pas encore chiffré.") if first is None else first.verdict()
-    if first is not None and first.loop.measured is not None:
-        values = {"promised": first.money(first.loop.promised), "measured": first.money(first.loop.measured)}
-        answer += " " + _("Promis : {promised}. Avec ce qui est mesuré : {measured}.", **values)
+    answer = _("Pas encore chiffré.") if first is None else f"{first.verdict()} {first.since()}"
     return Section(
         "cout", _("Que coûte-t-il, qui paie, qui gagne ?"), answer, "proof/worth.html", 10,
         {"rows": rows, "writable": desk_of(request).writable(CASE), "proposed": bool(service.evaluation and service.evaluation.cases)},

@@ -31,7 +31,7 @@ from beffroi.web.kit.page import (
 )
 from beffroi.web.kit.table import Cell, Column, Pager
 from beffroi.web.kit.table import Row as Line
-from beffroi.web.site.data.desk import author_names
+from beffroi.web.site.data.desk import author_names, labels_of
 from beffroi.web.site.trace import traces
 from beffroi.web.site.watch.limits import limits_of
 from beffroi.web.site.watch.naming import name_of
@@ -220,7 +220,7 @@ def one(request: Request) -> Response:
         request, "watch/alarm.html", said=alarms.message_of(values, language_of(request)),
         rule_title=name_of(town, rule, language_of(request)) if rule is not None else "", row=row, alarm=values, state=state_words(request)[values["state"]], series=series,
         rule=rule, plot=plot, open=values["state"] in alarms.OPEN, unseen=values["state"] in alarms.UNSEEN,
-        record=_record_of(row), events=_events(request, row) if who.staff else [],
+        record=_record_of(row), named=_name_of(request, row), events=_events(request, row) if who.staff else [],
         actions=outbox.of_alarm(town.store, row.id) if who.staff else [], comments=_comments(values) if who.staff else [],
         severity=values["severity"] if values["state"] in alarms.OPEN else values["worst"],
     )  # fmt: skip
@@ -229,6 +229,17 @@ def one(request: Request) -> Response:
 def _record_of(row: Row) -> str:
     parts = str(row.values["subject"]).split(":")
     return f"/donnees/{parts[1]}/{parts[2]}" if parts[0] == "record" and len(parts) == 3 else ""
+
+
+def _name_of(request: Request, row: Row) -> str:
+    """Return what the record that an alarm is about is called, its number when nobody may see it."""
+    subject = str(row.values["subject"]).split(":")
+    if subject[0] != "record" or len(subject) != 3:
+        return ""
+    name, number = subject[1], int(subject[2])
+    collection = _town(request).store.records.collections.get(name)
+    title = "" if collection is None else collection.title.of(language_of(request))
+    return f"{title} · {labels_of(request, name, {number}).get(number, f'n° {number}')}"
 
 
 def _plot(town: Town, row: Row, rule: Row | None, request: Request) -> Plot:

@@ -27,6 +27,7 @@ from beffroi.store.record import Row as Record
 from beffroi.town import Town
 from beffroi.web.kit.page import figures_of, language_of, principal_of, render, translate
 from beffroi.web.kit.table import Cell, Column, Row
+from beffroi.web.site.catalogue import name_in
 from beffroi.web.site.data.desk import author_names
 from beffroi.web.site.watch import rule_form
 from beffroi.web.site.watch.alarms import alarm_line, columns_of, state_words
@@ -86,15 +87,6 @@ def _author(who: Principal) -> bool:
     return who.role in ("responsable", "admin")
 
 
-def _titles(town: Town) -> dict[str, Text]:
-    services = town.registry.services
-    titles = {f"service:{name}": service.title for name, service in services.items()}
-    return {
-        **titles,
-        **{kind.code: kind.title for service in services.values() for kind in service.datastreams},
-    }
-
-
 def _told(request: Request, problem: Problem) -> str:
     language = language_of(request)
     parts = (
@@ -120,7 +112,7 @@ def index(request: Request) -> Response:
     since = {"raised_at": Where(">=", town.clock() - MONTH_US)}
     open_ = town.store.records.tally("alarm", "rule", Query(where={"state": list(alarms.OPEN)}))
     month = town.store.records.tally("alarm", "rule", Query(where=since))
-    titles, language = _titles(town), language_of(request)
+    titles, language = town.registry.titles(), language_of(request)
     with town.store.read() as c:
         known = read_series(c)
     rows = [
@@ -143,7 +135,7 @@ def _suggestions(request: Request, known: set[str]) -> list[Suggestion]:
             except Problem:
                 continue
             if rule.name not in known:
-                words = rulebook.in_words(town.store, rule, _titles(town)).of(language)
+                words = rulebook.in_words(town.store, rule, town.registry.titles()).of(language)
                 found.append(
                     Suggestion(
                         template.title.of(language),
@@ -174,7 +166,7 @@ async def new(request: Request) -> Response:
 def _model(town: Town, wanted: str) -> str:
     service, _, name = wanted.partition(".")
     found = town.registry.services.get(service)
-    return next((t.yaml for t in (found.rules if found else ()) if t.name == name), "")
+    return next((t.written for t in (found.rules if found else ()) if t.name == name), "")
 
 
 async def write(request: Request) -> Response:
@@ -213,7 +205,7 @@ def _draft(request: Request, text: str) -> Draft:
         rulebook.check(town.store, rule)
     except Problem as problem:
         return Draft(text, errors={rule_form.field_of(problem): _told(request, problem)})
-    draft = Draft(text, rulebook.in_words(town.store, rule, _titles(town)).of(language))
+    draft = Draft(text, rulebook.in_words(town.store, rule, town.registry.titles()).of(language))
     _try(request, rule, draft)
     return draft
 
@@ -237,12 +229,12 @@ def _form(request: Request, values: dict[str, str], draft: Draft | None) -> Resp
     town, _ = _town(request), translate(request)
     with town.store.read() as c:
         catalogue = read_series(c)
-    series = _named(catalogue, values.get("watch", ""))
+    series = _named(request, catalogue, values.get("watch", ""))
     known = {s.kind for s in catalogue.values() if s.kind}
     language = language_of(request)
     kinds = sorted(
         (code, _("toutes les séries : {kind}", kind=title.of(language)))
-        for code, title in _titles(town).items()
+        for code, title in town.registry.titles().items()
         if code in known
     )
     status = 400 if draft is not None and draft.errors else 200
@@ -250,11 +242,17 @@ def _form(request: Request, values: dict[str, str], draft: Draft | None) -> Resp
                   draft=draft, errors=draft.errors if draft else {}, trial_rows=_trial_rows(request, draft), columns=_trial_columns(request))  # fmt: skip
 
 
-def _named(catalogue: dict[int, Series], chosen: str) -> list[tuple[str, str]]:
+def _named(request: Request, catalogue: dict[int, Series], chosen: str) -> list[tuple[str, str]]:
     """Return the series to choose from, by name; of very many, the first ones and the one chosen."""
     ordered = sorted(catalogue.values(), key=lambda s: (s.thing, s.name))
     kept = ordered[:MOST_SERIES] + [s for s in ordered[MOST_SERIES:] if chosen == f"datastream:{s.id}"]
-    return [(str(s.id), f"{s.thing} – {s.name}" + (f" ({s.unit})" if s.unit else "")) for s in kept]
+    town, language, unit = _town(request), language_of(request), figures_of(request).unit_name
+
+    def said(one: Series) -> str:
+        thing, name = name_in(town, "", one.thing, language), name_in(town, one.kind, one.name, language)
+        return f"{thing} – {name}" + (f" ({unit(one.unit)})" if one.unit else "")
+
+    return [(str(s.id), said(s)) for s in kept]
 
 
 def _trial_columns(request: Request) -> list[Column]:
