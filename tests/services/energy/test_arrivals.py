@@ -175,21 +175,6 @@ def test_months_say_what_is_missing_and_a_point_is_attached_on_its_page(
     assert f'href="/energie/site/{site.id}"' in agent.get(f"/donnees/energy_site/{site.id}").text
 
 
-def test_findings_are_told_in_both_languages(town: Town) -> None:
-    title, why = (
-        "École : dérive depuis quatre semaines",
-        "18.1 kWh/jour de plus que la référence (+15%), sur 28 jours",
-    )
-    field = town.store.records.collections["energy_finding"].field
-    assert [field("title").words(title, tongue) for tongue in ("fr", "en")] == [
-        title,
-        "École: drifts since four weeks",
-    ]
-    assert [field("why").words(why, tongue) for tongue in ("fr", "en")] == [
-        why.replace("18.1", "18,1"), "18.1 kWh/day more than the baseline (+15%), over 28 days",
-    ]  # fmt: skip
-
-
 def test_the_operat_file_says_when_nothing_is_known_of_its_year(town: Town, agent: TestClient) -> None:
     empty = agent.get("/energie/operat.csv")
     assert (empty.status_code, empty.headers["location"]) == (303, "/energie?operat=2025")
