@@ -156,7 +156,8 @@ def _added(
     created = updated = unchanged = rejected = 0
     for name in kind.collections:
         collection = store.records.shelf(name).collection
-        outcome = take(collection, _at_home(one, _entries(store, one, kind, name)))
+        theirs = _at_home(one, _entries(store, one, kind, name))
+        outcome = take(collection, record_import.at_home(store.records, collection, theirs, one.work.who))
         created, updated, unchanged = (
             created + outcome.created,
             updated + outcome.updated,

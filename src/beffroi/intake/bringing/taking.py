@@ -238,7 +238,9 @@ def _compare(intake: Intake, one: Brought) -> None:
                 work.plan, prefix=collection.name if new else slug(Path(one.name).stem)
             )
         keys: set[Any] = set()
-        rows = entries(store, one, collection, fields, keys.add)
+        rows = record_import.at_home(
+            store.records, collection, entries(store, one, collection, fields, keys.add), work.who
+        )
         with _Report(store, one) as refused:
             outcome = record_import.would_take(
                 store.records, collection, rows, _each(refused, told, work.found.rows)
@@ -373,9 +375,12 @@ def _import_records(store: Store, one: Brought) -> None:
     keys: set[Any] = set()
     whole = work.found.rows + work.found.unread
     wanted: Callable[[Any], None] = keys.add if work.plan.gone == "delete" else (lambda _key: None)
+    rows = record_import.at_home(
+        store.records, collection, entries(store, one, collection, fields, wanted), work.who
+    )
     with _Report(store, one) as report:
         outcome = record_import.take(
-            store.records, collection.name, entries(store, one, collection, fields, wanted), who=work.who, reason=one.name,
+            store.records, collection.name, rows, who=work.who, reason=one.name,
             progress=_each(report, told, whole), change_set=work.change_set,
         )  # fmt: skip
     gone = _gone(store, one, collection, keys) if work.plan.gone == "delete" else []

@@ -231,6 +231,8 @@ def new(request: Request) -> Response:
     desk = desk_of(request)
     collection = desk.collection(request.path_params["name"])
     values = {f.name: _written(request, f, f.default) for f in desk.fields(collection)}
+    mine = [code for code in territory_names(request) if desk.who.covers(code)]
+    values["territory"] = mine[0] if len(mine) == 1 else ""  # the only commune there is to choose
     given = (*values, "longitude", "latitude", "territory")
     values |= {name: text for name, text in request.query_params.items() if name in given}
     return _page(request, values, {}, None)
