@@ -92,6 +92,7 @@ class Field(msgspec.Struct, frozen=True):
     personal: Personal | None = None
     searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
     check: Callable[[Any], object] | None = None  # raises `Problem` for a value that its trade cannot read
+    derived: bool = False  # worked out by its service from other data: no form asks for it
     words: Callable[[Any, str], str] | None = (
         None  # what its trade writes, in the words of a language ("fr", "en")
     )

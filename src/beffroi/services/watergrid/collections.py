@@ -101,10 +101,12 @@ class Area(Record):
         hint=Text("Par logement, de 2 h à 4 h. La valeur proposée est à vérifier.", "Per household, from 02:00 to 04:00. The proposed value is to be checked."),
     )  # fmt: skip
     price_eur_m3: float = field("Prix d'un m³ perdu", "Price of a lost m³", unit="€", default=0.8, minimum=0)
-    night_m3h: float | None = field("Débit de nuit", "Night flow", unit="m³/h")
-    lost_m3h: float | None = field("Pertes nouvelles", "New losses", unit="m³/h")
-    standing_m3h: float | None = field("Pertes anciennes", "Standing losses", unit="m³/h", listed=False)
-    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False)
+    night_m3h: float | None = field("Débit de nuit", "Night flow", unit="m³/h", derived=True)
+    lost_m3h: float | None = field("Pertes nouvelles", "New losses", unit="m³/h", derived=True)
+    standing_m3h: float | None = field(
+        "Pertes anciennes", "Standing losses", unit="m³/h", listed=False, derived=True
+    )
+    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False, derived=True)
     state: str = field(
         "État", "State",
         choices=(
@@ -112,9 +114,14 @@ class Area(Record):
             choice("leaking", "Fuite ouverte", "Leak open", "orange"), choice("silent", "Compteur muet", "Meter silent", "jaune"),
         ),
         default="unknown",
+        derived=True,
     )  # fmt: skip
     learnt: dict[str, Any] | None = field(
-        "Ce qui est appris", "What is learnt", listed=False, read="responsable"
+        "Ce qui est appris",
+        "What is learnt",
+        listed=False,
+        read="responsable",
+        derived=True,
     )
 
 
@@ -133,6 +140,7 @@ class Meter(Record):
             choice("backward", "Compte à l'envers", "Counts backwards", "orange"), choice("oversized", "Surdimensionné", "Oversized", "jaune"),
         ),
         default="ok",
+        derived=True,
     )  # fmt: skip
 
 
@@ -159,9 +167,13 @@ class Leak(Record):
     end: datetime | None = field("Finie", "Ended")
     m3_per_day: float = field("Volume perdu", "Water lost", unit="m³/j", minimum=0)
     euro_per_day: float = field("Coût", "Cost", unit="€/j", minimum=0)
-    lost_m3: float | None = field("Perdu depuis le début", "Lost since it began", unit="m³", minimum=0)
+    lost_m3: float | None = field(
+        "Perdu depuis le début", "Lost since it began", unit="m³", minimum=0, derived=True
+    )
     pipe: str | None = field("Conduite", "Pipe", hint=Text("La plus probable, puis celle qui fuyait.", "The likeliest, then the one that leaked."))  # fmt: skip
-    candidates: list[Any] | None = field("Lieux probables", "Likely places", listed=False, read="agent")
+    candidates: list[Any] | None = field(
+        "Lieux probables", "Likely places", listed=False, read="agent", derived=True
+    )
     intervention: date | None = field("Intervention prévue le", "Work planned on")
     team: str | None = field("Équipe ou entreprise", "Team or company", read="agent")
     found: str | None = field("Constat sur place", "Found on site", long=True, listed=False, read="agent")
@@ -203,10 +215,14 @@ class SewerPoint(Record):
     households: int | None = field("Logements raccordés", "Households connected", minimum=0)
     legitimate_lh: float = field("Rejet nocturne légitime", "Legitimate night discharge", unit="L/h", default=2.0, minimum=0,
                                  hint=Text("Par logement. La valeur proposée est à vérifier.", "Per household. The proposed value is to be checked."))  # fmt: skip
-    dry_m3h: float | None = field("Eaux claires par temps sec", "Infiltration in dry weather", unit="m³/h")
-    wet_m3h: float | None = field("Eaux claires de pluie", "Infiltration in wet weather", unit="m³/h")
-    overflow_h: float | None = field("Déversé sur 30 jours", "Overflowed in 30 days", unit="h")
-    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False)
+    dry_m3h: float | None = field(
+        "Eaux claires par temps sec", "Infiltration in dry weather", unit="m³/h", derived=True
+    )
+    wet_m3h: float | None = field(
+        "Eaux claires de pluie", "Infiltration in wet weather", unit="m³/h", derived=True
+    )
+    overflow_h: float | None = field("Déversé sur 30 jours", "Overflowed in 30 days", unit="h", derived=True)
+    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False, derived=True)
 
 
 COLLECTIONS = (

@@ -47,10 +47,15 @@ def _written(request: Request, field: Field, value: Any) -> str:
     return str(json_value(field, value))
 
 
+def _asked(desk: Desk, collection: Collection) -> list[Field]:
+    """Return the fields that a form asks for: those one may see, without what a service works out itself."""
+    return [field for field in desk.fields(collection) if not field.derived]
+
+
 def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]:
     _, language = translate(request), language_of(request)
     inputs = []
-    for field in desk.fields(collection):
+    for field in _asked(desk, collection):
         made = input_of(field, language)
         if field.kind == "boolean":  # a tick box cannot say "not known"
             made = msgspec.structs.replace(
@@ -93,8 +98,8 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
 
 
 def _values(request: Request, desk: Desk, collection: Collection, row: Row) -> dict[str, str]:
-    values = {f.name: _written(request, f, row.values.get(f.name)) for f in desk.fields(collection)}
-    for field in desk.fields(collection):
+    values = {f.name: _written(request, f, row.values.get(f.name)) for f in _asked(desk, collection)}
+    for field in _asked(desk, collection):
         if field.reference and row.values.get(field.name) is not None:
             values[field.name] = _key_of(desk, field, row.values[field.name]) or values[field.name]
     if row.geometry is not None and row.geometry["type"] == "Point" and collection.geometry == "point":
@@ -137,7 +142,7 @@ def _read(
     """Return the values of a form, and what is wrong, field by field."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
-    for field in desk.fields(collection):
+    for field in _asked(desk, collection):
         try:
             written = form.get(field.name, "")
             if field.reference:
@@ -230,7 +235,7 @@ def new(request: Request) -> Response:
     """Answer the form of a new record, its defaults filled in, and what the address says (`?asset=lamp/12`)."""
     desk = desk_of(request)
     collection = desk.collection(request.path_params["name"])
-    values = {f.name: _written(request, f, f.default) for f in desk.fields(collection)}
+    values = {f.name: _written(request, f, f.default) for f in _asked(desk, collection)}
     mine = [code for code in territory_names(request) if desk.who.covers(code)]
     values["territory"] = mine[0] if len(mine) == 1 else ""  # the only commune there is to choose
     given = (*values, "longitude", "latitude", "territory")
