@@ -210,6 +210,32 @@ def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
         create_app(town), headers={"Authorization": f"Bearer {secret}", "Accept": "text/html"}
     )
     put = town.store.records.put
+    soon = {"starts": town.clock() + DAY_US, "ends": town.clock() + 2 * DAY_US}
+    put(
+        "works_permit",
+        {"number": "P1", "title": "Sans lieu", "published": True, **soon},
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    put(
+        "works_permit",
+        {"number": "P2", "title": "Projet", **soon},
+        geometry=LINE,
+        territory=COMMUNE,
+        who=SYSTEM,
+    )
+    backward = {
+        "number": "P3",
+        "title": "À rebours",
+        "published": True,
+        "starts": soon["ends"],
+        "ends": soon["starts"],
+    }
+    put("works_permit", backward, geometry=LINE, territory=COMMUNE, who=SYSTEM)
+    works = client.get("/travaux", params={"lang": "en"}).text
+    assert ("To be published" in works, "Projet" in works, "Sans lieu&#39; is neither" in works, "À rebours&#39; ends before" in works) == (True,) * 4  # fmt: skip
+    assert "Projet" not in TestClient(create_app(town)).get("/travaux").text
+    assert b"rebours" not in client.get("/travaux/datex2.xml").content
     received = to_datetime(town.clock()).date() - timedelta(days=40)
     values = {"number": "D1", "kind": "joint", "received": received, "contact": "Mme Rousselin"}
     row = put("works_declaration", values, geometry=AREA, territory=COMMUNE, who=SYSTEM)
@@ -220,7 +246,12 @@ def test_staff_see_the_clock_the_plan_and_note_the_answer(town: Town) -> None:
         newer = {"number": f"N{n:02}", "received": received + timedelta(days=5), "state": "answered", "answered": received + timedelta(days=6)}  # fmt: skip
         put("works_declaration", newer, territory=COMMUNE, who=SYSTEM)
     desk = client.get("/services/works/declarations", params={"lang": "en"}).text
-    assert ("D1" in desk, "days late" in desk, "2 late" in desk, len(re.findall(r">N\d\d<", desk))) == (True, True, True, 50)
+    assert ("D1" in desk, "days late" in desk, "2 late" in desk, len(re.findall(r">N\d\d<", desk))) == (
+        True,
+        True,
+        True,
+        50,
+    )
     following = re.search(r'rel="next" href="([^"]+)"', desk)
     assert following is not None
     second_page = client.get(following[1].replace("&amp;", "&")).text

@@ -20,7 +20,7 @@ from beffroi.services.works.clock import clock_of, today_of, valid_until
 from beffroi.services.works.concerned import concerned_by, groups_of
 from beffroi.services.works.national import National
 from beffroi.services.works.plan import plan_svg, swatch
-from beffroi.services.works.publishing import document_of, permits, published
+from beffroi.services.works.publishing import document_of, drafted, permits, published, told
 from beffroi.standards.datex2 import MEDIA_TYPE
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -36,6 +36,10 @@ ENTRANCES = (
     Entrance(Text("Travaux en cours", "Works under way"), "/travaux"),
     Entrance(Text("Se garer, recharger", "Park, charge"), PARKING),
     Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
+    Entrance(Text("Son délai, les ouvrages concernés et le récépissé", "Its clock, the assets concerned and the receipt"), f"{DESK}/{{id}}", "agent", record="works_declaration"),
+    Entrance(Text("Les travaux en cours et à venir", "Works under way and to come"), "/travaux", record="works_permit"),
+    Entrance(Text("Toutes les bornes de recharge", "All charging points"), PARKING, record="charging_point"),
+    Entrance(Text("Tous les parcs de stationnement", "All car parks"), PARKING, record="car_park"),
 )
 _SHOWN, _PAGE = 200, 50
 _LEAST_DEGREES = 0.004
@@ -48,14 +52,16 @@ def _town(request: Request) -> Town:
 
 def index(request: Request) -> Response:
     """Answer the works under way and to come."""
-    town = _town(request)
+    town, who = _town(request), principal_of(request)
     now = town.clock()
     rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
+    drafts = [r for r in drafted(town, now) if who.covers(r.territory)] if who.staff else []
     field = town.store.records.collections["works_permit"].field("measure")
     assert field is not None
     words = {c.value: (c.severity or "", c.title.of(language_of(request))) for c in field.choices}
     return render(
         request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words,
+        drafts=drafts, wrong=[(r, r.geometry is None) for r in [*rows, *drafts] if not told(r)] if who.staff else [],
         drawing=_drawing(town, rows, {value: severity for value, (severity, _) in words.items()}),
     )  # fmt: skip
 

@@ -4,6 +4,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import shapely
+from shapely.geometry import mapping
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +19,7 @@ from beffroi.model.value import json_value, parse_value
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.web.kit.form import Input, input_of
+from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.page import language_of, render, translate
 from beffroi.web.site.data.desk import desk_of, label_of, territory_names, town_of
 
@@ -78,7 +81,7 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
     elif collection.geometry != "none":
         inputs.append(
             Input(
-                "geojson", _("Lieu"), "textarea", hint=_("Une géométrie GeoJSON, en longitude et latitude.")
+                "geojson", _("Emplacement"), "textarea", hint=_("Une géométrie GeoJSON ou WKT, en longitude et latitude.")
             )
         )
     places = [(code, name) for code, name in territory_names(request).items() if desk.who.covers(code)]
@@ -128,12 +131,26 @@ def _geometry(collection: Collection, form: dict[str, str], *, creating: bool) -
     written_json = form.get("geojson", "").strip()
     if collection.geometry == "none" or not written_json:
         return None if collection.geometry == "none" else nothing
+    return _drawn(written_json)
+
+
+def _drawn(written: str) -> dict[str, Any]:
+    """Return the geometry of a GeoJSON geometry, feature or collection of one feature, or of a WKT. Raises `Problem`."""
     try:
-        return msgspec.json.decode(written_json, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+        if not written.startswith("{"):
+            found: dict[str, Any] = mapping(shapely.from_wkt(written))
+            return found
+        read = msgspec.json.decode(written, type=dict[str, Any])
+        if read.get("type") == "FeatureCollection" and len(read["features"]) == 1:
+            read = read["features"][0]
+        return dict(read["geometry"]) if read.get("type") == "Feature" else read
+    except (msgspec.DecodeError, shapely.errors.ShapelyError, KeyError, TypeError) as error:
         raise Problem(
-            Text("Ce GeoJSON n'est pas lisible.", "This GeoJSON cannot be read."), place="geojson"
-        ) from error
+            Text("Cet emplacement n'est pas lisible.", "This place cannot be read."),
+            Text("Collez une géométrie GeoJSON, ou un WKT : POLYGON ((2.37 47.06, …)), longitude d'abord.",
+                 "Paste a GeoJSON geometry, or a WKT: POLYGON ((2.37 47.06, …)), longitude first."),
+            place="geojson",
+        ) from error  # fmt: skip
 
 
 def _read(
@@ -228,7 +245,7 @@ def _page(request: Request, values: dict[str, str], errors: dict[str, str], row:
     back = f"/donnees/{collection.name}" + (f"/{row.id}" if row else "")
     title = label_of(request, collection, row) if row else collection.title.of(language)
     return render(request, "data/form.html", 400 if errors else 200, inputs=inputs, values=values, errors=errors,
-                  title=title, back=back, creating=row is None)  # fmt: skip
+                  title=title, back=back, creating=row is None, placing=collection.geometry, base=base_map(town_of(request)))  # fmt: skip
 
 
 def new(request: Request) -> Response:
