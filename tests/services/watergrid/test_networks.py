@@ -88,7 +88,7 @@ def test_a_line_that_is_not_understood_is_told_with_its_number(tmp_path: Path) -
 def test_a_model_without_a_pipe_that_is_understood_names_the_first_line(tmp_path: Path) -> None:
     path = tmp_path / "broken.inp"
     path.write_text("[JUNCTIONS]\nA 10 0\n[PIPES]\nP1 A B 100 100 100\n[END]\n")
-    with pytest.raises(Problem, match="first 'P1 A B 100 100 100'") as told:
+    with pytest.raises(Problem, match="first line 4, 'P1 A B 100 100 100'") as told:
         read_model(path)
     assert told.value.place == "line 4"
     path.write_text("[JUNCTIONS]\nA 10 0\nB 9 0\n[PIPES]\nP1 A B 100 100 100\n[END]\n")

@@ -412,6 +412,8 @@ def test_what_is_no_table_is_read_by_the_kind_that_can(town: Town, browser: Brow
     assert "Reconnu" in agent.get(bring(agent, csrf, "réseau.inp", MODEL)).text
     broken = agent.get(bring(agent, csrf, "autre.inp", b"rien")).text
     assert "ne se lit pas" in broken
+    wrong = MODEL.replace(b" A ", b" Z ")
+    assert "d&#39;abord la ligne" in agent.get(bring(agent, csrf, "faux.inp", wrong)).text
     weather = bring(agent, csrf, "station.csv", WEATHER.encode())
     assert "istSOS" in agent.get(weather).text
     act(agent, csrf, weather, action="import")

@@ -39,6 +39,7 @@ from beffroi.intake.bringing.known import (
     plan_for,
     recognised,
     store_records,
+    why_not,
 )
 from beffroi.intake.bringing.matching import into, proposed, title_of
 from beffroi.intake.bringing.reading import path_of, read_file
@@ -169,8 +170,7 @@ def _found(intake: Intake, one: Brought) -> Found:
         asked = [kind for kind in mine if work.asked == f"known/{kind.name}"]
         kind = fits(store, one, asked or mine)
         if kind is None:
-            raise Problem(Text("Aucun service en usage ne lit ce fichier.", "No service in use reads this file."),
-                          Text("Vérifiez que c'est le bon fichier, et qu'il est entier.", "Check that it is the right file, and whole."))  # fmt: skip
+            raise why_not(store, one, asked or mine)
         work.plan = plan_for(kind, title_of(one.name), work.plan)
     return count(store, one, kind_planned(intake, one), lambda n: told(n, 0))
 

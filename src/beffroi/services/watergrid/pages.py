@@ -11,10 +11,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from beffroi.identity import territories
+from beffroi.identity.rights import require_staff
 from beffroi.model.declaration import Entrance
 from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Problem
+from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.watergrid.areas.checking import LOW_SHARE
 from beffroi.services.watergrid.areas.judging import LEAST_DAYS, Story, known_days, story
@@ -56,12 +57,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 
 def _staff(request: Request) -> tuple[Town, Principal]:
-    who = principal_of(request)
-    if not who.staff:
-        raise Forbidden(
-            Text("Cette page est réservée aux agents.", "This page is for the staff."),
-            Text("Connectez-vous avec un compte d'agent.", "Sign in with a staff account."),
-        )
+    who = require_staff(principal_of(request))
     town: Town = request.app.state.town
     return town, who
 

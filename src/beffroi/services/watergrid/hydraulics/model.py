@@ -146,7 +146,7 @@ def read_model(path: Path) -> Model:
     if unread and (not nodes or not links):
         first = min(unread, key=lambda u: u.line)
         raise Problem(
-            Text(f"Aucune conduite de {path.name} ne se comprend ; d'abord « {first.text[:60]} ».", f"No pipe of {path.name} is understood; first '{first.text[:60]}'."),
+            Text(f"Aucune conduite ne se comprend ; d'abord la ligne {first.line}, « {first.text[:60]} ».", f"No pipe is understood; first line {first.line}, '{first.text[:60]}'."),
             Text("Une conduite a un nom, deux nœuds que le modèle décrit, une longueur et un diamètre.",
                  "A pipe has a name, two nodes that the model describes, a length and a diameter."),
             f"line {first.line}",
