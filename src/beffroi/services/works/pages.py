@@ -36,8 +36,20 @@ ENTRANCES = (
     Entrance(Text("Travaux en cours", "Works under way"), "/travaux"),
     Entrance(Text("Se garer, recharger", "Park, charge"), PARKING),
     Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
-    Entrance(Text("Son délai, les ouvrages concernés et le récépissé", "Its clock, the assets concerned and the receipt"), f"{DESK}/{{id}}", "agent", record="works_declaration"),
-    Entrance(Text("Les travaux en cours et à venir", "Works under way and to come"), "/travaux", record="works_permit"),
+    Entrance(
+        Text(
+            "Son délai, les ouvrages concernés et le récépissé",
+            "Its clock, the assets concerned and the receipt",
+        ),
+        f"{DESK}/{{id}}",
+        "agent",
+        record="works_declaration",
+    ),
+    Entrance(
+        Text("Les travaux en cours et à venir", "Works under way and to come"),
+        "/travaux",
+        record="works_permit",
+    ),
     Entrance(Text("Toutes les bornes de recharge", "All charging points"), PARKING, record="charging_point"),
     Entrance(Text("Tous les parcs de stationnement", "All car parks"), PARKING, record="car_park"),
 )

@@ -22,8 +22,8 @@ __all__ = [
     "AT_ONCE_ROWS",
     "PRIVATE",
     "agent_only",
-    "intake_of",
     "begin",
+    "intake_of",
     "of_request",
     "town_of",
 ]

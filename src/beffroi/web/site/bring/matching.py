@@ -27,8 +27,8 @@ from beffroi.web.site.bring.desk import (
     AT_ONCE_ROWS,
     PRIVATE,
     agent_only,
-    check_agent,
     begin,
+    check_agent,
     of_request,
     town_of,
 )

@@ -81,7 +81,10 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
     elif collection.geometry != "none":
         inputs.append(
             Input(
-                "geojson", _("Emplacement"), "textarea", hint=_("Une géométrie GeoJSON ou WKT, en longitude et latitude.")
+                "geojson",
+                _("Emplacement"),
+                "textarea",
+                hint=_("Une géométrie GeoJSON ou WKT, en longitude et latitude."),
             )
         )
     places = [(code, name) for code, name in territory_names(request).items() if desk.who.covers(code)]
