@@ -51,7 +51,8 @@ def signed_meters(town: Town, area: Row) -> list[tuple[int, int, str]]:
         if meters[code] not in series:
             raise Problem(
                 Text(f"Le compteur « {code} » n'a pas de mesures de débit.", f"The meter '{code}' has no measurements of flow."),
-                Text("Reliez-lui un appareil dont une série est « Débit du réseau d'eau ».", "Link a device to it, with a series 'Flow of the water network'."),
+                Text("Sur la page de son capteur, reliez-le à cette fiche et dites qu'il mesure « Débit du réseau d'eau ».",
+                     "On the page of its sensor, link it to this record and say that it measures 'Flow of the water network'."),
                 "inflow",
             )  # fmt: skip
         found.append((sign, series[meters[code]], code))
