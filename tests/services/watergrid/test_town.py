@@ -4,8 +4,11 @@ import csv
 import html
 import io
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -245,6 +248,27 @@ def test_an_area_that_cannot_be_judged_says_why(agent: TestClient, watertown: To
     look_round(watertown)
     assert records.get("water_area", area.id).values["state"] == "unknown"
     records.put("water_area", {"inflow": "CPT02"}, id=area.id, who=SYSTEM)
+
+
+def test_the_network_leaves_as_stareau_once_what_it_lacks_is_given(
+    agent: TestClient, watertown: Town, tmp_path: Path
+) -> None:
+    place = "/services/watergrid/stareau"
+    page = agent.get(place, params={"lang": "en"}).text
+    asked = re.findall(r'<input type="text" id="f-(\w+)"', page)
+    assert ("0 objects go in" in words(page), "geom" in asked, "insee_commune" in asked) == (
+        True,
+        False,
+        False,
+    )
+    given = dict.fromkeys(asked, "1")
+    assert "Left out Network meters : 1 (CPT99) Lacking: a place." in words(agent.get(place, params={**given, "lang": "en"}).text)  # fmt: skip
+    (tmp_path / "town.gpkg").write_bytes(agent.get(f"{place}.gpkg", params=given).content)
+    with closing(sqlite3.connect(tmp_path / "town.gpkg")) as base:
+        (count,) = base.execute(
+            "SELECT count(*) FROM aep_canalisation WHERE insee_commune = '18901'"
+        ).fetchone()
+    assert count == watertown.store.records.count("water_pipe")
 
 
 def test_the_public_sees_the_indicators_alone(watertown: Town) -> None:

@@ -198,8 +198,9 @@ def test_assets_within_five_metres_are_cut_out(town: Town) -> None:
     }  # fmt: skip
     assert not found.sure
     assert [network_of(c) for n, c in town.store.records.collections.items() if n in ("bin", "charging_point", "building")] == ["", "", "electricity"]  # fmt: skip
-    plan = str(plan_svg(town, found, 'Plan "x" <y>'))
+    plan = str(plan_svg(town, found, 'Plan "x" <y>', "D<1>"))
     assert (plan.count("<title>"), "&lt;y&gt;" in plan, "<y>" in plan) == (5, True, False)
+    assert ">D&lt;1&gt;<" in plan
     assert ("C&lt;1&gt; Ø80 ?" in plan, "EU1 B" in plan, 'class="base street"' in plan) == (True, True, True)
 
 

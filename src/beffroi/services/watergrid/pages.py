@@ -25,6 +25,7 @@ from beffroi.services.watergrid.areas.round import verdict_of
 from beffroi.services.watergrid.collections import OPEN_LEAKS
 from beffroi.services.watergrid.drawing import SHADES, closed_drawing, likelihood_drawing
 from beffroi.services.watergrid.following import follow_up, inputs_of, written_of
+from beffroi.services.watergrid.giving import stareau, stareau_file
 from beffroi.services.watergrid.hydraulics.closing import cut_off
 from beffroi.services.watergrid.hydraulics.model import Model
 from beffroi.services.watergrid.plots import loss_plot, night_plot, sewer_of
@@ -255,6 +256,7 @@ ENTRANCES = (
     Entrance(Text("Bilan des secteurs", "Balance of areas"), f"{HOME}/secteurs", "agent"),
     Entrance(Text("Fermer une vanne", "Close a valve"), f"{HOME}/vannes", "agent"),
     Entrance(Text("Indicateurs de l'eau", "Water indicators"), f"{HOME}/indicateurs"),
+    Entrance(Text("Le réseau en StaR-Eau", "The network as StaR-Eau"), f"{HOME}/stareau", "agent"),
     Entrance(
         Text(
             "Suivre cette fuite : cours, lieu probable, intervention",
@@ -291,6 +293,7 @@ ENTRANCES = (
     Entrance(Text("Ses indicateurs", "Its indicators"), f"{HOME}/indicateurs", record="water_year"),
 )
 ROUTES: list[BaseRoute] = [
+    Route(f"{HOME}/stareau", stareau), Route(f"{HOME}/stareau.gpkg", stareau_file),
     Route(f"{HOME}/fuites", leaks), Route(f"{HOME}/fuites/{{id:int}}", leak), Route(f"{HOME}/fuites/{{id:int}}", follow, methods=["POST"]),
     Route(f"{HOME}/secteurs", areas),
     Route(f"{HOME}/vannes", closing), Route(f"{HOME}/indicateurs", indicators), Route(f"{HOME}/indicateurs.csv", indicators_csv),

@@ -183,7 +183,7 @@ def one(request: Request) -> Response:
     return render(
         request, "works/declaration.html", row=row, kind=kind.title_of(row.values["kind"], language), limit=limit, late=row.values["state"] == "open" and limit.day < today,
         left=(limit.day - today).days, found=found, groups=[(g, swatch(found, g)) for g in groups] if found else [],
-        plan=plan_svg(town, found, _("Plan des ouvrages concernés")) if found else None, credit=base_map(town).credit,
+        plan=plan_svg(town, found, _("Plan des ouvrages concernés"), row.values["number"]) if found else None, credit=base_map(town).credit,
         until=valid_until(answered) if answered else None, titles={n: c.title.of(language) for n, c in town.store.records.collections.items()},
         writable=kept.writable(who),
     )  # fmt: skip

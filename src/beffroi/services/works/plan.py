@@ -87,8 +87,8 @@ def _meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def plan_svg(town: Town, found: Concerned, title: str) -> Markup:
-    """Return the plan of a declaration's surface and of the assets it concerns."""
+def plan_svg(town: Town, found: Concerned, title: str, number: str = "") -> Markup:
+    """Return the plan of a declaration's surface and of the assets it concerns; the sheet bears the declaration's `number`."""
     sheet = _Sheet(found)
     parts = [
         f'<rect width="{sheet.width}" height="{sheet.height + _FOOT}" fill="#fff"/>',
@@ -104,7 +104,7 @@ def plan_svg(town: Town, found: Concerned, title: str) -> Markup:
             sheet.taken.append((x - 6, y - 6, x + 6, y + 6))
     for row, place in ordered:
         parts += _asset(found, row, place, sheet, precision_of(row, supports))
-    parts += _foot(found, sheet)
+    parts += _foot(found, sheet, number)
     body = "".join(parts)
     return Markup(  # noqa: S704 -- made of numbers and escaped names
         f'<svg class="plan" role="img" aria-label="{escape(title)}" viewBox="0 0 {sheet.width} {sheet.height + _FOOT}" width="100%">{body}</svg>'
@@ -134,8 +134,8 @@ def _ground(town: Town, found: Concerned, sheet: _Sheet) -> list[str]:
     return parts
 
 
-def _foot(found: Concerned, sheet: _Sheet) -> list[str]:
-    """Return scale, corner and north arrow."""
+def _foot(found: Concerned, sheet: _Sheet, number: str) -> list[str]:
+    """Return scale, number, corner and north arrow."""
     width, height = sheet.width, sheet.height
     length = next(m for m in (1000, 500, 200, 100, 50, 20, 10, 5, 1) if m * sheet.scale <= _SIZE / 3)
     bar = round(length * sheet.scale, 1)
@@ -143,6 +143,8 @@ def _foot(found: Concerned, sheet: _Sheet) -> list[str]:
         f'<rect y="{height}" width="{width}" height="{_FOOT}" fill="#fff"/><path d="M10 {height + 16}h{bar}" stroke="{_INK}" stroke-width="3"/>',
         _TEXT.format(10, height + 34, _INK, 14, "", f"{length} m"),
     ]  # fmt: skip
+    if number:
+        parts.append(_TEXT.format(width // 2, height + 16, _INK, 11, ' text-anchor="middle"', escape(number)))
     if found.legal:
         parts.append(_TEXT.format(width - 8, height + 34, _INK, 11, ' text-anchor="end"', f"Lambert-93 ↙ {sheet.bounds[0]:.0f} {sheet.bounds[1]:.0f}"))  # fmt: skip
     parts.append(f'<path d="M{width - 20} 34v-24m-6 8l6 -8l6 8" fill="none" stroke="{_INK}" stroke-width="2"/>')  # fmt: skip
