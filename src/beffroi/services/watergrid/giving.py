@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from beffroi.identity.rights import require_staff
 from beffroi.model.instant import to_datetime
-from beffroi.services.watergrid.stareau.layers import MAPPED
+from beffroi.services.watergrid.stareau.layers import MAPPED, layers
 from beffroi.services.watergrid.stareau.writing import Lacking, write
 from beffroi.store.record import Query
 from beffroi.town import Town
@@ -24,15 +24,19 @@ def _made(request: Request) -> tuple[bytes, int, list[Lacking], list[Lacking]]:
     """Return the file, how many rows it has, what is left out, and what would be without the values given."""
     town: Town = request.app.state.town
     who = require_staff(principal_of(request))
-    given = {k: v.strip()[:_MOST] for k, v in request.query_params.items() if v.strip()}
+    known = {column.name for layer in layers().values() for column in layer.columns}
+    asked = request.query_params.items()
+    given = {k: v.strip()[:_MOST] for k, v in asked if k in known and v.strip()}
     query = Query(territories=who.territories or None)
     rows = {
         name: list(town.store.records.all(name, query)) for name in {m.collection for m in MAPPED.values()}
     }
     with tempfile.TemporaryDirectory(prefix="beffroi-stareau-") as folder:
         path = Path(folder) / "reseau.gpkg"
-        _, bare = write(path, rows, to_datetime(town.clock()), {})
-        written, lacking = write(path, rows, to_datetime(town.clock()), given)
+        written, lacking = write(path, rows, to_datetime(town.clock()), {})
+        bare = lacking
+        if given:
+            written, lacking = write(path, rows, to_datetime(town.clock()), given)
         return path.read_bytes(), written, lacking, bare
 
 
