@@ -19,6 +19,7 @@ from beffroi.identity import people, sign_in
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
+from beffroi.services.watergrid.areas import judging
 from beffroi.services.watergrid.areas.round import look_round
 from beffroi.services.watergrid.demo import archive
 from beffroi.services.watergrid.indicators import INDICATORS
@@ -227,7 +228,9 @@ def test_a_leak_is_followed_from_its_own_page_to_its_end(agent: TestClient, wate
     assert area.count("<details>") == 1  # what is learnt is two pages of numbers: folded
 
 
-def test_an_area_that_cannot_be_judged_says_why(agent: TestClient, watertown: Town) -> None:
+def test_an_area_that_cannot_be_judged_says_why(
+    agent: TestClient, watertown: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A meter without measurements is no zero; an inflow that changed is learnt again; what a person opened stays theirs."""
     records = watertown.store.records
     (area,) = records.find("water_area", Query(where={"code": "FAUBOURGS"})).rows
@@ -247,6 +250,10 @@ def test_an_area_that_cannot_be_judged_says_why(agent: TestClient, watertown: To
     records.put("water_area", {"judged": int(area.values["judged"]) - DAY_US}, id=area.id, who=SYSTEM)
     look_round(watertown)
     assert records.get("water_area", area.id).values["state"] == "unknown"
+    monkeypatch.setattr(judging, "LEAST_DAYS", 14)
+    look_round(watertown)  # fourteen of the twenty-eight days teach, what follows is watched at once
+    taught = records.get("water_area", area.id).values
+    assert (taught["learnt"]["until"], taught["learnt"]["inflow"], taught["state"] != "unknown") == ("2026-11-07", "CPT02+CPT03", True)  # fmt: skip
     records.put("water_area", {"inflow": "CPT02"}, id=area.id, who=SYSTEM)
 
 

@@ -20,7 +20,7 @@ from beffroi.model.text import Text
 from beffroi.services.watergrid.areas.checking import LOW_SHARE
 from beffroi.services.watergrid.areas.judging import LEAST_DAYS, Story, known_days, story
 from beffroi.services.watergrid.areas.places import network
-from beffroi.services.watergrid.areas.reading import signed_meters
+from beffroi.services.watergrid.areas.reading import signed_meters, told
 from beffroi.services.watergrid.areas.round import verdict_of
 from beffroi.services.watergrid.collections import OPEN_LEAKS
 from beffroi.services.watergrid.drawing import SHADES, closed_drawing, likelihood_drawing
@@ -55,6 +55,7 @@ class Shown(msgspec.Struct, frozen=True):
     plot: Plot | None
     problem: Problem | None = None
     days: int | None = None  # so far, of an area that is not learnt yet
+    learnt: bool = False  # but no day has ended since
 
 
 def _staff(request: Request) -> tuple[Town, Principal]:
@@ -177,6 +178,8 @@ def _balance(request: Request, town: Town, area: Row) -> Shown:
         found = _kept_story(town, area)
     except Problem as problem:
         return Shown(area, None, legitimate, standing, None, None, None, problem)
+    if found is None and told(area):
+        return Shown(area, None, legitimate, standing, None, None, None, learnt=True)
     if found is None:
         try:
             _, days = known_days(town, signed_meters(town, area), town.clock())

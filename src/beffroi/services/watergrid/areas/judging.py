@@ -1,6 +1,6 @@
 """Judge each metered area once a day: learn what it is like, follow its losses, keep its leak files up to date.
 
-An area is learnt on its first sixty days at least (a year at most); what follows is watched. Watching the same days again
+An area is learnt on its first sixty days at least (a year at most), its last month left out; what follows is watched. Watching the same days again
 gives the same files, so a day is never judged twice: files are found again by the day of their detection.
 """
 
@@ -31,7 +31,7 @@ from beffroi.town import Town
 __all__ = ["LEAST_DAYS", "Story", "judge", "known_days", "learn_area", "overdue", "story"]
 
 Array = NDArray[np.float64]
-LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
+LEAST_DAYS, MOST_DAYS, WATCHED_DAYS, _RECENT_DAYS = 60, 365, 400, 30
 _FRIDAY = 4
 _DATED = re.compile(r"-\d{8}b*")  # the numbers that are given here
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
@@ -126,6 +126,13 @@ def known_days(town: Town, signed: list[tuple[int, int, str]], now_us: int) -> t
     return begun, 0 if begun is None else max(0, (last_day(now_us) - begun).days + 1)
 
 
+def _used(days: int) -> int:
+    """Return how many of the first known days an area is learnt on: the last month of a history is watched, for what runs
+    already is a leak to be found, not what the area is like; a whole season is not cut short for it."""
+    whole = SEASON_DAYS if days >= SEASON_DAYS else LEAST_DAYS
+    return min(max(whole, days - _RECENT_DAYS), MOST_DAYS)
+
+
 def judge(town: Town, area: Row) -> list[Row]:
     """Do what is due for an area: learn it, or bring its files up to yesterday. Return the leaks that were opened."""
     now = town.clock()
@@ -138,7 +145,7 @@ def judge(town: Town, area: Row) -> list[Row]:
             area = town.store.records.put("water_area", {"state": "unknown"}, id=area.id, who=SYSTEM, reason="Secteur à apprendre de nouveau")  # fmt: skip
         if begun is None or days < LEAST_DAYS:
             return []
-        used = min(days, MOST_DAYS)
+        used = _used(days)
         flow = rows_of(town, signed, begun, used)
         if np.isfinite(flow).mean() < 0.5:
             return []
