@@ -119,6 +119,16 @@ def test_misuse_is_told_in_the_terminal_s_language_with_its_place(
         assert "--help" in told.splitlines()[1]
 
 
+def test_the_legal_clock_knows_where_a_commune_is() -> None:
+    asked = ("works", "deadline", "joint", "2027-03-17")
+    days = [
+        json.loads(beffroi(*asked, "--region", r, "--json").stdout)["deadline"]
+        for r in ("67482", "75", "2A004")
+    ]
+    assert days == ["2027-03-30", "2027-03-26", "2027-03-26"]  # Good Friday, 26 March, in Alsace
+    assert "n'est ni une commune" in beffroi(*asked, "--region", "GP", code=2).stderr
+
+
 def test_a_file_that_cannot_be_written_is_told_by_its_path(tmp_path: Path) -> None:
     town, target = town_at(tmp_path / "town"), tmp_path / "no" / "network.gpkg"
     told = beffroi("leaks", "stareau", "--out", str(target), "--data", str(town), code=1).stderr

@@ -51,9 +51,18 @@ def _deadline(
     region: Annotated[str, typer.Option("--region", help=say("Commune ou département, pour ses jours fériés (57, 67, 971…).", "Commune or department, for its holidays (57, 67, 971…)."))] = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
+    import re  # noqa: PLC0415
+
+    from beffroi.model.problem import Problem  # noqa: PLC0415
+    from beffroi.model.text import Text  # noqa: PLC0415
     from beffroi.services.works.clock import deadline  # noqa: PLC0415
     from beffroi.standards.public_holidays import region_of  # noqa: PLC0415
 
+    if region and not re.fullmatch(r"(\d|2[AB])\d{1,4}", region):
+        raise Problem(
+            Text(f"« {region[:20]} » n'est ni une commune ni un département.", f"'{region[:20]}' is no commune and no department."),
+            Text("Écrivez un code INSEE, ou un département : 67, 971.", "Write an INSEE code, or a department: 67, 971."), "--region",
+        )  # fmt: skip
     where = region_of(region)
     found = deadline(kind, received.date(), dematerialised=not paper, on_site=on_site, region=where)  # type: ignore[arg-type]
     report = {
