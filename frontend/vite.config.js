@@ -14,7 +14,7 @@ export default defineConfig({
     reportCompressedSize: false,
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
-      input: ["src/site.css", "src/desk.css", "src/river.css", "src/map.js", "src/chart.js", "src/live.js", "src/report.js", "src/push.js", "src/queue.js", "src/field.js", "src/reckoning.js", "src/bring.js"],
+      input: ["src/site.css", "src/desk.css", "src/river.css", "src/map.js", "src/chart.js", "src/live.js", "src/report.js", "src/push.js", "src/queue.js", "src/field.js", "src/reckoning.js", "src/bring.js", "src/place.js"],
     },
   },
 });

@@ -8,7 +8,9 @@ import { defaults as controls } from "ol/control/defaults.js";
 import { containsCoordinate } from "ol/extent.js";
 import GeoJSON from "ol/format/GeoJSON.js";
 import MVT from "ol/format/MVT.js";
+import LineString from "ol/geom/LineString.js";
 import Point from "ol/geom/Point.js";
+import Polygon from "ol/geom/Polygon.js";
 import { defaults as interactions } from "ol/interaction/defaults.js";
 import VectorLayer from "ol/layer/Vector.js";
 import VectorTileLayer from "ol/layer/VectorTile.js";
@@ -46,7 +48,7 @@ class TownMap extends HTMLElement {
   async draw() {
     this.features = new VectorSource();
     this.marks = new VectorLayer({
-      source: new Cluster({ source: this.features, distance: 34, geometryFunction: anchor }),
+      source: new Cluster({ source: this.features, distance: this.dataset.pick ? 0 : 34, geometryFunction: (f) => (f.get("bare") ? null : anchor(f)) }),
       style: (feature) => markStyle(feature, this.chosen),
       zIndex: 3,
     });
@@ -56,7 +58,8 @@ class TownMap extends HTMLElement {
     const fallback = [...this.children];
     this.append(box);
     const layers = [...(await this.base()), this.shapes, this.marks];
-    await this.load();
+    if (this.dataset.url) await this.load();
+    if (this.dataset.path) this.drawn(JSON.parse(this.dataset.path).map((at) => fromLonLat(at)));
     this.map = new Map({
       target: box,
       layers,
@@ -196,12 +199,29 @@ class TownMap extends HTMLElement {
     this.marks.changed();
   }
 
-  // With data-pick the map asks for a point: a press, or Enter for the middle, says it by the event "pick".
+  // With data-pick the map asks for a point: a press, or Enter for the middle, says it by the event "pick". With a value
+  // ("line", "polygon", "any") it asks for several, and says them all each time.
   pick(coordinate) {
-    const [lon, lat] = toLonLat(coordinate);
+    this.drawn(this.dataset.pick ? [...(this.path ?? []), coordinate] : [coordinate]);
+    const said = this.path.map((at) => toLonLat(at));
+    this.dispatchEvent(new CustomEvent("pick", { detail: this.dataset.pick ? said : said[0] }));
+  }
+
+  // Take the last corner back, or all but the first `kept`.
+  back(kept = (this.path ?? []).length - 1) {
+    this.drawn((this.path ?? []).slice(0, Math.max(0, kept)));
+    this.dispatchEvent(new CustomEvent("pick", { detail: this.path.map((at) => toLonLat(at)) }));
+  }
+
+  drawn(path) {
+    this.path = path;
+    const closed = this.dataset.pick === "polygon" && path.length > 2;
+    const shape = closed ? [new Polygon([[...path, path[0]]])] : path.length > 1 ? [new LineString(path)] : [];
     this.features.clear();
-    this.features.addFeature(new Feature({ geometry: new Point(coordinate), name: "", severity: "" }));
-    this.dispatchEvent(new CustomEvent("pick", { detail: [lon, lat] }));
+    this.features.addFeatures([
+      ...shape.map((geometry) => new Feature({ geometry, bare: true, severity: "" })),
+      ...path.map((at) => new Feature({ geometry: new Point(at), name: "", severity: "" })),
+    ]);
   }
 
   press(event) {

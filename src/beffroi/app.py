@@ -61,6 +61,7 @@ FACES = (
     "beffroi.web.site.town_look",
     "beffroi.web.site.communes",
     "beffroi.web.site.devices",
+    "beffroi.web.site.linking",
     "beffroi.web.site.administration",
 )
 

@@ -1,5 +1,6 @@
 """Journeys: by keyboard alone, on paper, without script."""
 
+import json
 import re
 from pathlib import Path
 
@@ -100,4 +101,25 @@ def test_agent_takes_an_alarm_in_charge_by_keyboard_alone(
     # the first to be seen may have ended by itself: it is taken in charge all the same, and nobody is asked to any more
     expect(page.get_by_role("button", name="Prendre en charge")).to_have_count(0)
     expect(page.locator("main")).to_contain_text("Prise en charge")
+    context.close()
+
+
+@pytest.mark.nightly
+def test_agent_draws_where_works_are_declared(chromium: Browser, town: Served, administrator: Path) -> None:
+    """Corners by the pointer, the last taken back, one more by the keyboard; the form's own field holds the outline."""
+    context = chromium.new_context(storage_state=administrator)
+    page = context.new_page()
+    page.goto(town.url + "donnees/works_declaration/nouveau?lang=fr")
+    page.get_by_role("button", name="Dessiner sur la carte").click()
+    expect(page.locator("beffroi-map")).to_have_attribute("data-ready", "")
+    canvas = page.locator("beffroi-map .canvas")
+    for x, y in ((150, 100), (250, 100), (250, 200), (150, 200)):
+        canvas.click(position={"x": x, "y": y})
+        page.wait_for_timeout(400)  # two presses nearer than that are a zoom
+    page.get_by_role("button", name="Retirer le dernier point").click()
+    canvas.press("Enter")
+    drawn = json.loads(page.locator("#f-geojson").input_value())
+    (ring,) = drawn["coordinates"]
+    assert (drawn["type"], len(ring), ring[0]) == ("Polygon", 5, ring[-1])
+    assert (ring[0][1], ring[1][0]) == (ring[1][1], ring[2][0])  # level, then straight down
     context.close()

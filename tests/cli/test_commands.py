@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.towns import town_at
 
 from beffroi.cli import main
 
@@ -93,28 +94,47 @@ def test_misuse_exits_2(words: list[str]) -> None:
     beffroi(*words, code=2)
 
 
-@pytest.mark.parametrize(
-    ("words", "french", "english"),
-    [
-        (("energy", "parse", "r64", "no.json"), ("Le fichier « no.json » n'existe pas", "FILE"), ("The file 'no.json' does not exist", "FILE")),
-        (("energy", "prase"), ("La commande « prase » n'existe pas", ""), ("There is no command 'prase'", "")),
-        (("lighting", "led", "--points", "0"), ("Le nombre doit être d'au moins 1", "--points"), ("The number must be at least 1", "--points")),
-        (("lighting", "tree"), ("Il manque un argument", "CABINET"), ("An argument is missing", "CABINET")),
-    ],
-)  # fmt: skip
-def test_misuse_is_told_as_any_problem_in_the_language_of_the_terminal(
-    words: tuple[str, ...],
-    french: tuple[str, str],
-    english: tuple[str, str],
-    monkeypatch: pytest.MonkeyPatch,
+MISUSES = [
+    (["nope"], "La commande « nope » n'existe pas.", "There is no command 'nope'.", ""),
+    (["works", "deadlin"], "La commande « deadlin » n'existe pas. Peut-être « deadline » ?", "There is no command 'deadlin'. Perhaps 'deadline'?", ""),
+    (["verify", "--nope"], "L'option --nope n'existe pas.", "There is no option --nope.", "--nope"),
+    (["leaks", "close", "setup.cfg"], "« setup.cfg » n'existe pas.", "'setup.cfg' does not exist.", "INP"),
+    (["works", "deadline", "dt", "24/03/2027"], "« 24/03/2027 » n'est pas un jour : écrivez 2026-06-01.", "'24/03/2027' is not a day: write 2026-06-01.", "DATE"),
+    (["works", "deadline"], "Un argument nécessaire manque.", "A needed argument is missing.", "KIND"),
+    (["works", "deadline", "dt", "2027-03-24", "more"], "« more » est de trop.", "'more' is one too many.", ""),
+    (["waste", "worth", "--rounds", "4"], "Il faut 3 au plus.", "At most 3 is needed.", "--rounds"),
+    (["waste", "worth", "--rounds", "x"], "Il faut un nombre entier.", "A whole number is needed.", "--rounds"),
+    (["init", "--data"], "L'option « --data » demande une valeur.", "The option '--data' needs a value.", "--data"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "french", "english", "place"), MISUSES)
+def test_misuse_is_told_in_the_terminal_s_language_with_its_place(
+    words: list[str], french: str, english: str, place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for tongue, (reason, place) in (("fr", french), ("en", english)):
-        monkeypatch.setenv("BEFFROI_LANG", tongue)
-        told = json.loads(beffroi(*words, "--json", code=2).stderr)
-        assert (told["reason"], told["place"]) == (reason, place)
-        help_of = " ".join(w for w in words[:2] if w != "prase")
-        assert told["mend"].endswith(f": beffroi {help_of} -h")
-        assert beffroi(*words, code=2).stderr.startswith(f"beffroi: {reason}")
+    for language, said in (("fr", french), ("en", english)):
+        monkeypatch.setenv("BEFFROI_LANG", language)
+        told = beffroi(*words, code=2).stderr
+        assert told.splitlines()[0] == f"beffroi: {said}" + (f" ({place})" if place else "")
+        assert "--help" in told.splitlines()[1]
+        as_json = json.loads(beffroi(*words, "--json", code=2).stderr)
+        assert (as_json["reason"], as_json["place"]) == (said, place)
+
+
+def test_the_legal_clock_knows_where_a_commune_is() -> None:
+    asked = ("works", "deadline", "joint", "2027-03-17")
+    days = [
+        json.loads(beffroi(*asked, "--region", r, "--json").stdout)["deadline"]
+        for r in ("67482", "75", "2A004")
+    ]
+    assert days == ["2027-03-30", "2027-03-26", "2027-03-26"]  # Good Friday, 26 March, in Alsace
+    assert "n'est ni une commune" in beffroi(*asked, "--region", "GP", code=2).stderr
+
+
+def test_a_file_that_cannot_be_written_is_told_by_its_path(tmp_path: Path) -> None:
+    town, target = town_at(tmp_path / "town"), tmp_path / "no" / "network.gpkg"
+    told = beffroi("leaks", "stareau", "--out", str(target), "--data", str(town), code=1).stderr
+    assert told.startswith(f"beffroi: Ce fichier ou ce dossier n'existe pas. ({target}.part)\n")
 
 
 def test_every_command_has_help() -> None:

@@ -2,12 +2,14 @@
 
 from tests.store.test_records import BIN, ZONE
 
+from beffroi.identity import territories
 from beffroi.model.collection import Collection, Record, field
-from beffroi.model.principal import SYSTEM
+from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.text import Text
+from beffroi.store.desk import Desk
 from beffroi.store.open import Store
 from beffroi.store.record import Entry, Query
-from beffroi.store.record_import import take
+from beffroi.store.record_import import at_home, take
 
 
 class Lamp(Record):
@@ -94,3 +96,30 @@ def test_parents_may_come_after_their_children(store: Store) -> None:
     ids = {row.values["code"]: row.id for row in store.records.all("street")}
     parents = {row.values["code"]: row.values["parent"] for row in store.records.all("street")}
     assert parents == {"a": None, "b": ids["a"], "c": ids["b"]}
+
+
+def test_what_names_no_commune_is_of_the_only_one_or_of_its_bringer(store: Store) -> None:
+    """Three ways in give one answer; what was stored without a commune before is changed, not doubled."""
+    store.records.declare([BIN, ZONE])
+    take(store.records, "bin", [Entry({"code": "OLD", "volume": 100})], who=SYSTEM)
+    entries = [
+        Entry({"code": c, "volume": 120}, territory=t)
+        for c, t in (("OLD", None), ("NEW", None), ("B", "29019"))
+    ]
+    agent = Principal("user:9", "Anne", "agent", ("29232",))
+
+    def homes(who: Principal) -> list[str | None]:
+        return [e.territory for e in at_home(store.records, BIN, entries, who) if isinstance(e, Entry)]
+
+    assert homes(SYSTEM) == [None, None, "29019"]  # no commune is known
+    territories.add(store, SYSTEM, "29232", "Quimper")
+    territories.add(store, SYSTEM, "200068120", "Quimper Bretagne", kind="group")
+    assert homes(SYSTEM) == homes(agent) == [None, "29232", "29019"]
+    take(store.records, "bin", at_home(store.records, BIN, entries[:2], SYSTEM), who=SYSTEM)
+    assert {r.values["code"]: r.territory for r in store.records.all("bin")} == {"OLD": None, "NEW": "29232"}
+    desk = Desk(store.records, Principal("user:1", "Yves", "admin"))
+    assert desk.take("bin", [Entry({"code": "DESK", "volume": 120})]).created == 1
+    assert store.records.by_key("bin", "DESK", "29232") is not None
+    territories.add(store, SYSTEM, "29019", "Brest")
+    assert homes(SYSTEM) == [None, None, "29019"]
+    assert homes(agent) == [None, "29232", "29019"]

@@ -6,6 +6,7 @@ Exit codes: 0 done (rejects and verdicts included), 1 work that failed or a chec
 """
 
 import contextlib
+import errno
 import importlib
 import json
 import os
@@ -13,13 +14,12 @@ import pkgutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from typer.exceptions import TyperException
 
 from beffroi import __version__
-from beffroi.cli.misuse import misuse
+from beffroi.cli.misuse import UsageError, misuse_of
 from beffroi.model.problem import Conflict, Problem
 from beffroi.model.text import Text
 from beffroi.terminal import Data, Json, fail, language, say, tell
@@ -119,41 +119,48 @@ def main() -> None:
         code = application(next((a for a in sys.argv[1:] if not a.startswith("-")), None))(
             prog_name="beffroi", standalone_mode=False
         )
-        raise SystemExit(code if isinstance(code, int) else 0)
-    except TyperException as error:
-        said = str(error.format_message() if hasattr(error, "format_message") else error)
-        if said:  # else the help was asked for by naming no command, and is told
-            typer.echo(_refusal(misuse(said, error), as_json=as_json), err=True)
-        raise SystemExit(getattr(error, "exit_code", 1)) from None
-    except typer.Abort:
-        raise SystemExit(1) from None
     except Problem as problem:
         typer.echo(_refusal(problem, as_json=as_json), err=True)
         raise SystemExit(_code(problem)) from None
     except BrokenPipeError:
         sys.stderr.close()
         raise SystemExit(1) from None
+    except (typer.Abort, KeyboardInterrupt):
+        raise SystemExit(1) from None
     except Exception as error:
+        if isinstance(error, UsageError):
+            _misused(error, as_json=as_json)
         if os.environ.get("BEFFROI_DEBUG"):
             raise
         typer.echo(_refusal(_unforeseen(error), as_json=as_json), err=True)
         raise SystemExit(1) from None
+    raise SystemExit(code if isinstance(code, int) else 0)
+
+
+def _misused(error: Any, *, as_json: bool) -> NoReturn:
+    """Say what is wrong with the words of a command; a group without a command says what it has."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+    else:
+        typer.echo(_refusal(misuse_of(error), as_json=as_json), err=True)
+    raise SystemExit(2) from None
 
 
 _OF_FILES = {
-    FileNotFoundError: Text("« {file} » n'existe pas, ou son dossier.", "'{file}' does not exist, or its directory."),
-    IsADirectoryError: Text("« {file} » est un dossier, non un fichier.", "'{file}' is a directory, not a file."),
-    NotADirectoryError: Text("« {file} » passe par un fichier, non un dossier.", "'{file}' goes through a file, not a directory."),
-    PermissionError: Text("« {file} » ne vous est pas permis.", "'{file}' is not permitted to you."),
+    errno.ENOENT: Text("Ce fichier ou ce dossier n'existe pas.", "There is no such file or directory."),
+    errno.EACCES: Text("Ce fichier ou ce dossier est interdit d'accès.", "This file or directory may not be read or written."),
+    errno.EISDIR: Text("C'est un dossier, il faut un fichier.", "This is a directory, a file is needed."),
+    errno.ENOTDIR: Text("Ce n'est pas un dossier.", "This is not a directory."),
+    errno.ENOSPC: Text("Le disque est plein.", "The disk is full."),
+    errno.EROFS: Text("Le disque est en lecture seule.", "The disk is read-only."),
 }  # fmt: skip
 
 
 def _unforeseen(error: Exception) -> Problem:
     """Return what to say of a failure that is not a `Problem`: the disk, the database, or a fault of ours."""
-    if isinstance(error, OSError) and error.filename is not None and type(error) in _OF_FILES:
-        return Problem(
-            _OF_FILES[type(error)].filled(file=str(error.filename).replace("{", "(").replace("}", ")"))
-        )
+    if isinstance(error, OSError) and error.errno in _OF_FILES and error.filename:
+        mend = Text("Vérifiez le chemin et ses droits.", "Check the path and its rights.")
+        return Problem(_OF_FILES[error.errno], mend, str(error.filename))
     detail = str(error).strip().splitlines()[0] if str(error).strip() else ""
     said = detail if isinstance(error, OSError) else f"{type(error).__name__}: {detail}"
     mend = Text(

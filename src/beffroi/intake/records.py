@@ -85,6 +85,7 @@ def take_entries(
     """Store the entries of one file and add what became of them to the report; `whole` is how many there are."""
 
     before = report.read
+    entries = record_import.at_home(store.records, collection, entries, who)
 
     def told(outcome: Outcome) -> None:
         progress(path, "store", before + outcome.read, whole)

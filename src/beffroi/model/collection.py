@@ -29,6 +29,7 @@ __all__ = [
     "Collection",
     "Field",
     "Geometry",
+    "Network",
     "Personal",
     "Record",
     "choice",
@@ -36,6 +37,8 @@ __all__ = [
 ]
 
 Geometry = Literal["none", "point", "line", "polygon", "any"]
+# what runs under or along the streets, as works near networks tell them apart
+Network = Literal["", "lighting", "electricity", "gas", "heat", "telecom", "water", "sewer"]
 Kind = Literal["text", "integer", "number", "boolean", "date", "instant", "json", "reference"]
 NAME_OF_RECORD = r"[a-z_]+/\d+"
 OWN = "own"  # the service of the collections that a town made itself, from its files
@@ -89,6 +92,7 @@ class Field(msgspec.Struct, frozen=True):
     personal: Personal | None = None
     searched: bool = True  # a search looks in its words: not in codes that millions of records have in common
     check: Callable[[Any], object] | None = None  # raises `Problem` for a value that its trade cannot read
+    derived: bool = False  # worked out by its service from other data: no form asks for it
     words: Callable[[Any, str], str] | None = (
         None  # what its trade writes, in the words of a language ("fr", "en")
     )
@@ -169,6 +173,7 @@ class Collection(msgspec.Struct, frozen=True, eq=False, dict=True):
     dropped: tuple[str, ...] = ()  # fields that existed once; their column is kept, no longer read
     retention_days: int | None = None  # deleted records are purged after that many days
     end_of_life: str = ""  # an instant or date field from which personal retention counts
+    network: Network = ""  # the network that its records are parts of: works near them concern it
     system: bool = False  # written by the platform itself, not by forms or imports
     service: str = ""  # filled when a service registers it
     # indexes of its long lists: the fields and own columns that one walks, then those that only filter on the way, so

@@ -447,6 +447,11 @@ def _missing(package: str, extra: str) -> Problem:
 
 
 def _unreadable(kind: str, said: str) -> Problem:
+    if "malformed" in said:  # SQLite's word for a file that ends too soon, or was written over
+        return Problem(
+            Text("Ce fichier est coupé ou abîmé ({kind}).", "This file is cut or damaged ({kind}).").filled(kind=kind),
+            Text("Exportez-le ou téléchargez-le de nouveau.", "Export or download it again."),
+        )  # fmt: skip
     detail = said.replace("{", "(").replace("}", ")").strip().splitlines() or [""]
     return Problem(
         Text("Ce fichier n'est pas lisible ({kind}) : {detail}", "This file cannot be read ({kind}): {detail}").filled(

@@ -15,7 +15,7 @@ from beffroi.model.principal import ANONYMOUS, Principal
 from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
 from beffroi.model.text import Text
 from beffroi.store.record import Change, Entry, Kept, Outcome, Page, Query, Reject, Row
-from beffroi.store.record_import import take
+from beffroi.store.record_import import at_home, take
 from beffroi.store.record_writer import missing
 from beffroi.store.records import Records
 from beffroi.store.retention import erase_person
@@ -319,10 +319,12 @@ class Desk:
     ) -> Outcome:  # fmt: skip
         """Import many records into one territory (one's own by default), within one's rights."""
         collection = self.collection(name)
-        territory = territory or (self.who.territories[0] if self.who.territories else None)
-        self._may(collection, territory, self.writable(collection))
+        own = territory or (self.who.territories[0] if self.who.territories else None)
+        self._may(collection, own, self.writable(collection))
         placed = (
-            msgspec.structs.replace(e, territory=territory) if isinstance(e, Entry) else e for e in entries
+            (msgspec.structs.replace(e, territory=own) if isinstance(e, Entry) else e for e in entries)
+            if own
+            else at_home(self._records, collection, entries, self.who)
         )
         return take(self._records, name, placed, who=self.who, reason=reason, progress=progress)
 

@@ -11,12 +11,12 @@ from beffroi.model.collection import Collection, Field
 from beffroi.model.principal import SYSTEM, Principal
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.store.record import Entry, Outcome, Reject
+from beffroi.store.record import Entry, Outcome, Query, Reject
 from beffroi.store.record_writer import Draft, Writer, draft
 from beffroi.store.records import Records, Shelf
-from beffroi.store.tables import history
+from beffroi.store.tables import history, territory
 
-__all__ = ["Undone", "linked", "take", "take_back", "would_take"]
+__all__ = ["Undone", "at_home", "linked", "take", "take_back", "would_take"]
 
 _CHUNK = 2000  # entries in one transaction: other writers wait for its end
 _LOG = 10  # transactions between two passes over the log
@@ -54,6 +54,44 @@ def take(
             progress(outcome)
     records.house.checkpoint()
     return outcome
+
+
+def at_home(
+    records: Records, collection: Collection, entries: Iterable[Entry | Reject], who: Principal
+) -> Iterator[Entry | Reject]:
+    """Give a commune to the entries that name none: that of who brings them, else the town's only one.
+
+    A record that was stored without a commune under the same key is still the one that an entry changes: importing again
+    doubles nothing.
+    """
+    home = who.territories[0] if who.territories else _only_commune(records)
+    if not home:
+        yield from entries
+        return
+    key = collection.key
+    held = records.collections.get(collection.name)
+    homeless = held is not None and bool(records.find(held, Query(territories=("",), limit=1)).rows)
+    for chunk in _chunks(entries):
+        bare = [e for e in chunk if isinstance(e, Entry) and not e.territory]
+        stored: Mapping[str, Mapping[str, int]] = {}
+        if homeless and key is not None and bare:
+            keys = {v for e in bare if isinstance(v := e.values.get(key.name), str)}
+            stored = records.ids_by_key(collection.name, keys)
+        for entry in chunk:
+            known = (
+                stored.get(str(entry.values.get(key.name)), {}) if key and isinstance(entry, Entry) else {}
+            )
+            stays = isinstance(entry, Reject) or bool(entry.territory) or "" in known
+            yield entry if stays else msgspec.structs.replace(entry, territory=home)
+
+
+def _only_commune(records: Records) -> str | None:
+    """Return the code of the only commune of the town, None when it has several, or none."""
+    with records.house.read() as c:
+        communes = (
+            c.execute(select(territory.c.code).where(territory.c.kind == "commune").limit(2)).scalars().all()
+        )
+    return communes[0] if len(communes) == 1 else None
 
 
 class Undone(msgspec.Struct):

@@ -1,5 +1,6 @@
 """Fill, rounds and the bins scenario; the town's own round."""
 
+import csv
 import math
 from itertools import permutations
 from pathlib import Path
@@ -7,9 +8,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+import shapely
+from pyogrio.raw import read
+from starlette.testclient import TestClient
 from tests.towns import town_at
 
-from beffroi.identity import territories
+from beffroi.app import create_app
+from beffroi.identity import keys, territories
 from beffroi.intake.take import Intake
 from beffroi.model.instant import DAY_US, HOUR_US
 from beffroi.model.principal import SYSTEM
@@ -32,11 +37,11 @@ from beffroi.services.waste.rounds import (
 )
 from beffroi.services.waste.scenario import BARS, KNOWN, Outcome, make_scenario, pays, play, ways
 from beffroi.services.waste.stock import Container, round_of, today
-from beffroi.services.waste.worth import worth, worth_of
+from beffroi.services.waste.worth import weighed, worth, worth_of
 from beffroi.standards.reading import Reading, Series, Station
 from beffroi.store.record import Query, Row
 from beffroi.store.tables import thing
-from beffroi.town import open_town
+from beffroi.town import Town, open_town
 
 DAY = 86_400.0
 
@@ -168,6 +173,8 @@ def test_the_next_round_is_forecast_and_what_sensors_bring_is_reckoned_on_the_to
     assert [w.name for w in paid[1]] == ["fixed", "fewest_visits", "fewest_km"]
     assert [round(ways[0].outcome.visits) for ways in paid.values()] == [10, 30]
     assert max(w.brings or 0 for w in paid[1]) <= 0 < min(w.brings or 0 for w in paid[3][1:])
+    dearer, dear = worth_of(told, rounds=1, sensor_a_year=90), worth_of(told, rounds=1)
+    assert weighed(dear, 90) == dearer != dear
 
 
 def test_it_is_said_when_sensors_do_not_pay() -> None:
@@ -175,6 +182,29 @@ def test_it_is_said_when_sensors_do_not_pay() -> None:
     assert pays(before, after, containers=120) == pytest.approx(52 * (2.1 + 97 * 3) - 5400)
     assert pays(before, after, containers=120, sensor_a_year=150) < 0
     assert pays(before, Outcome(350, 236, 8, 3), containers=120) < 0
+
+
+def _crew_takes_the_round_along(town: Town, stops: list[Row], folder: Path) -> None:
+    """The round leaves as a table and as GPX, which GDAL reads: the same stops in the same order."""
+    _, secret = keys.create(town.store, SYSTEM, role="agent", service=None, territories=["34172"])
+    client = TestClient(
+        create_app(town), headers={"Authorization": f"Bearer {secret}", "Accept": "text/html"}
+    )
+    (folder / "round.gpx").write_bytes(client.get("/services/waste/tournee.gpx").content)
+    meta, _, shapes, columns = read(str(folder / "round.gpx"), layer="route_points")
+    names = columns[list(meta["fields"]).index("name")].tolist()
+    assert [(name, *shapely.from_wkb(at).coords[0]) for name, at in zip(names, shapes, strict=True)] == [
+        (f"{n}. {row.values['code']}", *row.geometry["coordinates"]) for n, row in enumerate(stops, 1) if row.geometry
+    ]  # fmt: skip
+    lines = list(csv.DictReader(client.get("/services/waste/tournee.csv").text.splitlines()))
+    assert [line["code"] for line in lines] == [row.values["code"] for row in stops]
+    b0 = next(line for line in lines if line["code"] == "B0")
+    assert (float(b0["fill_now_percent"]), b0["fill_expected_percent"]) == (
+        pytest.approx(96, abs=2),
+        b0["fill_now_percent"],
+    )
+    page = client.get("/services/waste/tournee", params={"lang": "en"}).text
+    assert ("tournee.gpx" in page, "90% full and more" in page) == (True, True)
 
 
 def test_the_round_of_a_town(tmp_path: Path) -> None:
@@ -208,6 +238,7 @@ def test_the_round_of_a_town(tmp_path: Path) -> None:
             s.row.values["code"] for s in found.stops
         ]
         assert math.isfinite(found.round.metres)
+        _crew_takes_the_round_along(town, [s.row for s in found.stops], tmp_path)
         with pytest.raises(Problem, match="sensor"):
             worth(town)  # three sensors say nothing of a town
         # B0 rose by 30 points a day from 6 % to 96 %; then the lorry came, and came too early a day later

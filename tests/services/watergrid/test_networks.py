@@ -85,6 +85,17 @@ def test_a_line_that_is_not_understood_is_told_with_its_number(tmp_path: Path) -
     assert refused.value.place == "[JUNCTIONS]"
 
 
+def test_a_model_without_a_pipe_that_is_understood_names_the_first_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.inp"
+    path.write_text("[JUNCTIONS]\nA 10 0\n[PIPES]\nP1 A B 100 100 100\n[END]\n")
+    with pytest.raises(Problem, match="first line 4, 'P1 A B 100 100 100'") as told:
+        read_model(path)
+    assert told.value.place == "line 4"
+    path.write_text("[JUNCTIONS]\nA 10 0\nB 9 0\n[PIPES]\nP1 A B 100 100 100\n[END]\n")
+    with pytest.raises(Problem, match="no reservoir and no tank"):
+        Project(path)
+
+
 def test_closing_a_pipe_cuts_what_hangs_from_it(tmp_path: Path) -> None:
     path = tmp_path / "a.inp"
     path.write_text(
@@ -150,6 +161,11 @@ def test_the_empty_template_and_a_wrong_file_are_read(shared: Path, tmp_path: Pa
     (tmp_path / "x.gpkg").write_text("rien")
     with pytest.raises(Problem, match="no GeoPackage"):
         list(STAREAU.read(tmp_path / "x.gpkg", {"collection": "water_pipe"}))
+    (tmp_path / "cut.gpkg").write_bytes(
+        (shared / "stareau" / "eau_potable_no_style.gpkg").read_bytes()[:300_000]
+    )
+    with pytest.raises(Problem, match="cut or damaged"):
+        list(STAREAU.read(tmp_path / "cut.gpkg", {"collection": "water_pipe"}))
 
 
 def test_every_refused_row_of_a_network_is_told_by_its_layer_and_number(

@@ -4,8 +4,11 @@ import csv
 import html
 import io
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +19,7 @@ from beffroi.identity import people, sign_in
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import SYSTEM
 from beffroi.scene import Scene
+from beffroi.services.watergrid.areas import judging
 from beffroi.services.watergrid.areas.round import look_round
 from beffroi.services.watergrid.demo import archive
 from beffroi.services.watergrid.indicators import INDICATORS
@@ -178,6 +182,104 @@ def test_closing_says_who_is_without_water(agent: TestClient, watertown: Town, s
     pipe = next(p for p in grid.pipes if ends[0] in (p.start, p.end))
     assert grid.code(ends[0]) in words(agent.get(f"/services/watergrid/vannes?fermer={pipe.code}").text)
     assert "ni une vanne ni une conduite" in words(agent.get("/services/watergrid/vannes?fermer=ZZZ").text)
+
+
+def test_several_valves_are_closed_at_once_and_what_cannot_be_said_is_not(
+    agent: TestClient, watertown: Town
+) -> None:
+    told = words(agent.get("/services/watergrid/vannes", params={"fermer": "V01, V02", "lang": "en"}).text)
+    assert "V01, V02 closed" in told
+    records = watertown.store.records
+    sources = [r for r in records.all("water_node") if r.values["kind"] != "junction"]
+    for row in sources:
+        records.put("water_node", {"kind": "junction"}, id=row.id, who=SYSTEM)
+    told = words(agent.get("/services/watergrid/vannes", params={"fermer": "V01", "lang": "en"}).text)
+    assert ("It cannot be said" in told, "Nobody" in told) == (True, False)
+    for row in sources:
+        records.put("water_node", {"kind": row.values["kind"]}, id=row.id, who=SYSTEM)
+
+
+def test_a_leak_is_followed_from_its_own_page_to_its_end(agent: TestClient, watertown: Town) -> None:
+    """An agent plans, finds and closes; a wrong date keeps what was written; the record's page leads to the file."""
+    _, running = leaks_of(watertown, "CENTRE")
+    place = f"/services/watergrid/fuites/{running.id}"
+    page = agent.get(place, headers={"Accept-Language": "en"}).text
+    csrf = re.search(r'name="csrf" value="([0-9a-f]+)"', page)
+    assert csrf is not None and "Growing" not in page
+    sent = {
+        "csrf": csrf[1],
+        "version": str(running.version),
+        "team": "Val-Eau",
+        "found": "Joint rompu",
+        "pipe": "C073",
+    }
+    wrong = agent.post(place, data={**sent, "state": "open", "intervention": "mardi"})
+    assert (wrong.status_code, "Joint rompu" in wrong.text) == (400, True)
+    agent.post(place, data={**sent, "state": "open", "intervention": "2026-11-24"})
+    held = watertown.store.records.get("water_leak", running.id)
+    assert {n: held.values[n] for n in ("state", "team", "found", "pipe", "end")} == {
+        "state": "open", "team": "Val-Eau", "found": "Joint rompu", "pipe": "C073", "end": None,
+    }  # fmt: skip
+    assert held.values["intervention"].isoformat() == "2026-11-24"
+    agent.post(place, data={**sent, "version": str(held.version), "state": "repaired"})
+    held = watertown.store.records.get("water_leak", running.id)
+    assert (held.values["state"], held.values["end"]) == ("repaired", watertown.clock())
+    record = agent.get(f"/donnees/water_leak/{running.id}").text
+    assert f'href="{place}"' in record
+    form = agent.get(f"/donnees/water_leak/{running.id}/modifier").text
+    assert ('name="found"' in form, 'name="candidates"' in form) == (True, False)
+    area = agent.get(f"/donnees/water_area/{held.values['area']}").text
+    assert area.count("<details>") == 1  # what is learnt is two pages of numbers: folded
+
+
+def test_an_area_that_cannot_be_judged_says_why(
+    agent: TestClient, watertown: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A meter without measurements is no zero; an inflow that changed is learnt again; what a person opened stays theirs."""
+    records = watertown.store.records
+    (area,) = records.find("water_area", Query(where={"code": "FAUBOURGS"})).rows
+    own = {"number": "F-1", "area": area.id, "title": "Vue", "start": area.values["judged"], "detected": area.values["judged"], "m3_per_day": 9.0, "euro_per_day": 9.0}  # fmt: skip
+    mine = records.put("water_leak", own, who=SYSTEM)
+    records.put("water_area", {"judged": int(area.values["judged"]) - DAY_US}, id=area.id, who=SYSTEM)
+    look_round(watertown)
+    assert records.get("water_leak", mine.id).values["state"] == "open"
+    records.delete("water_leak", mine.id, who=SYSTEM)
+
+    records.put("water_meter", {"code": "CPT99"}, who=SYSTEM, territory=area.territory)
+    for inflow, said in (("CPT02-CPT99", "'CPT99' has no measurements of flow"), ("CPT02+CPT03", "is being learnt: 28 days of measurements of the 60")):  # fmt: skip
+        records.put("water_area", {"inflow": inflow}, id=area.id, who=SYSTEM)
+        assert said in words(
+            agent.get("/services/watergrid/secteurs", headers={"Accept-Language": "en"}).text
+        )
+    records.put("water_area", {"judged": int(area.values["judged"]) - DAY_US}, id=area.id, who=SYSTEM)
+    look_round(watertown)
+    assert records.get("water_area", area.id).values["state"] == "unknown"
+    monkeypatch.setattr(judging, "LEAST_DAYS", 14)
+    look_round(watertown)  # fourteen of the twenty-eight days teach, what follows is watched at once
+    taught = records.get("water_area", area.id).values
+    assert (taught["learnt"]["until"], taught["learnt"]["inflow"], taught["state"] != "unknown") == ("2026-11-07", "CPT02+CPT03", True)  # fmt: skip
+    records.put("water_area", {"inflow": "CPT02"}, id=area.id, who=SYSTEM)
+
+
+def test_the_network_leaves_as_stareau_once_what_it_lacks_is_given(
+    agent: TestClient, watertown: Town, tmp_path: Path
+) -> None:
+    place = "/services/watergrid/stareau"
+    page = agent.get(place, params={"lang": "en"}).text
+    asked = re.findall(r'<input type="text" id="f-(\w+)"', page)
+    assert ("0 objects go in" in words(page), "geom" in asked, "insee_commune" in asked) == (
+        True,
+        False,
+        False,
+    )
+    given = dict.fromkeys(asked, "1")
+    assert "Left out Network meters : 1 (CPT99) Lacking: a place." in words(agent.get(place, params={**given, "lang": "en"}).text)  # fmt: skip
+    (tmp_path / "town.gpkg").write_bytes(agent.get(f"{place}.gpkg", params=given).content)
+    with closing(sqlite3.connect(tmp_path / "town.gpkg")) as base:
+        (count,) = base.execute(
+            "SELECT count(*) FROM aep_canalisation WHERE insee_commune = '18901'"
+        ).fetchone()
+    assert count == watertown.store.records.count("water_pipe")
 
 
 def test_the_public_sees_the_indicators_alone(watertown: Town) -> None:

@@ -324,6 +324,40 @@ def test_pages_are_light_and_english_is_complete(browser, lamps) -> None:
     assert "Rechercher" not in citizen.get("/donnees/lamp?lang=en").text
 
 
+def test_a_place_is_pasted_as_what_other_tools_write(browser, csrf, town) -> None:
+    """GeoJSON of three shapes and WKT make one outline; what is none keeps what was written and says how to write it."""
+    agent = browser("agent")
+    form = "/donnees/works_declaration/nouveau"
+    ring = [[-2.08, 47.65], [-2.079, 47.65], [-2.079, 47.651], [-2.08, 47.65]]
+    bare = {"type": "Polygon", "coordinates": [ring]}
+    feature = {"type": "Feature", "properties": {}, "geometry": bare}
+    wkt = "POLYGON ((" + ", ".join(f"{x} {y}" for x, y in ring) + "))"
+    written = [
+        json.dumps(bare),
+        json.dumps(feature),
+        json.dumps({"type": "FeatureCollection", "features": [feature]}),
+        wkt,
+    ]
+    for n, text in enumerate(written):
+        answer = agent.post(
+            form,
+            data={"csrf": csrf(agent, form), "number": f"D{n}", "received": "2026-11-02", "geojson": text},
+        )
+        assert answer.status_code == 303
+    rows = town.store.records.all("works_declaration")
+    assert [json.loads(json.dumps(row.geometry["coordinates"])) for row in rows] == [[ring]] * 4
+    wrong = agent.post(
+        form,
+        data={
+            "csrf": csrf(agent, form),
+            "number": "D9",
+            "received": "2026-11-02",
+            "geojson": "rue des Lilas",
+        },
+    )
+    assert (wrong.status_code, "rue des Lilas" in wrong.text, "POLYGON ((" in wrong.text) == (400, True, True)
+
+
 def test_a_person_is_erased_after_being_asked_twice(browser, town: Town) -> None:
     chief, agent = browser("responsable"), browser("agent")
     form = "/donnees/fault/nouveau"

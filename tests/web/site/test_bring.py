@@ -16,6 +16,7 @@ from beffroi.identity import territories
 from beffroi.intake.bringing.taking import carry_on
 from beffroi.intake.take import Intake
 from beffroi.model.principal import SYSTEM
+from beffroi.services.watergrid.areas.reading import series_of
 from beffroi.store.record import Query
 from beffroi.store.tables import audit, datastream, history, thing
 from beffroi.town import Town, open_town
@@ -412,6 +413,8 @@ def test_what_is_no_table_is_read_by_the_kind_that_can(town: Town, browser: Brow
     assert "Reconnu" in agent.get(bring(agent, csrf, "réseau.inp", MODEL)).text
     broken = agent.get(bring(agent, csrf, "autre.inp", b"rien")).text
     assert "ne se lit pas" in broken
+    wrong = MODEL.replace(b" A ", b" Z ")
+    assert "d&#39;abord la ligne" in agent.get(bring(agent, csrf, "faux.inp", wrong)).text
     weather = bring(agent, csrf, "station.csv", WEATHER.encode())
     assert "istSOS" in agent.get(weather).text
     act(agent, csrf, weather, action="import")
@@ -446,3 +449,39 @@ def test_a_collections_own_page_of_import_leads_to_its_kinds(
     act(neighbour, csrf, address, action="import")
     assert "d&#39;une autre commune" in neighbour.get(address).text
     assert town.store.records.count("charging_point") == 0
+
+
+def test_a_brought_series_is_put_on_its_meter_and_read_by_the_service(
+    town: Town, browser: Browser, csrf: Csrf
+) -> None:
+    """From nothing: a file of flows, a meter, and the page that says which is which; no other unit, no unknown meter."""
+    agent = browser("agent")
+    hours = "\n".join(
+        f"{day:02}/11/2026 {hour:02}:00;{3 + hour / 10:.1f}" for day in (1, 2) for hour in range(24)
+    )
+    brought = bring(agent, csrf, "débits.csv", f"date;Entrée\n{hours}\n".replace(".", ",").encode())
+    act(agent, csrf, brought, action="import")
+    with town.store.read() as c:
+        (number,), (sensor,) = c.execute(select(datastream.c.id)).one(), c.execute(select(thing.c.id)).one()
+    meter = town.store.records.put("water_meter", {"code": "CPT1"}, who=SYSTEM)
+    place = f"/capteurs/{sensor}/relier"
+    assert f'href="{place}"' in agent.get(f"/capteurs/{sensor}").text
+    assert f'href="{place}"' not in browser().get(f"/capteurs/{sensor}").text
+    sent = {
+        "csrf": csrf(agent, place),
+        "collection": "water_meter",
+        "key": "CPT1",
+        f"kind-{number}": "water_flow",
+    }
+    wrong = agent.post(place, data={**sent, "key": "CPT9"})
+    assert (wrong.status_code, "CPT9 » n&#39;est pas dans" in wrong.text) == (400, True)
+    assert agent.post(place, data=sent).headers["location"] == f"/capteurs/{sensor}"
+    assert series_of(town, "water_meter", "water_flow") == {meter.id: number}
+    assert f'href="/capteurs/{sensor}"' in agent.get(f"/donnees/water_meter/{meter.id}").text
+    page = agent.get(place).text
+    assert ('value="CPT1"' in page, '<option value="water_flow" selected>' in page) == (True, True)
+    assert "temperature" not in re.findall(r'<option value="(\w+)"', page)  # the series has a unit now
+    other = agent.post(place, data={**sent, f"kind-{number}": "fill_level"})
+    assert (other.status_code, "est en %" in other.text) == (400, True)
+    agent.post(place, data={"csrf": sent["csrf"], f"kind-{number}": ""})
+    assert series_of(town, "water_meter", "water_flow") == {}

@@ -36,6 +36,7 @@ __all__ = [
     "plan_for",
     "recognised",
     "store_records",
+    "why_not",
 ]
 
 _TRIED = 20  # rows that are looked at to find out whether a file is of a kind
@@ -85,6 +86,19 @@ def fits(store: Store, one: Brought, kinds: list[KindOfImport]) -> KindOfImport 
             if list(islice(_entries(store, one, kind), _TRIED)):
                 return kind
     return None
+
+
+def why_not(store: Store, one: Brought, kinds: list[KindOfImport]) -> Problem:
+    """Return why none of the kinds reads a file: the only one says it itself, by its line."""
+    if len(kinds) == 1:
+        try:
+            list(islice(_entries(store, one, kinds[0]), _TRIED))
+        except Problem as problem:
+            return problem
+        except ValueError:
+            pass
+    return Problem(Text("Aucun service en usage ne lit ce fichier.", "No service in use reads this file."),
+                   Text("Vérifiez que c'est le bon fichier, et qu'il est entier.", "Check that it is the right file, and whole."))  # fmt: skip
 
 
 def options_of(one: Brought) -> dict[str, Any]:
@@ -156,7 +170,8 @@ def _added(
     created = updated = unchanged = rejected = 0
     for name in kind.collections:
         collection = store.records.shelf(name).collection
-        outcome = take(collection, _at_home(one, _entries(store, one, kind, name)))
+        theirs = _at_home(one, _entries(store, one, kind, name))
+        outcome = take(collection, record_import.at_home(store.records, collection, theirs, one.work.who))
         created, updated, unchanged = (
             created + outcome.created,
             updated + outcome.updated,

@@ -39,6 +39,7 @@ from beffroi.intake.bringing.known import (
     plan_for,
     recognised,
     store_records,
+    why_not,
 )
 from beffroi.intake.bringing.matching import into, proposed, title_of
 from beffroi.intake.bringing.reading import path_of, read_file
@@ -169,8 +170,7 @@ def _found(intake: Intake, one: Brought) -> Found:
         asked = [kind for kind in mine if work.asked == f"known/{kind.name}"]
         kind = fits(store, one, asked or mine)
         if kind is None:
-            raise Problem(Text("Aucun service en usage ne lit ce fichier.", "No service in use reads this file."),
-                          Text("Vérifiez que c'est le bon fichier, et qu'il est entier.", "Check that it is the right file, and whole."))  # fmt: skip
+            raise why_not(store, one, asked or mine)
         work.plan = plan_for(kind, title_of(one.name), work.plan)
     return count(store, one, kind_planned(intake, one), lambda n: told(n, 0))
 
@@ -238,7 +238,9 @@ def _compare(intake: Intake, one: Brought) -> None:
                 work.plan, prefix=collection.name if new else slug(Path(one.name).stem)
             )
         keys: set[Any] = set()
-        rows = entries(store, one, collection, fields, keys.add)
+        rows = record_import.at_home(
+            store.records, collection, entries(store, one, collection, fields, keys.add), work.who
+        )
         with _Report(store, one) as refused:
             outcome = record_import.would_take(
                 store.records, collection, rows, _each(refused, told, work.found.rows)
@@ -373,9 +375,12 @@ def _import_records(store: Store, one: Brought) -> None:
     keys: set[Any] = set()
     whole = work.found.rows + work.found.unread
     wanted: Callable[[Any], None] = keys.add if work.plan.gone == "delete" else (lambda _key: None)
+    rows = record_import.at_home(
+        store.records, collection, entries(store, one, collection, fields, wanted), work.who
+    )
     with _Report(store, one) as report:
         outcome = record_import.take(
-            store.records, collection.name, entries(store, one, collection, fields, wanted), who=work.who, reason=one.name,
+            store.records, collection.name, rows, who=work.who, reason=one.name,
             progress=_each(report, told, whole), change_set=work.change_set,
         )  # fmt: skip
     gone = _gone(store, one, collection, keys) if work.plan.gone == "delete" else []

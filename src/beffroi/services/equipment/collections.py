@@ -260,12 +260,12 @@ class Fault(Record):
 
 
 COLLECTIONS = (
-    Collection("lamp", Text("Points lumineux", "Light points"), Lamp, geometry="point", status="state",
+    Collection("lamp", Text("Points lumineux", "Light points"), Lamp, geometry="point", status="state", network="lighting",
                description=Text("Les points d'éclairage extérieur, d'après les notions du géostandard CNIG EclExt.",
                                 "Outdoor light points, after the notions of the CNIG geostandard EclExt.")),
-    Collection("support", Text("Supports d'éclairage", "Lighting supports"), Support, geometry="point", status="state",
+    Collection("support", Text("Supports d'éclairage", "Lighting supports"), Support, geometry="point", status="state", network="lighting",
                description=Text("Mâts, poteaux et façades qui portent l'éclairage.", "Posts, poles and walls that carry lights.")),
-    Collection("cabinet", Text("Armoires d'éclairage", "Lighting cabinets"), Cabinet, geometry="point", status="state",
+    Collection("cabinet", Text("Armoires d'éclairage", "Lighting cabinets"), Cabinet, geometry="point", status="state", network="lighting",
                description=Text("Armoires de commande de l'éclairage.", "Control cabinets of the lighting.")),
     Collection("bin", Text("Conteneurs", "Waste containers"), Bin, geometry="point", status="state",
                description=Text("Conteneurs et corbeilles de rue.", "Containers and litter bins in the street.")),

@@ -45,8 +45,19 @@ def _round(data: Data = Path(), as_json: Json = False) -> None:
     }  # fmt: skip
     words = "\n".join(f"{n}. {s['code']}" for n, s in enumerate(stops, 1)) or say("Pas de tournée aujourd'hui.", "No round today.")  # fmt: skip
     if found.coming is not None:
-        words += say(" La prochaine dans {days} jours, {n} arrêts.", " The next in {days} days, {n} stops.", days=found.coming.days, n=len(found.coming.stops))  # fmt: skip
+        words += _next(found.coming.days, len(found.coming.stops))
     tell(report, as_json=as_json, words=words)
+
+
+def _next(days: int, stops: int) -> str:
+    if days == 1:
+        return say(" La prochaine demain, {n} arrêts.", " The next tomorrow, {n} stops.", n=stops)
+    return say(
+        " La prochaine dans {days} jours, {n} arrêts.",
+        " The next in {days} days, {n} stops.",
+        days=days,
+        n=stops,
+    )
 
 
 def _worth(
@@ -75,8 +86,16 @@ def _worth(
     tell(report, as_json=as_json, words=words)
 
 
+_NAMES = {
+    "fixed": ("jours fixes, tous les conteneurs", "fixed days, all containers"),
+    "fill_fixed_days": ("jours fixes, d'après les sondes", "fixed days, by the sensors"),
+    "fewest_visits": ("le moins d'arrêts", "fewest stops"),
+    "fewest_km": ("le moins de kilomètres", "fewest kilometres"),
+}
+
+
 def _told(name: str, o: Any, brings: float | None) -> str:
-    line = f"{name:16} {o.km:6.0f} km {o.visits:5.0f} {say('arrêts', 'stops')} {o.overflow_days:5.1f} {say('débordements', 'overflows')}"
+    line = f"{say(*_NAMES[name]):32} {o.km:6.0f} km {o.visits:5.0f} {say('arrêts', 'stops')} {o.overflow_days:5.1f} {say('débordements', 'overflows')}"
     if brings is None:
         return line
     pays = say("se paie", "pays") if brings > 0 else say("ne se paie pas", "does not pay")

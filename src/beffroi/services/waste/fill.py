@@ -5,7 +5,6 @@ from itertools import pairwise
 from math import erf, sqrt
 
 import msgspec
-import numpy as np
 
 __all__ = ["Fill", "emptied", "fill_of", "overflow_chance", "overflow_days"]
 
@@ -48,10 +47,11 @@ def fill_of(readings: Sequence[tuple[float, float]]) -> Fill | None:
         if now - before < -_EMPTIED or b - a > 2 * _DAY_S:
             continue  # emptied, or silent too long to say when it rose
         rises[int(b // _DAY_S)] = rises.get(int(b // _DAY_S), 0.0) + now - before
-    days = np.array([max(0.0, r) for r in rises.values()])
-    count = len(days)
-    rate = (float(days.sum()) + _WEIGHT * _RATE) / (count + _WEIGHT)
-    scatter = float(days.std()) if count >= _LEAST_DAYS else _SCATTER
+    days = [max(0.0, r) for r in rises.values()]
+    count, risen = len(days), sum(days)
+    rate = (risen + _WEIGHT * _RATE) / (count + _WEIGHT)
+    mean = risen / max(count, 1)
+    scatter = sqrt(sum((r - mean) ** 2 for r in days) / count) if count >= _LEAST_DAYS else _SCATTER
     return Fill(readings[-1][1], rate, max(scatter, 0.02), count)
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,12 +13,14 @@ from beffroi.model.declaration import Entrance
 from beffroi.model.instant import DAY_US
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
+from beffroi.services.waste.roadbook import gpx_of, table_of
 from beffroi.services.waste.stock import Container, Today, today
-from beffroi.services.waste.worth import DAYS_OF, worth
+from beffroi.services.waste.worth import DAYS_OF, Worth, weighed, worth
 from beffroi.town import Town
 from beffroi.web.kit.ground import base_map
+from beffroi.web.kit.kept import kept_figure
 from beffroi.web.kit.map import Box, course, outline_svg
-from beffroi.web.kit.page import principal_of, render, translate
+from beffroi.web.kit.page import figures_of, principal_of, render, translate
 
 __all__ = ["ENTRANCES", "ROUTES"]
 
@@ -29,18 +32,47 @@ ENTRANCES = (
 _FULL, _NEARLY = 0.9, 0.6
 _LEAST_DEGREES = 0.002
 _MOST_SENSOR = 500.0
+_WAIT_S = 20.0  # once an hour at most, for the first who asks
 
 
 def index(request: Request) -> Response:
     """Answer today's round, or the next one."""
-    town: Town = request.app.state.town
-    who = require_staff(principal_of(request))
-    found = today(town, who.territories or None)
-    stops = found.stops or (found.coming.stops if found.coming else ())
-    when = town.clock() + (found.coming.days if found.coming else 0) * DAY_US
+    town, found = _today(request)
+    made = found.made
+    when = town.clock() + made.days * DAY_US
     return render(
-        request, "waste/today.html", today=found, stops=stops, when=when, drawing=_drawing(town, found, stops)
+        request,
+        "waste/today.html",
+        today=found,
+        made=made,
+        when=when,
+        drawing=_drawing(town, found, made.stops),
     )
+
+
+def _today(request: Request) -> tuple[Town, Today]:
+    town: Town = request.app.state.town
+    return town, today(town, require_staff(principal_of(request)).territories or None)
+
+
+def round_csv(request: Request) -> Response:
+    """Answer the stops of the round as a table."""
+    _, found = _today(request)
+    return _file(table_of(found.made), "text/csv; charset=utf-8", "csv")
+
+
+def round_gpx(request: Request) -> Response:
+    """Answer the stops of the round as a route for a telephone."""
+    town, found = _today(request)
+    made, _ = found.made, translate(request)
+    day = figures_of(request).day(town.clock() + made.days * DAY_US)
+    return _file(gpx_of(town, made, _("Tournée du {day}", day=day)), "application/gpx+xml", "gpx")
+
+
+def _file(body: str, media_type: str, ending: str) -> Response:
+    return Response(
+        body, media_type=media_type, headers={"Content-Disposition": f'attachment; filename="tournee.{ending}"', "Cache-Control": "no-store"}
+    )  # fmt: skip
 
 
 def _drawing(town: Town, found: Today, stops: tuple[Container, ...]) -> Markup | None:
@@ -82,7 +114,7 @@ def sensors(request: Request) -> Response:
     wrong = not 0 <= cost <= _MOST_SENSOR
     found, problem = None, None
     try:
-        found = worth(town, who.territories or None, rounds=rounds, sensor_a_year=45.0 if wrong else cost)
+        found = weighed(_played(town, who.territories, rounds), 45.0 if wrong else cost)
     except Problem as refused:
         problem = refused
     names = {"fixed": _("Jours fixes, tous les conteneurs"), "fewest_visits": _("Le moins d'arrêts"), "fewest_km": _("Le moins de kilomètres, jours choisis")}  # fmt: skip
@@ -99,4 +131,21 @@ def sensors(request: Request) -> Response:
     )
 
 
-ROUTES: list[BaseRoute] = [Route(PLACE, index), Route(SENSORS, sensors)]
+def _played(town: Town, territories: tuple[str, ...], rounds: int) -> Worth:
+    """Return the ways as played in the last hour: eight weeks of many containers take a second. Raises `Problem`."""
+
+    def play() -> Any:
+        return msgspec.to_builtins(worth(town, territories or None, rounds=rounds))
+
+    name = f"waste.worth:{'+'.join(territories)}:{rounds}"
+    figure = kept_figure(town, name, play, good_us=DAY_US, wait_s=_WAIT_S)
+    return (
+        worth(town, territories or None, rounds=rounds)
+        if figure is None
+        else msgspec.convert(figure.value, Worth)
+    )
+
+
+ROUTES: list[BaseRoute] = [
+    Route(PLACE, index), Route(f"{PLACE}.csv", round_csv), Route(f"{PLACE}.gpx", round_gpx), Route(SENSORS, sensors),
+]  # fmt: skip

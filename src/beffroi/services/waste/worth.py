@@ -12,7 +12,7 @@ from beffroi.services.waste.scenario import WARM_UP, Outcome, Scenario, by_fill,
 from beffroi.services.waste.stock import Container, containers, for_size, middle_of
 from beffroi.town import Town
 
-__all__ = ["DAYS_OF", "MOST", "Way", "Worth", "worth", "worth_of"]
+__all__ = ["DAYS_OF", "MOST", "Way", "Worth", "weighed", "worth", "worth_of"]
 
 MOST = 120  # containers played; more would take a page too long, and change the answer little
 DAYS_OF = {1: (0,), 2: (0, 3), 3: (0, 2, 4)}
@@ -41,6 +41,16 @@ def worth(
 ) -> Worth:
     """Play the town's containers. Raises `Problem` when fewer than five have a sensor that speaks."""
     return worth_of(containers(town, territories), rounds=rounds, sensor_a_year=sensor_a_year)
+
+
+def weighed(found: Worth, sensor_a_year: float) -> Worth:
+    """Return the same ways played, their sensors at another cost."""
+    fixed = found.ways[0].outcome
+    ways = [
+        way if way.brings is None else Way(way.name, way.outcome, pays(fixed, way.outcome, containers=found.played, sensor_a_year=sensor_a_year))
+        for way in found.ways
+    ]  # fmt: skip
+    return Worth(tuple(ways), found.played, found.heard)
 
 
 def worth_of(every: Sequence[Container], *, rounds: int, sensor_a_year: float = 45.0) -> Worth:

@@ -103,10 +103,12 @@ class Area(Record):
         hint=Text("Par logement, de 2 h à 4 h. La valeur proposée est à vérifier.", "Per household, from 02:00 to 04:00. The proposed value is to be checked."),
     )  # fmt: skip
     price_eur_m3: float = field("Prix d'un m³ perdu", "Price of a lost m³", unit="€", default=0.8, minimum=0)
-    night_m3h: float | None = field("Débit de nuit", "Night flow", unit="m³/h")
-    lost_m3h: float | None = field("Pertes nouvelles", "New losses", unit="m³/h")
-    standing_m3h: float | None = field("Pertes anciennes", "Standing losses", unit="m³/h", listed=False)
-    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False)
+    night_m3h: float | None = field("Débit de nuit", "Night flow", unit="m³/h", derived=True)
+    lost_m3h: float | None = field("Pertes nouvelles", "New losses", unit="m³/h", derived=True)
+    standing_m3h: float | None = field(
+        "Pertes anciennes", "Standing losses", unit="m³/h", listed=False, derived=True
+    )
+    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False, derived=True)
     state: str = field(
         "État", "State",
         choices=(
@@ -114,9 +116,14 @@ class Area(Record):
             choice("leaking", "Fuite ouverte", "Leak open", "orange"), choice("silent", "Compteur muet", "Meter silent", "jaune"),
         ),
         default="unknown",
+        derived=True,
     )  # fmt: skip
     learnt: dict[str, Any] | None = field(
-        "Ce qui est appris", "What is learnt", listed=False, read="responsable"
+        "Ce qui est appris",
+        "What is learnt",
+        listed=False,
+        read="responsable",
+        derived=True,
     )
 
 
@@ -135,6 +142,7 @@ class Meter(Record):
             choice("backward", "Compte à l'envers", "Counts backwards", "orange"), choice("oversized", "Surdimensionné", "Oversized", "jaune"),
         ),
         default="ok",
+        derived=True,
     )  # fmt: skip
 
 
@@ -161,9 +169,13 @@ class Leak(Record):
     end: datetime | None = field("Finie", "Ended")
     m3_per_day: float = field("Volume perdu", "Water lost", unit="m³/j", minimum=0)
     euro_per_day: float = field("Coût", "Cost", unit="€/j", minimum=0)
-    lost_m3: float | None = field("Perdu depuis le début", "Lost since it began", unit="m³", minimum=0)
+    lost_m3: float | None = field(
+        "Perdu depuis le début", "Lost since it began", unit="m³", minimum=0, derived=True
+    )
     pipe: str | None = field("Conduite", "Pipe", hint=Text("La plus probable, puis celle qui fuyait.", "The likeliest, then the one that leaked."))  # fmt: skip
-    candidates: list[Any] | None = field("Lieux probables", "Likely places", listed=False, read="agent")
+    candidates: list[Any] | None = field(
+        "Lieux probables", "Likely places", listed=False, read="agent", derived=True
+    )
     intervention: date | None = field("Intervention prévue le", "Work planned on")
     team: str | None = field("Équipe ou entreprise", "Team or company", read="agent")
     found: str | None = field("Constat sur place", "Found on site", long=True, listed=False, read="agent")
@@ -205,10 +217,14 @@ class SewerPoint(Record):
     households: int | None = field("Logements raccordés", "Households connected", minimum=0)
     legitimate_lh: float = field("Rejet nocturne légitime", "Legitimate night discharge", unit="L/h", default=2.0, minimum=0,
                                  hint=Text("Par logement. La valeur proposée est à vérifier.", "Per household. The proposed value is to be checked."))  # fmt: skip
-    dry_m3h: float | None = field("Eaux claires par temps sec", "Infiltration in dry weather", unit="m³/h")
-    wet_m3h: float | None = field("Eaux claires de pluie", "Infiltration in wet weather", unit="m³/h")
-    overflow_h: float | None = field("Déversé sur 30 jours", "Overflowed in 30 days", unit="h")
-    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False)
+    dry_m3h: float | None = field(
+        "Eaux claires par temps sec", "Infiltration in dry weather", unit="m³/h", derived=True
+    )
+    wet_m3h: float | None = field(
+        "Eaux claires de pluie", "Infiltration in wet weather", unit="m³/h", derived=True
+    )
+    overflow_h: float | None = field("Déversé sur 30 jours", "Overflowed in 30 days", unit="h", derived=True)
+    judged: datetime | None = field("Jugé jusqu'au", "Judged until", listed=False, derived=True)
 
 
 COLLECTIONS = (
@@ -216,16 +232,16 @@ COLLECTIONS = (
                description=Text("Les secteurs du réseau dont on mesure ce qui entre.", "The areas of the network whose inflow is measured.")),
     Collection("water_leak", Text("Fuites", "Leaks"), Leak, geometry="any", status="state", label="title", read="agent",
                description=Text("Une fiche par fuite : début, coût, lieu probable, réparation.", "One file a leak: beginning, cost, likely place, repair.")),
-    Collection("water_meter", Text("Compteurs de réseau", "Network meters"), Meter, geometry="point", status="state",
+    Collection("water_meter", Text("Compteurs de réseau", "Network meters"), Meter, geometry="point", network="water", status="state",
                description=Text("Compteurs de secteur et gros compteurs.", "Area meters and large meters.")),
-    Collection("water_node", Text("Nœuds du réseau d'eau", "Nodes of the water network"), Node, geometry="point", read="agent",
+    Collection("water_node", Text("Nœuds du réseau d'eau", "Nodes of the water network"), Node, geometry="point", network="water", read="agent",
                description=Text("Nœuds, ressources et réservoirs.", "Junctions, sources and tanks.")),
-    Collection("water_pipe", Text("Conduites d'eau", "Water pipes"), Pipe, geometry="line", status="state", read="agent",
+    Collection("water_pipe", Text("Conduites d'eau", "Water pipes"), Pipe, geometry="line", network="water", status="state", read="agent",
                description=Text("Conduites d'eau potable, d'après StaR-Eau 2024.", "Drinking water pipes, after StaR-Eau 2024.")),
-    Collection("water_valve", Text("Vannes et pompages", "Valves and pumps"), Valve, geometry="point", status="state", read="agent",
+    Collection("water_valve", Text("Vannes et pompages", "Valves and pumps"), Valve, geometry="point", network="water", status="state", read="agent",
                description=Text("Vannes, régulateurs et pompes.", "Valves, regulators and pumps.")),
     Collection("water_year", Text("Exercices du service d'eau", "Years of the water service"), Year,
                description=Text("Volumes d'une année, de relève à relève.", "Volumes of a year, from reading to reading.")),
-    Collection("sewer_point", Text("Points de mesure des égouts", "Sewer measuring points"), SewerPoint, geometry="point", label="name",
+    Collection("sewer_point", Text("Points de mesure des égouts", "Sewer measuring points"), SewerPoint, geometry="point", network="sewer", label="name",
                description=Text("Entrées de station et déversoirs mesurés.", "Measured plant inlets and overflows.")),
 )  # fmt: skip

@@ -9,6 +9,7 @@ from beffroi.terminal import Data, Json, say, tell
 
 if TYPE_CHECKING:
     from beffroi.services.watergrid.leaks.detect import File
+    from beffroi.services.watergrid.stareau.writing import Lacking
 
 __all__ = ["register"]
 
@@ -242,12 +243,26 @@ def _stareau(out: OutFile, data: Data = Path(), given: Given = None, as_json: Js
     finally:
         town.close()
     words = [say("{n} objets écrits dans {out}", "{n} objects written to {out}", n=written, out=out)]
-    words += [
-        say("  {c} {code} : il manque {columns}", "  {c} {code}: lacks {columns}", c=x.collection, code=x.code, columns=", ".join(x.columns[:6]))
-        for x in lacking[:20]
-    ]  # fmt: skip
-    if len(lacking) > 20:
-        words.append(say("  … et {n} autres", "  … and {n} more", n=len(lacking) - 20))
+    words += _lacking_in_words(lacking)
     tell(
         {"written": written, "lacking": msgspec.to_builtins(lacking)}, as_json=as_json, words="\n".join(words)
     )
+
+
+def _lacking_in_words(lacking: "list[Lacking]") -> list[str]:
+    """Return what is left out, once for all that lack the same columns, and how to give them."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for one in lacking:
+        alike.setdefault((one.collection, one.columns), []).append(one.code)
+    words = [
+        say(
+            "  {n} de {c} laissés de côté ({codes}) : il manque {columns}",
+            "  {n} of {c} left out ({codes}): {columns} lack",
+            n=len(codes), c=name, columns=", ".join(columns), codes=", ".join(codes[:3]) + (", …" if len(codes) > 3 else ""),
+        )
+        for (name, columns), codes in alike.items()
+    ]  # fmt: skip
+    given = sorted({column for _, columns in alike for column in columns})
+    if given:
+        words.append(say("  Donnez-les une fois pour tous : {options}", "  Give them once for all: {options}", options=" ".join(f"--set {c}=…" for c in given)))  # fmt: skip
+    return words

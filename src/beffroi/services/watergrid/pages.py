@@ -1,6 +1,8 @@
 """The pages of water: leaks, one leak, the balance of areas, closing a valve, the yearly indicators."""
 
+import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import numpy as np
@@ -8,17 +10,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.identity import territories
+from beffroi.identity.rights import require_staff
 from beffroi.model.declaration import Entrance
+from beffroi.model.instant import HOUR_US
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Problem
+from beffroi.model.problem import NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.watergrid.areas.checking import LOW_SHARE
-from beffroi.services.watergrid.areas.judging import Story, story
+from beffroi.services.watergrid.areas.judging import LEAST_DAYS, Story, known_days, story
 from beffroi.services.watergrid.areas.places import network
+from beffroi.services.watergrid.areas.reading import signed_meters, told
 from beffroi.services.watergrid.areas.round import verdict_of
 from beffroi.services.watergrid.collections import OPEN_LEAKS
 from beffroi.services.watergrid.drawing import SHADES, closed_drawing, likelihood_drawing
+from beffroi.services.watergrid.following import follow_up, inputs_of, written_of
+from beffroi.services.watergrid.giving import stareau, stareau_file
 from beffroi.services.watergrid.hydraulics.closing import cut_off
+from beffroi.services.watergrid.hydraulics.model import Model
 from beffroi.services.watergrid.plots import loss_plot, night_plot, sewer_of
 from beffroi.services.watergrid.yearly import FORMULAS, Figures, figures_of, table_of
 from beffroi.store.record import Query, Row
@@ -30,6 +39,7 @@ __all__ = ["ENTRANCES", "ROUTES"]
 
 HOME = "/services/watergrid"
 _PAST, _YEARS, _VALVES, _SHOWN_VALVES = 50, 5, 400, 40
+_CODES = re.compile(r"\s*[,;]\s*")
 _FLAT = 0.1  # share of the likeliest pipe below which none stands out
 
 
@@ -44,15 +54,12 @@ class Shown(msgspec.Struct, frozen=True):
     share: float | None  # of the night flow that is lost
     plot: Plot | None
     problem: Problem | None = None
+    days: int | None = None  # so far, of an area that is not learnt yet
+    learnt: bool = False  # but no day has ended since
 
 
 def _staff(request: Request) -> tuple[Town, Principal]:
-    who = principal_of(request)
-    if not who.staff:
-        raise Forbidden(
-            Text("Cette page est réservée aux agents.", "This page is for the staff."),
-            Text("Connectez-vous avec un compte d'agent.", "Sign in with a staff account."),
-        )
+    who = require_staff(principal_of(request))
     town: Town = request.app.state.town
     return town, who
 
@@ -71,15 +78,26 @@ def leaks(request: Request) -> Response:
         find("water_leak", Query(where={"state": ["repaired", "false"]}, sort="-detected", limit=_PAST)).rows,
     )
     areas = {row.id: row for row in town.store.records.all("water_area", Query(deleted=None))}
+    declared = [a for a in areas.values() if a.deleted_us is None]
     return render(
-        request, "watergrid/leaks.html", states=_words(request, town, "water_leak"), live=sorted(live, key=lambda r: -r.values["euro_per_day"]), past=past, areas=areas,
+        request, "watergrid/leaks.html", states=_words(request, town, "water_leak"), live=sorted(live, key=lambda r: -r.values["euro_per_day"]), past=past, areas=areas, declared=declared, more=len(past) == _PAST,
         euro=sum(r.values["euro_per_day"] for r in live), m3=sum(r.values["m3_per_day"] for r in live),
         learnt=any(a.values.get("learnt") for a in areas.values()),
     )  # fmt: skip
 
 
 def leak(request: Request) -> Response:
-    """Answer one leak: its course, its cost, where it may be."""
+    """Answer one leak: its course, its cost, where it may be, and the form that follows it up."""
+    return _leak(request, {}, {})
+
+
+async def follow(request: Request) -> Response:
+    """Keep what staff write in a leak's file."""
+    _staff(request)
+    return await follow_up(request, _leak)
+
+
+def _leak(request: Request, sent: dict[str, str], errors: dict[str, str]) -> Response:
     town, who = _staff(request)
     row = town.store.records.get("water_leak", request.path_params["id"])
     if not who.covers(row.territory):
@@ -94,10 +112,11 @@ def leak(request: Request) -> Response:
     shown = [(code, share, pipes.get(code)) for code, share in (row.values.get("candidates") or [])]
     found = _story_of(town, area)
     lost = row.values.get("lost_m3")
+    writable = town.store.records.collections["water_leak"].writable(who)
     return render(
-        request, "watergrid/leak.html", leak=row, area=area, states=_words(request, town, "water_leak"),
+        request, "watergrid/leak.html", 400 if errors else 200, leak=row, inputs=inputs_of(request, town) if writable else [], values=sent or written_of(town, row), errors=errors, area=area, states=_words(request, town, "water_leak"),
         plot=None if found is None else loss_plot(translate(request), found, area, row), candidates=shown, flat=bool(shown) and shown[0][1] < _FLAT,
-        drawing=likelihood_drawing(town, shown), shades=SHADES, open=row.values["state"] in OPEN_LEAKS, edit=f"/donnees/water_leak/{row.id}/modifier",
+        drawing=likelihood_drawing(town, shown), shades=SHADES, open=row.values["state"] in OPEN_LEAKS,
         cost=None if lost is None else lost * area.values["price_eur_m3"],
     )  # fmt: skip
 
@@ -122,9 +141,21 @@ def _pipes(town: Town, leak: Row) -> dict[str, Row]:
 
 def _story_of(town: Town, area: Row) -> Story | None:
     try:
-        return story(town, area)
+        return _kept_story(town, area)
     except Problem:
         return None
+
+
+def _kept_story(town: Town, area: Row) -> Story | None:
+    """Return the story of an area as of this hour: a year of it takes a second, and changes once a day. Raises `Problem`."""
+    held = _stories.setdefault(town, {})
+    now = (area.version, town.clock() // HOUR_US)
+    if area.id not in held or held[area.id][0] != now:
+        held[area.id] = (now, story(town, area))
+    return held[area.id][1]
+
+
+_stories: WeakKeyDictionary[Town, dict[int, tuple[tuple[int, int], Story | None]]] = WeakKeyDictionary()
 
 
 def areas(request: Request) -> Response:
@@ -136,7 +167,7 @@ def areas(request: Request) -> Response:
     return render(
         request, "watergrid/areas.html", shown=[_balance(request, town, a) for a in rows], states=_words(request, town, "water_area"),
         wrong=[(m, verdict_of(town, m)) for m in meters if m.values["state"] != "ok"], meters=len(meters), meter_states=_words(request, town, "water_meter"),
-        sewers=[sewer_of(translate(request), town, p) for p in sewers], low_share=100 * LOW_SHARE,
+        sewers=[sewer_of(translate(request), town, p) for p in sewers], low_share=100 * LOW_SHARE, least=LEAST_DAYS,
     )  # fmt: skip
 
 
@@ -144,11 +175,17 @@ def _balance(request: Request, town: Town, area: Row) -> Shown:
     legitimate = (area.values.get("households") or 0) * area.values["legitimate_lh"] / 1000
     standing = area.values.get("standing_m3h")
     try:
-        found = story(town, area)
+        found = _kept_story(town, area)
     except Problem as problem:
         return Shown(area, None, legitimate, standing, None, None, None, problem)
+    if found is None and told(area):
+        return Shown(area, None, legitimate, standing, None, None, None, learnt=True)
     if found is None:
-        return Shown(area, None, legitimate, standing, None, None, None)
+        try:
+            _, days = known_days(town, signed_meters(town, area), town.clock())
+        except Problem as problem:
+            return Shown(area, None, legitimate, standing, None, None, None, problem)
+        return Shown(area, None, legitimate, standing, None, None, None, days=days)
     night = _mean(found.night[-7:])
     new = _mean(found.loss[-7:])
     share = None if not night else max(0.0, min(1.0, (night - legitimate) / night))
@@ -161,41 +198,50 @@ def _mean(values: Any) -> float | None:
 
 
 def closing(request: Request) -> Response:
-    """Answer who is without water when pipes or valves are closed: `?fermer=C012`."""
+    """Answer who is without water when pipes or valves are closed: `?fermer=C012`, `?fermer=V01, V02`."""
     town, who = _staff(request)
-    wanted = [c.strip() for c in request.query_params.getlist("fermer") if c.strip()]
-    valves = _of(who, town.store.records.find("water_valve", Query(sort="code", limit=_VALVES)).rows)
-    model = network(town)
-    links: list[str] = []
-    unknown: list[str] = []
-    by_code = {v.values["code"]: v for v in valves}
-    for code in wanted:
-        valve = by_code.get(code)
-        link = code if code in model.links else str(valve.values.get("pipe")) if valve is not None else ""
-        if link in model.links:
-            links.append(link)
-        else:
-            unknown.append(code)
-    cut = sorted(cut_off(model, links)) if links and not unknown else []
-    nodes = (
-        _of(who, town.store.records.all("water_node", Query(where={"code": cut}, limit=500))) if cut else []
-    )
+    wanted = [
+        code for text in request.query_params.getlist("fermer") for code in _CODES.split(text.strip()) if code
+    ]
+    find = town.store.records.find
+    valves = _of(who, find("water_valve", Query(sort="code", limit=_VALVES)).rows)
+    named = _of(who, find("water_valve", Query(where={"code": wanted}, limit=_VALVES)).rows) if wanted else []
+    model = network(town, who.territories[0] if len(who.territories) == 1 else None)
+    links, unknown = _links_of(model, wanted, {v.values["code"]: v for v in named})
+    dry = cut_off(model, [])  # what no source feeds as it is
+    fed = len(dry) < len(model.nodes)
+    cut = sorted(cut_off(model, links) - dry) if links and not unknown and fed else []
+    nodes = _of(who, town.store.records.all("water_node", Query(where={"code": cut}))) if cut else []
+    known = [n.values["subscribers"] for n in nodes if n.values.get("subscribers") is not None]
     return render(
-        request, "watergrid/closing.html", wanted=wanted, unknown=unknown, valves=valves, links=links, nodes=nodes, pipes=len(model.pipes),
-        subscribers=sum(n.values.get("subscribers") or 0 for n in nodes), demand=sum(n.values.get("demand_m3h") or 0.0 for n in nodes),
+        request, "watergrid/closing.html", wanted=wanted, unknown=unknown, valves=valves, links=links, nodes=nodes, pipes=len(model.pipes), fed=fed,
+        subscribers=sum(known) if known else None, demand=sum(n.values.get("demand_m3h") or 0.0 for n in nodes),
         drawing=closed_drawing(town, model, links, nodes), shown=_SHOWN_VALVES,
     )  # fmt: skip
+
+
+def _links_of(model: Model, wanted: list[str], valves: dict[str, Row]) -> tuple[list[str], list[str]]:
+    """Return the links that codes of valves and pipes close, and the codes that the plan does not have."""
+    links: list[str] = []
+    unknown: list[str] = []
+    for code in wanted:
+        link = code if code in model.links else str(valves[code].values.get("pipe")) if code in valves else ""
+        (links if link in model.links else unknown).append(link if link in model.links else code)
+    return links, unknown
 
 
 def indicators(request: Request) -> Response:
     """Answer the regulatory indicators of the last years, with formula and confidence; made to be printed. Public."""
     town: Town = request.app.state.town
     rows = town.store.records.find("water_year", Query(sort="-code", limit=_YEARS)).rows
+    names = {t.code: t.name for t in territories.every(town.store)}
+    several = len({row.territory for row in rows}) > 1
     years: list[tuple[Row, Figures]] = [(row, figures_of(row.values)) for row in rows]
     return render(
         request,
         "watergrid/indicators.html",
         years=years,
+        communes={row.id: names.get(row.territory or "", "") if several else "" for row in rows},
         formulas={n: f.of(language_of(request)) for n, f in FORMULAS.items()},
     )
 
@@ -215,8 +261,45 @@ ENTRANCES = (
     Entrance(Text("Bilan des secteurs", "Balance of areas"), f"{HOME}/secteurs", "agent"),
     Entrance(Text("Fermer une vanne", "Close a valve"), f"{HOME}/vannes", "agent"),
     Entrance(Text("Indicateurs de l'eau", "Water indicators"), f"{HOME}/indicateurs"),
+    Entrance(Text("Le réseau en StaR-Eau", "The network as StaR-Eau"), f"{HOME}/stareau", "agent"),
+    Entrance(
+        Text(
+            "Suivre cette fuite : cours, lieu probable, intervention",
+            "Follow this leak: course, likely place, work",
+        ),
+        f"{HOME}/fuites/{{id}}",
+        "agent",
+        record="water_leak",
+    ),
+    Entrance(
+        Text("Son bilan de nuit", "Its balance at night"),
+        f"{HOME}/secteurs#secteur-{{id}}",
+        "agent",
+        record="water_area",
+    ),
+    Entrance(
+        Text("Qui serait sans eau si on la ferme ?", "Who would be without water if it is closed?"),
+        f"{HOME}/vannes?fermer={{key}}",
+        "agent",
+        record="water_valve",
+    ),
+    Entrance(
+        Text("Qui serait sans eau si on l'isole ?", "Who would be without water if it is isolated?"),
+        f"{HOME}/vannes?fermer={{key}}",
+        "agent",
+        record="water_pipe",
+    ),
+    Entrance(
+        Text("Ce qu'en disent ses mesures", "What its measurements say of it"),
+        f"{HOME}/secteurs#compteurs",
+        "agent",
+        record="water_meter",
+    ),
+    Entrance(Text("Ses indicateurs", "Its indicators"), f"{HOME}/indicateurs", record="water_year"),
 )
 ROUTES: list[BaseRoute] = [
-    Route(f"{HOME}/fuites", leaks), Route(f"{HOME}/fuites/{{id:int}}", leak), Route(f"{HOME}/secteurs", areas),
+    Route(f"{HOME}/stareau", stareau), Route(f"{HOME}/stareau.gpkg", stareau_file),
+    Route(f"{HOME}/fuites", leaks), Route(f"{HOME}/fuites/{{id:int}}", leak), Route(f"{HOME}/fuites/{{id:int}}", follow, methods=["POST"]),
+    Route(f"{HOME}/secteurs", areas),
     Route(f"{HOME}/vannes", closing), Route(f"{HOME}/indicateurs", indicators), Route(f"{HOME}/indicateurs.csv", indicators_csv),
 ]  # fmt: skip

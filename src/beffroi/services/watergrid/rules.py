@@ -15,7 +15,7 @@ watch: {collection: water_leak}
 when: {where: "state in ['open', 'growing']"}
 severity: orange
 message: "{title}"
-message_en: "{title}"
+message_en: "Water leak {number}: {m3_per_day} m³ a day"
 """,
     ),
     RuleTemplate(

@@ -7,14 +7,18 @@ is not counted, and the last day is a working one.
 
 from datetime import date, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 import msgspec
 
+from beffroi.model.instant import to_datetime
 from beffroi.model.problem import Problem
 from beffroi.model.text import Text
-from beffroi.standards.public_holidays import french_holidays
+from beffroi.standards.public_holidays import french_holidays, region_of
+from beffroi.store.record import Row
+from beffroi.town import Town
 
-__all__ = ["Deadline", "Kind", "deadline", "valid_until"]
+__all__ = ["Deadline", "Kind", "clock_of", "deadline", "today_of", "valid_until"]
 
 Kind = Literal["dt", "joint", "dict"]
 _DAYS: dict[Kind, tuple[int, int]] = {"dt": (9, 15), "joint": (9, 15), "dict": (7, 9)}
@@ -68,3 +72,18 @@ def valid_until(answered: date) -> date:
     year, month = answered.year + month // 12, month % 12 + 1
     last = (date(year + month // 12, month % 12 + 1, 1) - timedelta(days=1)).day
     return date(year, month, min(answered.day, last))
+
+
+def clock_of(row: Row) -> Deadline:
+    """Return by when a declaration of the register is to be answered, by the holidays of its own commune."""
+    v = row.values
+    on_site = bool(v["on_site"]) and v["kind"] != "dict"
+    return deadline(
+        v["kind"], v["received"], dematerialised=bool(v["dematerialised"]), on_site=on_site, region=region_of(row.territory)
+    )  # fmt: skip
+
+
+def today_of(town: Town, instant_us: int | None = None) -> date:
+    """Return the day that it is in the town, now or at an instant: at half past midnight it is no longer yesterday."""
+    at = town.clock() if instant_us is None else instant_us
+    return to_datetime(at).astimezone(ZoneInfo(town.settings.time_zone)).date()

@@ -200,7 +200,7 @@ class ChargingPoint(Record):
 
 
 COLLECTIONS = (
-    Collection("charging_point", Text("Points de recharge", "Charging points"), ChargingPoint, geometry="point", label="nom_station", schema="https://schema.data.gouv.fr/etalab/schema-irve-statique",
+    Collection("charging_point", Text("Points de recharge", "Charging points"), ChargingPoint, geometry="point", network="electricity", label="nom_station", schema="https://schema.data.gouv.fr/etalab/schema-irve-statique",
                description=Text("Les points de recharge des véhicules électriques, au schéma national.", "Charging points of electric vehicles, in the national schema.")),
     Collection("car_park", Text("Parcs de stationnement", "Car parks"), CarPark, geometry="point", label="nom", schema="https://schema.data.gouv.fr/etalab/schema-stationnement",
                description=Text("Les parcs de stationnement, au schéma national.", "Car parks, in the national schema.")),

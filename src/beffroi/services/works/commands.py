@@ -48,12 +48,23 @@ def _deadline(
     received: Annotated[datetime, typer.Argument(metavar="DATE", formats=["%Y-%m-%d"], help=say("Jour de réception.", "Day of reception."))],
     paper: Annotated[bool, typer.Option("--paper", help=say("Reçue sur papier.", "Received on paper."))] = False,
     on_site: Annotated[bool, typer.Option("--on-site", help=say("L'exploitant mesure sur place.", "The operator measures on site."))] = False,
-    region: Annotated[str, typer.Option("--region", help=say("Région des jours fériés (57, 67, GP…).", "Region of the holidays (57, 67, GP…)."))] = "",
+    region: Annotated[str, typer.Option("--region", help=say("Commune ou département, pour ses jours fériés (57, 67, 971…).", "Commune or department, for its holidays (57, 67, 971…)."))] = "",
     as_json: Json = False,
 ) -> None:  # fmt: skip
-    from beffroi.services.works.clock import deadline  # noqa: PLC0415
+    import re  # noqa: PLC0415
 
-    found = deadline(kind, received.date(), dematerialised=not paper, on_site=on_site, region=region)  # type: ignore[arg-type]
+    from beffroi.model.problem import Problem  # noqa: PLC0415
+    from beffroi.model.text import Text  # noqa: PLC0415
+    from beffroi.services.works.clock import deadline  # noqa: PLC0415
+    from beffroi.standards.public_holidays import region_of  # noqa: PLC0415
+
+    if region and not re.fullmatch(r"(\d|2[AB])\d{1,4}", region):
+        raise Problem(
+            Text(f"« {region[:20]} » n'est ni une commune ni un département.", f"'{region[:20]}' is no commune and no department."),
+            Text("Écrivez un code INSEE, ou un département : 67, 971.", "Write an INSEE code, or a department: 67, 971."), "--region",
+        )  # fmt: skip
+    where = region_of(region)
+    found = deadline(kind, received.date(), dematerialised=not paper, on_site=on_site, region=where)  # type: ignore[arg-type]
     report = {
         "deadline": found.day.isoformat(),
         "days": found.days,

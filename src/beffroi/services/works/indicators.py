@@ -3,16 +3,15 @@
 from typing import Any
 
 from beffroi.model.declaration import Indicator
-from beffroi.model.instant import to_datetime
 from beffroi.model.text import Text
-from beffroi.services.works.clock import deadline
+from beffroi.services.works.clock import clock_of, today_of
 from beffroi.store.record import Query, Row, Where
 
 __all__ = ["INDICATORS"]
 
 
 def _declarations(town: Any, territory: str | None, start_us: int, end_us: int) -> list[Row]:
-    days = (Where(">=", to_datetime(start_us).date()), Where("<=", to_datetime(end_us).date()))
+    days = (Where(">=", today_of(town, start_us)), Where("<=", today_of(town, end_us)))
     query = Query(where={"received": days}, territories=None if territory is None else (territory,))
     return list(town.store.records.all("works_declaration", query))
 
@@ -31,14 +30,10 @@ def _received(town: Any, territory: str | None, start_us: int, end_us: int) -> f
 
 def _in_time(town: Any, territory: str | None, start_us: int, end_us: int) -> float | None:
     """Return the share answered by the legal day, in %, among those answered and those whose day is past."""
-    today = to_datetime(end_us).date()
+    today = today_of(town, end_us)
     kept = known = 0
     for row in _declarations(town, territory, start_us, end_us):
-        v = row.values
-        on_site = bool(v["on_site"]) and v["kind"] != "dict"
-        limit = deadline(
-            v["kind"], v["received"], dematerialised=bool(v["dematerialised"]), on_site=on_site
-        ).day
+        v, limit = row.values, clock_of(row).day
         if v["answered"] is not None:
             known, kept = known + 1, kept + (v["answered"] <= limit)
         elif v["state"] == "open" and limit < today:

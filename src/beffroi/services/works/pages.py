@@ -1,8 +1,8 @@
 """`/travaux`: works for everybody, `/travaux/datex2.xml` for navigators; `/services/works/declarations` for staff."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import Any
+from urllib.parse import urlencode
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -11,16 +11,16 @@ from starlette.routing import BaseRoute, Route
 
 from beffroi.identity.rights import require_staff
 from beffroi.model.declaration import Entrance
-from beffroi.model.instant import to_datetime
 from beffroi.model.principal import Principal
 from beffroi.model.problem import NotFound
 from beffroi.model.text import Text
 from beffroi.services.works.car_parks import CAR_PARKS
 from beffroi.services.works.charging import CHARGING_POINTS, stations
-from beffroi.services.works.clock import Deadline, deadline, valid_until
-from beffroi.services.works.concerned import ASSETS, concerned_by, groups_of, plan_svg
+from beffroi.services.works.clock import clock_of, today_of, valid_until
+from beffroi.services.works.concerned import concerned_by, groups_of
 from beffroi.services.works.national import National
-from beffroi.services.works.publishing import document_of, permits, published
+from beffroi.services.works.plan import plan_svg, swatch
+from beffroi.services.works.publishing import document_of, drafted, permits, published, told
 from beffroi.standards.datex2 import MEDIA_TYPE
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
@@ -36,8 +36,24 @@ ENTRANCES = (
     Entrance(Text("Travaux en cours", "Works under way"), "/travaux"),
     Entrance(Text("Se garer, recharger", "Park, charge"), PARKING),
     Entrance(Text("DT-DICT", "Works declarations"), DESK, "agent"),
+    Entrance(
+        Text(
+            "Son délai, les ouvrages concernés et le récépissé",
+            "Its clock, the assets concerned and the receipt",
+        ),
+        f"{DESK}/{{id}}",
+        "agent",
+        record="works_declaration",
+    ),
+    Entrance(
+        Text("Les travaux en cours et à venir", "Works under way and to come"),
+        "/travaux",
+        record="works_permit",
+    ),
+    Entrance(Text("Toutes les bornes de recharge", "All charging points"), PARKING, record="charging_point"),
+    Entrance(Text("Tous les parcs de stationnement", "All car parks"), PARKING, record="car_park"),
 )
-_SHOWN = 200
+_SHOWN, _PAGE = 200, 50
 _LEAST_DEGREES = 0.004
 
 
@@ -48,14 +64,16 @@ def _town(request: Request) -> Town:
 
 def index(request: Request) -> Response:
     """Answer the works under way and to come."""
-    town = _town(request)
+    town, who = _town(request), principal_of(request)
     now = town.clock()
     rows = [r for r in permits(town, now) if not r.values["withdrawn"]]
+    drafts = [r for r in drafted(town, now) if who.covers(r.territory)] if who.staff else []
     field = town.store.records.collections["works_permit"].field("measure")
     assert field is not None
     words = {c.value: (c.severity or "", c.title.of(language_of(request))) for c in field.choices}
     return render(
         request, "works/list.html", current=[r for r in rows if r.values["starts"] <= now], coming=[r for r in rows if r.values["starts"] > now], words=words,
+        drafts=drafts, wrong=[(r, r.geometry is None) for r in [*rows, *drafts] if not told(r)] if who.staff else [],
         drawing=_drawing(town, rows, {value: severity for value, (severity, _) in words.items()}),
     )  # fmt: skip
 
@@ -119,26 +137,27 @@ def datex(request: Request) -> Response:
     return Response(body, media_type=MEDIA_TYPE, headers={"Access-Control-Allow-Origin": "*"})
 
 
-def clock_of(row: Row, region: str = "") -> Deadline:
-    """Return the deadline of a declaration."""
-    v = row.values
-    on_site = bool(v["on_site"]) and v["kind"] != "dict"
-    return deadline(
-        v["kind"], v["received"], dematerialised=bool(v["dematerialised"]), on_site=on_site, region=region
-    )
-
-
 def desk(request: Request) -> Response:
-    """Answer the register: what is to be answered first."""
+    """Answer the register: every declaration that waits, the most urgent first, then those answered, a page at a time."""
     who, town = require_staff(principal_of(request)), _town(request)
-    rows = town.store.records.find(
-        "works_declaration", Query(territories=who.territories or None, sort="-received", limit=_SHOWN)
-    ).rows
-    today = to_datetime(town.clock()).date()
-    told = [(row, clock_of(row)) for row in rows]
-    waits = sorted((pair for pair in told if pair[0].values["state"] == "open"), key=lambda pair: pair[1].day)
-    told = waits + [pair for pair in told if pair[0].values["state"] != "open"]
-    return render(request, "works/declarations.html", rows=[(r, d, (d.day - today).days) for r, d in told])
+    mine = who.territories or None
+    today = today_of(town)
+    waiting = town.store.records.all("works_declaration", Query(where={"state": "open"}, territories=mine))
+    waits = sorted(((row, clock_of(row)) for row in waiting), key=lambda pair: pair[1].day)
+    query = Query(
+        where={"state": ["answered", "closed"]}, territories=mine, sort="-received", limit=_PAGE, after=request.query_params.get("suite")
+    )  # fmt: skip
+    page = town.store.records.find("works_declaration", query)
+    first = 0 if query.after else len(waits)
+    told = [*(waits if first else []), *((row, clock_of(row)) for row in page.rows)]
+    return render(
+        request, "works/declarations.html", rows=[(r, d, (d.day - today).days) for r, d in told], waiting=len(waits), late=sum(d.day < today for _, d in waits),
+        later=_page_at(page.previous), earlier=_page_at(page.next),
+    )  # fmt: skip
+
+
+def _page_at(cursor: str | None) -> str:
+    return f"{DESK}?{urlencode({'suite': cursor})}" if cursor else ""
 
 
 def _one(request: Request) -> tuple[Row, Principal]:
@@ -151,30 +170,37 @@ def _one(request: Request) -> tuple[Row, Principal]:
 
 def one(request: Request) -> Response:
     """Answer one declaration: its clock, the assets it concerns on a plan, the receipt that is prepared."""
-    row, _who = _one(request)
-    town, _ = _town(request), translate(request)
+    row, who = _one(request)
+    town, _, language = _town(request), translate(request), language_of(request)
     found = None if row.geometry is None else concerned_by(town, row.geometry)
-    today: date = to_datetime(town.clock()).date()
+    groups = groups_of(found) if found else []
+    today = today_of(town)
     limit = clock_of(row)
     answered = row.values["answered"]
+    kept = town.store.records.collections["works_declaration"]
+    kind = kept.field("kind")
+    assert kind is not None
     return render(
-        request, "works/declaration.html", row=row, limit=limit, late=row.values["state"] == "open" and limit.day < today, left=(limit.day - today).days,
-        found=found, groups=groups_of(found) if found else [], plan=plan_svg(found, _("Plan des ouvrages concernés")) if found else None,
-        until=valid_until(answered) if answered else None, titles={n: c.title.of(language_of(request)) for n, c in town.store.records.collections.items() if n in ASSETS},
+        request, "works/declaration.html", row=row, kind=kind.title_of(row.values["kind"], language), limit=limit, late=row.values["state"] == "open" and limit.day < today,
+        left=(limit.day - today).days, found=found, groups=[(g, swatch(found, g)) for g in groups] if found else [],
+        plan=plan_svg(town, found, _("Plan des ouvrages concernés"), row.values["number"]) if found else None, credit=base_map(town).credit,
+        until=valid_until(answered) if answered else None, titles={n: c.title.of(language) for n, c in town.store.records.collections.items()},
+        writable=kept.writable(who),
     )  # fmt: skip
 
 
 def answer(request: Request) -> Response:
-    """Note that the receipt was sent today."""
+    """Note that the receipt was sent today; sent once, its day is kept when the page is sent again."""
     row, who = _one(request)
     town = _town(request)
-    found = None if row.geometry is None else concerned_by(town, row.geometry)
-    values = {
-        "state": "answered",
-        "answered": to_datetime(town.clock()).date(),
-        "concerned": bool(found and found.assets),
-    }
-    town.store.records.put("works_declaration", values, id=row.id, who=who, reason="Récépissé envoyé")
+    if row.values["state"] == "open":
+        found = None if row.geometry is None else concerned_by(town, row.geometry)
+        values = {
+            "state": "answered",
+            "answered": today_of(town),
+            "concerned": bool(found and found.assets),
+        }
+        town.store.records.put("works_declaration", values, id=row.id, who=who, reason="Récépissé envoyé")
     return RedirectResponse(f"{DESK}/{row.id}", 303)
 
 

@@ -7,7 +7,7 @@ from beffroi.standards.datex2 import Order, publication
 from beffroi.store.record import Query, Row, Where
 from beffroi.town import Town
 
-__all__ = ["document_of", "orders_of", "permits", "published"]
+__all__ = ["document_of", "drafted", "orders_of", "permits", "published", "told"]
 
 _SHOWN = 500
 _PAST_US = 30 * DAY_US
@@ -21,9 +21,20 @@ def permits(town: Town, ends_after_us: int) -> list[Row]:
     ).rows
 
 
+def drafted(town: Town, ends_after_us: int) -> list[Row]:
+    """Return the orders that are not published and end after an instant, by their start."""
+    where = {"ends": Where(">", ends_after_us), "published": False, "withdrawn": False}
+    return town.store.records.find("works_permit", Query(where=where, sort="starts", limit=_SHOWN)).rows
+
+
+def told(row: Row) -> bool:
+    """True when navigators can be told of an order: it has a place, and ends after it starts."""
+    return row.geometry is not None and row.values["ends"] > row.values["starts"]
+
+
 def published(town: Town) -> list[Row]:
-    """Return the orders of the last month and those to come that have a place."""
-    return [row for row in permits(town, town.clock() - _PAST_US) if row.geometry is not None]
+    """Return the orders of the last month and those to come that navigators can be told of."""
+    return [row for row in permits(town, town.clock() - _PAST_US) if told(row)]
 
 
 def orders_of(town: Town, rows: list[Row]) -> list[Order]:

@@ -5,12 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import shapely
 from markupsafe import Markup
+from shapely.geometry import box as rectangle
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
+from beffroi.model.reference_system import projection
 from beffroi.town import Town
 from beffroi.web.kit.map import Box, outline_svg
 
-__all__ = ["BaseMap", "base_map"]
+__all__ = ["BaseMap", "base_map", "outlines_in"]
 
 FRANCE: Box = (-5.2, 41.3, 9.6, 51.1)
 
@@ -58,3 +64,39 @@ def base_map(town: Town) -> BaseMap:
         known = BaseMap(url, about["credit"], tuple(about["box"]), tuple(about["drawing"]))
         _read[path, version] = known
     return known
+
+
+def outlines_in(town: Town, box: Box) -> list[tuple[str, BaseGeometry]]:
+    """Return kind and outline, in longitude and latitude, of what the base map has in a box: buildings, streets, water.
+
+    At the tiles' own detail (0.2 m at zoom 15) where GDAL can read them, else as the light drawing has them (tens of metres).
+    """
+    place = rectangle(*box)
+    known = _tiled(town.settings.data / "base.pmtiles", box)
+    if known is None:
+        known = [(f["properties"].get("kind", ""), shape(f["geometry"])) for f in base_map(town).features]
+    return [(kind, outline) for kind, outline in known if kind != "place" and outline.intersects(place)]
+
+
+def _tiled(path: Path, box: Box) -> list[tuple[str, BaseGeometry]] | None:
+    """Return what the tiles hold in a box, None when there are no tiles or nothing reads them."""
+    if not path.exists():
+        return None
+    try:
+        from pyogrio.errors import DataSourceError  # noqa: PLC0415 -- of the extra [tiles]
+        from pyogrio.raw import read  # noqa: PLC0415
+    except ImportError:
+        return None
+    there, back = projection(4326, 3857), projection(3857)
+    (west, east), (south, north) = there.transform((box[0], box[2]), (box[1], box[3]))
+    try:
+        meta, _, shapes, columns = read(
+            str(path), layer="base", bbox=(west, south, east, north), columns=["kind"]
+        )
+    except DataSourceError:
+        return None
+    kinds = columns[list(meta["fields"]).index("kind")]
+    placed = shapely.transform(
+        shapely.from_wkb(shapes), lambda points: np.column_stack(back.transform(points[:, 0], points[:, 1]))
+    )
+    return list(zip(kinds.tolist(), placed.tolist(), strict=True))

@@ -1,9 +1,10 @@
 """Judge each metered area once a day: learn what it is like, follow its losses, keep its leak files up to date.
 
-An area is learnt on its first sixty days at least (a year at most); what follows is watched. Watching the same days again
+An area is learnt on its first sixty days at least (a year at most), its last month left out; what follows is watched. Watching the same days again
 gives the same files, so a day is never judged twice: files are found again by the day of their detection.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,11 +29,12 @@ from beffroi.services.watergrid.leaks.watch import QUIET, LeakFile, watch
 from beffroi.store.record import Query, Row
 from beffroi.town import Town
 
-__all__ = ["Story", "judge", "learn_area", "overdue", "story"]
+__all__ = ["LEAST_DAYS", "Story", "judge", "known_days", "learn_area", "overdue", "story"]
 
 Array = NDArray[np.float64]
-LEAST_DAYS, MOST_DAYS, WATCHED_DAYS = 60, 365, 400
+LEAST_DAYS, MOST_DAYS, WATCHED_DAYS, _RECENT_DAYS = 60, 365, 400, 30
 _FRIDAY = 4
+_DATED = re.compile(r"-\d{8}b*")  # the numbers that are given here
 _NIGHT = slice(20, 22)  # 02:00 to 04:00 in a day that begins at 06:00
 _WORTH, _WORTH_LOST = (
     0.02,
@@ -65,7 +67,7 @@ def learn_area(town: Town, area: Row, flow: Array, first: datetime) -> Row:
         "shape": np.round(found.shape, 4).tolist(), "season": found.season.tolist(), "standing": found.standing,
         "covariance": np.round(found.covariance, 8).tolist(), "sigma": found.sigma, "echo": found.echo,
         "before": [None if not np.isfinite(x) else round(float(x), 3) for x in before[-30:]],
-        "until": (first + timedelta(days=len(flow))).date().isoformat(),
+        "until": (first + timedelta(days=len(flow))).date().isoformat(), "inflow": area.values["inflow"],
     }  # fmt: skip
     return town.store.records.put("water_area", {"learnt": kept, "standing_m3h": round(found.standing, 2) if len(flow) >= SEASON_DAYS else None}, id=area.id, who=SYSTEM, reason="Secteur appris")  # fmt: skip
 
@@ -92,7 +94,7 @@ def _learnt(kept: Mapping[str, Any]) -> Learnt:
 def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
     """Return an area's watched days until now, None while it is not learnt. Raises `Problem` for its expression."""
     kept = area.values.get("learnt")
-    if kept is None or not told(kept):
+    if kept is None or not told(area):
         return None
     now = town.clock() if now_us is None else now_us
     last = last_day(now)
@@ -119,16 +121,32 @@ def story(town: Town, area: Row, now_us: int | None = None) -> Story | None:
     )
 
 
+def known_days(town: Town, signed: list[tuple[int, int, str]], now_us: int) -> tuple[datetime | None, int]:
+    """Return since when all the meters of an area speak (None: one does not yet), and how many whole days that is."""
+    begun = first_day(town, [s for _, s, _ in signed], now_us)
+    return begun, 0 if begun is None else max(0, (last_day(now_us) - begun).days + 1)
+
+
+def _used(days: int) -> int:
+    """Return how many of the first known days an area is learnt on: the last month of a history is watched, for what runs
+    already is a leak to be found, not what the area is like; a whole season is not cut short for it."""
+    whole = SEASON_DAYS if days >= SEASON_DAYS else LEAST_DAYS
+    return min(max(whole, days - _RECENT_DAYS), MOST_DAYS)
+
+
 def judge(town: Town, area: Row) -> list[Row]:
     """Do what is due for an area: learn it, or bring its files up to yesterday. Return the leaks that were opened."""
     now = town.clock()
     signed = signed_meters(town, area)
-    if not told(area.values.get("learnt")):
-        begun = first_day(town, [s for _, s, _ in signed], now)
-        days = 0 if begun is None else (last_day(now) - begun).days + 1
+    if not told(area):
+        begun, days = known_days(town, signed, now)
+        if (
+            area.values["state"] != "unknown"
+        ):  # its inflow has changed: what it was says nothing of what it is
+            area = town.store.records.put("water_area", {"state": "unknown"}, id=area.id, who=SYSTEM, reason="Secteur à apprendre de nouveau")  # fmt: skip
         if begun is None or days < LEAST_DAYS:
             return []
-        used = min(days, MOST_DAYS)
+        used = _used(days)
         flow = rows_of(town, signed, begun, used)
         if np.isfinite(flow).mean() < 0.5:
             return []
@@ -162,6 +180,9 @@ def _keep(town: Town, area: Row, found: Story) -> list[Row]:
     for number, held in known.items():
         if (
             number not in numbers
+            and _DATED.fullmatch(
+                number.removeprefix(area.values["code"])
+            )  # what a person opened is theirs to close
             and held.values["state"] in ("open", "growing")
             and held.values["detected"] >= local_day(found.first)
         ):

@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from beffroi.model.instant import DAY_US, HOUR_US, PARIS, to_datetime
 from beffroi.model.problem import Problem
+from beffroi.model.text import Text
 from beffroi.services.watergrid.leaks.balance import CUT_HOUR
 from beffroi.services.watergrid.leaks.detect import terms
 from beffroi.store.record import Query, Row
@@ -39,15 +40,22 @@ def series_of(town: Town, collection: str, kind: str) -> dict[int, int]:
 
 
 def signed_meters(town: Town, area: Row) -> list[tuple[int, int, str]]:
-    """Return sign, datastream and code of the meters of an area. Raises `Problem` when its expression names no meter."""
+    """Return sign, datastream and code of the meters of an area. Raises `Problem` when its expression names no meter, or one
+    without measurements: a sum that left it out would be another flow."""
     meters = {
         r.values["code"]: r.id for r in town.store.records.all("water_meter", Query(territories=_of(area)))
     }
     series = series_of(town, "water_meter", "water_flow")
     found = []
     for sign, code in terms(area.values["inflow"], list(meters)):
-        if meters[code] in series:
-            found.append((sign, series[meters[code]], code))
+        if meters[code] not in series:
+            raise Problem(
+                Text(f"Le compteur « {code} » n'a pas de mesures de débit.", f"The meter '{code}' has no measurements of flow."),
+                Text("Sur la page de son capteur, reliez-le à cette fiche et dites qu'il mesure « Débit du réseau d'eau ».",
+                     "On the page of its sensor, link it to this record and say that it measures 'Flow of the water network'."),
+                "inflow",
+            )  # fmt: skip
+        found.append((sign, series[meters[code]], code))
     return found
 
 
@@ -117,9 +125,10 @@ def first_day(town: Town, series: Iterable[int], now_us: int) -> datetime | None
     )
 
 
-def told(learnt: Mapping[str, Any] | None) -> bool:
-    """Say whether an area has been learnt."""
-    return bool(learnt) and "shape" in (learnt or {})
+def told(area: Row) -> bool:
+    """Say whether an area has been learnt, from the inflow that it has now."""
+    learnt: Mapping[str, Any] = area.values.get("learnt") or {}
+    return "shape" in learnt and learnt.get("inflow", area.values["inflow"]) == area.values["inflow"]
 
 
 def refuse(area: Row, problem: Problem) -> str:

@@ -103,7 +103,8 @@ def rain_by_day(town: Town, start_us: int) -> Any:
         for one in town.store.observations.series(number, start_us, start_us + SEWER_DAYS * DAY_US + HOUR_US):
             day = (one.start_us - start_us) // DAY_US
             if one.result.value is not None and 0 <= day < SEWER_DAYS:
-                sums[day, column] = np.nan_to_num(sums[day, column]) + float(one.result.value)
+                before = 0.0 if np.isnan(sums[day, column]) else sums[day, column]
+                sums[day, column] = before + float(one.result.value)
     seen = np.isfinite(sums)
     count = seen.sum(axis=1)
     return np.where(count > 0, np.where(seen, sums, 0.0).sum(axis=1) / np.maximum(count, 1), np.nan)

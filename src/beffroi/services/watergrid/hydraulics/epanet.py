@@ -32,6 +32,13 @@ _FROM_THE_LAST = 0  # flows begin where the solution before ended: four times qu
 _NODES, _LINKS, _PATTERNS = 0, 2, 3
 _WARNINGS = 100  # codes up to here are warnings, not failures
 
+_ERRORS = {  # EPANET 2.2 users manual, appendix B; those that its report says nothing of
+    223: Text("Il a moins de deux nœuds.", "It has fewer than two nodes."),
+    224: Text("Il n'a ni ressource ni réservoir ([RESERVOIRS], [TANKS]).", "It has no reservoir and no tank ([RESERVOIRS], [TANKS])."),
+    233: Text("Un nœud n'est relié à rien.", "A node is joined to nothing."),
+    302: Text("Le fichier ne s'ouvre pas.", "The file cannot be opened."),
+}  # fmt: skip
+
 
 @cache
 def _library() -> ctypes.CDLL:
@@ -72,16 +79,17 @@ class Project:
             said = report.read_text("utf-8", "replace") if report.exists() else ""
             place, text = _complaint(said)
             self.close()
+            known = _ERRORS.get(code, Text("", ""))
             raise Problem(
                 Text(
-                    f"EPANET refuse le modèle {path.name} (erreur {code}). {text}",
-                    f"EPANET refuses the model {path.name} (error {code}). {text}",
+                    f"EPANET refuse le modèle {path.name} (erreur {code}). {known.fr} {text}".strip(),
+                    f"EPANET refuses the model {path.name} (error {code}). {known.en} {text}".strip(),
                 ),
                 Text(
                     "Ouvrez-le dans EPANET et corrigez ce qu'il dit.",
                     "Open it in EPANET and mend what it says.",
                 ),
-                place,
+                place or path.name,
             )
         units = ctypes.c_int()
         self._call("getflowunits", ctypes.byref(units))

@@ -124,7 +124,10 @@ def read_model(path: Path) -> Model:
         text = path.read_bytes().decode("utf-8", "replace")
     except OSError as error:
         raise Problem(
-            Text(f"Le modèle {path} ne se lit pas : {error}", f"The model {path} cannot be read: {error}"),
+            Text(
+                "Le modèle ne se lit pas : pas de fichier, ou pas le droit.",
+                "The model cannot be read: no file, or no right.",
+            ),
             Text("Donnez un fichier .inp d'EPANET.", "Give an EPANET .inp file."),
             str(path),
         ) from error
@@ -140,6 +143,14 @@ def read_model(path: Path) -> Model:
     for name, point in _points(sections["VERTICES"], unread):
         bends[name].append(point)
     links = _links(sections, metre, mm, nodes, bends, unread)
+    if unread and (not nodes or not links):
+        first = min(unread, key=lambda u: u.line)
+        raise Problem(
+            Text(f"Aucune conduite ne se comprend ; d'abord la ligne {first.line}, « {first.text[:60]} ».", f"No pipe is understood; first line {first.line}, '{first.text[:60]}'."),
+            Text("Une conduite a un nom, deux nœuds que le modèle décrit, une longueur et un diamètre.",
+                 "A pipe has a name, two nodes that the model describes, a length and a diameter."),
+            f"line {first.line}",
+        )  # fmt: skip
     if not nodes or not links:
         raise Problem(
             Text(f"{path.name} ne contient pas de réseau EPANET.", f"{path.name} holds no EPANET network."),

@@ -18,12 +18,23 @@ from beffroi.store.record import Entry, Reject
 __all__ = ["read"]
 
 _ENVELOPES = (0, 32, 48, 48, 64)  # bytes of the envelope, by its code in the flags (clause 2.1.3)
+_SQLITE = b"SQLite format 3\0"
 _WHOLE = {"laid", "renewed"}
 _NUMBERS = {"length_m", "diameter_mm", "elevation_m"}
 
 
 def read(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
     """Yield what the file holds for the collection asked for. Raises `Problem` when it is no GeoPackage of StaR-Eau."""
+    try:
+        yield from _read(path, options)
+    except sqlite3.DatabaseError as error:
+        raise Problem(
+            Text("Le GeoPackage est coupé ou abîmé : il ne se lit pas jusqu'au bout.", "The GeoPackage is cut or damaged: it cannot be read to its end."),
+            Text("Exportez-le ou téléchargez-le de nouveau.", "Export or download it again."),
+        ) from error  # fmt: skip
+
+
+def _read(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
     wanted = options["collection"]
     with closing(_opened(path)) as base:
         there = {row[0] for row in base.execute("SELECT table_name FROM gpkg_contents")}
@@ -44,14 +55,21 @@ def read(path: Path, options: Mapping[str, Any]) -> Iterator[Entry | Reject]:
 
 
 def _opened(path: Path) -> sqlite3.Connection:
-    try:
-        base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        base.execute("SELECT 1 FROM gpkg_contents LIMIT 1")
-    except sqlite3.Error as error:
+    with path.open("rb") as stream:  # a file that is not there is told as such
+        signed = stream.read(len(_SQLITE)) == _SQLITE
+    if not signed:
         raise Problem(
-            Text(f"Le fichier n'est pas un GeoPackage : {error}", f"The file is no GeoPackage: {error}"),
+            Text("Le fichier n'est pas un GeoPackage.", "The file is no GeoPackage."),
             Text("Donnez un fichier .gpkg fait d'après le gabarit StaR-Eau.", "Give a .gpkg file made from the StaR-Eau template."),
-        ) from error  # fmt: skip
+        )  # fmt: skip
+    base = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    if base.execute("SELECT 1 FROM sqlite_master WHERE name = 'gpkg_contents'").fetchone() is None:
+        base.close()
+        raise Problem(
+            Text("C'est une base SQLite, pas un GeoPackage : gpkg_contents manque.", "This is a SQLite database, no GeoPackage: gpkg_contents is missing."),
+            Text("Donnez un fichier .gpkg fait d'après le gabarit StaR-Eau.", "Give a .gpkg file made from the StaR-Eau template."),
+            "gpkg_contents",
+        )  # fmt: skip
     return base
 
 

@@ -51,6 +51,7 @@ def write(
     """
     aside = path.with_name(path.name + ".part")
     aside.unlink(missing_ok=True)
+    aside.touch()  # where one may not write is told by the system, not by SQLite
     written, lacking = 0, []
     with closing(sqlite3.connect(aside)) as base:
         _found(base, now)
@@ -139,7 +140,7 @@ def _row(
     """Return the values of one row by column, and the needed columns that have none."""
     code = row.values["code"]
     ours = {column: row.values.get(name) for name, column in mapped.fields.items()}
-    fixed = dict.fromkeys(mapped.keys, code)
+    fixed = dict.fromkeys(mapped.keys, code) | {"insee_commune": row.territory}
     stamps = {"date_creation": _stamp(row.created_us), "date_maj": _stamp(now), "origine_creation": "Beffroi"}
     beside = row.values.get("starred") or {}
     values: dict[str, Any] = {}

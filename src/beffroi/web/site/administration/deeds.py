@@ -55,6 +55,7 @@ _DEEDS = {
     "thing.change": Text("a modifié un objet", "changed a thing"),
     "thing.delete": Text("a supprimé un objet", "deleted a thing"),
     "thing.approve": Text("a approuvé un appareil", "approved a device"),
+    "thing.link": Text("a relié un capteur à une fiche", "linked a sensor to a record"),
     "thing.hide": Text("a masqué un appareil", "hid a device"),
     "datastream.create": Text("a créé une série", "created a series"),
     "datastream.change": Text("a modifié une série", "changed a series"),

@@ -4,6 +4,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
+import shapely
+from shapely.geometry import mapping
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -17,6 +19,7 @@ from beffroi.model.value import json_value, parse_value
 from beffroi.store.desk import Desk
 from beffroi.store.record import Query, Row
 from beffroi.web.kit.form import Input, input_of
+from beffroi.web.kit.ground import base_map
 from beffroi.web.kit.page import language_of, render, translate
 from beffroi.web.site.data.desk import desk_of, label_of, territory_names, town_of
 
@@ -47,10 +50,15 @@ def _written(request: Request, field: Field, value: Any) -> str:
     return str(json_value(field, value))
 
 
+def _asked(desk: Desk, collection: Collection) -> list[Field]:
+    """Return the fields that a form asks for: those one may see, without what a service works out itself."""
+    return [field for field in desk.fields(collection) if not field.derived]
+
+
 def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]:
     _, language = translate(request), language_of(request)
     inputs = []
-    for field in desk.fields(collection):
+    for field in _asked(desk, collection):
         made = input_of(field, language)
         if field.kind == "boolean":  # a tick box cannot say "not known"
             made = msgspec.structs.replace(
@@ -73,7 +81,10 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
     elif collection.geometry != "none":
         inputs.append(
             Input(
-                "geojson", _("Lieu"), "textarea", hint=_("Une géométrie GeoJSON, en longitude et latitude.")
+                "geojson",
+                _("Emplacement"),
+                "textarea",
+                hint=_("Une géométrie GeoJSON ou WKT, en longitude et latitude."),
             )
         )
     places = [(code, name) for code, name in territory_names(request).items() if desk.who.covers(code)]
@@ -93,8 +104,8 @@ def _inputs(request: Request, desk: Desk, collection: Collection) -> list[Input]
 
 
 def _values(request: Request, desk: Desk, collection: Collection, row: Row) -> dict[str, str]:
-    values = {f.name: _written(request, f, row.values.get(f.name)) for f in desk.fields(collection)}
-    for field in desk.fields(collection):
+    values = {f.name: _written(request, f, row.values.get(f.name)) for f in _asked(desk, collection)}
+    for field in _asked(desk, collection):
         if field.reference and row.values.get(field.name) is not None:
             values[field.name] = _key_of(desk, field, row.values[field.name]) or values[field.name]
     if row.geometry is not None and row.geometry["type"] == "Point" and collection.geometry == "point":
@@ -123,12 +134,26 @@ def _geometry(collection: Collection, form: dict[str, str], *, creating: bool) -
     written_json = form.get("geojson", "").strip()
     if collection.geometry == "none" or not written_json:
         return None if collection.geometry == "none" else nothing
+    return _drawn(written_json)
+
+
+def _drawn(written: str) -> dict[str, Any]:
+    """Return the geometry of a GeoJSON geometry, feature or collection of one feature, or of a WKT. Raises `Problem`."""
     try:
-        return msgspec.json.decode(written_json, type=dict[str, Any])
-    except msgspec.DecodeError as error:
+        if not written.startswith("{"):
+            found: dict[str, Any] = mapping(shapely.from_wkt(written))
+            return found
+        read = msgspec.json.decode(written, type=dict[str, Any])
+        if read.get("type") == "FeatureCollection" and len(read["features"]) == 1:
+            read = read["features"][0]
+        return dict(read["geometry"]) if read.get("type") == "Feature" else read
+    except (msgspec.DecodeError, shapely.errors.ShapelyError, KeyError, TypeError) as error:
         raise Problem(
-            Text("Ce GeoJSON n'est pas lisible.", "This GeoJSON cannot be read."), place="geojson"
-        ) from error
+            Text("Cet emplacement n'est pas lisible.", "This place cannot be read."),
+            Text("Collez une géométrie GeoJSON, ou un WKT : POLYGON ((2.37 47.06, …)), longitude d'abord.",
+                 "Paste a GeoJSON geometry, or a WKT: POLYGON ((2.37 47.06, …)), longitude first."),
+            place="geojson",
+        ) from error  # fmt: skip
 
 
 def _read(
@@ -137,7 +162,7 @@ def _read(
     """Return the values of a form, and what is wrong, field by field."""
     values: dict[str, Any] = {}
     errors: dict[str, str] = {}
-    for field in desk.fields(collection):
+    for field in _asked(desk, collection):
         try:
             written = form.get(field.name, "")
             if field.reference:
@@ -223,14 +248,16 @@ def _page(request: Request, values: dict[str, str], errors: dict[str, str], row:
     back = f"/donnees/{collection.name}" + (f"/{row.id}" if row else "")
     title = label_of(request, collection, row) if row else collection.title.of(language)
     return render(request, "data/form.html", 400 if errors else 200, inputs=inputs, values=values, errors=errors,
-                  title=title, back=back, creating=row is None)  # fmt: skip
+                  title=title, back=back, creating=row is None, placing=collection.geometry, base=base_map(town_of(request)))  # fmt: skip
 
 
 def new(request: Request) -> Response:
     """Answer the form of a new record, its defaults filled in, and what the address says (`?asset=lamp/12`)."""
     desk = desk_of(request)
     collection = desk.collection(request.path_params["name"])
-    values = {f.name: _written(request, f, f.default) for f in desk.fields(collection)}
+    values = {f.name: _written(request, f, f.default) for f in _asked(desk, collection)}
+    mine = [code for code in territory_names(request) if desk.who.covers(code)]
+    values["territory"] = mine[0] if len(mine) == 1 else ""  # the only commune there is to choose
     given = (*values, "longitude", "latitude", "territory")
     values |= {name: text for name, text in request.query_params.items() if name in given}
     return _page(request, values, {}, None)
