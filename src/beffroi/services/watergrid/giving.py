@@ -3,6 +3,7 @@
 import tempfile
 from pathlib import Path
 
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -50,7 +51,7 @@ def stareau(request: Request) -> Response:
         groups.setdefault((one.collection, one.columns), []).append(one.code)
     titles = {n: c.title.of(language_of(request)) for n, c in town.store.records.collections.items()}
     return render(
-        request, "watergrid/stareau.html", inputs=[Input(c, c) for c in columns], values=dict(request.query_params), written=written, groups=groups,
+        request, "watergrid/stareau.html", inputs=[Input(c, Markup("<code>{}</code>").format(c)) for c in columns], values=dict(request.query_params), written=written, groups=groups,
         titles=titles, query=str(request.query_params),
     )  # fmt: skip
 
