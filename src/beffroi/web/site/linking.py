@@ -14,7 +14,7 @@ from beffroi.store.record import Query
 from beffroi.town import Town
 from beffroi.web.kit.form import Input
 from beffroi.web.kit.page import language_of, principal_of, render, translate
-from beffroi.web.site.catalogue import Station, find_station
+from beffroi.web.site.catalogue import Station, find_station, name_in
 from beffroi.web.site.data.desk import desk_of
 
 __all__ = ["ROUTES"]
@@ -48,7 +48,11 @@ def _inputs(request: Request, town: Town, station: Station) -> list[Input]:
         choices = (("", "–"), *((k.code, k.title.of(language)) for k in kinds))
         made.append(
             Input(
-                f"kind-{one.id}", _("« {name} » mesure", name=one.name), "select", hint=hint, options=choices
+                f"kind-{one.id}",
+                _("« {name} » mesure", name=name_in(town, one.kind, one.name, language)),
+                "select",
+                hint=hint,
+                options=choices,
             )
         )
     return made
