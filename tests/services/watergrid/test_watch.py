@@ -94,3 +94,26 @@ def test_a_day_with_few_samples_is_not_judged() -> None:
     loss = follow(learnt, year, 0, 1).loss
     assert np.isnan(loss[5])
     assert np.isfinite(loss[6])
+
+
+@pytest.mark.parametrize("lost", [0.0, 12.0])
+def test_nine_weeks_teach_an_area_without_drawing_a_year_through_them(lost: float) -> None:
+    """Waves of a year through nine weeks made growing leaks of what comes next, and two files of a burst."""
+    for seed in range(4):
+        days = area(seed, 112, lost=lost, since=100)
+        learnt = learn(days[:67], 0, 1)
+        before = follow(learnt, days[:67], 0, 1).loss
+        loss = follow(learnt, days[67:], 67, 68).loss
+        files = watch(loss, learnt.sigma, learnt.echo, QUIET, before)
+        assert [(f.kind, f.onset) for f in files] == ([("abrupt", 33)] if lost else [])
+        assert [f.flow for f in files] == pytest.approx([lost] if lost else [], rel=0.15)
+
+
+def test_a_burst_far_above_the_noise_is_one_file() -> None:
+    for seed in range(12):
+        loss = losses(seed, 45)
+        loss[20:] += 130.0
+        loss[20] -= 12.0  # a part of its first day
+        assert told(watch(loss, 1.0, limits=QUIET, before=losses(seed + 50, 60))) == [
+            ("abrupt", 20, 20, None)
+        ]

@@ -121,11 +121,17 @@ def _waves(angle: Array) -> Array:
 
 
 def _describe(use: Array, weekday: NDArray[np.int64], angle: Array) -> tuple[Array, Array, Array]:
-    """Return the weekly shape, the coefficients of the season, and what is left, relative."""
+    """Return the weekly shape, the coefficients of the season, and what is left, relative.
+
+    Waves of a year drawn through a few weeks go anywhere in the next: of less than a season, all days are alike, and what
+    changes slowly is left to the ratio that follows it.
+    """
     mean = np.nanmean(use, axis=1)
     good = np.isfinite(mean)
     centre = np.ones((7, use.shape[1]))
     waves = _waves(angle)
+    if len(use) < SEASON_DAYS:
+        waves[:, 1:] = 0.0
     by_day = np.array([np.nanmean(mean[weekday == k]) for k in range(7)])
     relative = mean / by_day[weekday]
     season = np.linalg.lstsq(waves[good], relative[good], rcond=None)[0]

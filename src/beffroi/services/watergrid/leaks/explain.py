@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 __all__ = ["Days", "Explained", "LeakFile", "Limits", "explain"]
 
 Array = NDArray[np.float64]
-_BROAD = (10.0, 120.0)  # what a leak may be, in noises of a day: of the losses, of another channel
+_BROAD = (
+    10.0,
+    120.0,
+)  # what a leak may be, in noises of a day: of the losses (see `Days`), of another channel
+_LARGE = 3.0  # widths: no leak is dearer by its size than another leak costs, so a large one is not told as two halves
 _LEVEL, _KEPT = 1e5, 0.1
 _CROSSED = 0.05  # share of what all leaks move in a channel by which they change what one of them moves
 _GIVES = 4.0  # in variances, of a leak that would give back as much as the noise of a day: two must not offset one another
@@ -68,10 +72,19 @@ class LeakFile:
 
 
 class Days:
-    """The days that are looked at, made independent: of two days on end the noise is correlated."""
+    """The days that are looked at, made independent: of two days on end the noise is correlated.
 
-    def __init__(self, day: Array, values: Array, aside: Array, echo: Sequence[float], spread: Array) -> None:
+    `largest`: in noises of a day, the largest leak known so far. With what the losses jumped by, it tells how `broad` a size may be.
+    """
+
+    def __init__(
+        self, day: Array, values: Array, aside: Array, echo: Sequence[float], spread: Array, largest: float = 0.0
+    ) -> None:  # fmt: skip
         self.day, self.first, self.today = day, int(day[0]), int(day[-1])
+        jumped = float(
+            np.abs(values[2:, 0] - values[:-2, 0]).max(initial=0.0)
+        )  # over the day that is lost in part
+        self.broad = (max(_BROAD[0], max(largest, jumped) / _LARGE), _BROAD[1])
         gaps = np.diff(day, prepend=day[0]).astype(np.int64).tobytes()
         self.white = [_whitener(gaps, e) / s for e, s in zip(echo, spread, strict=True)]
         self.y = [w @ values[:, c] for c, w in enumerate(self.white)]
@@ -159,7 +172,7 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
     matrices, factors, rests = [], [], []
     for channel in range(len(days.white)):
         matrix = np.array([*(c[channel] for c in columns), *days.aside[channel].T]).T
-        mean, wide = _prior(inside, matrix.shape[1], channel, days.first)
+        mean, wide = _prior(inside, matrix.shape[1], channel, days)
         rest = days.y[channel] - matrix @ mean
         normal = matrix.T @ matrix
         normal.flat[:: len(wide) + 1] += wide**-2.0
@@ -177,14 +190,14 @@ def explain(days: Days, files: Sequence[LeakFile], downs: Sequence[int], limits:
     return Explained(cost, sizes, matrices, factors, rests)
 
 
-def _prior(inside: Sequence[LeakFile], columns: int, channel: int, first: int) -> tuple[Array, Array]:
-    mean, wide = np.zeros(columns), np.full(columns, _BROAD[min(channel, 1)])
+def _prior(inside: Sequence[LeakFile], columns: int, channel: int, days: Days) -> tuple[Array, Array]:
+    mean, wide = np.zeros(columns), np.full(columns, days.broad[min(channel, 1)])
     wide[0] = _LEVEL
     ended = len(inside)
     about = _CROSSED * sum(abs(float(f.size[channel])) for f in inside if len(f.size)) if channel else 1.0
     for i, f in enumerate(inside, start=1):
         sized = abs(float(f.size[channel])) if len(f.size) else 0.0
-        if f.onset <= first and not f.growing and len(f.size):
+        if f.onset <= days.first and not f.growing and len(f.size):
             mean[i], wide[i] = f.size[channel], _KEPT * sized + 1.0
         if f.end is not None:
             ended += 1

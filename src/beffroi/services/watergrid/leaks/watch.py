@@ -81,7 +81,8 @@ def _day(values: Array, known: Known) -> None:
     day = day[np.isfinite(values[day, 0])]
     if len(day) < _FEWEST:
         return
-    days = Days(day.astype(float), values[day], known.aside[day], known.echo, _spread(known))
+    largest = max((float(f.size[0]) for f in known.files if len(f.size)), default=0.0)
+    days = Days(day.astype(float), values[day], known.aside[day], known.echo, _spread(known), largest)
     fit = explain(days, known.files, known.downs, known.limits)
     recent = (
         *known.downs,
