@@ -273,7 +273,7 @@ def test_the_network_leaves_as_stareau_once_what_it_lacks_is_given(
         False,
     )
     given = dict.fromkeys(asked, "1")
-    assert "Left out Network meters : 1 (CPT99) Lacking: a place." in words(agent.get(place, params={**given, "lang": "en"}).text)  # fmt: skip
+    assert "Left out Network meters : 1 (CPT99) Lacking: a place" in words(agent.get(place, params={**given, "lang": "en"}).text)  # fmt: skip
     (tmp_path / "town.gpkg").write_bytes(agent.get(f"{place}.gpkg", params=given).content)
     with closing(sqlite3.connect(tmp_path / "town.gpkg")) as base:
         (count,) = base.execute(
