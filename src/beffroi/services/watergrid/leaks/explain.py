@@ -19,7 +19,6 @@ _BROAD = (
     10.0,
     120.0,
 )  # what a leak may be, in noises of a day: of the losses (see `Days`), of another channel
-_LARGE = 3.0  # widths: no leak is dearer by its size than another leak costs, so a large one is not told as two halves
 _LEVEL, _KEPT = 1e5, 0.1
 _CROSSED = 0.05  # share of what all leaks move in a channel by which they change what one of them moves
 _GIVES = 4.0  # in variances, of a leak that would give back as much as the noise of a day: two must not offset one another
@@ -41,6 +40,7 @@ class Limits:
     drift: float = (
         0.008  # share of what leaks moved in a channel that may come and go with the season and one another
     )
+    large: float = 0.0  # share of the largest leak that sizes may be broad by: else one far above the noise is told as two halves
     unshapely: float = 0.0  # share of a growing flow by which it may leave its shape
     step_span: int = 30
     growth_span: int = 50
@@ -74,17 +74,14 @@ class LeakFile:
 class Days:
     """The days that are looked at, made independent: of two days on end the noise is correlated.
 
-    `largest`: in noises of a day, the largest leak known so far. With what the losses jumped by, it tells how `broad` a size may be.
+    `widest`: how broad the size of a leak may be, in noises of a day, where that is more than the usual.
     """
 
     def __init__(
-        self, day: Array, values: Array, aside: Array, echo: Sequence[float], spread: Array, largest: float = 0.0
+        self, day: Array, values: Array, aside: Array, echo: Sequence[float], spread: Array, widest: float = 0.0
     ) -> None:  # fmt: skip
         self.day, self.first, self.today = day, int(day[0]), int(day[-1])
-        jumped = float(
-            np.abs(values[2:, 0] - values[:-2, 0]).max(initial=0.0)
-        )  # over the day that is lost in part
-        self.broad = (max(_BROAD[0], max(largest, jumped) / _LARGE), _BROAD[1])
+        self.broad = (max(_BROAD[0], widest), _BROAD[1])
         gaps = np.diff(day, prepend=day[0]).astype(np.int64).tobytes()
         self.white = [_whitener(gaps, e) / s for e, s in zip(echo, spread, strict=True)]
         self.y = [w @ values[:, c] for c, w in enumerate(self.white)]

@@ -36,7 +36,7 @@ LIMITS = Limits()
 SHARED = replace(LIMITS, step=3.4, step_one=3.9, growth=2.7, agree=2.0)
 # Of an area where a leak begins a few times a year, not every fortnight: two events close in time are one leak rather than
 # two, and how far a growth leaves its shape counts for more than the noise of a small area.
-QUIET = replace(LIMITS, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0, least=2.5)
+QUIET = replace(LIMITS, large=0.33, step=4.2, step_one=4.6, growth=4.2, unshapely=0.07, file=9.0, least=2.5)
 
 
 def watch(
@@ -81,8 +81,8 @@ def _day(values: Array, known: Known) -> None:
     day = day[np.isfinite(values[day, 0])]
     if len(day) < _FEWEST:
         return
-    largest = max((float(f.size[0]) for f in known.files if len(f.size)), default=0.0)
-    days = Days(day.astype(float), values[day], known.aside[day], known.echo, _spread(known), largest)
+    widest = _widest(values[day, 0], known)
+    days = Days(day.astype(float), values[day], known.aside[day], known.echo, _spread(known), widest)
     fit = explain(days, known.files, known.downs, known.limits)
     recent = (
         *known.downs,
@@ -114,6 +114,14 @@ def _withdraw(today: int, known: Known) -> None:
 
     known.withdrawn += [f for f in known.files if nothing(f)]
     known.files[:] = [f for f in known.files if not nothing(f)]
+
+
+def _widest(loss: Array, known: Known) -> float:
+    """Return how broad sizes may be, by the largest leak so far and by what the losses jumped, over the day that is lost in part."""
+    if not known.limits.large:
+        return 0.0
+    jumped = float(np.abs(loss[2:] - loss[:-2]).max(initial=0.0))
+    return known.limits.large * max(jumped, *(float(f.size[0]) for f in known.files if len(f.size)), 0.0)
 
 
 def _spread(known: Known) -> Array:
