@@ -60,7 +60,8 @@ def bring(town: Town, path: Path) -> Brought:
 
 def understood(town: Town, path: Path) -> tuple[Found, Plan]:
     """Return what is found out about a file, and what it seems to be for."""
-    done = carry_on(intake(town), bring(town, path).id)
+    bring(town, path)
+    done = carry_on(intake(town))
     assert done is not None
     assert done.work.found is not None, done.work.trouble
     return done.work.found, done.work.plan
@@ -124,7 +125,7 @@ def test_an_import_goes_on_where_a_killed_process_left_it_and_goes_back_whole(
     rows, path = 20_000, tmp_path / "arbres.csv"
     path.write_text("id;nom\n" + "".join(f"A{n};Arbre {n}\n" for n in range(rows)), "utf-8")
     number = bring(town, path).id
-    one = carry_on(intake(town), number)
+    one = carry_on(intake(town))
     assert one is not None
     one.state, one.work.done = "importing", 0
     brought.save(town.store, one)

@@ -282,12 +282,12 @@ def save(store: Store, one: Brought, c: Connection | None = None, *, leased: boo
         connection.execute(changed)
 
 
-def claim(store: Store, number: int | None = None) -> Brought | None:
-    """Return a brought file that waits for work (that one, or the oldest), leased; None when there is none."""
+def claim(store: Store) -> Brought | None:
+    """Return the oldest brought file that waits for work, leased; None when there is none."""
     now = store.clock()
     free = or_(brought.c.leased_until_us.is_(None), brought.c.leased_until_us < now)
     waits = and_(brought.c.state.in_(WAITING), free)
-    first = select(brought).where(waits if number is None else and_(waits, brought.c.id == number))
+    first = select(brought).where(waits)
     with store.read() as c:
         if c.execute(first.limit(1)).first() is None:
             return None

@@ -83,9 +83,9 @@ class Rejected(msgspec.Struct, frozen=True):
     mend: Text
 
 
-def carry_on(intake: Intake, number: int | None = None) -> Brought | None:
-    """Do the work that a brought file waits for (that one's, or the oldest's); None when there is none."""
-    one = claim(intake.store, number)
+def carry_on(intake: Intake) -> Brought | None:
+    """Do the work that the oldest brought file waits for; None when there is none."""
+    one = claim(intake.store)
     return None if one is None else work_on(intake, one)
 
 

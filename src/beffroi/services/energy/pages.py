@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.identity.rights import require_staff
 from beffroi.model.declaration import Entrance
 from beffroi.model.instant import DAY_US
 from beffroi.model.principal import Principal
@@ -30,7 +31,6 @@ from beffroi.services.energy.flows.reading import TITLES, recognised
 from beffroi.services.energy.importing import Taken
 from beffroi.services.energy.operat import Declared, adjusted, export, targets
 from beffroi.services.energy.point_page import ROUTES as POINT
-from beffroi.services.energy.point_page import staff
 from beffroi.services.energy.points import known_series, point_by_number, points_of, unit_of
 from beffroi.services.energy.reading_back import days_of, use_of
 from beffroi.services.energy.school_holidays import school_calendar
@@ -293,7 +293,7 @@ def _day(said: Any) -> int:
 
 def importing(request: Request) -> Response:
     """Answer the form that takes files in, and the last files taken."""
-    staff(request)
+    require_staff(principal_of(request))
     return _importing(request)
 
 
@@ -328,7 +328,7 @@ async def take(request: Request) -> Response:
 
 
 def _take_back(request: Request, number: int) -> Response:
-    who, town = staff(request), _town(request)
+    who, town = require_staff(principal_of(request)), _town(request)
     one = next((a for a in arrivals(town) if a.number == number), None)
     if one is not None and not _may_take_back(who)(one):
         raise Forbidden(
@@ -339,7 +339,7 @@ def _take_back(request: Request, number: int) -> Response:
 
 
 def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
-    who, town = staff(request), _town(request)
+    who, town = require_staff(principal_of(request)), _town(request)
     try:
         if not data:
             raise Problem(
@@ -364,14 +364,14 @@ def _take(request: Request, flow: str, name: str, data: bytes) -> Response:
 
 async def again(request: Request) -> Response:
     """Study all points now, then go back to the overview."""
-    staff(request)
+    require_staff(principal_of(request))
     await run_in_threadpool(study_town, _town(request), _town(request).clock())
     return RedirectResponse(PLACE, 303)
 
 
 def operat(request: Request) -> Response:
     """Answer the year's uses in the layout of our OPERAT template, to be mapped before it is sent."""
-    staff(request)
+    require_staff(principal_of(request))
     town = _town(request)
     now = datetime.fromtimestamp(town.clock() / 1e6, figures_of(request).zone).date()
     year = now.year - 1

@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from beffroi.identity.rights import require_staff
 from beffroi.model.instant import DAY_US, from_datetime
 from beffroi.model.principal import Principal
-from beffroi.model.problem import Forbidden, NotFound, Problem, Unauthorised
+from beffroi.model.problem import Forbidden, NotFound, Problem
 from beffroi.model.text import Text
 from beffroi.services.energy.bills import disputed
 from beffroi.services.energy.contract_power import DEFAULT_EURO_KVA
@@ -24,7 +25,7 @@ from beffroi.store.record import Query, Row
 from beffroi.town import Town
 from beffroi.web.kit.page import principal_of, render
 
-__all__ = ["ROUTES", "staff"]
+__all__ = ["ROUTES"]
 
 PLACE = "/energie/point/{id:int}"
 _BILLS, _LINES, _CHOICES = 50, 400, 500
@@ -35,24 +36,8 @@ def _town(request: Request) -> Town:
     return town
 
 
-def staff(request: Request) -> Principal:
-    """Return who asks. Raises `Unauthorised` or `Forbidden` unless they are staff."""
-    who = principal_of(request)
-    if who.id == "anonymous":
-        raise Unauthorised(
-            Text("Il faut se connecter.", "You need to sign in."),
-            Text("Connectez-vous, puis recommencez.", "Sign in, then try again."),
-        )
-    if not who.staff:
-        raise Forbidden(
-            Text("Seuls les agents voient les compteurs.", "Only staff see the meters."),
-            Text("Demandez à un agent.", "Ask an agent."),
-        )
-    return who
-
-
 def _point(request: Request) -> tuple[Row, Principal]:
-    who = staff(request)
+    who = require_staff(principal_of(request))
     row = _town(request).store.records.get("delivery_point", request.path_params["id"])
     if not who.covers(row.territory):
         raise NotFound(Text("Ce point n'existe pas.", "There is no such point."))
